@@ -1,0 +1,263 @@
+"""What the models of each provider can do and cost, and how a request is fitted to one of them.
+
+Owns the rules of fitting: what is refused, what is adjusted, what it will cost. The entries are data
+(``bot/providers/catalog.toml`` and the operator's overrides); how a gateway spells a request is its
+adapter's business.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType
+
+from bot.domain.errors import Code, Refused
+from bot.domain.request import Operation, VideoRequest
+
+ModelName = NewType("ModelName", str)
+"""Our name of a model family, the same on every provider: ``omni-flash``, ``omni-flash-1.1``."""
+
+ProviderName = NewType("ProviderName", str)
+
+AUTO_SECONDS = 10
+"""What a video of unknown length is estimated at, in seconds (the longest these models make)."""
+
+
+class Mode(StrEnum):
+    """The way a model is used; each may be a model id of its own at a gateway."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    REFERENCE = "reference"
+    EDIT = "edit"
+    EXTEND = "extend"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """One mode of one model at one provider.
+
+    Durations in seconds; ``max_duration`` 0 means that the mode has no duration parameter.
+    ``aspect_ratios`` and ``resolutions`` empty mean no such parameter; the first entry of each is
+    the default. ``micro_usd_per_second`` maps a resolution to a price; ``""`` is the entry for
+    modes without a resolution parameter. ``max_source_seconds`` caps a given video's length.
+    ``own_tasks`` tells that a video made here is edited by naming its task.
+    """
+
+    provider: ProviderName
+    model: ModelName
+    mode: Mode
+    model_id: str
+    min_duration: int = 0
+    max_duration: int = 0
+    default_duration: int = 0
+    auto_duration: bool = False
+    aspect_ratios: tuple[str, ...] = ()
+    resolutions: tuple[str, ...] = ()
+    min_images: int = 0
+    max_images: int = 0
+    last_frame: bool = False
+    max_source_seconds: int = 0
+    own_tasks: bool = False
+    prompt_required: bool = True
+    max_prompt: int = 4000
+    estimated_seconds: int = 60
+    micro_usd_per_second: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adjustment:
+    """A wish that could not be met as asked: the option's name, what was asked, what is done.
+
+    ``applied`` is None where the model decides for itself.
+    """
+
+    option: str
+    requested: str
+    applied: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A request fitted to an offer: exactly what will be submitted, and its price.
+
+    ``duration`` is None where the model decides or the mode has no such parameter; ``seconds`` is
+    the length that is held in the ledger; ``micro_usd`` the estimated price.
+    """
+
+    provider: ProviderName
+    model: ModelName
+    mode: Mode
+    model_id: str
+    duration: int | None
+    auto_duration: bool
+    aspect_ratio: str | None
+    resolution: str | None
+    seconds: int
+    micro_usd: int
+    estimated_seconds: int
+    adjustments: tuple[Adjustment, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalogue:
+    """Every offer, the families' titles for people, and the family used when none is named."""
+
+    offers: tuple[Offer, ...]
+    titles: Mapping[ModelName, str]
+    default_model: ModelName
+
+    def models(self) -> tuple[ModelName, ...]:
+        """The families that have at least one offer, in the order of the catalogue."""
+        offered = {offer.model for offer in self.offers}
+        return tuple(name for name in self.titles if name in offered)
+
+    def for_provider(self, provider: ProviderName, model: ModelName) -> tuple[Offer, ...]:
+        """The offers of one family at one provider."""
+        return tuple(o for o in self.offers if o.provider == provider and o.model == model)
+
+
+def modes_for(request: VideoRequest) -> tuple[Mode, ...]:
+    """The modes that could serve a request, the most fitting first."""
+    if request.operation is Operation.EXTEND:
+        return (Mode.EXTEND,)
+    if request.operation is Operation.EDIT or request.video is not None:
+        return (Mode.EDIT,)
+    if not request.images:
+        return (Mode.TEXT,)
+    if len(request.images) == 1 or request.last_frame is not None:
+        return (Mode.IMAGE, Mode.REFERENCE)
+    return (Mode.REFERENCE, Mode.IMAGE)
+
+
+def fit(request: VideoRequest, offer: Offer) -> Plan:
+    """Fit a request to an offer.
+
+    Raises:
+        Refused: PROMPT_MISSING, PROMPT_TOO_LONG, TOO_MANY_IMAGES, LAST_FRAME_UNSUPPORTED,
+            MEDIA_DURATION, DURATION_UNSUPPORTED, ASPECT_RATIO_UNSUPPORTED or
+            RESOLUTION_UNSUPPORTED, with facts that say what this model can do.
+    """
+    _check_inputs(request, offer)
+    adjustments: list[Adjustment] = []
+    duration, auto = _fit_duration(request, offer, adjustments)
+    aspect_ratio = _fit_choice(
+        "aspect_ratio",
+        request.aspect_ratio,
+        offer.aspect_ratios,
+        Code.ASPECT_RATIO_UNSUPPORTED,
+        offer,
+        adjustments,
+    )
+    resolution = _fit_choice(
+        "resolution",
+        request.resolution,
+        offer.resolutions,
+        Code.RESOLUTION_UNSUPPORTED,
+        offer,
+        adjustments,
+    )
+    seconds = duration or AUTO_SECONDS
+    if offer.mode is Mode.EDIT and request.source_ms:
+        seconds = min(math.ceil(request.source_ms / 1000), AUTO_SECONDS)
+    return Plan(
+        provider=offer.provider,
+        model=offer.model,
+        mode=offer.mode,
+        model_id=offer.model_id,
+        duration=duration,
+        auto_duration=auto,
+        aspect_ratio=aspect_ratio,
+        resolution=resolution,
+        seconds=seconds,
+        micro_usd=seconds * price(offer, resolution),
+        estimated_seconds=offer.estimated_seconds,
+        adjustments=tuple(adjustments),
+    )
+
+
+def price(offer: Offer, resolution: str | None) -> int:
+    """Micro-USD per second of video; the dearest known where the resolution has no entry."""
+    prices = offer.micro_usd_per_second
+    if not prices:
+        return 0
+    return prices.get(resolution or "", max(prices.values()))
+
+
+def _check_inputs(request: VideoRequest, offer: Offer) -> None:
+    facts = {"model": offer.model, "mode": offer.mode.value}
+    if not request.prompt and (offer.prompt_required or not request.has_media):
+        raise Refused(Code.PROMPT_MISSING, **facts)
+    if len(request.prompt) > offer.max_prompt:
+        raise Refused(
+            Code.PROMPT_TOO_LONG, length=len(request.prompt), limit=offer.max_prompt, **facts
+        )
+    if len(request.images) > offer.max_images:
+        raise Refused(
+            Code.TOO_MANY_IMAGES, given=len(request.images), limit=offer.max_images, **facts
+        )
+    if request.last_frame is not None and not offer.last_frame:
+        raise Refused(Code.LAST_FRAME_UNSUPPORTED, **facts)
+    longest = offer.max_source_seconds * 1000
+    if request.video is not None and longest and request.source_ms > longest + 500:
+        raise Refused(
+            Code.MEDIA_DURATION,
+            seconds=math.ceil(request.source_ms / 1000),
+            limit=offer.max_source_seconds,
+            **facts,
+        )
+
+
+def _fit_duration(
+    request: VideoRequest, offer: Offer, adjustments: list[Adjustment]
+) -> tuple[int | None, bool]:
+    """The duration to submit, and whether the word "auto" is to be submitted in its place."""
+    wish = request.duration
+    if not offer.max_duration:
+        if wish is not None:
+            adjustments.append(Adjustment(option="duration", requested=str(wish), applied=None))
+        return None, False
+    if wish is None:
+        return offer.default_duration, False
+    if wish == "auto":
+        if offer.auto_duration:
+            return None, True
+        applied = offer.default_duration
+        adjustments.append(
+            Adjustment(option="duration", requested="auto", applied=str(applied))
+        )
+        return applied, False
+    if not offer.min_duration <= wish <= offer.max_duration:
+        raise Refused(
+            Code.DURATION_UNSUPPORTED,
+            requested=wish,
+            minimum=offer.min_duration,
+            maximum=offer.max_duration,
+            model=offer.model,
+            mode=offer.mode.value,
+        )
+    return wish, False
+
+
+def _fit_choice(
+    option: str,
+    wish: str | None,
+    allowed: Sequence[str],
+    code: Code,
+    offer: Offer,
+    adjustments: list[Adjustment],
+) -> str | None:
+    if not allowed:
+        if wish is not None and wish != "auto":
+            adjustments.append(Adjustment(option=option, requested=wish, applied=None))
+        return None
+    if wish is None:
+        return allowed[0]
+    if wish in allowed:
+        return wish
+    if wish == "auto":
+        adjustments.append(Adjustment(option=option, requested=wish, applied=allowed[0]))
+        return allowed[0]
+    raise Refused(
+        code, requested=wish, allowed=list(allowed), model=offer.model, mode=offer.mode.value
+    )

@@ -1,0 +1,168 @@
+"""Everything that can go wrong, as values: a stable code, facts, and what it means for the money.
+
+::
+
+    RetakeError
+    ├── Refused             a person asked for something that is not to be had; nothing was spent
+    ├── ProviderError       a gateway said no, said nothing, or said nonsense
+    ├── PostError           Discord would not take a message, or may have taken it
+    ├── MediaError          ffmpeg or the media store failed on our side
+    ├── Superseded          another owner moved the generation on; drop what you hold
+    └── StorageUnavailable  the database did not answer; refuse, never let through
+
+Words live in ``bot.ui.messages``, one sentence per code; every code stands in
+``docs/reference/errors.md``.
+"""
+
+from enum import Enum, StrEnum
+from typing import Any
+
+Facts = dict[str, Any]
+"""What a sentence may mention: plain JSON values only (str, int, bool, list, None; times as Unix seconds)."""
+
+
+class Code(StrEnum):
+    """Stable names of what went wrong. Adding one means a sentence and a line in the docs."""
+
+    # refusals before anything was held
+    QUOTA_VIDEOS = "quota_videos"
+    QUOTA_SECONDS = "quota_seconds"
+    QUOTA_CONCURRENT = "quota_concurrent"
+    QUOTA_COOLDOWN = "quota_cooldown"
+    PROMPT_MISSING = "prompt_missing"
+    PROMPT_TOO_LONG = "prompt_too_long"
+    MODEL_UNKNOWN = "model_unknown"
+    MODE_UNSUPPORTED = "mode_unsupported"
+    DURATION_UNSUPPORTED = "duration_unsupported"
+    ASPECT_RATIO_UNSUPPORTED = "aspect_ratio_unsupported"
+    RESOLUTION_UNSUPPORTED = "resolution_unsupported"
+    TOO_MANY_IMAGES = "too_many_images"
+    LAST_FRAME_UNSUPPORTED = "last_frame_unsupported"
+    INPUTS_CONFLICT = "inputs_conflict"
+    NO_PROVIDER = "no_provider"
+    MEDIA_TYPE = "media_type"
+    MEDIA_TOO_LARGE = "media_too_large"
+    MEDIA_DIMENSIONS = "media_dimensions"
+    MEDIA_DURATION = "media_duration"
+    MEDIA_BROKEN = "media_broken"
+    MEDIA_UNAVAILABLE = "media_unavailable"
+    NOT_FOUND = "not_found"
+    NOT_YOURS = "not_yours"
+    NOT_FINISHED = "not_finished"
+    NOT_A_VIDEO = "not_a_video"
+    CONTENT_HIDDEN = "content_hidden"
+    STOPPING = "stopping"
+    GUILD_ONLY = "guild_only"
+    OUTSIDE_SERVER = "outside_server"
+    # how a generation can fail
+    MODERATED = "moderated"
+    PROVIDER_REJECTED = "provider_rejected"
+    PROVIDER_AUTH = "provider_auth"
+    PROVIDER_BALANCE = "provider_balance"
+    PROVIDER_MODEL_ACCESS = "provider_model_access"
+    PROVIDER_RATE_LIMITED = "provider_rate_limited"
+    PROVIDER_UNAVAILABLE = "provider_unavailable"
+    PROVIDER_TIMEOUT = "provider_timeout"
+    PROVIDER_MALFORMED = "provider_malformed"
+    PROVIDER_FAILED = "provider_failed"
+    PROVIDER_TASK_GONE = "provider_task_gone"
+    NO_VIDEO = "no_video"
+    RESULT_GONE = "result_gone"
+    RESULT_BROKEN = "result_broken"
+    RESULT_TOO_LARGE = "result_too_large"
+    SUBMIT_UNKNOWN = "submit_unknown"
+    DEADLINE = "deadline"
+    INTERNAL = "internal"
+    # Discord
+    POST_FORBIDDEN = "post_forbidden"
+    POST_TARGET_GONE = "post_target_gone"
+    POST_TOO_LARGE = "post_too_large"
+    POST_REJECTED = "post_rejected"
+    POST_UNAVAILABLE = "post_unavailable"
+    POST_UNKNOWN = "post_unknown"
+
+
+class RetakeError(Exception):
+    """The root: a code and the facts its sentence needs."""
+
+    def __init__(self, code: Code, /, **facts: Any) -> None:
+        super().__init__(code, facts)
+        self.code = code
+        self.facts: Facts = facts
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{key}={value!r}" for key, value in self.facts.items())
+        return f"{self.code}({told})"
+
+
+class Refused(RetakeError):
+    """A person's request cannot be met; nothing was held, submitted or charged."""
+
+
+class Accepted(Enum):
+    """Whether a provider took a task on: decides if another one may be asked."""
+
+    NO = "no"
+    UNKNOWN = "unknown"
+    YES = "yes"
+
+
+class ProviderError(RetakeError):
+    """A gateway's refusal, failure or silence.
+
+    ``accepted`` tells whether the task may exist there: ``NO`` (refused connection, 4xx, 429) lets
+    another provider take it, ``UNKNOWN`` (timeout, reset, 5xx after sending) does not.
+    ``retryable`` tells whether the same call may succeed later, ``retry_after`` in how many seconds.
+    ``charged`` is false where the gateway's pages say that the money comes back.
+    Facts never hold keys, URLs or raw provider text longer than 300 characters.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        /,
+        *,
+        accepted: Accepted = Accepted.NO,
+        retryable: bool = False,
+        charged: bool = False,
+        retry_after: float | None = None,
+        **facts: Any,
+    ) -> None:
+        super().__init__(code, **facts)
+        self.accepted = accepted
+        self.retryable = retryable
+        self.charged = charged
+        self.retry_after = retry_after
+
+
+class PostError(RetakeError):
+    """Discord did not take a message at one place.
+
+    ``definite`` is false when the message may be there all the same: look before posting again.
+    ``retry_after`` (seconds) is set when the same place may take it later.
+    """
+
+    def __init__(
+        self, code: Code, /, *, definite: bool, retry_after: float | None = None, **facts: Any
+    ) -> None:
+        super().__init__(code, **facts)
+        self.definite = definite
+        self.retry_after = retry_after
+
+
+class MediaError(RetakeError):
+    """Our own handling of a file failed (ffmpeg, disk); the file may be fine."""
+
+
+class Superseded(RetakeError):
+    """A compare-and-set found another state, owner or revision: somebody else owns it now."""
+
+    def __init__(self) -> None:
+        super().__init__(Code.INTERNAL)
+
+
+class StorageUnavailable(RetakeError):
+    """The database did not answer. Callers refuse; nothing is let through unchecked."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(Code.INTERNAL, reason=reason)

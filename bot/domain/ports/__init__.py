@@ -1,0 +1,1 @@
+"""The ports: what the services need from the outside, as Protocols, one module per neighbour."""

@@ -1,0 +1,68 @@
+"""Discord as the services see it: messages about generations go out through here."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from bot.domain.errors import Code
+from bot.domain.generation import Generation, Place, Posting, Standing, Target
+
+
+class Messenger(Protocol):
+    """Posts and edits messages. Raises ``PostError`` and nothing else for what Discord says."""
+
+    async def open_status(
+        self, generation: Generation, standing: Standing, *, again: bool
+    ) -> Place:
+        """Post the status message and make the thread; returns the place with their ids filled in.
+
+        ``again`` is true when an earlier try may have succeeded: look for the message first. A
+        thread that cannot be made is not an error (the place then has none); a channel that cannot
+        be written to is PostError, definite.
+        """
+        ...
+
+    async def update_status(self, generation: Generation, standing: Standing) -> None:
+        """Show the present state in the status message, if there is one and it changed.
+
+        Never raises for a message, channel or permission that is gone: the status is a courtesy.
+        """
+        ...
+
+    async def post_video(
+        self,
+        generation: Generation,
+        posting: Posting,
+        file: Path,
+        *,
+        how: str,
+        original_url: str | None,
+    ) -> Posting:
+        """Post the finished video at ``posting.target`` under ``posting.nonce``, with the one ping.
+
+        ``how`` is FittedMedia's; ``original_url`` a link to the full file, shown when ``how`` is
+        ``preview``. Returns the posting with message and channel id.
+
+        Raises:
+            PostError: POST_TOO_LARGE, POST_FORBIDDEN, POST_TARGET_GONE, POST_REJECTED (definite),
+                POST_UNAVAILABLE (definite, later), POST_UNKNOWN (not definite).
+        """
+        ...
+
+    async def find_video(
+        self, generation: Generation, target: Target, *, since: datetime
+    ) -> Posting | None:
+        """Look for the video's message at a place, posted after ``since``; None: it is not there."""
+        ...
+
+    async def tell_ended(self, generation: Generation) -> None:
+        """Say how a generation ended without a video, where its requester will see it."""
+        ...
+
+    def upload_limit(self, generation: Generation, target: Target) -> int:
+        """How many bytes one file may have there, as far as known."""
+        ...
+
+    async def alert_owner(self, code: Code, facts: dict[str, object]) -> None:
+        """Tell the bot's owner, once per code and provider and hour."""
+        ...

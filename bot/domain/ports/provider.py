@@ -1,0 +1,201 @@
+"""A video gateway as the services see it.
+
+One conformance suite runs over every implementation. Every method raises ``ProviderError`` and
+nothing else for what happens outside.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from bot.domain.catalogue import Plan, ProviderName
+from bot.domain.errors import ProviderError
+from bot.domain.generation import Generation
+from bot.domain.ids import GenerationId, TaskId
+from bot.domain.media import StoredMedia
+from bot.domain.request import VideoRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceVideo:
+    """The video to edit or extend, in every way it can be named. At least one is set.
+
+    ``task_id`` is set only when the video was made at the very provider asked now. ``result_url``
+    is a gateway's own link, given only while valid; ``discord_url`` a signed CDN link, the last resort.
+    """
+
+    task_id: TaskId | None = None
+    result_url: str | None = None
+    media: StoredMedia | None = None
+    discord_url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSpec:
+    """All that a provider needs to make one video."""
+
+    generation_id: GenerationId
+    plan: Plan
+    prompt: str
+    images: tuple[StoredMedia, ...] = ()
+    last_frame: StoredMedia | None = None
+    source: SourceVideo | None = None
+    callback_url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedTask:
+    """A request ready to be paid for: uploads done, body final (JSON values only)."""
+
+    model_id: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """A task the provider has taken. ``reserved_micro_usd`` is None where it is not told."""
+
+    task_id: TaskId
+    estimated_seconds: int | None = None
+    reserved_micro_usd: int | None = None
+
+
+class TaskState(StrEnum):
+    """A task at its provider. Words that nobody knows mean ``ACTIVE``."""
+
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskReport:
+    """One answer about a task. ``progress`` in percent; ``error`` is set when it failed."""
+
+    task_id: TaskId
+    state: TaskState
+    progress: int | None = None
+    estimated_seconds: int | None = None
+    urls: tuple[str, ...] = ()
+    urls_expire_at: datetime | None = None
+    duration_ms: int | None = None
+    cost_micro_usd: int | None = None
+    error: ProviderError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Balance:
+    """What is left at a provider; ``micro_usd`` None means unlimited or not told."""
+
+    micro_usd: int | None
+    unlimited: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    """A file fetched to disk: bytes, SHA-256 in hex."""
+
+    size: int
+    sha256: str
+
+
+class Provider(Protocol):
+    """A gateway. Methods wait at most the timeouts of the HTTP door and never retry a paid POST."""
+
+    @property
+    def name(self) -> ProviderName:
+        """The name used in the configuration and the catalogue."""
+        ...
+
+    @property
+    def knows_keys(self) -> bool:
+        """Whether repeating a submission with the same key is safe."""
+        ...
+
+    @property
+    def can_find(self) -> bool:
+        """Whether ``find`` can prove a task absent or present."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """How many tasks one query can ask about (1: no batches)."""
+        ...
+
+    @property
+    def calls_back(self) -> bool:
+        """Whether it accepts a callback URL."""
+        ...
+
+    async def prepare(self, spec: TaskSpec) -> PreparedTask:
+        """Hand over the media (uploads, nothing paid) and build the final body."""
+        ...
+
+    async def submit(self, prepared: PreparedTask, *, key: str) -> Submission:
+        """The paid POST, once. ``ProviderError.accepted`` tells whether a task may exist after an error."""
+        ...
+
+    async def find(self, prepared: PreparedTask, *, since: datetime) -> Submission | None:
+        """Look for a task of this very request made after ``since``; None: proven absent."""
+        ...
+
+    async def query(self, task_id: TaskId) -> TaskReport:
+        """One task. An unknown id raises PROVIDER_TASK_GONE."""
+        ...
+
+    async def query_many(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, TaskReport]:
+        """Several tasks, at most ``batch_size``; ids the provider does not know are absent."""
+        ...
+
+    async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
+        """Stream a finished video to ``destination`` (made anew).
+
+        Raises RESULT_GONE (404, 410, 403 or an expired link), RESULT_BROKEN (no mp4 by content, shorter than
+        announced), RESULT_TOO_LARGE, or a retryable PROVIDER_UNAVAILABLE.
+        """
+        ...
+
+    async def balance(self) -> Balance:
+        """What is left to spend."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A provider that can do a request, and what it would do."""
+
+    provider: ProviderName
+    plan: Plan
+
+
+class ProviderDirectory(Protocol):
+    """The providers that are switched on, and the choice among them."""
+
+    def candidates(
+        self,
+        request: VideoRequest,
+        *,
+        parent: Generation | None = None,
+        without: Sequence[ProviderName] = (),
+    ) -> Sequence[Candidate]:
+        """Those that can serve a request, the best first, never empty.
+
+        Order: the parent's provider (if it can), fewer adjustments, the configured order.
+
+        Raises:
+            Refused: the refusal of the offer that came nearest, MODE_UNSUPPORTED, MODEL_UNKNOWN,
+                or NO_PROVIDER.
+        """
+        ...
+
+    def get(self, name: ProviderName) -> Provider:
+        """A provider by its name; KeyError when it is off."""
+        ...
+
+    def names(self) -> Sequence[ProviderName]:
+        """Those that are on, in the configured order."""
+        ...

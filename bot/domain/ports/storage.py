@@ -1,0 +1,259 @@
+"""The database as the services see it: a transaction with named queries.
+
+One contract suite runs over every backend. Work given to ``transact`` may be run more than once on
+a backend that retries, so it has no effects but through the transaction, and never waits for the
+network.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from bot.domain.catalogue import ProviderName
+from bot.domain.conversation import Conversation
+from bot.domain.generation import Generation, State
+from bot.domain.ids import (
+    ConversationId,
+    GenerationId,
+    GuildId,
+    MessageId,
+    TaskId,
+    UserId,
+    WorkerId,
+)
+from bot.domain.quota import LimitChanges, Usage
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditEntry:
+    """Something an administrator or the operator changed."""
+
+    guild_id: GuildId
+    actor_id: UserId
+    action: str
+    subject: str
+    details: dict[str, Any]
+    at: datetime
+
+
+class Generations(Protocol):
+    """Rows of generations and their history."""
+
+    async def add(self, generation: Generation) -> bool:
+        """Insert with its first history row; False when its ``request_key`` is known already."""
+        ...
+
+    async def get(self, generation_id: GenerationId) -> Generation | None:
+        """One generation."""
+        ...
+
+    async def by_request_key(self, request_key: str) -> Generation | None:
+        """The generation that an interaction or message asked for."""
+        ...
+
+    async def by_message(self, message_id: MessageId) -> Generation | None:
+        """The generation whose finished video is in that message."""
+        ...
+
+    async def by_task(self, provider: ProviderName, task_id: TaskId) -> Generation | None:
+        """The generation that a provider's task belongs to."""
+        ...
+
+    async def save(self, before: Generation, after: Generation) -> Generation:
+        """Compare-and-set on (id, state, owner, revision) of ``before``.
+
+        Writes a history row when the state changed. Returns ``after`` as stored (revision + 1).
+
+        Raises:
+            Superseded: no such row any more.
+            ValueError: the new state may not follow the old one.
+        """
+        ...
+
+    async def claim(
+        self, worker_id: WorkerId, *, now: datetime, dead_before: datetime, limit: int
+    ) -> Sequence[Generation]:
+        """Take unended generations that nobody owns, or whose owner's heartbeat is older than
+        ``dead_before``; oldest first. Counts a revision.
+        """
+        ...
+
+    async def disown(self, worker_id: WorkerId) -> int:
+        """Give up all of a worker's generations (an orderly stop)."""
+        ...
+
+    async def open_of(self, guild_id: GuildId, requester_id: UserId) -> Sequence[Generation]:
+        """A person's unended generations in a server, oldest first."""
+        ...
+
+    async def ended_of(
+        self, guild_id: GuildId, requester_id: UserId, *, limit: int, offset: int = 0
+    ) -> Sequence[Generation]:
+        """A person's ended generations in a server, newest first."""
+        ...
+
+    async def turns(self, conversation_id: ConversationId) -> Sequence[Generation]:
+        """All turns of a conversation in order of version."""
+        ...
+
+    async def count_open(self) -> dict[State, int]:
+        """How many unended generations are in each state."""
+        ...
+
+
+class Conversations(Protocol):
+    """Rows of conversations."""
+
+    async def add(self, conversation: Conversation) -> None:
+        """Insert."""
+        ...
+
+    async def get(self, conversation_id: ConversationId) -> Conversation | None:
+        """One conversation."""
+        ...
+
+    async def next_version(self, conversation_id: ConversationId) -> int:
+        """Count one version up and return it."""
+        ...
+
+    async def set_thread(self, conversation_id: ConversationId, thread_id: int) -> None:
+        """Remember the thread once it exists."""
+        ...
+
+
+class Ledger(Protocol):
+    """Quota and money. Append-only; one entry of a kind per generation."""
+
+    async def lock(self, guild_id: GuildId, user_id: UserId) -> None:
+        """Make other transactions about the same member wait (and make the account)."""
+        ...
+
+    async def usage(self, guild_id: GuildId, user_id: UserId, *, since: datetime) -> Usage:
+        """Held and spent since ``since`` or the last reset, whichever is later."""
+        ...
+
+    async def hold(self, generation: Generation, *, seconds: int, at: datetime) -> None:
+        """Available → held: one video and ``seconds``."""
+        ...
+
+    async def settle(self, generation_id: GenerationId, *, seconds: int, at: datetime) -> None:
+        """Close: one video and at most the held seconds → spent; the rest goes back."""
+        ...
+
+    async def release(self, generation_id: GenerationId, *, at: datetime) -> None:
+        """Close: everything held goes back."""
+        ...
+
+    async def reset(self, guild_id: GuildId, user_id: UserId, *, at: datetime) -> None:
+        """Count a member's usage from ``at``."""
+        ...
+
+    async def record_spend(
+        self,
+        generation_id: GenerationId,
+        *,
+        provider: ProviderName,
+        task_id: TaskId,
+        micro_usd: int,
+        at: datetime,
+    ) -> None:
+        """Money a provider reports for a task; once per task, repeats change nothing."""
+        ...
+
+    async def faults(self) -> Sequence[str]:
+        """Sentences about every broken invariant; empty when the books are right."""
+        ...
+
+
+class Guilds(Protocol):
+    """Settings of servers and members, and who changed them."""
+
+    async def limits(self, guild_id: GuildId) -> LimitChanges | None:
+        """What the server set for all its members."""
+        ...
+
+    async def member_limits(self, guild_id: GuildId, user_id: UserId) -> LimitChanges | None:
+        """What was set for one member."""
+        ...
+
+    async def limited_members(self, guild_id: GuildId) -> Sequence[tuple[UserId, LimitChanges]]:
+        """All members with limits of their own."""
+        ...
+
+    async def set_limits(self, guild_id: GuildId, limits: LimitChanges) -> None:
+        """Replace the server's limits."""
+        ...
+
+    async def set_member_limits(
+        self, guild_id: GuildId, user_id: UserId, limits: LimitChanges | None
+    ) -> None:
+        """Replace a member's limits; None removes them."""
+        ...
+
+    async def upload_limit(self, guild_id: GuildId) -> int | None:
+        """The learned size limit of one file, in bytes."""
+        ...
+
+    async def set_upload_limit(self, guild_id: GuildId, size: int) -> None:
+        """Remember it."""
+        ...
+
+    async def audit(self, entry: AuditEntry) -> None:
+        """Append to the trail."""
+        ...
+
+
+class Workers(Protocol):
+    """Processes and their heartbeats."""
+
+    async def beat(self, worker_id: WorkerId, *, now: datetime) -> None:
+        """Insert or refresh a worker."""
+        ...
+
+    async def remove(self, worker_id: WorkerId) -> None:
+        """Forget a worker that stopped."""
+        ...
+
+
+class Durations(Protocol):
+    """How long tasks took, for the poll timing and the ETA."""
+
+    async def add(self, key: str, seconds: float, *, at: datetime) -> None:
+        """Remember one (only the latest 200 of a key are kept)."""
+        ...
+
+    async def recent(self, key: str) -> Sequence[float]:
+        """The latest, at most 200, in seconds."""
+        ...
+
+
+class Transaction(Protocol):
+    """All queries, inside one transaction."""
+
+    @property
+    def generations(self) -> Generations: ...
+    @property
+    def conversations(self) -> Conversations: ...
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def guilds(self) -> Guilds: ...
+    @property
+    def workers(self) -> Workers: ...
+    @property
+    def durations(self) -> Durations: ...
+
+
+class Storage(Protocol):
+    """A database. Raises ``StorageUnavailable`` when it does not answer."""
+
+    async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run ``work`` in a writing transaction; committed when this returns, undone when it raises."""
+        ...
+
+    async def read(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run ``work`` on a consistent snapshot; writing there is an error."""
+        ...

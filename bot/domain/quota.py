@@ -1,0 +1,157 @@
+"""Who may spend how much: limits, where each value comes from, usage in a period, the verdict.
+
+Pure rules on numbers. Reading and holding them in one transaction is the caller's business.
+"""
+
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bot.domain.errors import Code, Refused
+
+
+class Period(StrEnum):
+    """The stretch of time that a limit counts over, in UTC: days, weeks from Monday, months."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+    def start(self, now: datetime) -> datetime:
+        """The first instant of the period that holds ``now``."""
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        if self is Period.WEEK:
+            return midnight - timedelta(days=midnight.weekday())
+        if self is Period.MONTH:
+            return midnight.replace(day=1)
+        return midnight
+
+    def end(self, now: datetime) -> datetime:
+        """The first instant after the period that holds ``now``."""
+        start = self.start(now)
+        if self is Period.MONTH:
+            return (start + timedelta(days=32)).replace(day=1)
+        return start + timedelta(days=7 if self is Period.WEEK else 1)
+
+
+class LimitSource(StrEnum):
+    """The rule that a limit came from."""
+
+    DEFAULT = "default"
+    SERVER = "server"
+    MEMBER = "member"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one member may use. 0 means no limit. ``cooldown`` in seconds between two requests."""
+
+    videos: int = 10
+    seconds: int = 0
+    period: Period = Period.DAY
+    concurrent: int = 3
+    cooldown: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitChanges:
+    """Limits as somebody set them for a server or a member: None leaves the wider rule in force."""
+
+    videos: int | None = None
+    seconds: int | None = None
+    period: Period | None = None
+    concurrent: int | None = None
+    cooldown: int | None = None
+
+    def merged_with(self, newer: "LimitChanges") -> "LimitChanges":
+        """This rule with every value that ``newer`` sets put in its place."""
+        return LimitChanges(
+            **{
+                field.name: getattr(self, field.name)
+                if getattr(newer, field.name) is None
+                else getattr(newer, field.name)
+                for field in fields(self)
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectiveLimits:
+    """The limits in force for one member, and for each field the rule it came from."""
+
+    limits: Limits
+    sources: dict[str, LimitSource]
+
+
+def effective(
+    default: Limits, server: LimitChanges | None, member: LimitChanges | None
+) -> EffectiveLimits:
+    """The narrowest rule wins, field by field: member, then server, then the configured default."""
+    values: dict[str, object] = {}
+    sources: dict[str, LimitSource] = {}
+    for field in fields(Limits):
+        values[field.name] = getattr(default, field.name)
+        sources[field.name] = LimitSource.DEFAULT
+        for source, changes in ((LimitSource.SERVER, server), (LimitSource.MEMBER, member)):
+            value = getattr(changes, field.name, None)
+            if value is not None:
+                values[field.name] = value
+                sources[field.name] = source
+    return EffectiveLimits(limits=Limits(**values), sources=sources)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What a member has used in the current period, held and spent together.
+
+    ``open`` counts generations not yet ended, whenever they began. ``last_at`` is the time of the
+    latest request (None: never). ``videos`` and ``seconds`` count since the period's start or the
+    last reset, whichever is later.
+    """
+
+    videos: int = 0
+    seconds: int = 0
+    open: int = 0
+    last_at: datetime | None = None
+
+
+def check(rule: EffectiveLimits, usage: Usage, *, seconds: int, now: datetime) -> None:
+    """Let one more video of ``seconds`` seconds pass, or say which limit stops it.
+
+    Raises:
+        Refused: QUOTA_COOLDOWN, QUOTA_CONCURRENT, QUOTA_VIDEOS or QUOTA_SECONDS, with the facts
+            ``limit``, ``used``, ``period``, ``source`` and ``resets_at`` (Unix seconds) where they apply.
+    """
+    limits = rule.limits
+    if limits.cooldown and usage.last_at is not None:
+        free_at = usage.last_at + timedelta(seconds=limits.cooldown)
+        if now < free_at:
+            raise Refused(
+                Code.QUOTA_COOLDOWN,
+                limit=limits.cooldown,
+                source=rule.sources["cooldown"].value,
+                resets_at=int(free_at.timestamp()) + 1,
+            )
+    if limits.concurrent and usage.open >= limits.concurrent:
+        raise Refused(
+            Code.QUOTA_CONCURRENT,
+            limit=limits.concurrent,
+            used=usage.open,
+            source=rule.sources["concurrent"].value,
+        )
+    resets_at = int(limits.period.end(now).timestamp())
+    for code, name, asked in (
+        (Code.QUOTA_VIDEOS, "videos", 1),
+        (Code.QUOTA_SECONDS, "seconds", seconds),
+    ):
+        limit, used = getattr(limits, name), getattr(usage, name)
+        if limit and used + asked > limit:
+            raise Refused(
+                code,
+                limit=limit,
+                used=used,
+                asked=asked,
+                period=limits.period.value,
+                source=rule.sources[name].value,
+                resets_at=resets_at,
+            )

@@ -1,0 +1,47 @@
+"""What a person asks for, before it is known which provider will do it.
+
+Owns the request's shape. Knows nothing of providers, prices or limits.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from bot.domain.media import StoredMedia
+
+
+class Operation(StrEnum):
+    """What is to be done: a new video, another version of one, or a longer one."""
+
+    CREATE = "create"
+    EDIT = "edit"
+    EXTEND = "extend"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoRequest:
+    """One wish, as asked. None means "not said": the model's default applies.
+
+    ``model`` is a family's name of the catalogue. ``images`` are in the order given, the first one
+    being the first frame where a model knows frames; ``video`` is a person's own file to edit (the
+    video of a parent generation is named by the generation's ``parent_id`` instead).
+    ``source_ms`` is the length of the video to edit or extend, whichever it is, in milliseconds.
+    ``video_url`` is where Discord keeps ``video``, for gateways that take nothing else.
+    """
+
+    operation: Operation = Operation.CREATE
+    prompt: str = ""
+    model: str | None = None
+    aspect_ratio: str | None = None
+    duration: int | Literal["auto"] | None = None
+    resolution: str | None = None
+    images: tuple[StoredMedia, ...] = ()
+    last_frame: StoredMedia | None = None
+    video: StoredMedia | None = None
+    video_url: str | None = None
+    source_ms: int = 0
+
+    @property
+    def has_media(self) -> bool:
+        """Whether anything but words was given."""
+        return bool(self.images or self.video or self.operation is not Operation.CREATE)
