@@ -54,9 +54,7 @@ class Density:
             return values[0]
         right = bisect_right(times, time_s)
         left_s, left = times[right - 1], values[right - 1]
-        return left + (values[right] - left) * (time_s - left_s) / (
-            times[right] - left_s
-        )
+        return left + (values[right] - left) * (time_s - left_s) / (times[right] - left_s)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,8 +93,8 @@ def completion_density(estimate_s: float, past_s: Sequence[float] = ()) -> Densi
     """Blend past durations (oldest first) with what the estimate alone would make us expect.
 
     The prior counts as 15 observations: 4 % fast failures, 84 % about the estimate, 12 % stragglers
-    about 2.2 times as long. Costs a millisecond or two: keep the result per (provider, model, duration,
-    resolution) and make it anew when a duration was learned.
+    about 2.2 times as long. Costs a millisecond or two: keep the result per (provider, model,
+    duration, resolution) and make it anew when a duration was learned.
     """
     estimate_s = max(1.0, estimate_s)
     past = [log(max(_EARLIEST_S, seconds)) for seconds in past_s[-_NEWEST:]]
@@ -135,17 +133,17 @@ def next_poll(
     """Seconds from now until the next poll, between 0.5 and 45.
 
     ``elapsed_s`` counts from submission. ``last_progress`` is the last reading as (elapsed seconds,
-    fraction 0 to 1), at the time when that fraction was *first* seen: a bar stuck at 99 % then loses
-    its say by itself instead of promising the end anew with every poll. It multiplies the density
-    once, with a floor, so that a bar that lies cannot outweigh what durations say.
+    fraction 0 to 1), at the time when that fraction was *first* seen: a bar stuck at 99 % then
+    loses its say by itself instead of promising the end anew with every poll. It multiplies the
+    density once, with a floor, so that a bar that lies cannot outweigh what durations say.
     """
-    elapsed_s = max(0.0, elapsed_s)
+    # Nothing ends before the first grid point, and a duration of zero has no progress.
+    elapsed_s = max(_EARLIEST_S, elapsed_s)
     horizon = elapsed_s + LONGEST_GAP_S
     believed = _Progress.read(last_progress)
     points = _points(density, elapsed_s, horizon, believed)
     weights = [
-        density.at(point) * (believed.likelihood(point) if believed else 1.0)
-        for point in points
+        density.at(point) * (believed.likelihood(point) if believed else 1.0) for point in points
     ]
 
     # Survival from the right; behind the last point the power law holds as much as its rectangle.
