@@ -61,7 +61,7 @@ FOLLOWS: dict[State, frozenset[State]] = {
 
 def may_follow(before: State, after: State) -> bool:
     """Whether ``after`` may come next; the same state (a change of facts only) always may."""
-    return before == after and before not in ENDS or after in FOLLOWS.get(before, frozenset())
+    return before == after or after in FOLLOWS.get(before, frozenset())
 
 
 class ParkReason(StrEnum):
@@ -173,6 +173,7 @@ class Generation:
     this one edits. ``request_key`` is unique per interaction or message, so asking twice is once.
     ``revision`` counts saves; ``attempt`` counts submissions; ``strikes`` counts failures of our
     own in the same step. ``abandoned`` means that the one who asked does not want the result.
+    ``announced`` tells that the end was shown to people: until then a worker looks after it.
     """
 
     id: GenerationId
@@ -189,6 +190,7 @@ class Generation:
     attempt: int = 0
     strikes: int = 0
     abandoned: bool = False
+    announced: bool = False
     request: VideoRequest
     plan: Plan
     place: Place
@@ -202,6 +204,7 @@ class Generation:
     created_at: datetime
     updated_at: datetime
     ended_at: datetime | None = None
+    deleted_at: datetime | None = None
 
     @property
     def ended(self) -> bool:

@@ -1,5 +1,6 @@
 """Time as the services see it: read here, waited for here, owned by tests."""
 
+import asyncio
 from datetime import datetime
 from typing import Protocol
 
@@ -17,4 +18,8 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Wait; 0 or less yields once."""
+        ...
+
+    async def wait(self, event: asyncio.Event, seconds: float | None) -> bool:
+        """Wait for an event, at most so long (None: for ever); whether it is set."""
         ...

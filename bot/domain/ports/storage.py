@@ -76,8 +76,8 @@ class Generations(Protocol):
     async def claim(
         self, worker_id: WorkerId, *, now: datetime, dead_before: datetime, limit: int
     ) -> Sequence[Generation]:
-        """Take unended generations that nobody owns, or whose owner's heartbeat is older than
-        ``dead_before``; oldest first. Counts a revision.
+        """Take generations that are not announced yet and that nobody owns, or whose owner's
+        heartbeat is older than ``dead_before`` (or that has none); oldest first. Counts a revision.
         """
         ...
 
