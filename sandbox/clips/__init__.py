@@ -1,0 +1,228 @@
+"""The videos the stand-in gateways hand out: rendered from the prompt, so a person sees it.
+
+Owns the choice of what a clip shows, its cache and the bound on how many are rendered at once.
+Knows nothing of HTTP, tasks or money.
+"""
+
+import asyncio
+import hashlib
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from PIL import Image
+
+from sandbox.clips import ffmpeg, lettering, remake, scenery
+from sandbox.clips.film import Film, Sheet, Source, develop
+
+__all__ = ["ClipRequest", "ClipSource", "Clips", "FixedClips", "frame_size"]
+
+_SHORT_SIDE = {"360p": 360, "720p": 720, "1080p": 1080, "4k": 2160}
+_MOST_DRAWN = 1080
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipRequest:
+    """What one clip shows. ``seconds`` is the finished length; for ``extend`` the seconds added.
+
+    ``mode`` is text, image, reference, edit or extend. ``aspect`` counts where there is no source.
+    """
+
+    gateway: str
+    mode: str
+    prompt: str
+    seconds: int
+    aspect: str = "16:9"
+    quality: str = "720p"
+    images: tuple[Path, ...] = ()
+    last_frame: Path | None = None
+    source: Path | None = None
+
+
+class ClipSource(Protocol):
+    """Where a stand-in gets its videos."""
+
+    async def render(self, request: ClipRequest) -> Path:
+        """The finished file; the caller never changes or removes it."""
+        ...
+
+    async def close(self) -> None:
+        """Give up what is still being rendered."""
+        ...
+
+
+@dataclass(kw_only=True)
+class FixedClips:
+    """Always the same file: for benches, where rendering would be measured instead of Retake."""
+
+    path: Path
+    rendered: int = field(default=0, init=False)
+
+    async def render(self, request: ClipRequest) -> Path:
+        """The file."""
+        del request
+        self.rendered += 1
+        return self.path
+
+    async def close(self) -> None:
+        """Nothing is kept."""
+
+
+def frame_size(aspect: str, quality: str) -> tuple[int, int]:
+    """Width and height in pixels of a quality at 16:9 or 9:16."""
+    short = _SHORT_SIDE[quality]
+    long = short * 16 // 9
+    return (short, long) if aspect == "9:16" else (long, short)
+
+
+class Clips:
+    """Renders clips into a directory, each distinct request once, at most two at a time.
+
+    ``scale="tiny"`` makes them 160 pixels wide and one second long, for tests.
+    """
+
+    def __init__(
+        self, directory: Path, *, scale: Literal["full", "tiny"] = "full", at_once: int = 2
+    ) -> None:
+        self._directory = directory
+        self._tiny = scale == "tiny"
+        self._room = asyncio.Semaphore(at_once)
+        self._under_way: dict[str, asyncio.Task[Path]] = {}
+
+    async def render(self, request: ClipRequest) -> Path:
+        """The finished file of a request; a second caller waits for the first one's render."""
+        key = await asyncio.to_thread(_key, request, tiny=self._tiny)
+        path = self._directory / f"{key}.mp4"
+        if path.exists():
+            return path
+        task = self._under_way.get(key)
+        if task is None:
+            task = asyncio.create_task(self._make(request, path), name=f"clip {key}")
+            self._under_way[key] = task
+            task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Stop what is being rendered and wait until its processes are gone."""
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _make(self, request: ClipRequest, path: Path) -> Path:
+        async with self._room:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            await develop(await self._film(request), path)
+        return path
+
+    async def _film(self, request: ClipRequest) -> Film:
+        source = None
+        version = 1
+        size = self._size(frame_size(request.aspect, request.quality))
+        seconds = float(request.seconds)
+        if request.source is not None:
+            footage = await ffmpeg.probe(request.source)
+            version = footage.version + 1
+            size = self._size(_like(footage, request.quality))
+            source = Source(
+                path=request.source,
+                has_sound=footage.audio_codec is not None,
+                seconds=footage.seconds,
+                grade=remake.grade_of(request.prompt) if request.mode == "edit" else "null",
+            )
+            if request.mode == "edit":
+                seconds = min(footage.seconds, seconds)
+        length = round(seconds)
+        if self._tiny:
+            seconds = min(seconds, 1.0)
+        share = min(1.0, _MOST_DRAWN / min(size))
+        drawn = (round(size[0] * share) // 2 * 2, round(size[1] * share) // 2 * 2)
+        sheets = await asyncio.to_thread(_sheets, request, drawn, version, seconds, length)
+        return Film(
+            size=size,
+            drawn=drawn,
+            seconds=seconds,
+            sheets=sheets,
+            chord=scenery.chord_of(request.prompt),
+            version=version,
+            source=source if request.mode == "edit" else None,
+            prologue=source if request.mode == "extend" else None,
+            threads=1 if self._tiny else 2,
+        )
+
+    def _size(self, size: tuple[int, int]) -> tuple[int, int]:
+        if not self._tiny:
+            return size
+        share = 160 / max(size)
+        return round(size[0] * share) // 2 * 2, round(size[1] * share) // 2 * 2
+
+
+def _key(request: ClipRequest, *, tiny: bool) -> str:
+    digest = hashlib.blake2b(digest_size=12)
+    files = [*request.images, request.last_frame, request.source]
+    for path in files:
+        digest.update(path.read_bytes() if path else b"-")
+        digest.update(b"|")
+    plain = (request.gateway, request.mode, request.prompt, request.seconds)
+    digest.update(repr((*plain, request.aspect, request.quality, tiny)).encode())
+    return digest.hexdigest()
+
+
+def _like(footage: ffmpeg.Footage, quality: str) -> tuple[int, int]:
+    """The source's proportions with the short side of the quality, in even pixels."""
+    share = _SHORT_SIDE[quality] / min(footage.width, footage.height)
+    return round(footage.width * share) // 2 * 2, round(footage.height * share) // 2 * 2
+
+
+def _sheets(
+    request: ClipRequest, size: tuple[int, int], version: int, seconds: float, length: int
+) -> list[Sheet]:
+    mood = scenery.mood_of(request.prompt)
+    ink = _dark(mood.palette.land[2])
+    words = lettering.Words(
+        prompt=request.prompt,
+        version=version,
+        origin=f"{request.gateway} · {_MODES[request.mode]}",
+        figures=_figures(request, size, length),
+    )
+    frame = Sheet(image=lettering.bands(words, size, ink, mood.palette.accent))
+    if request.mode == "edit":
+        pictures = remake.weather(request.prompt, size) + remake.inset(request.images, size)
+    elif request.images or request.last_frame:
+        pictures = remake.photographs(request.images, request.last_frame, size, seconds)
+    else:
+        pictures = scenery.scene(mood, size)
+    return [*pictures, frame, _progress(size, seconds, mood.palette.accent)]
+
+
+_MODES = {
+    "text": "text to video",
+    "image": "image to video",
+    "reference": "references to video",
+    "edit": "edit",
+    "extend": "extension",
+}
+
+
+def _figures(request: ClipRequest, size: tuple[int, int], length: int) -> str:
+    shape = size[0] / size[1]
+    aspect = next(
+        (name for name, value in (("16:9", 16 / 9), ("9:16", 9 / 16)) if abs(shape - value) < 0.02),
+        f"{size[0]}×{size[1]}",
+    )
+    plus = "+" if request.mode == "extend" else ""
+    return f"{aspect} · {plus}{length} s · {request.quality}"
+
+
+def _dark(colour: scenery.Colour) -> scenery.Colour:
+    r, g, b = (round(c * 0.42) for c in colour)
+    return r, g, b
+
+
+def _progress(size: tuple[int, int], seconds: float, accent: scenery.Colour) -> Sheet:
+    """A thin line on the footer's upper edge that grows with the time."""
+    high = max(2, math.ceil(min(size) / 180) // 2 * 2)
+    line = Image.new("RGBA", (size[0], high), (*accent, 255))
+    y = size[1] - lettering.footer_height(size) - high
+    return Sheet(image=line, x=f"-w+w*t/{seconds:.3f}", y=str(y))
