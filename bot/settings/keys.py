@@ -1,0 +1,279 @@
+"""Every key of the configuration, its default and what it may be.
+
+``description`` is the end of the sentence a person reads when a value is wrong. Knows nothing of
+where values come from, nor of the parts that are given them.
+"""
+
+import ipaddress
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+)
+
+from bot.domain.catalogue import ProviderName
+from bot.domain.quota import Limits, Period
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host name or address can only mean this machine."""
+    if host is None:
+        return False
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _check_address(text: str, secure: str, plain: str) -> str:
+    parts = urlsplit(text)  # a ValueError of its own is as good as ours
+    fine = parts.scheme == secure or (parts.scheme == plain and is_loopback(parts.hostname))
+    if not fine or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ValueError(text)
+    _ = parts.port
+    return text
+
+
+def _web(text: str) -> str:
+    return _check_address(text, "https", "http").rstrip("/")
+
+
+def _optional_web(text: str) -> str:
+    return _web(text) if text else ""
+
+
+def _socket(text: str) -> str:
+    return _check_address(text, "wss", "ws")
+
+
+def _no_flag(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError(value)  # noqa: TRY004 - pydantic turns ValueError into one of its own
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_flag)]
+Number = Annotated[float, BeforeValidator(_no_flag)]
+WebAddress = Annotated[str, AfterValidator(_web)]
+SocketAddress = Annotated[str, AfterValidator(_socket)]
+Name = Literal["evolink", "apimart", "google"]
+
+_WEB = "an https:// address (plain http:// only on loopback)"
+_KEY = "text in quotes; empty turns the provider off"
+_RUNNING = "a whole number from 1 to 1000"
+_LAMBDA = "a number from 0.01 to 60"
+_COUNT = "a whole number, 0 or more (0 means no limit)"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True
+    )
+
+
+class DiscordSettings(_Section):
+    token: SecretStr = Field(default=SecretStr(""), description="text in quotes")
+    api_url: WebAddress = Field(default="https://discord.com/api/v10", description=_WEB)
+    gateway_url: SocketAddress = Field(
+        default="wss://gateway.discord.gg/",
+        description="a wss:// address (plain ws:// only on loopback)",
+    )
+    sync_guild: Whole = Field(default=0, ge=0, description="a server's id, or 0 for none")
+    guild_ready_timeout: Number = Field(
+        default=2.0, ge=0, le=60, description="seconds, from 0 to 60"
+    )
+
+
+class DatabaseSettings(_Section):
+    url: str = Field(
+        default="sqlite+aiosqlite:///data/retake.db",
+        repr=False,  # it may hold a password
+        description='"sqlite+aiosqlite:///" and a path, or "postgresql+asyncpg://" and a server',
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _known_engine(cls, url: str) -> str:
+        engine, _, rest = url.partition("://")
+        known = {"sqlite+aiosqlite": len(rest) > 1, "postgresql+asyncpg": bool(rest)}
+        if not known.get(engine, False):
+            raise ValueError(engine)
+        return url
+
+
+class MediaSettings(_Section):
+    dir: Path = Field(default=Path("data/media"), description="a folder")
+    retention_days: Whole = Field(
+        default=30, ge=1, le=3650, description="a whole number from 1 to 3650"
+    )
+    max_upload_mib: Whole = Field(
+        default=50, ge=1, le=500, description="a whole number from 1 to 500"
+    )
+    ffmpeg: str = Field(
+        default="", description="the path of an ffmpeg program, or empty to look for one"
+    )
+
+
+class EvolinkSettings(_Section):
+    api_key: SecretStr = Field(default=SecretStr(""), description=_KEY)
+    api_url: WebAddress = Field(default="https://api.evolink.ai", description=_WEB)
+    files_url: WebAddress = Field(default="https://files-api.evolink.ai", description=_WEB)
+    max_running: Whole = Field(default=20, ge=1, le=1000, description=_RUNNING)
+    poll_lambda: Number = Field(default=0.2, ge=0.01, le=60, description=_LAMBDA)
+    models: dict[str, Any] = Field(default={}, description="tables of catalogue entries")
+
+
+class ApimartSettings(_Section):
+    api_key: SecretStr = Field(default=SecretStr(""), description=_KEY)
+    api_url: WebAddress = Field(default="https://api.apimart.ai", description=_WEB)
+    max_running: Whole = Field(default=20, ge=1, le=1000, description=_RUNNING)
+    poll_lambda: Number = Field(default=0.2, ge=0.01, le=60, description=_LAMBDA)
+    models: dict[str, Any] = Field(default={}, description="tables of catalogue entries")
+
+
+class GoogleSettings(_Section):
+    api_key: SecretStr = Field(default=SecretStr(""), description=_KEY)
+    api_url: WebAddress = Field(
+        default="https://generativelanguage.googleapis.com", description=_WEB
+    )
+    max_running: Whole = Field(default=20, ge=1, le=1000, description=_RUNNING)
+    poll_lambda: Number = Field(default=0.2, ge=0.01, le=60, description=_LAMBDA)
+    models: dict[str, Any] = Field(default={}, description="tables of catalogue entries")
+
+
+class ProvidersSettings(_Section):
+    default: Name = Field(default="evolink", description='one of "evolink", "apimart", "google"')
+    order: tuple[Name, ...] = Field(
+        default=("evolink", "apimart", "google"),
+        description='a list of "evolink", "apimart", "google", each at most once',
+    )
+    default_model: str = Field(
+        default="omni-flash",
+        min_length=1,
+        description="the name of a model family in the catalogue",
+    )
+    evolink: EvolinkSettings = EvolinkSettings()
+    apimart: ApimartSettings = ApimartSettings()
+    google: GoogleSettings = GoogleSettings()
+
+    @field_validator("order")
+    @classmethod
+    def _no_repeats(cls, order: tuple[Name, ...]) -> tuple[Name, ...]:
+        if len(set(order)) < len(order):
+            raise ValueError(order)
+        return order
+
+    def enabled(self) -> tuple[ProviderName, ...]:
+        """The providers with a key: the default, then ``order``, then any that it leaves out."""
+        wished: list[Name] = [self.default, *self.order, "evolink", "apimart", "google"]
+        keyed: dict[Name, SecretStr] = {
+            "evolink": self.evolink.api_key,
+            "apimart": self.apimart.api_key,
+            "google": self.google.api_key,
+        }
+        return tuple(
+            ProviderName(name) for name in dict.fromkeys(wished) if keyed[name].get_secret_value()
+        )
+
+
+class LimitsSettings(_Section):
+    videos: Whole = Field(default=10, ge=0, description=_COUNT)
+    seconds: Whole = Field(default=0, ge=0, description=_COUNT)
+    period: Period = Field(default=Period.DAY, description='one of "day", "week", "month"')
+    concurrent: Whole = Field(default=3, ge=0, description=_COUNT)
+    cooldown: Whole = Field(default=0, ge=0, description="a whole number of seconds, 0 or more")
+
+    def as_limits(self) -> Limits:
+        """The same as the domain's value."""
+        return Limits(**self.model_dump())
+
+
+class DeadlinesSettings(_Section):
+    queued: Whole = Field(default=21600, ge=60, description="a whole number of seconds, 60 or more")
+    submit_unknown: Whole = Field(
+        default=900, ge=10, description="a whole number of seconds, 10 or more"
+    )
+    running: Whole = Field(default=3600, ge=60, description="a whole number of seconds, 60 or more")
+    delivery: Whole = Field(
+        default=86400, ge=60, description="a whole number of seconds, 60 or more"
+    )
+
+
+class HttpSettings(_Section):
+    host: str = Field(default="127.0.0.1", min_length=1, description="an address of this machine")
+    port: Whole = Field(
+        default=8080,
+        ge=0,
+        le=65535,
+        description="a whole number from 0 to 65535 (0 takes any free port)",
+    )
+    public_url: Annotated[str, AfterValidator(_optional_web)] = Field(
+        default="", description=f"{_WEB}, or empty for no callbacks"
+    )
+
+
+class LogSettings(_Section):
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description='one of "debug", "info", "warning", "error"'
+    )
+    format: Literal["console", "json"] = Field(
+        default="console", description='one of "console", "json"'
+    )
+
+
+class Settings(_Section):
+    """Everything an operator can say; see ``config.example.toml``."""
+
+    discord: DiscordSettings = DiscordSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    media: MediaSettings = MediaSettings()
+    providers: ProvidersSettings = ProvidersSettings()
+    limits: LimitsSettings = LimitsSettings()
+    deadlines: DeadlinesSettings = DeadlinesSettings()
+    http: HttpSettings = HttpSettings()
+    log: LogSettings = LogSettings()
+
+    def problems_for_run(self) -> list[str]:
+        """Sentences about what is missing before the bot can run; empty when nothing is."""
+        problems: list[str] = []
+        if not self.discord.token.get_secret_value():
+            problems.append(
+                "There is no Discord token: set [discord] token, or RETAKE__DISCORD__TOKEN."
+            )
+        enabled = self.providers.enabled()
+        if not enabled:
+            problems.append(
+                "No provider has a key: set api_key in [providers.evolink] or"
+                " [providers.apimart], or RETAKE__PROVIDERS__EVOLINK__API_KEY."
+            )
+        elif enabled == ("google",):
+            problems.append(
+                "Google is the only provider with a key, and this version cannot use it yet:"
+                " set api_key in [providers.evolink] or [providers.apimart] as well."
+            )
+        return problems
+
+    def secret_values(self) -> frozenset[str]:
+        """Every secret in the clear, for those who must keep them out of what they write."""
+        found = set(_secrets_in(self))
+        if password := urlsplit(self.database.url).password:
+            found.add(password)
+        return frozenset(found)
+
+
+def _secrets_in(section: BaseModel) -> Iterator[str]:
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from _secrets_in(value)
+        elif isinstance(value, SecretStr) and value.get_secret_value():
+            yield value.get_secret_value()

@@ -1,0 +1,196 @@
+"""Where the configuration comes from: a TOML file, and over it the environment.
+
+Owns the merging and the sentences about what is wrong. No sentence ever holds a secret's value.
+"""
+
+import difflib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from bot.settings.keys import Settings
+
+PREFIX = "RETAKE__"
+DEFAULT_FILE = Path("config.toml")
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used; ``problems`` are sentences, none holds a secret."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the configuration: the file, and over it the environment.
+
+    ``path`` None means ``config.toml`` in the current folder if there is one.
+
+    Raises:
+        SettingsError: with every problem at once.
+    """
+    environ = os.environ if environ is None else environ
+    file = path or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+    told = _read_file(file) if file else {}
+    problems: list[str] = []
+    from_environment: dict[tuple[str, ...], str] = {}
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX):
+            continue
+        keys = tuple(variable.removeprefix(PREFIX).lower().split("__"))
+        field = _field(keys)
+        if field is None or _is_section(field):
+            problems.append(_unknown_variable(variable))
+            continue
+        from_environment[keys] = variable
+        _put(told, keys, _parse(environ[variable], field))
+    if "RETAKE_FFMPEG" in environ and ("media", "ffmpeg") not in from_environment:
+        _put(told, ("media", "ffmpeg"), environ["RETAKE_FFMPEG"])
+    try:
+        settings = Settings.model_validate(told)
+    except ValidationError as error:
+        name = str(file) if file else "the configuration"
+        problems += [
+            _sentence(name, fault["type"], fault["loc"], told, from_environment)
+            for fault in error.errors(include_url=False, include_context=False)
+        ]
+        raise SettingsError(list(dict.fromkeys(problems))) from None
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(
+            [f"{file} does not exist: copy config.example.toml to it and fill it in."]
+        ) from None
+    except OSError as error:
+        raise SettingsError([f"{file} cannot be read: {error.strerror}."]) from None
+    except UnicodeDecodeError:
+        raise SettingsError([f"{file} is not UTF-8 text: save it as UTF-8."]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError([f"{file} is not valid TOML: {error}."]) from None
+
+
+def _put(told: dict[str, Any], keys: tuple[str, ...], value: object) -> None:
+    for key in keys[:-1]:
+        told = told.setdefault(key, {})
+        if not isinstance(told, dict):
+            return  # the file has a plain value where a section belongs: that is told on its own
+    told[keys[-1]] = value
+
+
+def _parse(text: str, field: FieldInfo) -> object:
+    """A variable's text as the field wants it: lists and tables in TOML, lists also by commas."""
+    kind = str(field.annotation)
+    if not kind.startswith(("tuple", "dict")):
+        return text
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return [part.strip() for part in text.split(",")] if kind.startswith("tuple") else text
+
+
+def _section(field: FieldInfo) -> type[BaseModel] | None:
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _is_section(field: FieldInfo) -> bool:
+    return _section(field) is not None
+
+
+def _field(keys: tuple[str, ...]) -> FieldInfo | None:
+    model: type[BaseModel] | None = Settings
+    field: FieldInfo | None = None
+    for key in keys:
+        field = model.model_fields.get(key) if model else None
+        if field is None:
+            return None
+        model = _section(field)
+    return field
+
+
+def _paths(model: type[BaseModel] = Settings) -> Iterator[tuple[str, ...]]:
+    for name, field in model.model_fields.items():
+        inner = _section(field)
+        if inner is None:
+            yield (name,)
+        else:
+            yield from ((name, *rest) for rest in _paths(inner))
+
+
+def _unknown_variable(variable: str) -> str:
+    known = [PREFIX + "__".join(path).upper() for path in _paths()]
+    near = difflib.get_close_matches(variable, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else "config.example.toml lists every key."
+    return f"The environment has {variable}, which names no key; {hint}"
+
+
+def _unknown_key(file: str, keys: tuple[str, ...]) -> str:
+    """One sentence for a key or section nobody knows, naming the nearest known one."""
+    *section, key = keys
+    owner = Settings if not section else _section_of(tuple(section))
+    names = list(owner.model_fields) if owner else []
+    place = f"[{'.'.join(section)}]" if section else "The top level"
+    near = difflib.get_close_matches(key, names, n=1)
+    if near:
+        field = owner.model_fields[near[0]] if owner else None
+        named = (
+            f"[{'.'.join((*section, near[0]))}]" if field and _is_section(field) else f'"{near[0]}"'
+        )
+        return f'{file}: {place} has no "{key}"; did you mean {named}?'
+    elsewhere = [path for path in _paths() if path[-1] == key]
+    if elsewhere:
+        where = ".".join(elsewhere[0][:-1])
+        return f'{file}: {place} has no "{key}"; did you mean "{key}" in [{where}]?'
+    return f'{file}: {place} has no "{key}"; it has {", ".join(names)}.'
+
+
+def _section_of(keys: tuple[str, ...]) -> type[BaseModel] | None:
+    field = _field(keys)
+    return _section(field) if field else None
+
+
+def _sentence(
+    file: str,
+    fault: str,
+    loc: tuple[int | str, ...],
+    told: dict[str, Any],
+    from_environment: Mapping[tuple[str, ...], str],
+) -> str:
+    keys = tuple(key for key in loc if isinstance(key, str))
+    if fault == "extra_forbidden":
+        return _unknown_key(file, keys)
+    field = _field(keys)
+    if field is None or _is_section(field):
+        return f"{file}: {'.'.join(keys)} is a section: write it as [{'.'.join(keys)}]."
+    value: Any = told
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    secret = "SecretStr" in str(field.annotation) or not field.repr
+    shown = " is not right" if secret else f" is {_toml(value)}"
+    name = from_environment.get(keys)
+    subject = (
+        f"{name} in the environment" if name else f"{file}: [{'.'.join(keys[:-1])}] {keys[-1]}"
+    )
+    return f"{subject}{shown}; it must be {field.description}."
+
+
+def _toml(value: object) -> str:
+    """A value as the file would spell it, cut, and without what an address may hide."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = re.sub(r"//[^/@]*@", "//***@", text)
+    text = re.sub(r"\?[^\"]*", "?***", text)
+    return text if len(text) <= 80 else f"{text[:79]}…"

@@ -1,0 +1,359 @@
+"""The configuration: defaults, the environment on top, and a sentence for every mistake."""
+
+import itertools
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from bot.domain.quota import Limits, Period
+from bot.settings import Settings, SettingsError, load
+from bot.settings.sources import _paths
+
+Written = Callable[[str], Path]
+EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
+
+
+def problems(path: Path | None, environ: dict[str, str] | None = None) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        load(path, environ or {})
+    assert str(caught.value) == "\n".join(caught.value.problems)
+    return caught.value.problems
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Written:
+    monkeypatch.chdir(tmp_path)
+
+    def write(text: str) -> Path:
+        Path("config.toml").write_text(text, encoding="utf-8")
+        return Path("config.toml")
+
+    return write
+
+
+def test_the_example_holds_every_key_with_its_default() -> None:
+    told = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
+    listed: set[tuple[str, ...]] = set()
+
+    def walk(table: dict[str, object], path: tuple[str, ...]) -> None:
+        for key, value in table.items():
+            if isinstance(value, dict) and value:
+                walk(value, (*path, key))
+            else:
+                listed.add((*path, key))
+
+    walk(told, ())
+    assert listed == set(_paths())
+    assert load(EXAMPLE, {}) == Settings()
+
+
+def test_every_key_of_the_example_has_a_sentence() -> None:
+    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
+    bare = {"api_key", "api_url"}  # said once, above the sections of the providers
+    for before, line in itertools.pairwise(lines):
+        if (key := re.match(r"(\w+) =", line)) and key[1] not in bare:
+            assert before.startswith("# "), line
+
+
+def test_without_a_file_the_defaults_hold(written: Written) -> None:
+    settings = load(None, {})
+    assert settings.http.port == 8080
+    assert settings.limits.as_limits() == Limits()
+    assert settings.providers.enabled() == ()
+
+
+def test_a_config_file_in_the_current_folder_is_found(written: Written) -> None:
+    written("[http]\nport = 99")
+    assert load(None, {}).http.port == 99
+
+
+def test_the_environment_wins_over_the_file(written: Written) -> None:
+    file = written('[http]\nport = 99\n[log]\nlevel = "error"')
+    settings = load(
+        file,
+        {
+            "RETAKE__HTTP__PORT": "0",
+            "RETAKE__PROVIDERS__EVOLINK__API_KEY": "k-evolink",
+            "RETAKE__PROVIDERS__APIMART__API_KEY": "k-apimart",
+            "RETAKE__PROVIDERS__ORDER": "apimart, evolink",
+            "RETAKE__PROVIDERS__DEFAULT": "apimart",
+            "RETAKE__PROVIDERS__EVOLINK__MODELS": '{ "omni-flash" = { text = { default = 5 } } }',
+            "RETAKE__LIMITS__PERIOD": "week",
+            "RETAKE_FFMPEG": "/opt/ffmpeg",
+            "PATH": "/bin",
+        },
+    )
+    assert settings.http.port == 0
+    assert settings.log.level == "error"
+    assert settings.providers.enabled() == ("apimart", "evolink")
+    assert settings.providers.order == ("apimart", "evolink")
+    assert settings.providers.evolink.models == {"omni-flash": {"text": {"default": 5}}}
+    assert settings.limits.as_limits().period is Period.WEEK
+    assert settings.media.ffmpeg == "/opt/ffmpeg"
+
+
+def test_an_order_may_be_written_as_toml_in_the_environment(written: Written) -> None:
+    settings = load(None, {"RETAKE__PROVIDERS__ORDER": '["apimart"]'})
+    assert settings.providers.order == ("apimart",)
+
+
+def test_a_provider_left_out_of_the_order_still_works_as_the_last(written: Written) -> None:
+    settings = load(
+        written('[providers]\norder = ["apimart"]\n[providers.google]\napi_key = "g"'),
+        {
+            "RETAKE__PROVIDERS__EVOLINK__API_KEY": "e",
+            "RETAKE__PROVIDERS__APIMART__API_KEY": "a",
+        },
+    )
+    assert settings.providers.enabled() == ("evolink", "apimart", "google")
+
+
+def test_loopback_may_be_plain(written: Written) -> None:
+    settings = load(
+        written(
+            '[discord]\napi_url = "http://127.0.0.1:1/api/v10/"\n'
+            'gateway_url = "ws://localhost:1/gateway"\n'
+            '[providers.evolink]\napi_url = "http://[::1]:8900/evolink"\n'
+            '[http]\npublic_url = "http://127.0.0.1:8080/"'
+        ),
+        {},
+    )
+    assert settings.discord.api_url == "http://127.0.0.1:1/api/v10"
+    assert settings.providers.evolink.api_url == "http://[::1]:8900/evolink"
+    assert settings.http.public_url == "http://127.0.0.1:8080"
+
+
+BAD_FILES = [
+    (
+        "[http]\nport = 99999",
+        (
+            "config.toml: [http] port is 99999; it must be a whole number from 0 to 65535 (0 takes any"
+            " free port)."
+        ),
+    ),
+    (
+        "[http]\nport = true",
+        (
+            "config.toml: [http] port is true; it must be a whole number from 0 to 65535 (0 takes any"
+            " free port)."
+        ),
+    ),
+    (
+        "[http]\nprot = 80",
+        'config.toml: [http] has no "prot"; did you mean "port"?',
+    ),
+    (
+        "[htp]\nport = 80",
+        'config.toml: The top level has no "htp"; did you mean [http]?',
+    ),
+    (
+        "port = 80",
+        'config.toml: The top level has no "port"; did you mean "port" in [http]?',
+    ),
+    (
+        "[providers.evolnk]\napi_key = 'hunter2'",
+        'config.toml: [providers] has no "evolnk"; did you mean [providers.evolink]?',
+    ),
+    (
+        "[log]\ncolour = 1",
+        'config.toml: [log] has no "colour"; it has level, format.',
+    ),
+    ("http = 3", "config.toml: http is a section: write it as [http]."),
+    (
+        "[log]\nlevel = 'loud'",
+        (
+            'config.toml: [log] level is "loud"; it must be one of "debug", "info", "warning",'
+            ' "error".'
+        ),
+    ),
+    (
+        "[discord]\napi_url = 'http://discord.com/api/v10'",
+        (
+            'config.toml: [discord] api_url is "http://discord.com/api/v10"; it must be an https://'
+            " address (plain http:// only on loopback)."
+        ),
+    ),
+    (
+        "[discord]\ngateway_url = 'ws://127.0.0.1.example.com/'",
+        (
+            'config.toml: [discord] gateway_url is "ws://127.0.0.1.example.com/"; it must be a wss://'
+            " address (plain ws:// only on loopback)."
+        ),
+    ),
+    (
+        "[http]\npublic_url = 'https://me:hunter2@example.com/?key=hunter2'",
+        (
+            'config.toml: [http] public_url is "https://***@example.com/?***"; it must be an https://'
+            " address (plain http:// only on loopback), or empty for no callbacks."
+        ),
+    ),
+    (
+        "[providers.evolink]\napi_url = 'https://example.com:port'",
+        (
+            'config.toml: [providers.evolink] api_url is "https://example.com:port"; it must be an'
+            " https:// address (plain http:// only on loopback)."
+        ),
+    ),
+    (
+        "[discord]\ntoken = 2002",
+        "config.toml: [discord] token is not right; it must be text in quotes.",
+    ),
+    (
+        "[database]\nurl = 'mysql://root:hunter2@db/x'",
+        (
+            'config.toml: [database] url is not right; it must be "sqlite+aiosqlite:///" and a path,'
+            ' or "postgresql+asyncpg://" and a server.'
+        ),
+    ),
+    (
+        "[providers]\norder = ['evolink', 'evolink']",
+        (
+            'config.toml: [providers] order is ["evolink", "evolink"]; it must be a list of'
+            ' "evolink", "apimart", "google", each at most once.'
+        ),
+    ),
+    (
+        "[providers]\norder = ['evolink', 'openai', 'sora']",
+        (
+            'config.toml: [providers] order is ["evolink", "openai", "sora"]; it must be a list of'
+            ' "evolink", "apimart", "google", each at most once.'
+        ),
+    ),
+    (
+        "[providers.apimart]\npoll_lambda = nan",
+        "config.toml: [providers.apimart] poll_lambda is NaN; it must be a number from 0.01 to 60.",
+    ),
+    (
+        "[limits]\nvideos = -1",
+        (
+            "config.toml: [limits] videos is -1; it must be a whole number, 0 or more (0 means no"
+            " limit)."
+        ),
+    ),
+    (
+        "[http\nport = 80",
+        (
+            "config.toml is not valid TOML: Expected ']' at the end of a table declaration (at line 1,"
+            " column 6)."
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize("text,sentence", BAD_FILES)
+def test_a_mistake_in_the_file_is_told_in_one_sentence(
+    written: Written, text: str, sentence: str
+) -> None:
+    assert problems(written(text)) == (sentence,)
+
+
+BAD_VARIABLES = [
+    (
+        {"RETAKE__HTTP__PROT": "80"},
+        (
+            "The environment has RETAKE__HTTP__PROT, which names no key; did you mean"
+            " RETAKE__HTTP__PORT?"
+        ),
+    ),
+    (
+        {"RETAKE__HTTP": "80"},
+        "The environment has RETAKE__HTTP, which names no key; did you mean RETAKE__HTTP__PORT?",
+    ),
+    (
+        {"RETAKE__QQ": "hunter2"},
+        "The environment has RETAKE__QQ, which names no key; config.example.toml lists every key.",
+    ),
+    (
+        {"RETAKE__HTTP__PORT": "eighty"},
+        (
+            'RETAKE__HTTP__PORT in the environment is "eighty"; it must be a whole number from 0 to'
+            " 65535 (0 takes any free port)."
+        ),
+    ),
+    (
+        {"RETAKE__PROVIDERS__EVOLINK__MODELS": "omni"},
+        (
+            'RETAKE__PROVIDERS__EVOLINK__MODELS in the environment is "omni"; it must be tables of'
+            " catalogue entries."
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize("environ,sentence", BAD_VARIABLES)
+def test_a_mistake_in_the_environment_names_the_variable(
+    written: Written, environ: dict[str, str], sentence: str
+) -> None:
+    assert problems(None, environ) == (sentence,)
+
+
+def test_all_problems_are_told_at_once(written: Written) -> None:
+    file = written("[http]\nport = -1\n[lgo]\nlevel = 'info'\n[limits]\nperiod = 'year'")
+    assert len(problems(file, {"RETAKE__LOG__FROMAT": "json"})) == 4
+
+
+def test_a_variable_over_a_section_that_is_no_section_is_told(written: Written) -> None:
+    told = problems(written("http = 3"), {"RETAKE__HTTP__PORT": "80"})
+    assert told == ("config.toml: http is a section: write it as [http].",)
+
+
+def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
+    missing = tmp_path / "nowhere.toml"
+    assert problems(missing) == (
+        f"{missing} does not exist: copy config.example.toml to it and fill it in.",
+    )
+
+
+def test_a_folder_or_binary_in_place_of_the_file_is_told(tmp_path: Path) -> None:
+    assert problems(tmp_path) == (f"{tmp_path} cannot be read: Is a directory.",)
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    assert problems(binary) == (f"{binary} is not UTF-8 text: save it as UTF-8.",)
+
+
+def test_no_problem_ever_holds_a_secret(written: Written) -> None:
+    for text, _ in BAD_FILES:
+        assert "hunter2" not in "".join(problems(written(text)))
+
+
+def test_secrets_do_not_show_and_can_be_listed(written: Written) -> None:
+    settings = load(
+        written("[database]\nurl = 'postgresql+asyncpg://retake:s3cret-db@db/retake'"),
+        {
+            "RETAKE__DISCORD__TOKEN": "s3cret-token",
+            "RETAKE__PROVIDERS__APIMART__API_KEY": "s3cret-k",
+        },
+    )
+    assert "s3cret" not in repr(settings)
+    assert "s3cret" not in str(settings)
+    assert settings.secret_values() == {"s3cret-token", "s3cret-k", "s3cret-db"}
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        Settings().http.port = 1  # type: ignore[misc]
+
+
+def test_what_the_bot_needs_to_run() -> None:
+    assert Settings().problems_for_run() == [
+        "There is no Discord token: set [discord] token, or RETAKE__DISCORD__TOKEN.",
+        (
+            "No provider has a key: set api_key in [providers.evolink] or [providers.apimart],"
+            " or RETAKE__PROVIDERS__EVOLINK__API_KEY."
+        ),
+    ]
+    token = {"RETAKE__DISCORD__TOKEN": "t"}
+    google = load(EXAMPLE, token | {"RETAKE__PROVIDERS__GOOGLE__API_KEY": "k"})
+    assert google.problems_for_run() == [
+        (
+            "Google is the only provider with a key, and this version cannot use it yet:"
+            " set api_key in [providers.evolink] or [providers.apimart] as well."
+        )
+    ]
+    ready = load(EXAMPLE, token | {"RETAKE__PROVIDERS__APIMART__API_KEY": "k"})
+    assert ready.problems_for_run() == []
+    assert ready.discord.token == SecretStr("t")
