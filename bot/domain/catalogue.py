@@ -1,6 +1,7 @@
 """What the models of each provider can do and cost, and how a request is fitted to one of them.
 
-Owns the rules of fitting: what is refused, what is adjusted, what it will cost. The entries are data
+Owns the rules of fitting: what is refused, what is adjusted, what it will cost. The entries are
+data
 (``bot/providers/catalog.toml`` and the operator's overrides); how a gateway spells a request is its
 adapter's business.
 """
@@ -223,9 +224,7 @@ def _fit_duration(
         if offer.auto_duration:
             return None, True
         applied = offer.default_duration
-        adjustments.append(
-            Adjustment(option="duration", requested="auto", applied=str(applied))
-        )
+        adjustments.append(Adjustment(option="duration", requested="auto", applied=str(applied)))
         return applied, False
     if not offer.min_duration <= wish <= offer.max_duration:
         raise Refused(

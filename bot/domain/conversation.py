@@ -11,7 +11,7 @@ from bot.domain.ids import ChannelId, ConversationId, GuildId, UserId
 
 @dataclass(frozen=True, kw_only=True)
 class Conversation:
-    """Where a chain of versions lives and who began it. ``versions`` is the highest number given."""
+    """Where a chain of versions lives, who began it; ``versions`` is the highest number given."""
 
     id: ConversationId
     guild_id: GuildId

@@ -18,7 +18,9 @@ from enum import Enum, StrEnum
 from typing import Any
 
 Facts = dict[str, Any]
-"""What a sentence may mention: plain JSON values only (str, int, bool, list, None; times as Unix seconds)."""
+"""What a sentence may mention: plain JSON values only (str, int, bool, list, None; times as Unix
+seconds).
+"""
 
 
 class Code(StrEnum):
@@ -112,7 +114,8 @@ class ProviderError(RetakeError):
 
     ``accepted`` tells whether the task may exist there: ``NO`` (refused connection, 4xx, 429) lets
     another provider take it, ``UNKNOWN`` (timeout, reset, 5xx after sending) does not.
-    ``retryable`` tells whether the same call may succeed later, ``retry_after`` in how many seconds.
+    ``retryable`` tells whether the same call may succeed later, ``retry_after`` in how many
+    seconds.
     ``charged`` is false where the gateway's pages say that the money comes back.
     Facts never hold keys, URLs or raw provider text longer than 300 characters.
     """

@@ -48,9 +48,7 @@ ENDS = frozenset(
 
 FOLLOWS: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.SUBMITTING, State.CANCELLED, State.FAILED}),
-    State.SUBMITTING: frozenset(
-        {State.RUNNING, State.QUEUED, State.SUBMIT_UNKNOWN, State.FAILED}
-    ),
+    State.SUBMITTING: frozenset({State.RUNNING, State.QUEUED, State.SUBMIT_UNKNOWN, State.FAILED}),
     State.SUBMIT_UNKNOWN: frozenset({State.RUNNING, State.QUEUED, State.FAILED}),
     State.RUNNING: frozenset({State.READY, State.FAILED, State.CANCELLED, State.EXPIRED}),
     State.READY: frozenset({State.FETCHED, State.FAILED, State.CANCELLED, State.EXPIRED}),
@@ -151,7 +149,9 @@ class Posting:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """How a generation ended badly: code and facts for the sentence; ``charged`` is always true or false in fact."""
+    """How a generation ended badly: code and facts for the sentence; ``charged`` is always true or
+    false in fact.
+    """
 
     code: Code
     facts: Facts = field(default_factory=dict[str, Any])

@@ -59,5 +59,5 @@ def message_nonce(generation_id: GenerationId, purpose: str) -> str:
 
 
 def idempotency_key(generation_id: GenerationId, attempt: int) -> str:
-    """The ``Idempotency-Key`` of one attempt to submit: 16 to 96 characters of ``[A-Za-z0-9._-]``."""
+    """The ``Idempotency-Key`` of one attempt: 16 to 96 characters of ``[A-Za-z0-9._-]``."""
     return f"retake-{generation_id}-{attempt}"

@@ -120,7 +120,8 @@ def check(rule: EffectiveLimits, usage: Usage, *, seconds: int, now: datetime) -
 
     Raises:
         Refused: QUOTA_COOLDOWN, QUOTA_CONCURRENT, QUOTA_VIDEOS or QUOTA_SECONDS, with the facts
-            ``limit``, ``used``, ``period``, ``source`` and ``resets_at`` (Unix seconds) where they apply.
+            ``limit``, ``used``, ``period``, ``source`` and ``resets_at`` (Unix seconds) where they
+            apply.
     """
     limits = rule.limits
     if limits.cooldown and usage.last_at is not None:

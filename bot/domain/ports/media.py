@@ -23,7 +23,9 @@ class IncomingFile:
 
 
 class MediaStore(Protocol):
-    """The media directory: takes files in after checking them, keeps originals, makes copies that fit."""
+    """The media directory: takes files in after checking them, keeps originals, makes copies that
+    fit.
+    """
 
     async def take(self, file: IncomingFile, *, kinds: Sequence[MediaKind]) -> StoredMedia:
         """Fetch, check by content and keep a file a person attached.
@@ -58,4 +60,8 @@ class MediaStore(Protocol):
         Raises:
             MediaError: POST_TOO_LARGE when even the smallest preview does not fit.
         """
+        ...
+
+    async def discard(self, media: StoredMedia) -> None:
+        """Remove a kept file; no error when it is gone already."""
         ...

@@ -52,7 +52,7 @@ class Messenger(Protocol):
     async def find_video(
         self, generation: Generation, target: Target, *, since: datetime
     ) -> Posting | None:
-        """Look for the video's message at a place, posted after ``since``; None: it is not there."""
+        """Look for the video's message at a place, posted after ``since``; None: not there."""
         ...
 
     async def tell_ended(self, generation: Generation) -> None:

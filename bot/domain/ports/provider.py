@@ -4,7 +4,7 @@ One conformance suite runs over every implementation. Every method raises ``Prov
 nothing else for what happens outside.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -24,7 +24,8 @@ class SourceVideo:
     """The video to edit or extend, in every way it can be named. At least one is set.
 
     ``task_id`` is set only when the video was made at the very provider asked now. ``result_url``
-    is a gateway's own link, given only while valid; ``discord_url`` a signed CDN link, the last resort.
+    is a gateway's own link, given only while valid; ``discord_url`` a signed CDN link, the last
+    resort.
     """
 
     task_id: TaskId | None = None
@@ -136,11 +137,23 @@ class Provider(Protocol):
         ...
 
     async def submit(self, prepared: PreparedTask, *, key: str) -> Submission:
-        """The paid POST, once. ``ProviderError.accepted`` tells whether a task may exist after an error."""
+        """The paid POST, once. ``ProviderError.accepted`` tells whether a task may exist after an
+        error.
+        """
         ...
 
-    async def find(self, prepared: PreparedTask, *, since: datetime) -> Submission | None:
-        """Look for a task of this very request made after ``since``; None: proven absent."""
+    async def find(
+        self,
+        prepared: PreparedTask,
+        *,
+        since: datetime,
+        others: Collection[TaskId] | None = None,
+    ) -> Submission | None:
+        """Look for a task of this very request made after ``since``; None: proven absent.
+
+        ``others`` are the tasks of all other generations there, given only when none of those is
+        itself in doubt. Raises SUBMIT_UNKNOWN where neither can be proven (yet).
+        """
         ...
 
     async def query(self, task_id: TaskId) -> TaskReport:
@@ -154,7 +167,8 @@ class Provider(Protocol):
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
         """Stream a finished video to ``destination`` (made anew).
 
-        Raises RESULT_GONE (404, 410, 403 or an expired link), RESULT_BROKEN (no mp4 by content, shorter than
+        Raises RESULT_GONE (404, 410, 403 or an expired link), RESULT_BROKEN (no mp4 by content,
+        shorter than
         announced), RESULT_TOO_LARGE, or a retryable PROVIDER_UNAVAILABLE.
         """
         ...

@@ -217,6 +217,10 @@ class Workers(Protocol):
         """Forget a worker that stopped."""
         ...
 
+    async def keep_only(self, worker_id: WorkerId) -> None:
+        """Forget all others: this one is known to be alone."""
+        ...
+
 
 class Durations(Protocol):
     """How long tasks took, for the poll timing and the ETA."""
@@ -251,7 +255,9 @@ class Storage(Protocol):
     """A database. Raises ``StorageUnavailable`` when it does not answer."""
 
     async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Run ``work`` in a writing transaction; committed when this returns, undone when it raises."""
+        """Run ``work`` in a writing transaction; committed when this returns, undone when it
+        raises.
+        """
         ...
 
     async def read(self, work: Callable[[Transaction], Awaitable[T]]) -> T:

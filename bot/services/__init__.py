@@ -1,0 +1,26 @@
+"""The use cases: what Retake does, in terms of the ports. No Discord, no HTTP, no SQL."""
+
+from dataclasses import dataclass
+
+from bot.domain.catalogue import Catalogue
+from bot.services.cancel import Cancel
+from bot.services.edit import Edit
+from bot.services.generate import Generate
+from bot.services.history import History
+from bot.services.intake import Intake
+from bot.services.jobs import Jobs
+from bot.services.limits import LimitsDesk
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """What the cogs call."""
+
+    generate: Generate
+    edit: Edit
+    intake: Intake
+    cancel: Cancel
+    jobs: Jobs
+    history: History
+    limits: LimitsDesk
+    catalogue: Catalogue

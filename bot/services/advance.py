@@ -1,0 +1,99 @@
+"""One step of one generation: which stretch of the life is responsible for which state."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.domain.generation import Generation, ParkReason, State
+from bot.domain.ids import GenerationId
+from bot.services.board import Board, Live
+from bot.services.outside import Outside
+from bot.services.steps import OVER, Next
+from bot.services.steps.fetching import FetchSteps
+from bot.services.steps.posting import PostingSteps
+from bot.services.steps.submission import SubmissionSteps
+from bot.services.steps.watch import WatchSteps
+from bot.services.timing import Timing
+from bot.services.transitions import Transitions
+
+NEEDS_ITS_PROVIDER = frozenset({State.SUBMITTING, State.SUBMIT_UNKNOWN, State.RUNNING, State.READY})
+SWITCHED_OFF_SECONDS = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advance:
+    """The table from states to steps."""
+
+    outside: Outside
+    transitions: Transitions
+    timing: Timing
+    submission: SubmissionSteps
+    watch: WatchSteps
+    fetching: FetchSteps
+    posting: PostingSteps
+
+    @classmethod
+    def build(cls, outside: Outside, board: Board) -> "Advance":
+        """All steps over the same ports and the same board."""
+        transitions = Transitions(outside=outside)
+        timing = Timing(outside=outside)
+        return cls(
+            outside=outside,
+            transitions=transitions,
+            timing=timing,
+            submission=SubmissionSteps(
+                outside=outside, board=board, timing=timing, transitions=transitions
+            ),
+            watch=WatchSteps(outside=outside, board=board, timing=timing, transitions=transitions),
+            fetching=FetchSteps(outside=outside, transitions=transitions),
+            posting=PostingSteps(outside=outside, board=board, transitions=transitions),
+        )
+
+    async def step(self, lives: Sequence[Live]) -> dict[GenerationId, Next]:
+        """Take the next step of one generation, or of several that run at one provider."""
+        before = [live.generation.state for live in lives]
+        if len(lives) == 1:
+            following = {lives[0].generation.id: await self._one(lives[0])}
+        else:
+            following = await self.watch.poll(lives[0].generation.plan.provider, lives)
+        for live, state in zip(lives, before, strict=True):
+            live.hinted = live.hinted and live.generation.state is state
+        return following
+
+    def batch_size(self, generation: Generation) -> int:
+        """How many tasks one poll at this generation's provider may ask about."""
+        if generation.plan.provider not in self.outside.providers.names():
+            return 1
+        return self.outside.providers.get(generation.plan.provider).batch_size
+
+    async def _one(self, live: Live) -> Next:
+        generation = live.generation
+        if generation.ended:
+            return OVER if generation.announced else await self.posting.announce(live)
+        if self._switched_off(generation):
+            # Its key was taken out of the configuration: it may come back with the next start.
+            live.generation = await self.transitions.park(
+                generation, ParkReason.PROVIDER_DOWN, SWITCHED_OFF_SECONDS
+            )
+            return Next(after=SWITCHED_OFF_SECONDS)
+        match generation.state:
+            case State.QUEUED:
+                return await self.submission.queued(live)
+            case State.SUBMITTING:
+                return await self.submission.submitting(live)
+            case State.SUBMIT_UNKNOWN:
+                return await self.submission.unknown(live)
+            case State.RUNNING:
+                answers = await self.watch.poll(generation.plan.provider, [live])
+                return answers[generation.id]
+            case State.READY:
+                return await self.fetching.ready(live)
+            case State.FETCHED:
+                return await self.posting.fetched(live)
+            case State.POSTING:
+                return await self.posting.posting(live)
+            case _:
+                raise ValueError(f"no step for state {generation.state}")
+
+    def _switched_off(self, generation: Generation) -> bool:
+        needs = generation.state in NEEDS_ITS_PROVIDER
+        return needs and generation.plan.provider not in self.outside.providers.names()

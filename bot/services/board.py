@@ -1,0 +1,183 @@
+"""The board: what is known of every live generation beyond its row, in memory only.
+
+Owns progress, expected ends and the waiting line with its slots. Everything here can be lost: a
+restart learns it again. Knows nothing of rows, tasks or Discord.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bot.domain.catalogue import ProviderName
+from bot.domain.generation import Generation, Standing, State
+from bot.domain.ids import GenerationId
+from bot.domain.ports.provider import Candidate
+
+AT_PROVIDER = frozenset({State.SUBMITTING, State.SUBMIT_UNKNOWN, State.RUNNING})
+
+
+@dataclass
+class Live:
+    """One generation under this worker's care.
+
+    ``reading`` is the latest progress as (seconds since submission, fraction 0..1). ``doubtful``
+    tells that an outside effect of the present state may have happened before: look first.
+    ``misses`` counts failed tries of the present step, ``polls`` the queries made. ``solo`` ones
+    are
+    polled by themselves, since a batch with them failed on our side.
+    """
+
+    generation: Generation
+    reading: tuple[float, float] | None = None
+    doubtful: bool = False
+    misses: int = 0
+    polls: int = 0
+    eta_at: datetime | None = None
+    hinted: bool = False
+    solo: bool = False
+    status_opened: bool = False
+
+
+@dataclass
+class Board:
+    """All live generations, the slots at each provider, and who waits for one."""
+
+    max_running: Mapping[ProviderName, int]
+    live: dict[GenerationId, Live] = field(default_factory=dict[GenerationId, Live])
+    _slots: dict[ProviderName, set[GenerationId]] = field(
+        default_factory=dict[ProviderName, set[GenerationId]]
+    )
+    _waiting: dict[GenerationId, tuple[ProviderName, ...]] = field(
+        default_factory=dict[GenerationId, tuple[ProviderName, ...]]
+    )
+    _line: list[GenerationId] | None = None
+    _freed: bool = False
+    _busy: dict[ProviderName, float] = field(default_factory=dict[ProviderName, float])
+
+    def put(self, generation: Generation, *, claimed: bool) -> Live:
+        """Take a generation in; ``claimed`` ones were somebody else's and may be half done."""
+        live = Live(generation=generation, doubtful=claimed)
+        self.live[generation.id] = live
+        if generation.state in AT_PROVIDER and generation.task is not None:
+            self._slots.setdefault(generation.task.provider, set()).add(generation.id)
+        return live
+
+    def drop(self, generation_id: GenerationId) -> None:
+        """Forget a generation."""
+        self.live.pop(generation_id, None)
+        if self._waiting.pop(generation_id, None) is not None:
+            self._line = None
+        self.leave_slot(generation_id)
+
+    def take_slot(
+        self, generation_id: GenerationId, candidates: Sequence[Candidate]
+    ) -> Candidate | None:
+        """Occupy a place at the first candidate that has one free; else join the line."""
+        for candidate in candidates:
+            taken = self._slots.setdefault(candidate.provider, set())
+            if generation_id in taken or len(taken) < self._capacity(candidate.provider):
+                self.leave_slot(generation_id)
+                taken.add(generation_id)
+                if self._waiting.pop(generation_id, None) is not None:
+                    self._line = None
+                return candidate
+        if generation_id not in self._waiting:
+            self._line = None
+        self._waiting[generation_id] = tuple(candidate.provider for candidate in candidates)
+        return None
+
+    def leave_slot(self, generation_id: GenerationId) -> None:
+        """Free the place a generation holds, if any."""
+        for taken in self._slots.values():
+            if generation_id in taken:
+                taken.discard(generation_id)
+                self._line = None
+                self._freed = True
+
+    def line(self) -> Sequence[GenerationId]:
+        """Those waiting, in the order they will be served: round robin over people, then by age.
+
+        A person's first wish comes before anybody's second; tasks under way count as wishes.
+        """
+        if self._line is None:
+            self._line = self._ordered()
+        return self._line
+
+    def admit(self) -> Sequence[GenerationId]:
+        """Those in line for whom a place has become free since the last call."""
+        if not self._freed or not self._waiting:
+            return ()
+        self._freed = False
+        free = {
+            provider: self._capacity(provider) - len(taken)
+            for provider, taken in self._slots.items()
+        }
+        admitted: list[GenerationId] = []
+        for generation_id in self.line():
+            if not any(count > 0 for count in free.values()):
+                break
+            for provider in self._waiting[generation_id]:
+                if free.get(provider, 0) > 0:
+                    free[provider] -= 1
+                    admitted.append(generation_id)
+                    break
+        return admitted
+
+    def is_full(self, provider: ProviderName) -> bool:
+        """Whether the next task for this provider would have to wait."""
+        return len(self._slots.get(provider, ())) >= self._capacity(provider)
+
+    def mark_busy(self, provider: ProviderName, *, until: float) -> None:
+        """Nobody asks this provider for a new task before ``until`` (monotonic seconds)."""
+        self._busy[provider] = max(until, self._busy.get(provider, until))
+
+    def is_busy(self, provider: ProviderName, now: float) -> bool:
+        """Whether it asked to be left alone for now."""
+        return self._busy.get(provider, now) > now
+
+    def busy_for(self, providers: Iterable[ProviderName], now: float) -> float:
+        """Seconds until the first of them may be asked again."""
+        return max(min(self._busy.get(provider, now) for provider in providers) - now, 0.5)
+
+    def refresh(self, generation: Generation) -> None:
+        """Take over a row that was changed beside the scheduler."""
+        if (live := self.live.get(generation.id)) is not None:
+            live.generation = generation
+
+    def standing(self, generation: Generation, *, now: datetime) -> Standing:
+        """What a person may be told about a generation right now."""
+        live = self.live.get(generation.id)
+        position = None
+        if generation.state is State.QUEUED and generation.id in self._waiting:
+            position = self.line().index(generation.id) + 1
+        if live is None:
+            eta_at = now + timedelta(seconds=generation.plan.estimated_seconds)
+            return Standing(position=position, eta_at=None if generation.ended else eta_at)
+        progress = None if live.reading is None else round(live.reading[1] * 100)
+        return Standing(position=position, progress=progress, eta_at=live.eta_at)
+
+    def waiting(self) -> int:
+        """How many wait for a slot."""
+        return len(self._waiting)
+
+    def _ordered(self) -> list[GenerationId]:
+        ahead: dict[tuple[int, int], int] = {}
+        for taken in self._slots.values():
+            for generation_id in taken:
+                if (live := self.live.get(generation_id)) is not None:
+                    key = _person(live.generation)
+                    ahead[key] = ahead.get(key, 0) + 1
+        waiting = (self.live[i].generation for i in self._waiting if i in self.live)
+        turns: list[tuple[int, datetime, GenerationId]] = []
+        for generation in sorted(waiting, key=lambda generation: generation.created_at):
+            key = _person(generation)
+            ahead[key] = ahead.get(key, 0) + 1
+            turns.append((ahead[key], generation.created_at, generation.id))
+        return [generation_id for _, _, generation_id in sorted(turns)]
+
+    def _capacity(self, provider: ProviderName) -> int:
+        return self.max_running.get(provider, 20)
+
+
+def _person(generation: Generation) -> tuple[int, int]:
+    return generation.place.guild_id, generation.requester_id

@@ -1,0 +1,103 @@
+"""Cancelling: at once while it waits; after that the gateway cannot stop, and says so."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from bot.domain.errors import Code, Refused, Superseded
+from bot.domain.generation import Generation, State
+from bot.domain.ids import GenerationId
+from bot.domain.ports.storage import Transaction
+from bot.services.board import Board
+from bot.services.edit import Viewer, may_change, may_see
+from bot.services.outside import Outside
+
+
+class CancelResult(StrEnum):
+    """What became of the wish to cancel.
+
+    ``CANCELLED``: it never began, the hold is released. ``SUBMITTED``: the provider is at work and
+    cannot be stopped; drop it or let it be delivered. ``ENDED``: there was nothing left to cancel.
+    """
+
+    CANCELLED = "cancelled"
+    SUBMITTED = "submitted"
+    ENDED = "ended"
+
+
+Work = Callable[[Transaction], Awaitable[tuple[CancelResult, Generation]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancel:
+    """Cancels, drops, keeps. ``nudge`` makes the scheduler look at a generation now."""
+
+    outside: Outside
+    board: Board
+    nudge: Callable[[GenerationId], None]
+
+    async def request(
+        self, generation_id: GenerationId, *, viewer: Viewer
+    ) -> tuple[CancelResult, Generation]:
+        """Cancel if it still waits.
+
+        Raises:
+            Refused: NOT_FOUND, NOT_YOURS.
+        """
+        now = self.outside.clock.now()
+
+        async def work(tx: Transaction) -> tuple[CancelResult, Generation]:
+            found = await self._found(tx, generation_id, viewer)
+            if found.ended:
+                return CancelResult.ENDED, found
+            if found.state is not State.QUEUED:
+                return CancelResult.SUBMITTED, found
+            after = replace(found, state=State.CANCELLED, park=None, updated_at=now, ended_at=now)
+            saved = await tx.generations.save(found, after)
+            await tx.ledger.release(found.id, at=now)
+            return CancelResult.CANCELLED, saved
+
+        return await self._raced(work)
+
+    async def drop(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
+        """Do not deliver the result. It counts all the same once the provider has made it."""
+        return await self._mark(generation_id, viewer, abandoned=True)
+
+    async def keep(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
+        """Deliver the result after all."""
+        return await self._mark(generation_id, viewer, abandoned=False)
+
+    async def _mark(
+        self, generation_id: GenerationId, viewer: Viewer, *, abandoned: bool
+    ) -> Generation:
+        now = self.outside.clock.now()
+
+        async def work(tx: Transaction) -> tuple[CancelResult, Generation]:
+            found = await self._found(tx, generation_id, viewer)
+            if found.ended or found.abandoned == abandoned:
+                return CancelResult.ENDED, found
+            after = replace(found, abandoned=abandoned, updated_at=now)
+            return CancelResult.SUBMITTED, await tx.generations.save(found, after)
+
+        _, saved = await self._raced(work)
+        return saved
+
+    async def _found(
+        self, tx: Transaction, generation_id: GenerationId, viewer: Viewer
+    ) -> Generation:
+        found = await tx.generations.get(generation_id)
+        if found is None or not may_see(found, viewer.user_id, viewer.guild_id):
+            raise Refused(Code.NOT_FOUND)
+        if not may_change(found, viewer):
+            raise Refused(Code.NOT_YOURS)
+        return found
+
+    async def _raced(self, work: Work) -> tuple[CancelResult, Generation]:
+        """Run ``work``; if a step saved in between, look again, once."""
+        try:
+            result, saved = await self.outside.storage.transact(work)
+        except Superseded:
+            result, saved = await self.outside.storage.transact(work)
+        self.board.refresh(saved)
+        self.nudge(saved.id)
+        return result, saved

@@ -1,0 +1,199 @@
+"""A wish becomes a generation: fitted to a provider, checked against limits, held, durable."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from bot.domain.catalogue import Plan
+from bot.domain.conversation import Conversation
+from bot.domain.errors import Code, Refused
+from bot.domain.generation import Generation, Place, Standing, State
+from bot.domain.ids import (
+    ChannelId,
+    ConversationId,
+    GenerationId,
+    GuildId,
+    UserId,
+    WorkerId,
+    new_conversation_id,
+    new_generation_id,
+)
+from bot.domain.ports.storage import Transaction
+from bot.domain.quota import check
+from bot.domain.request import Operation, VideoRequest
+from bot.services.board import Board
+from bot.services.edit import may_see
+from bot.services.limits import QuotaView, quota_of
+from bot.services.outside import Outside
+
+TITLE_LENGTH = 80
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """One person's wish, and where it was made.
+
+    ``request_key`` is ``interaction:<id>`` or ``message:<id>``: the same one twice is one
+    generation. ``channel_id`` is the channel (or direct-message channel), ``thread_id`` the thread
+    in it when the wish was made inside one. ``guild_id`` is ``DIRECT`` in direct messages.
+    """
+
+    request_key: str
+    requester_id: UserId
+    guild_id: GuildId
+    channel_id: ChannelId
+    thread_id: ChannelId | None
+    private: bool
+    locale: str
+    request: VideoRequest
+    parent_id: GenerationId | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """What was taken on. ``repeated`` tells that this wish was known already."""
+
+    generation: Generation
+    standing: Standing
+    quota: QuotaView
+    repeated: bool
+
+
+@dataclass(kw_only=True)
+class Generate:
+    """Takes wishes. ``worker_id`` owns what it inserts (None: some worker will claim it).
+
+    ``wake`` hands a new generation to the scheduler of this process.
+    """
+
+    outside: Outside
+    board: Board
+    worker_id: WorkerId | None
+    wake: Callable[[Generation], None]
+    stopping: bool = False
+
+    async def request(self, ask: Ask) -> Receipt:
+        """Take a wish on. When this returns it is committed, with its hold in the ledger.
+
+        Raises:
+            Refused: with nothing held.
+            StorageUnavailable: nothing held.
+        """
+        if self.stopping:
+            raise Refused(Code.STOPPING)
+        parent = await self._parent(ask)
+        request = with_source(ask.request, parent)
+        plan = self.outside.providers.candidates(request, parent=parent)[0].plan
+        now = self.outside.clock.now()
+        generation_id = new_generation_id(now)
+
+        async def work(tx: Transaction) -> Receipt:
+            known = await tx.generations.by_request_key(ask.request_key)
+            await tx.ledger.lock(ask.guild_id, ask.requester_id)
+            limits = self.outside.policy.limits
+            quota = await quota_of(tx, limits, ask.guild_id, ask.requester_id, now)
+            if known is not None:
+                standing = self.board.standing(known, now=now)
+                return Receipt(generation=known, standing=standing, quota=quota, repeated=True)
+            check(quota.rule, quota.usage, seconds=plan.seconds, now=now)
+            conversation_id = await self._conversation(tx, ask, parent)
+            version = await tx.conversations.next_version(conversation_id)
+            generation = Generation(
+                id=generation_id,
+                conversation_id=conversation_id,
+                version=version,
+                parent_id=ask.parent_id,
+                parent_version=None if parent is None else parent.version,
+                request_key=ask.request_key,
+                requester_id=ask.requester_id,
+                locale=ask.locale,
+                owner_id=self.worker_id,
+                request=request,
+                plan=plan,
+                place=_place(
+                    ask, private=ask.private or (parent is not None and parent.place.private)
+                ),
+                created_at=now,
+                updated_at=now,
+            )
+            await tx.generations.add(generation)
+            await tx.ledger.hold(generation, seconds=plan.seconds, at=now)
+            quota = await quota_of(tx, limits, ask.guild_id, ask.requester_id, now)
+            standing = self._expected(generation, plan)
+            return Receipt(generation=generation, standing=standing, quota=quota, repeated=False)
+
+        receipt = await self.outside.storage.transact(work)
+        if not receipt.repeated:
+            self.outside.telemetry.moved(None, State.QUEUED)
+            if self.worker_id is not None:
+                self.wake(receipt.generation)
+        return receipt
+
+    async def again(self, generation_id: GenerationId, ask: Ask) -> Receipt:
+        """The same wish as that generation's, with the same parent; ``ask`` says who and where.
+
+        Raises:
+            Refused: NOT_FOUND, or as ``request``.
+        """
+        first = await self.outside.storage.read(lambda tx: tx.generations.get(generation_id))
+        if first is None:
+            raise Refused(Code.NOT_FOUND)
+        return await self.request(replace(ask, request=first.request, parent_id=first.parent_id))
+
+    async def _parent(self, ask: Ask) -> Generation | None:
+        if ask.parent_id is None:
+            return None
+        parent_id = ask.parent_id
+        parent = await self.outside.storage.read(lambda tx: tx.generations.get(parent_id))
+        if parent is None or not may_see(parent, ask.requester_id, ask.guild_id):
+            raise Refused(Code.NOT_FOUND)
+        if parent.file is None or parent.deleted_at is not None:
+            raise Refused(Code.NOT_FINISHED)
+        return parent
+
+    async def _conversation(
+        self, tx: Transaction, ask: Ask, parent: Generation | None
+    ) -> ConversationId:
+        if parent is not None:
+            return parent.conversation_id
+        now = self.outside.clock.now()
+        conversation = Conversation(
+            id=new_conversation_id(now),
+            guild_id=ask.guild_id,
+            channel_id=ask.channel_id,
+            owner_id=ask.requester_id,
+            private=ask.private,
+            title=ask.request.prompt[:TITLE_LENGTH],
+            created_at=now,
+            thread_id=ask.thread_id,
+        )
+        await tx.conversations.add(conversation)
+        return conversation.id
+
+    def _expected(self, generation: Generation, plan: Plan) -> Standing:
+        position = None
+        if self.board.is_full(plan.provider):
+            position = self.board.waiting() + 1
+        standing = self.board.standing(generation, now=self.outside.clock.now())
+        return replace(standing, position=position)
+
+
+def with_source(request: VideoRequest, parent: Generation | None) -> VideoRequest:
+    """The request with the length of its source, and the parent's family where none was named."""
+    if parent is None:
+        source_ms = request.video.duration_ms if request.video is not None else 0
+        operation = request.operation
+        if request.video is not None and operation is Operation.CREATE:
+            operation = Operation.EDIT
+        return replace(request, source_ms=source_ms, operation=operation)
+    source_ms = parent.file.duration_ms if parent.file is not None else 0
+    return replace(request, source_ms=source_ms, model=request.model or parent.plan.model)
+
+
+def _place(ask: Ask, *, private: bool) -> Place:
+    return Place(
+        guild_id=ask.guild_id,
+        channel_id=ask.channel_id,
+        thread_id=ask.thread_id,
+        in_thread=ask.thread_id is not None,
+        private=private,
+    )

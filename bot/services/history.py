@@ -1,0 +1,81 @@
+"""What somebody made before: pages, details, and taking a video back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bot.domain.errors import Code, Refused
+from bot.domain.generation import Generation
+from bot.domain.ids import GenerationId, UserId
+from bot.domain.ports.clock import Clock
+from bot.domain.ports.media import MediaStore
+from bot.domain.ports.storage import Storage, Transaction
+from bot.services.edit import Viewer, may_change, may_see
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryPage:
+    """A few ended generations, the newest first; ``page`` counts from 0."""
+
+    items: Sequence[Generation]
+    page: int
+    has_more: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """Reads and deletes what has been made."""
+
+    storage: Storage
+    media: MediaStore
+    clock: Clock
+
+    async def page(
+        self, viewer: Viewer, *, of: UserId, page: int = 0, size: int = 5
+    ) -> HistoryPage:
+        """One page of a person's generations in this server.
+
+        Raises:
+            Refused: NOT_YOURS when somebody else's are asked for without being a moderator.
+        """
+        if of != viewer.user_id and not viewer.moderator:
+            raise Refused(Code.NOT_YOURS)
+        found = await self.storage.read(
+            lambda tx: tx.generations.ended_of(
+                viewer.guild_id, of, limit=size + 1, offset=page * size
+            )
+        )
+        seen = [g for g in found[:size] if may_see(g, viewer.user_id, viewer.guild_id)]
+        return HistoryPage(items=seen, page=page, has_more=len(found) > size)
+
+    async def details(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
+        """One generation, whatever its state.
+
+        Raises:
+            Refused: NOT_FOUND.
+        """
+        found = await self.storage.read(lambda tx: tx.generations.get(generation_id))
+        if found is None or not may_see(found, viewer.user_id, viewer.guild_id):
+            raise Refused(Code.NOT_FOUND)
+        return found
+
+    async def delete(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
+        """Mark a video deleted and drop our file; the caller deletes the message.
+
+        Raises:
+            Refused: NOT_FOUND, NOT_YOURS, or NOT_FINISHED.
+        """
+        found = await self.details(generation_id, viewer=viewer)
+        if not may_change(found, viewer):
+            raise Refused(Code.NOT_YOURS)
+        if not found.ended:
+            raise Refused(Code.NOT_FINISHED)
+        if found.deleted_at is not None:
+            return found
+
+        async def work(tx: Transaction) -> Generation:
+            return await tx.generations.save(found, replace(found, deleted_at=self.clock.now()))
+
+        deleted = await self.storage.transact(work)
+        if found.file is not None:
+            await self.media.discard(found.file)
+        return deleted

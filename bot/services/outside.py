@@ -1,0 +1,50 @@
+"""What every service gets: the ports, and the operator's numbers. Built once, by ``bot.app``."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from bot.domain.catalogue import ProviderName
+from bot.domain.ids import GenerationId
+from bot.domain.ports.clock import Clock
+from bot.domain.ports.media import MediaStore
+from bot.domain.ports.messenger import Messenger
+from bot.domain.ports.provider import ProviderDirectory
+from bot.domain.ports.storage import Storage
+from bot.domain.ports.telemetry import Telemetry
+from bot.domain.quota import Limits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """Numbers the operator may set. Times in seconds, sizes in bytes.
+
+    ``max_running`` caps the tasks under way at a provider; ``poll_lambda`` is the seconds of lag
+    that one poll is worth, ``callback_lambda`` the same where a callback is expected as well.
+    ``callback_url`` makes the address a provider calls when a generation is done (None: callbacks
+    are off).
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    max_running: Mapping[ProviderName, int] = field(default_factory=dict[ProviderName, int])
+    poll_lambda: float = 0.2
+    callback_lambda: float = 3.0
+    queue_deadline: int = 6 * 3600
+    unknown_deadline: int = 1800
+    running_deadline: int = 3600
+    fetch_deadline: int = 6 * 3600
+    post_deadline: int = 24 * 3600
+    max_result_bytes: int = 512 * 2**20
+    callback_url: Callable[[ProviderName, GenerationId], str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outside:
+    """The ports, together."""
+
+    storage: Storage
+    clock: Clock
+    providers: ProviderDirectory
+    media: MediaStore
+    messenger: Messenger
+    telemetry: Telemetry
+    policy: Policy

@@ -1,0 +1,364 @@
+"""The scheduler: one heap of due times for all live generations, bounded work, ownership.
+
+Owns when something is done and who does it; what is done belongs to ``bot.services.steps``. One
+process or many run the same code: a dead worker's generations are claimed by the next one, which is
+also how a restart goes on.
+"""
+
+import asyncio
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count
+
+import structlog
+
+from bot.domain.errors import Code, StorageUnavailable, Superseded
+from bot.domain.generation import Failure, Generation, ParkReason, State
+from bot.domain.ids import GenerationId, WorkerId
+from bot.domain.ports.storage import Transaction
+from bot.services.advance import Advance
+from bot.services.board import Board, Live
+from bot.services.lanes import Lane, Lanes
+from bot.services.outside import Outside
+from bot.services.steps import Next, backoff
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT_SECONDS = 5.0
+DEAD_SECONDS = 30.0
+CLAIM_SECONDS = 10.0
+CLAIM_AT_ONCE = 500
+STATUS_SECONDS = 4.0
+"""Between two edits of one status message; Discord allows about five per five seconds a channel."""
+
+POLL_TOGETHER_SECONDS = 0.15
+"""Polls due so soon go out with those due now where a gateway takes several at once."""
+
+STRIKES = 3
+"""So many failures of our own in the same step, and the generation ends as poison."""
+
+SHOWN_IN_LINE = 25
+"""How many at the front of the line see their position move."""
+
+STOP_SECONDS = 8.0
+
+
+@dataclass(kw_only=True)
+class Scheduler:
+    """Runs until ``stop``; ``run`` returns when everything has been put down.
+
+    ``alone`` tells that no other worker can exist (SQLite), so that whatever is found at the start
+    is taken over at once.
+    """
+
+    outside: Outside
+    board: Board
+    advance: Advance
+    worker_id: WorkerId
+    alone: bool
+    _heap: list[tuple[float, int, GenerationId]] = field(
+        default_factory=list[tuple[float, int, GenerationId]]
+    )
+    _due: dict[GenerationId, int] = field(default_factory=dict[GenerationId, int])
+    _busy: set[GenerationId] = field(default_factory=set[GenerationId])
+    _nudged: set[GenerationId] = field(default_factory=set[GenerationId])
+    _shown: dict[GenerationId, tuple[float, int | None]] = field(
+        default_factory=dict[GenerationId, tuple[float, int | None]]
+    )
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    _numbers: count[int] = field(default_factory=lambda: count(1))
+
+    # -- what others call ---------------------------------------------------------------------
+
+    def take(self, generation: Generation) -> None:
+        """Look after a generation that was just inserted with this worker as its owner."""
+        self.board.put(generation, claimed=False)
+        self._schedule(generation.id, 0.0)
+
+    def nudge(self, generation_id: GenerationId) -> None:
+        """Look at a generation now: something about it changed."""
+        if generation_id in self._busy:
+            self._nudged.add(generation_id)
+        elif generation_id in self.board.live:
+            self._schedule(generation_id, 0.0)
+
+    def hint(self, generation_id: GenerationId) -> None:
+        """A provider says that a generation's task is done: believe nothing, ask now.
+
+        Only one hint per stay in a state has an effect, so repeating it costs the provider nothing.
+        """
+        live = self.board.live.get(generation_id)
+        if live is None or live.hinted:
+            return
+        if live.generation.state in {State.RUNNING, State.SUBMIT_UNKNOWN}:
+            live.hinted = True
+            self.nudge(generation_id)
+
+    def stop(self) -> None:
+        """Begin to stop: no new steps; ``run`` returns within about eight seconds."""
+        self._stopped.set()
+        self._wake.set()
+
+    # -- the loop -----------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Claim what is there, then work until ``stop``."""
+        async with asyncio.TaskGroup() as group:
+            lanes = Lanes(group)
+            group.create_task(self._keep_ownership())
+            while not self._stopped.is_set():
+                self._dispatch(lanes)
+                self._wake.clear()
+                await self.outside.clock.wait(self._wake, self._until_next())
+            await self._put_down(lanes)
+
+    async def _put_down(self, lanes: Lanes) -> None:
+        """Let a POST or a send in flight finish; leave the rest as it is."""
+        lanes.close()
+        finishing = lanes.active(Lane.SUBMIT, Lane.POST)
+        if finishing:
+            await asyncio.wait(finishing, timeout=STOP_SECONDS)
+        lanes.cancel()
+        try:
+            await self.outside.storage.transact(self._give_up)
+        except StorageUnavailable as error:
+            # Nobody is harmed: the heartbeat grows old and others claim them.
+            log.warning("ownership_not_released", error=str(error))
+
+    async def _give_up(self, tx: Transaction) -> None:
+        await tx.generations.disown(self.worker_id)
+        await tx.workers.remove(self.worker_id)
+
+    async def _keep_ownership(self) -> None:
+        """One write every few seconds keeps all our generations; dead workers' are claimed."""
+        next_claim = self.outside.clock.monotonic()
+        first = True
+        while not self._stopped.is_set():
+            try:
+                await self._beat()
+                if self.outside.clock.monotonic() >= next_claim:
+                    await self._claim(everything=first and self.alone)
+                    next_claim = self.outside.clock.monotonic() + CLAIM_SECONDS
+                    first = False
+            except StorageUnavailable as error:
+                log.warning("heartbeat_failed", error=str(error))
+            await self.outside.clock.wait(self._stopped, HEARTBEAT_SECONDS)
+
+    async def _beat(self) -> None:
+        now = self.outside.clock.now()
+        await self.outside.storage.transact(lambda tx: tx.workers.beat(self.worker_id, now=now))
+
+    async def _claim(self, *, everything: bool) -> None:
+        now = self.outside.clock.now()
+        dead_before = now - timedelta(seconds=DEAD_SECONDS)
+        if everything:
+            await self.outside.storage.transact(lambda tx: tx.workers.keep_only(self.worker_id))
+        while True:
+            claimed = await self.outside.storage.transact(
+                lambda tx: tx.generations.claim(
+                    self.worker_id, now=now, dead_before=dead_before, limit=CLAIM_AT_ONCE
+                )
+            )
+            for generation in claimed:
+                self._adopt(generation)
+            if len(claimed) < CLAIM_AT_ONCE:
+                return
+
+    def _adopt(self, generation: Generation) -> None:
+        log.info("claimed", generation=generation.id, state=generation.state.value)
+        self.board.put(generation, claimed=True)
+        wait = 0.0
+        if generation.park is not None:
+            wait = (generation.park.until - self.outside.clock.now()).total_seconds()
+        self._schedule(generation.id, max(wait, 0.0))
+
+    # -- due times ----------------------------------------------------------------------------
+
+    def _schedule(self, generation_id: GenerationId, after: float) -> None:
+        number = next(self._numbers)
+        self._due[generation_id] = number
+        due = self.outside.clock.monotonic() + after
+        heapq.heappush(self._heap, (due, number, generation_id))
+        self._wake.set()
+
+    def _until_next(self) -> float | None:
+        while self._heap and self._due.get(self._heap[0][2]) != self._heap[0][1]:
+            heapq.heappop(self._heap)
+        if not self._heap:
+            return None
+        return max(self._heap[0][0] - self.outside.clock.monotonic(), 0.0)
+
+    def _pop_due(self) -> list[Live]:
+        now = self.outside.clock.monotonic()
+        due: list[Live] = []
+        while self._heap and self._heap[0][0] <= now + POLL_TOGETHER_SECONDS:
+            when, number, generation_id = self._heap[0]
+            live = self.board.live.get(generation_id)
+            if self._due.get(generation_id) != number or live is None:
+                heapq.heappop(self._heap)
+                continue
+            if when > now and not (due and live.generation.state is State.RUNNING):
+                break
+            heapq.heappop(self._heap)
+            del self._due[generation_id]
+            due.append(live)
+        return due
+
+    def _dispatch(self, lanes: Lanes) -> None:
+        running: dict[str, list[Live]] = {}
+        for live in self._pop_due():
+            generation = live.generation
+            if generation.id in self._busy:
+                self._nudged.add(generation.id)
+                continue
+            self._busy.add(generation.id)
+            if generation.state is State.RUNNING and not live.solo:
+                running.setdefault(generation.plan.provider, []).append(live)
+            else:
+                lanes.run(_lane(generation), lambda live=live: self._step([live], lanes))
+        for lives in running.values():
+            size = self.advance.batch_size(lives[0].generation)
+            for start in range(0, len(lives), size):
+                batch = lives[start : start + size]
+                lanes.run(Lane.POLL, lambda batch=batch: self._step(batch, lanes))
+
+    # -- one step -----------------------------------------------------------------------------
+
+    async def _step(self, lives: Sequence[Live], lanes: Lanes) -> None:
+        """Run one step of one generation, or one poll of several; the wall for what goes wrong."""
+        ids = [live.generation.id for live in lives]
+        with structlog.contextvars.bound_contextvars(
+            **({"generation": ids[0]} if len(ids) == 1 else {"generations": len(ids)})
+        ):
+            try:
+                answers = await self.advance.step(lives)
+            except (Superseded, StorageUnavailable) as error:
+                answers = {live.generation.id: await self._reread(live, error) for live in lives}
+            except Exception as error:
+                log.exception("step_failed", states=[live.generation.state for live in lives])
+                answers = await self._struck(lives, error)
+        for live in lives:
+            self._busy.discard(live.generation.id)
+            self._continue(live, answers[live.generation.id], lanes)
+
+    def _continue(self, live: Live, following: Next, lanes: Lanes) -> None:
+        generation = live.generation
+        if generation.id not in self.board.live:
+            return
+        if following.after is None and not following.waiting:
+            self._forget(generation.id, lanes)
+            return
+        if generation.id in self._nudged:
+            self._nudged.discard(generation.id)
+            following = Next(after=0.0)
+        if following.after is not None:
+            self._schedule(generation.id, following.after)
+        self._show(live, lanes)
+        self._serve_waiting(lanes)
+
+    def _forget(self, generation_id: GenerationId, lanes: Lanes) -> None:
+        self.board.drop(generation_id)
+        self._due.pop(generation_id, None)
+        self._shown.pop(generation_id, None)
+        self._nudged.discard(generation_id)
+        self._serve_waiting(lanes)
+
+    def _serve_waiting(self, lanes: Lanes) -> None:
+        """Places may have become free: let those in front of the line try again."""
+        admitted = self.board.admit()
+        for generation_id in admitted:
+            if generation_id in self._busy:
+                self._nudged.add(generation_id)
+            else:
+                self._schedule(generation_id, 0.0)
+        if admitted:
+            for generation_id in self.board.line()[len(admitted) :][:SHOWN_IN_LINE]:
+                self._show(self.board.live[generation_id], lanes)
+
+    async def _reread(self, live: Live, error: Exception) -> Next:
+        """The row is not what we thought, or we could not learn what it is: look before acting."""
+        live.doubtful = True
+        live.misses += 1
+        generation_id = live.generation.id
+        try:
+            fresh = await self.outside.storage.read(lambda tx: tx.generations.get(generation_id))
+        except StorageUnavailable:
+            return Next(after=backoff(live.misses, first=1.0, longest=30.0))
+        if fresh is None or fresh.owner_id != self.worker_id:
+            log.info("taken_over", generation=generation_id, reason=str(error))
+            return Next(after=None)
+        live.generation = fresh
+        return Next(after=0.0 if isinstance(error, Superseded) else backoff(live.misses))
+
+    async def _struck(self, lives: Sequence[Live], error: Exception) -> dict[GenerationId, Next]:
+        if len(lives) == 1:
+            return {lives[0].generation.id: await self._strike(lives[0], error)}
+        # One of them is to blame; alone, it will show itself.
+        for live in lives:
+            live.solo = True
+        return {live.generation.id: Next(after=1.0) for live in lives}
+
+    async def _strike(self, live: Live, error: Exception) -> Next:
+        """A failure of our own: try again with growing distance, end it after a few."""
+        generation = live.generation
+        live.doubtful = True
+        strikes = generation.strikes + 1
+        transitions = self.advance.transitions
+        self.outside.telemetry.step_failed(generation.state)
+        try:
+            if strikes < STRIKES or generation.ended:
+                wait = backoff(strikes, first=5.0, longest=600.0)
+                live.generation = await transitions.park(
+                    generation, ParkReason.INTERNAL, wait, strikes=strikes
+                )
+                return Next(after=wait)
+            state = _poison_end(generation.state)
+            live.generation = await transitions.end(generation, state, Failure(code=Code.INTERNAL))
+            await self.outside.messenger.alert_owner(
+                Code.INTERNAL, {"generation": generation.id, "error": type(error).__name__}
+            )
+            return Next(after=0.0)
+        except (Superseded, StorageUnavailable) as trouble:
+            return await self._reread(live, trouble)
+
+    # -- showing ------------------------------------------------------------------------------
+
+    def _show(self, live: Live, lanes: Lanes) -> None:
+        """Edit the status message when there is news, not more often than every few seconds."""
+        generation = live.generation
+        if generation.ended or generation.place.status_message_id is None:
+            return
+        now = self.outside.clock.monotonic()
+        standing = self.board.standing(generation, now=self.outside.clock.now())
+        news = hash((generation.state, standing.progress, standing.position, generation.abandoned))
+        last_at, last_news = self._shown.get(generation.id, (now - STATUS_SECONDS, None))
+        if news == last_news or now - last_at < STATUS_SECONDS:
+            return
+        self._shown[generation.id] = (now, news)
+
+        async def show() -> None:
+            if generation.id not in self.board.live or live.generation.ended:
+                return
+            try:
+                await self.outside.messenger.update_status(live.generation, standing)
+            except Exception:
+                log.exception("status_not_shown", generation=generation.id)
+
+        lanes.run(Lane.TELL, show)
+
+
+def _lane(generation: Generation) -> Lane:
+    if generation.ended:
+        return Lane.TELL
+    return {
+        State.READY: Lane.FETCH,
+        State.FETCHED: Lane.POST,
+        State.POSTING: Lane.POST,
+    }.get(generation.state, Lane.SUBMIT)
+
+
+def _poison_end(state: State) -> State:
+    return State.UNDELIVERABLE if state in {State.POSTING, State.FETCHED} else State.FAILED

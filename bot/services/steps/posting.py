@@ -1,0 +1,222 @@
+"""From our copy to people: the ladder of places, posted once, settled with the proof.
+
+Owns the order of places and the rule that a post whose outcome is unknown is looked for before it
+is
+repeated. How a message is made belongs to ``bot.ui``.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+
+from bot.domain.errors import Code, MediaError, PostError
+from bot.domain.generation import (
+    Failure,
+    Generation,
+    ParkReason,
+    Posting,
+    State,
+    Target,
+    TargetKind,
+)
+from bot.domain.ids import message_nonce
+from bot.domain.media import StoredMedia
+from bot.domain.ports.storage import Transaction
+from bot.services.board import Board, Live
+from bot.services.outside import Outside
+from bot.services.steps import NOW, OVER, Next, backoff
+from bot.services.steps.fetching import settle_abandoned
+from bot.services.transitions import Transitions
+
+log = structlog.get_logger(__name__)
+
+NONCE_SECONDS = 60
+"""So young a post may be sent again under its nonce; Discord remembers it for a few minutes."""
+
+SHRINK_TIMES = 4
+ANNOUNCE_TIMES = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostingSteps:
+    """The steps of ``fetched`` and ``posting``, and telling people how it ended."""
+
+    outside: Outside
+    board: Board
+    transitions: Transitions
+
+    async def fetched(self, live: Live) -> Next:
+        """Choose the next place and commit the intent to post there."""
+        generation = live.generation
+        if generation.abandoned:
+            live.generation = await settle_abandoned(self.transitions, generation)
+            return NOW
+        tried = generation.posting.tried if generation.posting is not None else ()
+        left = [target for target in places(generation) if target not in tried]
+        if not left:
+            live.generation = await self.transitions.end(
+                generation, State.UNDELIVERABLE, _last_failure(generation)
+            )
+            return NOW
+        posting = Posting(
+            target=left[0],
+            nonce=message_nonce(generation.id, f"video:{left[0].kind}:{left[0].id}"),
+            started_at=self.outside.clock.now(),
+            tried=tried,
+        )
+        live.doubtful = False
+        live.misses = 0
+        live.generation = await self.transitions.move(
+            generation, lambda g: replace(g, state=State.POSTING, posting=posting)
+        )
+        return await self.posting(live)
+
+    async def posting(self, live: Live) -> Next:
+        """Post the video at the chosen place, unless it is there already."""
+        generation = live.generation
+        posting = _posting(generation)
+        age = (self.outside.clock.now() - posting.started_at).total_seconds()
+        if live.doubtful and age > NONCE_SECONDS:
+            try:
+                found = await self.outside.messenger.find_video(
+                    generation, posting.target, since=posting.started_at - timedelta(seconds=5)
+                )
+            except PostError as error:
+                return await self._not_posted(live, error)
+            if found is not None:
+                return await self._posted(live, found)
+        try:
+            posted = await self._send(generation, posting)
+        except PostError as error:
+            return await self._not_posted(live, error)
+        except MediaError as error:
+            return await self._next_place(live, Failure(code=error.code, facts=error.facts))
+        return await self._posted(live, posted)
+
+    async def announce(self, live: Live) -> Next:
+        """Show people how it ended; when that succeeded (or cannot), nothing is left to do."""
+        generation = live.generation
+        try:
+            if generation.state is State.DELIVERED:
+                standing = self.board.standing(generation, now=self.outside.clock.now())
+                await self.outside.messenger.update_status(generation, standing)
+            else:
+                await self.outside.messenger.tell_ended(generation)
+        except PostError as error:
+            live.misses += 1
+            if error.retry_after is not None and live.misses < ANNOUNCE_TIMES:
+                return Next(after=max(error.retry_after, backoff(live.misses)))
+            log.warning("end_not_told", generation=generation.id, error=str(error))
+        live.generation = await self.transitions.record(
+            generation, lambda g: replace(g, announced=True)
+        )
+        return OVER
+
+    async def _send(self, generation: Generation, posting: Posting) -> Posting:
+        file = _file(generation)
+        for attempt in range(SHRINK_TIMES):
+            limit = self.outside.messenger.upload_limit(generation, posting.target)
+            fitted = await self.outside.media.fit(file, max_bytes=limit)
+            try:
+                return await self.outside.messenger.post_video(
+                    generation,
+                    posting,
+                    Path(fitted.path),
+                    how=fitted.how,
+                    original_url=self._original(generation),
+                )
+            except PostError as error:
+                # The messenger has learned a lower limit from this refusal.
+                if error.code is not Code.POST_TOO_LARGE or attempt == SHRINK_TIMES - 1:
+                    raise
+        raise AssertionError("the loop above returns or raises")
+
+    async def _posted(self, live: Live, posted: Posting) -> Next:
+        now = self.outside.clock.now()
+        file = _file(live.generation)
+        seconds = min(math.ceil(file.duration_ms / 1000), live.generation.plan.seconds)
+
+        async def settle(tx: Transaction, saved: Generation) -> None:
+            await tx.ledger.settle(saved.id, seconds=seconds, at=now)
+
+        live.misses = 0
+        live.generation = await self.transitions.record(
+            live.generation,
+            lambda g: replace(g, state=State.DELIVERED, posting=posted, failure=None),
+            also=settle,
+        )
+        result = live.generation.result
+        if result is not None:
+            self.outside.telemetry.delivered((now - result.ready_at).total_seconds())
+        return NOW
+
+    async def _not_posted(self, live: Live, error: PostError) -> Next:
+        log.info("post_failed", generation=live.generation.id, error=str(error))
+        posting = _posting(live.generation)
+        later = not error.definite or error.retry_after is not None
+        age = (self.outside.clock.now() - posting.started_at).total_seconds()
+        if not later or age > self.outside.policy.post_deadline:
+            return await self._next_place(live, Failure(code=error.code, facts=error.facts))
+        live.misses += 1
+        live.doubtful = live.doubtful or not error.definite
+        wait = max(error.retry_after or 0.0, backoff(live.misses, first=1.0, longest=120.0))
+        live.generation = await self.transitions.park(
+            live.generation, ParkReason.DISCORD_DOWN, wait
+        )
+        return Next(after=wait)
+
+    async def _next_place(self, live: Live, failure: Failure) -> Next:
+        """This place will not have it; remember that, go one rung down."""
+
+        def step_down(generation: Generation) -> Generation:
+            posting = _posting(generation)
+            tried = (*posting.tried, posting.target)
+            return replace(
+                generation,
+                state=State.FETCHED,
+                posting=replace(posting, tried=tried),
+                failure=failure,
+                park=None,
+            )
+
+        live.generation = await self.transitions.record(live.generation, step_down)
+        return NOW
+
+    def _original(self, generation: Generation) -> str | None:
+        result = generation.result
+        if result is None or not result.urls or result.expires_at is None:
+            return None
+        return result.urls[0] if result.expires_at > self.outside.clock.now() else None
+
+
+def places(generation: Generation) -> list[Target]:
+    """The ladder: the thread, its channel (never for a private one), a direct message."""
+    place = generation.place
+    ladder: list[Target] = []
+    if place.thread_id is not None:
+        ladder.append(Target(kind=TargetKind.THREAD, id=place.thread_id))
+    if not place.guild_id:
+        return [Target(kind=TargetKind.CHANNEL, id=place.channel_id)]
+    if not place.private:
+        ladder.append(Target(kind=TargetKind.CHANNEL, id=place.channel_id))
+    ladder.append(Target(kind=TargetKind.DIRECT, id=generation.requester_id))
+    return ladder
+
+
+def _last_failure(generation: Generation) -> Failure:
+    return generation.failure or Failure(code=Code.POST_TARGET_GONE)
+
+
+def _posting(generation: Generation) -> Posting:
+    if generation.posting is None:
+        raise ValueError(f"generation {generation.id} is {generation.state} without a posting")
+    return generation.posting
+
+
+def _file(generation: Generation) -> StoredMedia:
+    if generation.file is None:
+        raise ValueError(f"generation {generation.id} is {generation.state} without a file")
+    return generation.file

@@ -1,0 +1,335 @@
+"""From the queue to a provider's task: status message, a slot, hand-over of media, the paid POST.
+
+Owns the rule that a POST whose outcome is unknown is never repeated blindly, and which refusals let
+another provider take over. How a provider is spoken to is its adapter's business.
+"""
+
+from dataclasses import dataclass, replace
+
+import structlog
+
+from bot.domain.catalogue import ProviderName
+from bot.domain.errors import Accepted, Code, PostError, ProviderError, Refused
+from bot.domain.generation import Failure, Generation, ParkReason, State, Task
+from bot.domain.ids import idempotency_key
+from bot.domain.ports.provider import (
+    Candidate,
+    PreparedTask,
+    Provider,
+    SourceVideo,
+    Submission,
+    TaskSpec,
+)
+from bot.domain.ports.storage import Transaction
+from bot.services.board import Board, Live
+from bot.services.outside import Outside
+from bot.services.steps import NOW, WAITING, Next, backoff
+from bot.services.timing import Timing
+from bot.services.transitions import Transitions
+
+log = structlog.get_logger(__name__)
+
+ANOTHER_MAY_TAKE_IT = frozenset(
+    {
+        Code.PROVIDER_BALANCE,
+        Code.PROVIDER_AUTH,
+        Code.PROVIDER_MODEL_ACCESS,
+        Code.PROVIDER_RATE_LIMITED,
+        Code.PROVIDER_UNAVAILABLE,
+        Code.PROVIDER_TIMEOUT,
+    }
+)
+TELL_THE_OWNER = frozenset({Code.PROVIDER_BALANCE, Code.PROVIDER_AUTH, Code.PROVIDER_MODEL_ACCESS})
+UNSAID_BY_A_REPLAY = frozenset(
+    {Code.PROVIDER_RATE_LIMITED, Code.PROVIDER_UNAVAILABLE, Code.PROVIDER_TIMEOUT}
+)
+"""Refusals of a repeated POST that say nothing about the first one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmissionSteps:
+    """The steps of ``queued``, ``submitting`` and ``submit_unknown``."""
+
+    outside: Outside
+    board: Board
+    timing: Timing
+    transitions: Transitions
+
+    async def queued(self, live: Live) -> Next:
+        """Show it, find a provider with a free slot, hand the media over, submit."""
+        if not live.status_opened:
+            await self._open_status(live)
+        generation = live.generation
+        if generation.ended:
+            return NOW
+        age = (self.outside.clock.now() - generation.created_at).total_seconds()
+        if age > self.outside.policy.queue_deadline:
+            live.generation = await self._fail_as_refused(generation, Code.DEADLINE)
+            return NOW
+        parent = await self._parent(generation)
+        try:
+            candidates = self.outside.providers.candidates(
+                generation.request, parent=parent, without=generation.refused_by
+            )
+        except Refused as refusal:
+            live.generation = await self._fail_as_refused(generation, refusal.code, **refusal.facts)
+            return NOW
+        able = [c for c in candidates if not self.board.is_busy(c.provider, self._monotonic())]
+        if not able:
+            wait = self.board.busy_for((c.provider for c in candidates), self._monotonic())
+            live.generation = await self.transitions.park(
+                generation, ParkReason.PROVIDER_BUSY, wait
+            )
+            return Next(after=wait)
+        candidate = self.board.take_slot(generation.id, able)
+        if candidate is None:
+            return WAITING
+        return await self._hand_over(live, candidate, parent)
+
+    async def submitting(self, live: Live) -> Next:
+        """Found in this state, the POST may have been sent: never send it again as new."""
+        live.generation = await self.transitions.move(
+            live.generation, lambda g: replace(g, state=State.SUBMIT_UNKNOWN)
+        )
+        return NOW
+
+    async def unknown(self, live: Live) -> Next:
+        """Find out what became of the POST: by its key, by listing, by waiting for the callback."""
+        generation = live.generation
+        task = _task(generation)
+        waited = (self.outside.clock.now() - task.started_at).total_seconds()
+        if waited > self.outside.policy.unknown_deadline:
+            await self.outside.messenger.alert_owner(
+                Code.SUBMIT_UNKNOWN, {"provider": task.provider, "generation": generation.id}
+            )
+            live.generation = await self.transitions.fail(
+                generation, Code.SUBMIT_UNKNOWN, provider=task.provider
+            )
+            return NOW
+        provider = self.outside.providers.get(task.provider)
+        prepared = PreparedTask(model_id=task.model_id, body=task.body)
+        if provider.knows_keys and not task.replayed:
+            return await self._replay(live, provider, prepared)
+        if provider.can_find:
+            return await self._look_up(live, provider, prepared)
+        live.misses += 1
+        return Next(after=backoff(live.misses, first=5.0, longest=60.0))
+
+    async def _open_status(self, live: Live) -> None:
+        generation = live.generation
+        live.status_opened = True
+        if generation.place.status_message_id is not None:
+            return
+        standing = self.board.standing(generation, now=self.outside.clock.now())
+        try:
+            place = await self.outside.messenger.open_status(
+                generation, standing, again=live.doubtful
+            )
+        except PostError as error:
+            # The status is a courtesy: the video has a ladder of places of its own.
+            log.info("status_not_posted", generation=generation.id, error=str(error))
+            return
+
+        async def remember(tx: Transaction, saved: Generation) -> None:
+            if place.thread_id is not None:
+                await tx.conversations.set_thread(saved.conversation_id, place.thread_id)
+
+        live.generation = await self.transitions.record(
+            generation, lambda g: replace(g, place=place), also=remember, in_any_state=True
+        )
+
+    async def _hand_over(self, live: Live, candidate: Candidate, parent: Generation | None) -> Next:
+        generation = live.generation
+        provider = self.outside.providers.get(candidate.provider)
+        if self._missing_media(generation):
+            self.board.leave_slot(generation.id)
+            live.generation = await self.transitions.fail(generation, Code.MEDIA_UNAVAILABLE)
+            return NOW
+        try:
+            prepared = await provider.prepare(self._spec(generation, candidate, parent))
+        except ProviderError as error:
+            self.board.leave_slot(generation.id)
+            return await self._refused(live, candidate.provider, error)
+        attempt = generation.attempt + 1
+        task = Task(
+            provider=candidate.provider,
+            model_id=prepared.model_id,
+            idempotency_key=idempotency_key(generation.id, attempt),
+            body=prepared.body,
+            started_at=self.outside.clock.now(),
+        )
+        live.generation = await self.transitions.move(
+            generation,
+            lambda g: replace(
+                g,
+                state=State.SUBMITTING,
+                attempt=attempt,
+                plan=candidate.plan,
+                task=task,
+                park=None,
+            ),
+        )
+        return await self._post(live, provider, prepared)
+
+    async def _post(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next:
+        task = _task(live.generation)
+        try:
+            submission = await provider.submit(prepared, key=task.idempotency_key)
+        except ProviderError as error:
+            if error.accepted is Accepted.NO:
+                self.board.leave_slot(live.generation.id)
+                return await self._refused(live, provider.name, error)
+            log.warning("submit_unknown", generation=live.generation.id, error=str(error))
+            live.generation = await self.transitions.record(
+                live.generation, lambda g: replace(g, state=State.SUBMIT_UNKNOWN)
+            )
+            return Next(after=error.retry_after or 1.0)
+        return await self._accepted(live, submission)
+
+    async def _replay(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next:
+        """The same request, same key, once: the provider answers as it did or would have."""
+        task = _task(live.generation)
+        live.generation = await self.transitions.move(
+            live.generation, lambda g: replace(g, task=replace(task, replayed=True))
+        )
+        try:
+            submission = await provider.submit(prepared, key=task.idempotency_key)
+        except ProviderError as error:
+            log.warning("replay_failed", generation=live.generation.id, error=str(error))
+            if error.accepted is not Accepted.NO or error.code in UNSAID_BY_A_REPLAY:
+                live.misses += 1
+                return Next(after=backoff(live.misses, first=5.0, longest=60.0))
+            self.board.leave_slot(live.generation.id)
+            return await self._refused(live, provider.name, error)
+        return await self._accepted(live, submission)
+
+    async def _look_up(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next:
+        task = _task(live.generation)
+        try:
+            submission = await provider.find(prepared, since=task.started_at)
+        except ProviderError as error:
+            log.info("look_up_failed", generation=live.generation.id, error=str(error))
+            live.misses += 1
+            return Next(after=backoff(live.misses, first=5.0, longest=60.0))
+        if submission is not None:
+            return await self._accepted(live, submission)
+        self.board.leave_slot(live.generation.id)
+        live.generation = await self.transitions.move(
+            live.generation, lambda g: replace(g, state=State.QUEUED, task=None)
+        )
+        return NOW
+
+    async def _accepted(self, live: Live, submission: Submission) -> Next:
+        now = self.outside.clock.now()
+        live.misses = 0
+        live.reading = None
+        live.generation = await self.transitions.record(
+            live.generation,
+            lambda g: replace(
+                g,
+                state=State.RUNNING,
+                strikes=0,
+                failure=None,
+                task=replace(
+                    _task(g),
+                    task_id=submission.task_id,
+                    submitted_at=now,
+                    estimated_seconds=submission.estimated_seconds,
+                ),
+            ),
+        )
+        return Next(after=await self.timing.start(live))
+
+    async def _refused(self, live: Live, provider: ProviderName, error: ProviderError) -> Next:
+        """A definite refusal: pass it on where that can help, wait where waiting can, else end."""
+        log.info("provider_refused", generation=live.generation.id, error=str(error))
+        if error.code in TELL_THE_OWNER:
+            await self.outside.messenger.alert_owner(error.code, {"provider": provider})
+        failure = Failure(code=error.code, facts={**error.facts, "provider": provider})
+        if error.code not in ANOTHER_MAY_TAKE_IT:
+            live.generation = await self.transitions.end(live.generation, State.FAILED, failure)
+            return NOW
+        refused_by = live.generation.refused_by
+        if error.retryable:
+            live.misses += 1
+            wait = error.retry_after or backoff(live.misses, first=5.0)
+            self.board.mark_busy(provider, until=self._monotonic() + wait)
+        else:
+            refused_by = (*refused_by, provider)
+        live.generation = await self.transitions.record(
+            live.generation,
+            lambda g: replace(
+                g, state=State.QUEUED, task=None, failure=failure, refused_by=refused_by
+            ),
+        )
+        return NOW
+
+    async def _fail_as_refused(
+        self, generation: Generation, code: Code, **facts: object
+    ) -> Generation:
+        """End with the last provider's refusal where there was one: it says more than ours."""
+        failure = generation.failure or Failure(code=code, facts=facts)
+        return await self.transitions.end(generation, State.FAILED, failure)
+
+    async def _parent(self, generation: Generation) -> Generation | None:
+        parent_id = generation.parent_id
+        if parent_id is None:
+            return None
+        return await self.outside.storage.read(lambda tx: tx.generations.get(parent_id))
+
+    def _missing_media(self, generation: Generation) -> bool:
+        request = generation.request
+        kept = [*request.images, *filter(None, (request.last_frame, request.video))]
+        return any(not self.outside.media.path_of(media).exists() for media in kept)
+
+    def _spec(
+        self, generation: Generation, candidate: Candidate, parent: Generation | None
+    ) -> TaskSpec:
+        request = generation.request
+        make_url = self.outside.policy.callback_url
+        provider = self.outside.providers.get(candidate.provider)
+        callback_url = None
+        if make_url is not None and provider.calls_back:
+            callback_url = make_url(candidate.provider, generation.id)
+        return TaskSpec(
+            generation_id=generation.id,
+            plan=candidate.plan,
+            prompt=request.prompt,
+            images=request.images,
+            last_frame=request.last_frame,
+            source=self._source(generation, candidate.provider, parent),
+            callback_url=callback_url,
+        )
+
+    def _source(
+        self, generation: Generation, provider: ProviderName, parent: Generation | None
+    ) -> SourceVideo | None:
+        request = generation.request
+        if parent is None:
+            if request.video is None:
+                return None
+            return SourceVideo(media=request.video, discord_url=request.video_url)
+        task, result = parent.task, parent.result
+        at_home = task is not None and task.provider == provider
+        fresh = (
+            result is not None
+            and bool(result.urls)
+            and result.expires_at is not None
+            and result.expires_at > self.outside.clock.now()
+        )
+        file = parent.file
+        kept = file is not None and self.outside.media.path_of(file).exists()
+        return SourceVideo(
+            task_id=task.task_id if task is not None and at_home else None,
+            result_url=result.urls[0] if result is not None and fresh else None,
+            media=file if kept else None,
+        )
+
+    def _monotonic(self) -> float:
+        return self.outside.clock.monotonic()
+
+
+def _task(generation: Generation) -> Task:
+    if generation.task is None:
+        raise ValueError(f"generation {generation.id} is {generation.state} without a task")
+    return generation.task

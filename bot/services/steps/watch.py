@@ -1,0 +1,204 @@
+"""Watching tasks at a provider: polls, one or many at a time, and what their answers mean.
+
+A poll that changes nothing writes nothing. A failed poll never fails a generation.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import structlog
+
+from bot.domain.catalogue import ProviderName
+from bot.domain.errors import Code, ProviderError
+from bot.domain.generation import Failure, Generation, Result, State
+from bot.domain.ids import GenerationId, TaskId
+from bot.domain.ports.provider import TaskReport, TaskState
+from bot.domain.ports.storage import Transaction
+from bot.services.board import Board, Live
+from bot.services.outside import Outside
+from bot.services.steps import NOW, Next, backoff
+from bot.services.steps.submission import TELL_THE_OWNER
+from bot.services.timing import Timing
+from bot.services.transitions import Transitions
+
+log = structlog.get_logger(__name__)
+
+GONE_TIMES = 3
+GONE_SECONDS = 60
+"""A task unknown to its provider so often, and so long after it was taken, is gone."""
+
+RESULTS_LAST = timedelta(hours=24)
+"""How long the gateways keep a result when they do not say (both pages name 24 hours)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchSteps:
+    """The steps of ``running``."""
+
+    outside: Outside
+    board: Board
+    timing: Timing
+    transitions: Transitions
+
+    async def poll(self, provider: ProviderName, lives: Sequence[Live]) -> dict[GenerationId, Next]:
+        """Ask about several tasks of one provider, and act on each answer."""
+        for live in lives:
+            if live.doubtful:
+                # Just claimed: nothing of an earlier poll can be doubtful, only its timing unknown.
+                live.doubtful = False
+                await self.timing.start(live)
+        try:
+            reports = await self._ask(provider, [_task_id(live) for live in lives])
+        except ProviderError as error:
+            return await self._unanswered(provider, lives, error)
+        answers: dict[GenerationId, Next] = {}
+        for live in lives:
+            live.polls += 1
+            report = reports.get(_task_id(live))
+            if report is None:
+                answers[live.generation.id] = await self._gone(live)
+            else:
+                live.misses = 0
+                answers[live.generation.id] = await self.report(live, report)
+        self.outside.telemetry.polled(provider, len(lives))
+        return answers
+
+    async def report(self, live: Live, report: TaskReport) -> Next:
+        """Act on one answer about a task."""
+        if report.state is TaskState.ACTIVE:
+            return await self._active(live, report)
+        self.board.leave_slot(live.generation.id)
+        if report.state is TaskState.COMPLETED and report.urls:
+            await self._completed(live, report)
+        elif report.state is TaskState.COMPLETED:
+            await self._ended(live, report, Failure(code=Code.NO_VIDEO))
+        elif report.error is not None:
+            error = report.error
+            await self._ended(live, report, Failure(code=error.code, facts=error.facts))
+        else:
+            await self._ended(live, report, Failure(code=Code.PROVIDER_FAILED))
+        return NOW
+
+    async def _ask(
+        self, provider: ProviderName, task_ids: Sequence[TaskId]
+    ) -> Mapping[TaskId, TaskReport]:
+        gateway = self.outside.providers.get(provider)
+        if len(task_ids) > 1:
+            return await gateway.query_many(task_ids)
+        try:
+            return {task_ids[0]: await gateway.query(task_ids[0])}
+        except ProviderError as error:
+            if error.code is Code.PROVIDER_TASK_GONE:
+                return {}
+            raise
+
+    async def _unanswered(
+        self, provider: ProviderName, lives: Sequence[Live], error: ProviderError
+    ) -> dict[GenerationId, Next]:
+        log.info("poll_failed", provider=provider, tasks=len(lives), error=str(error))
+        if error.code is Code.PROVIDER_RATE_LIMITED:
+            self.timing.throttled(provider)
+        if error.code in TELL_THE_OWNER:
+            await self.outside.messenger.alert_owner(error.code, {"provider": provider})
+        answers: dict[GenerationId, Next] = {}
+        for live in lives:
+            live.misses += 1
+            if await self._expired(live):
+                answers[live.generation.id] = NOW
+                continue
+            wait = max(error.retry_after or 0.0, backoff(live.misses, first=1.0, longest=45.0))
+            answers[live.generation.id] = Next(after=max(wait, self.timing.delay(live)))
+        return answers
+
+    async def _active(self, live: Live, report: TaskReport) -> Next:
+        told = report.estimated_seconds
+        task = live.generation.task
+        if task is not None and told and task.estimated_seconds is None:
+            live.generation = replace(live.generation, task=replace(task, estimated_seconds=told))
+        self.timing.read_progress(live, report.progress)
+        if await self._expired(live):
+            return NOW
+        return Next(after=self.timing.delay(live))
+
+    async def _expired(self, live: Live) -> bool:
+        generation = live.generation
+        deadline = self.outside.policy.running_deadline
+        if _age(self.outside, generation) < deadline:
+            return False
+        self.board.leave_slot(generation.id)
+        failure = Failure(code=Code.DEADLINE, facts={"seconds": deadline})
+        live.generation = await self.transitions.end(generation, State.EXPIRED, failure)
+        return True
+
+    async def _gone(self, live: Live) -> Next:
+        live.misses += 1
+        generation = live.generation
+        if live.misses < GONE_TIMES or _age(self.outside, generation) < GONE_SECONDS:
+            return Next(after=max(backoff(live.misses), self.timing.delay(live)))
+        self.board.leave_slot(generation.id)
+        live.generation = await self.transitions.fail(
+            generation, Code.PROVIDER_TASK_GONE, provider=generation.plan.provider
+        )
+        return NOW
+
+    async def _completed(self, live: Live, report: TaskReport) -> None:
+        now = self.outside.clock.now()
+        result = Result(
+            urls=report.urls,
+            expires_at=report.urls_expire_at or now + RESULTS_LAST,
+            ready_at=now,
+            duration_ms=report.duration_ms,
+            cost_micro_usd=report.cost_micro_usd,
+        )
+        took = _age(self.outside, live.generation)
+
+        async def remember(tx: Transaction, saved: Generation) -> None:
+            await self._record_spend(tx, saved, report)
+            await self.timing.learned(tx, saved, took)
+
+        live.generation = await self.transitions.record(
+            live.generation,
+            lambda g: replace(g, state=State.READY, result=result, strikes=0),
+            also=remember,
+        )
+
+    async def _ended(self, live: Live, report: TaskReport, failure: Failure) -> None:
+        facts = {**failure.facts, "provider": live.generation.plan.provider}
+        told = Failure(code=failure.code, facts=facts)
+        now = self.outside.clock.now()
+
+        async def close(tx: Transaction, saved: Generation) -> None:
+            await self._record_spend(tx, saved, report)
+            await tx.ledger.release(saved.id, at=now)
+
+        live.generation = await self.transitions.record(
+            live.generation, lambda g: replace(g, state=State.FAILED, failure=told), also=close
+        )
+
+    async def _record_spend(
+        self, tx: Transaction, generation: Generation, report: TaskReport
+    ) -> None:
+        if not report.cost_micro_usd:
+            return
+        await tx.ledger.record_spend(
+            generation.id,
+            provider=generation.plan.provider,
+            task_id=report.task_id,
+            micro_usd=report.cost_micro_usd,
+            at=self.outside.clock.now(),
+        )
+
+
+def _task_id(live: Live) -> TaskId:
+    task = live.generation.task
+    if task is None or task.task_id is None:
+        raise ValueError(f"generation {live.generation.id} runs without a task id")
+    return task.task_id
+
+
+def _age(outside: Outside, generation: Generation) -> float:
+    """Seconds since the provider took the task."""
+    task = generation.task
+    since = generation.created_at if task is None else task.submitted_at or task.started_at
+    return (outside.clock.now() - since).total_seconds()

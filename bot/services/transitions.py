@@ -1,0 +1,126 @@
+"""Moving a generation on: the one way a step commits, with the ledger in the same transaction.
+
+Owns the compare-and-set discipline. Every change is applied to the row as it is now, so a wish of
+a person (drop, keep) that came in between is not lost; a changed owner or state refuses the change.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from bot.domain.errors import Code, StorageUnavailable, Superseded
+from bot.domain.generation import Failure, Generation, Park, ParkReason, State
+from bot.domain.ports.storage import Transaction
+from bot.services.outside import Outside
+
+Change = Callable[[Generation], Generation]
+Also = Callable[[Transaction, Generation], Awaitable[None]]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transitions:
+    """Commits changes of generations."""
+
+    outside: Outside
+
+    async def move(
+        self,
+        generation: Generation,
+        change: Change,
+        *,
+        also: Also | None = None,
+        in_any_state: bool = False,
+    ) -> Generation:
+        """Commit an intent: apply ``change`` if owner and state are still those of ``generation``.
+
+        ``in_any_state`` lets a change of mere facts through when the state has moved on.
+
+        Raises:
+            Superseded: they are not; nothing was changed.
+            StorageUnavailable: unknown whether it was committed; read again.
+        """
+        now = self.outside.clock.now()
+
+        async def work(tx: Transaction) -> Generation:
+            fresh = await tx.generations.get(generation.id)
+            if (
+                fresh is None
+                or fresh.owner_id != generation.owner_id
+                or (fresh.state is not generation.state and not in_any_state)
+            ):
+                raise Superseded
+            after = replace(change(fresh), updated_at=now)
+            if after.ended and not fresh.ended:
+                after = replace(after, ended_at=now, park=None)
+            saved = await tx.generations.save(fresh, after)
+            if also is not None:
+                await also(tx, saved)
+            return saved
+
+        saved = await self.outside.storage.transact(work)
+        if saved.state is not generation.state:
+            self.outside.telemetry.moved(generation.state, saved.state)
+        return saved
+
+    async def record(
+        self,
+        generation: Generation,
+        change: Change,
+        *,
+        also: Also | None = None,
+        in_any_state: bool = False,
+    ) -> Generation:
+        """Commit what an outside effect brought about, waiting for the database as long as needed.
+
+        What is known here exists nowhere else (a task's id, a message's id), so it is not dropped
+        because the database is away for a moment.
+
+        Raises:
+            Superseded: somebody else owns it now.
+        """
+        wait = 0.5
+        while True:
+            try:
+                return await self.move(generation, change, also=also, in_any_state=in_any_state)
+            except StorageUnavailable as error:
+                log.warning("database_away", generation=generation.id, error=str(error))
+                await self.outside.clock.sleep(wait)
+                wait = min(wait * 2, 15.0)
+
+    async def fail(self, generation: Generation, code: Code, /, **facts: Any) -> Generation:
+        """End badly; everything held goes back."""
+        return await self.end(generation, State.FAILED, Failure(code=code, facts=facts))
+
+    async def end(
+        self,
+        generation: Generation,
+        state: State,
+        failure: Failure | None = None,
+        *,
+        settle_seconds: int | None = None,
+    ) -> Generation:
+        """End in ``state``: settled with ``settle_seconds``, or released when that is None."""
+        now = self.outside.clock.now()
+
+        async def close(tx: Transaction, saved: Generation) -> None:
+            if settle_seconds is None:
+                await tx.ledger.release(saved.id, at=now)
+            else:
+                await tx.ledger.settle(saved.id, seconds=settle_seconds, at=now)
+
+        return await self.record(
+            generation, lambda g: replace(g, state=state, failure=failure), also=close
+        )
+
+    async def park(
+        self, generation: Generation, reason: ParkReason, seconds: float, *, strikes: int = 0
+    ) -> Generation:
+        """Set aside for a while, in the same state."""
+        until = self.outside.clock.now() + timedelta(seconds=seconds)
+        park = Park(reason=reason, until=until)
+        return await self.move(generation, lambda g: replace(g, park=park, strikes=strikes))
