@@ -1,0 +1,31 @@
+// Embeds, the older kind of card. Draws one from Discord's embed object; knows nothing else.
+
+import { el } from "./dom.js";
+import { markdown } from "./markdown.js";
+import { mediaNode } from "./media.js";
+import { resolver } from "./names.js";
+import { stamp } from "./time.js";
+
+const linked = (url, content, name) =>
+  url && /^https?:/.test(url)
+    ? el("a", { class: name, href: url, target: "_blank", rel: "noopener noreferrer" }, content)
+    : el("span", { class: name }, content);
+
+export function embedNode(embed, cache) {
+  const colour = typeof embed.color === "number" && embed.color ? `#${embed.color.toString(16).padStart(6, "0")}` : null;
+  const fields = (embed.fields ?? []).map((field) =>
+    el("div", { class: `embed-field${field.inline ? " inline" : ""}` },
+      el("div", { class: "embed-field-name" }, markdown(field.name, resolver)),
+      el("div", { class: "embed-field-value markdown" }, markdown(field.value, resolver))));
+  const footer = [embed.footer?.text, embed.timestamp ? stamp(new Date(embed.timestamp)) : null].filter(Boolean).join(" • ");
+  return el("article", { class: "embed", style: colour ? { "--accent": colour } : {} },
+    el("div", { class: "embed-body" },
+      embed.author ? linked(embed.author.url, embed.author.name, "embed-author") : null,
+      embed.title ? linked(embed.url, markdown(embed.title, resolver), "embed-title") : null,
+      embed.description ? el("div", { class: "embed-description markdown" }, markdown(embed.description, resolver)) : null,
+      fields.length ? el("div", { class: "embed-fields" }, fields) : null,
+      embed.image ? mediaNode({ ...embed.image, content_type: embed.image.content_type ?? "image/png" }, cache) : null,
+      embed.video ? mediaNode({ ...embed.video, content_type: embed.video.content_type ?? "video/mp4" }, cache) : null,
+      footer ? el("div", { class: "embed-footer", text: footer }) : null),
+    embed.thumbnail ? el("div", { class: "thumbnail" }, mediaNode({ ...embed.thumbnail, content_type: embed.thumbnail.content_type ?? "image/png" }, cache)) : null);
+}
