@@ -200,7 +200,7 @@ def _check_inputs(request: VideoRequest, offer: Offer) -> None:
     if request.last_frame is not None and not offer.last_frame:
         raise Refused(Code.LAST_FRAME_UNSUPPORTED, **facts)
     longest = offer.max_source_seconds * 1000
-    if request.video is not None and longest and request.source_ms > longest + 500:
+    if longest and request.source_ms > longest + 500:
         raise Refused(
             Code.MEDIA_DURATION,
             seconds=math.ceil(request.source_ms / 1000),

@@ -1,0 +1,125 @@
+"""Where we are willing to connect: public addresses over https, and loopback only where configured.
+
+Owns the judgement of URLs and of resolved addresses. It knows nothing of requests or gateways. The
+resolver below is what every connection of the HTTP door goes through, so a name is judged by the
+very addresses that are connected to, and a second look-up cannot answer differently.
+"""
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+
+import httpx
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import DefaultResolver
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_LONGEST_URL = 4096
+
+
+class AddressError(OSError):
+    """A URL or an address that must not be connected to. Holds a reason, never the URL itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddressPolicy:
+    """``loopback`` permits this machine itself, also over plain http: for stand-ins and tests."""
+
+    loopback: bool = False
+
+    @classmethod
+    def beside(cls, *urls: str) -> "AddressPolicy":
+        """The policy for a party with these configured addresses: loopback if any of them is."""
+        return cls(loopback=any(_is_loopback_host(_parse(url).host) for url in urls if url))
+
+    def check_url(self, url: str) -> httpx.URL:
+        """The URL, parsed.
+
+        Raises:
+            AddressError: not https (or plain http on permitted loopback), no host, a user name
+                or password in it, or a literal address that is not permitted.
+        """
+        parsed = _parse(url)
+        host = parsed.host
+        if not host or parsed.userinfo:
+            raise AddressError("no plain host in the address")
+        plain = parsed.scheme == "http" and self.loopback and _is_loopback_host(host)
+        if parsed.scheme != "https" and not plain:
+            raise AddressError("not https")
+        if _literal(host) is not None:
+            self.check_address(host)
+        return parsed
+
+    def check_address(self, address: str) -> None:
+        """Judge one numeric address.
+
+        Raises:
+            AddressError: it is not public (and not permitted loopback).
+        """
+        literal = _literal(address)
+        if literal is None:
+            raise AddressError("not an address")
+        inner = _innermost(literal)
+        if inner.is_loopback and self.loopback:
+            return
+        if not inner.is_global or inner.is_multicast or inner.is_reserved:
+            raise AddressError("not a public address")
+
+
+class GuardedResolver(AbstractResolver):
+    """Name resolution that refuses a name as soon as one of its addresses is not permitted."""
+
+    def __init__(self, policy: AddressPolicy, inner: AbstractResolver | None = None) -> None:
+        self._policy = policy
+        self._inner = inner or DefaultResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        for entry in found:
+            self._policy.check_address(entry["host"])
+        return found
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+def _parse(url: str) -> httpx.URL:
+    if len(url) > _LONGEST_URL:
+        raise AddressError("the address is too long")
+    try:
+        return httpx.URL(url)
+    except (httpx.InvalidURL, ValueError, TypeError):
+        raise AddressError("not an address") from None
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return None
+
+
+def _innermost(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one stands for, where it does."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address.sixtofour is not None:
+        return address.sixtofour
+    if address.teredo is not None:
+        return address.teredo[1]
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
+def _is_loopback_host(host: str) -> bool:
+    if host == "localhost":
+        return True
+    literal = _literal(host)
+    return literal is not None and _innermost(literal).is_loopback

@@ -1,0 +1,120 @@
+"""Tolerant reading of what gateways answer: JSON of any shape in, plain values or None out.
+
+Owns the small readers and nothing else; none of them raises, whatever it is given. What a value
+means is the adapters' business.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+_LONGEST_TEXT = 300
+_LINK = re.compile(r"(?i)\b[a-z][a-z0-9+.-]{1,15}://\S+|\bdata:\S+")
+_TOKEN = re.compile(r"(?i)\b(bearer\s+)\S+|\bsk-[A-Za-z0-9_-]{8,}")
+_TASK_ID = re.compile(r"[A-Za-z0-9._:-]{1,191}")
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """An object; an empty one for anything else. The first object of a list stands for the list."""
+    if isinstance(value, list) and value:
+        value = value[0]
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: Any) -> Sequence[Any]:
+    """A list; a single value that is not None becomes a list of itself."""
+    if value is None:
+        return ()
+    return value if isinstance(value, list) else (value,)
+
+
+def text(value: Any) -> str:
+    """A string or a whole number as a trimmed string; "" for anything else."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18:
+        return str(value)
+    return ""
+
+
+def number(value: Any) -> float | None:
+    """A finite number, also one written as a string ("12.5", "40 %"); None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        value = value.strip().removesuffix("%")
+    try:
+        read = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return read if math.isfinite(read) else None
+
+
+def seconds(value: Any) -> int | None:
+    """A time span in whole seconds, at most a day; None for anything else."""
+    read = number(value)
+    return round(read) if read is not None and 0 < read <= 86_400 else None
+
+
+def milliseconds(value: Any) -> int | None:
+    """A time span given in seconds, as milliseconds; None for anything else."""
+    read = number(value)
+    return round(read * 1000) if read is not None and 0 < read <= 86_400 else None
+
+
+def percent(value: Any) -> int | None:
+    """A progress, held to 0 … 100; None for anything else."""
+    read = number(value)
+    return None if read is None else round(min(max(read, 0.0), 100.0))
+
+
+def micro_usd(value: Any, *, per_usd: float = 1.0) -> int | None:
+    """An amount of which ``per_usd`` make one dollar, in micro-USD; None if it is none."""
+    read = number(value)
+    if read is None or not 0 <= read <= 10**9:
+        return None
+    return round(read / per_usd * 1_000_000)
+
+
+def moment(value: Any) -> datetime | None:
+    """A time, given in Unix seconds, milliseconds or ISO 8601; None for anything else."""
+    read = number(value)
+    try:
+        if read is not None:
+            return datetime.fromtimestamp(read / 1000 if read > 10**11 else read, UTC)
+        if isinstance(value, str):
+            parsed = datetime.fromisoformat(value.strip())
+            return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None
+
+
+def links(value: Any) -> tuple[str, ...]:
+    """The http(s) URLs in a string or list, in order, each once."""
+    found = [text(item) for item in items(value) if isinstance(item, str)]
+    return tuple(dict.fromkeys(url for url in found if is_link(url)))
+
+
+def is_link(url: str) -> bool:
+    """Whether it looks like an http(s) URL of sane length."""
+    return len(url) <= 4096 and re.fullmatch(r"https?://[^\s\"<>]+", url) is not None
+
+
+def task_id(value: Any) -> str:
+    """A task's id that can stand in a path; "" for anything else."""
+    read = text(value)
+    return read if _TASK_ID.fullmatch(read) and read.strip(".") else ""
+
+
+def excerpt(value: Any, *secrets: str) -> str:
+    """A gateway's own words, fit to be kept: no links or keys, one line, at most 300 characters."""
+    read = value if isinstance(value, str) else text(value)
+    for secret in secrets:
+        if secret:
+            read = read.replace(secret, "…")
+    read = _TOKEN.sub("…", _LINK.sub("…", read[:4000]))
+    read = " ".join("".join(c if c.isprintable() else " " for c in read).split())
+    return read if len(read) <= _LONGEST_TEXT else read[: _LONGEST_TEXT - 1] + "…"

@@ -1,0 +1,310 @@
+"""APIMart: how it spells a request, a task and an error.
+
+Owns APIMart's JSON, status words, price fields and image uploads. It must not know of generations,
+quotas or Discord. What the vendor documents and what third parties saw is told apart in
+``docs/reference/gateways.md``.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from bot.domain.catalogue import Mode, ProviderName
+from bot.domain.errors import Accepted, Code, ProviderError
+from bot.domain.ids import TaskId
+from bot.domain.media import StoredMedia
+from bot.domain.ports.clock import Clock
+from bot.domain.ports.provider import (
+    Balance,
+    Download,
+    PreparedTask,
+    Submission,
+    TaskReport,
+    TaskSpec,
+    TaskState,
+)
+from bot.providers import answers
+from bot.providers.gateway import GONE, Gateway, task_path
+from bot.providers.http import HttpDoor
+from bot.providers.refusals import REJECTED, Verdict, verdict_of_status
+from bot.providers.uploads import Uploads
+
+NAME = ProviderName("apimart")
+
+VideoHost = Callable[[StoredMedia], Awaitable[str]]
+"""Puts one of our videos where APIMart can fetch it; it has no uploads for videos itself."""
+
+_STATES: Mapping[str, TaskState] = {
+    "completed": TaskState.COMPLETED,
+    "success": TaskState.COMPLETED,
+    "succeeded": TaskState.COMPLETED,
+    "failed": TaskState.FAILED,
+    "failure": TaskState.FAILED,
+    "cancelled": TaskState.CANCELLED,
+    "canceled": TaskState.CANCELLED,
+}
+
+_GONE_WORDS: Mapping[str, Verdict] = {"task_not_found": GONE, "task_not_exist": GONE}
+
+# Both shapes of an answer are understood; this asks for the newer one, where the key counts.
+_VERSION = {"X-APIMart-Response-Version": "2026-07-27"}
+
+# The page's example has cost 1.0 beside credits_cost 10 for a video of a dollar's worth.
+_CREDITS_PER_USD = 10.0
+
+# APIMart has no list of moderation codes: a refusal is known by its words alone.
+_MODERATION = (
+    "content policy",
+    "content_policy",
+    "moderation",
+    "safety",
+    "sensitive",
+    "prohibited",
+    "violat",
+)
+
+
+class ApiMart:
+    """The adapter. ``api_url`` may carry a path of its own."""
+
+    name = NAME
+    knows_keys = True
+    can_find = False
+    batch_size = 1
+    calls_back = False
+
+    def __init__(
+        self,
+        *,
+        api_url: str,
+        api_key: str,
+        http: HttpDoor,
+        media_root: Path,
+        clock: Clock,
+        video_host: VideoHost | None = None,
+    ) -> None:
+        self._gateway = Gateway(
+            name=NAME,
+            api_url=api_url,
+            api_key=api_key,
+            http=http,
+            media_root=media_root,
+            clock=clock,
+            words={},
+        )
+        self._upload_url = api_url.rstrip("/") + "/v1/uploads/images"
+        self._uploads = Uploads(clock=clock)
+        self._video_host = video_host
+
+    async def prepare(self, spec: TaskSpec) -> PreparedTask:
+        plan = spec.plan
+        body: dict[str, Any] = {"model": plan.model_id}
+        if spec.prompt:
+            body["prompt"] = spec.prompt
+        if spec.last_frame is not None:
+            # First and last frame have parameters of their own; the other images stay references.
+            first, rest = spec.images[:1], spec.images[1:]
+            if first:
+                body["first_frame_image"] = await self._host_image(first[0])
+            body["last_frame_image"] = await self._host_image(spec.last_frame)
+        else:
+            rest = spec.images
+        if rest:
+            body["image_urls"] = [await self._host_image(image) for image in rest]
+        if plan.mode in {Mode.EDIT, Mode.EXTEND}:
+            body |= await self._source(spec)
+        aspect_ratio = _orientation(spec) if plan.aspect_ratio == "auto" else plan.aspect_ratio
+        if aspect_ratio is not None:
+            body["aspect_ratio"] = aspect_ratio
+        if plan.resolution is not None:
+            body["resolution"] = plan.resolution
+        return PreparedTask(model_id=plan.model_id, body=body)
+
+    async def submit(self, prepared: PreparedTask, *, key: str) -> Submission:
+        try:
+            body = await self._gateway.buy(
+                "/v1/videos/generations", prepared.body, {"Idempotency-Key": key, **_VERSION}
+            )
+        except ProviderError as error:
+            if error.code is Code.PROVIDER_REJECTED:
+                # It may be one of our uploads that is gone: do not offer the same link again.
+                self._uploads.forget(_links_of(prepared.body))
+                raise _told_by_words(error) from None
+            raise
+        task = answers.mapping(answers.mapping(body).get("data"))
+        task_id = answers.task_id(task.get("task_id")) or answers.task_id(task.get("id"))
+        if not task_id:
+            raise self._gateway.malformed("data.task_id", paid=True)
+        return Submission(
+            task_id=TaskId(task_id),
+            estimated_seconds=answers.seconds(task.get("estimated_time")),
+        )
+
+    async def find(
+        self,
+        prepared: PreparedTask,  # noqa: ARG002 - the port's
+        *,
+        since: datetime,  # noqa: ARG002 - the port's
+        others: Collection[TaskId] | None = None,  # noqa: ARG002 - the port's
+    ) -> Submission | None:
+        """There is no list of tasks to look in."""
+        raise ProviderError(
+            Code.SUBMIT_UNKNOWN, accepted=Accepted.UNKNOWN, provider=NAME, reason="no list"
+        )
+
+    async def query(self, task_id: TaskId) -> TaskReport:
+        body = await self._gateway.read(task_path(task_id), gone=_GONE_WORDS)
+        task = answers.mapping(answers.mapping(body).get("data")) or answers.mapping(body)
+        return self._report(task, asked=task_id)
+
+    async def query_many(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, TaskReport]:
+        if len(task_ids) > self.batch_size:
+            raise ValueError("one task in one query")
+        reports: dict[TaskId, TaskReport] = {}
+        for task_id in task_ids:
+            try:
+                reports[task_id] = await self.query(task_id)
+            except ProviderError as error:
+                if error.code is not Code.PROVIDER_TASK_GONE:
+                    raise
+        return reports
+
+    async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
+        return await self._gateway.download(url, destination, max_bytes=max_bytes)
+
+    async def balance(self) -> Balance:
+        body = answers.mapping(await self._gateway.read("/v1/user/balance"))
+        data = body if "remain_balance" in body else answers.mapping(body.get("data"))
+        remaining = answers.number(data.get("remain_balance"))
+        if data.get("unlimited_quota") is True or remaining == -1:
+            return Balance(micro_usd=None, unlimited=True)
+        return Balance(micro_usd=None if remaining is None else round(max(remaining, 0) * 1e6))
+
+    async def _host_image(self, media: StoredMedia) -> str:
+        known = self._uploads.url_of(media.sha256)
+        if known is not None:
+            return known
+        body = answers.mapping(await self._gateway.upload(self._upload_url, media))
+        url = answers.text(body.get("url")) or answers.text(
+            answers.mapping(body.get("data")).get("url")
+        )
+        if not answers.is_link(url):
+            raise self._gateway.malformed("url")
+        self._uploads.remember(media.sha256, url, None)
+        return url
+
+    async def _source(self, spec: TaskSpec) -> dict[str, Any]:
+        """The video to edit: its own task, a gateway's link, a hosted copy, Discord's link."""
+        source = spec.source
+        if source is None:
+            raise self._no_source()
+        if source.task_id is not None:
+            return {"extend_from_task_id": source.task_id}
+        if source.result_url is not None:
+            return {"video_urls": [source.result_url]}
+        if source.media is not None and self._video_host is not None:
+            try:
+                return {"video_urls": [await self._video_host(source.media)]}
+            except ProviderError:
+                # The host is another gateway, and its trouble must not look like this one's.
+                if source.discord_url is None:
+                    raise self._no_source() from None
+        if source.discord_url is not None:
+            return {"video_urls": [source.discord_url]}
+        raise self._no_source()
+
+    def _no_source(self) -> ProviderError:
+        return ProviderError(
+            Code.PROVIDER_UNAVAILABLE, accepted=Accepted.NO, provider=NAME, reason="no source"
+        )
+
+    def _report(self, task: Mapping[str, Any], *, asked: TaskId) -> TaskReport:
+        told_id = answers.task_id(task.get("id")) or answers.task_id(task.get("task_id"))
+        if told_id and told_id != asked:
+            # Somebody else's task must never be taken for ours.
+            raise self._gateway.malformed("another task")
+        word = answers.text(task.get("status")).lower()
+        if not word:
+            raise self._gateway.malformed("status")
+        state = _STATES.get(word, TaskState.ACTIVE)
+        urls, expires_at = _results(task) if state is TaskState.COMPLETED else ((), None)
+        cost = _cost(task)
+        error = None
+        if state is TaskState.COMPLETED and not urls:
+            state = TaskState.FAILED
+            error = ProviderError(
+                Code.NO_VIDEO, accepted=Accepted.YES, charged=cost != 0, provider=NAME
+            )
+        elif state in {TaskState.FAILED, TaskState.CANCELLED}:
+            error = self._failure(task.get("error"), charged=cost != 0)
+        return TaskReport(
+            task_id=asked,
+            state=state,
+            progress=answers.percent(task.get("progress")),
+            estimated_seconds=answers.seconds(task.get("estimated_time")),
+            urls=urls,
+            urls_expire_at=expires_at,
+            cost_micro_usd=cost if state is TaskState.COMPLETED or cost else None,
+            error=error,
+        )
+
+    def _failure(self, error: Any, *, charged: bool) -> ProviderError:
+        """A failed task. Its money is not said to come back, unless a cost of 0 is told."""
+        status = answers.number(answers.mapping(error).get("code"))
+        fallback = Verdict(code=Code.PROVIDER_FAILED)
+        if status is not None and (status == 429 or status >= 500):
+            fallback = Verdict(
+                code=Code.PROVIDER_FAILED, retryable=verdict_of_status(int(status)).retryable
+            )
+        elif status is not None and 400 <= status < 500:
+            fallback = REJECTED
+        return _told_by_words(
+            self._gateway.failed(error, words={}, charged=charged, fallback=fallback)
+        )
+
+
+def _told_by_words(error: ProviderError) -> ProviderError:
+    """The same error, as a moderation refusal when its words say so."""
+    words = f"{error.facts.get('provider_code', '')} {error.facts.get('detail', '')}".lower()
+    if error.retryable or not any(sign in words for sign in _MODERATION):
+        return error
+    return ProviderError(
+        Code.MODERATED, accepted=error.accepted, charged=error.charged, **error.facts
+    )
+
+
+def _orientation(spec: TaskSpec) -> str | None:
+    """Of what was given: the gateway would make everything landscape. None: it knows the source."""
+    source = spec.source.media if spec.source is not None else None
+    shown = source or next(iter(spec.images), None)
+    if shown is None:
+        return None
+    return "9:16" if shown.height > shown.width else "16:9"
+
+
+def _results(task: Mapping[str, Any]) -> tuple[tuple[str, ...], datetime | None]:
+    result = answers.mapping(task.get("result"))
+    found: list[Any] = []
+    expiries: list[datetime] = []
+    for video in (*answers.items(result.get("videos")), *answers.items(result.get("video"))):
+        if isinstance(video, dict):
+            found += answers.items(video.get("url"))
+            expires_at = answers.moment(video.get("expires_at"))
+            if expires_at is not None:
+                expiries.append(expires_at)
+        else:
+            found.append(video)
+    return answers.links(found), min(expiries, default=None)
+
+
+def _cost(task: Mapping[str, Any]) -> int | None:
+    dollars = answers.micro_usd(task.get("cost"))
+    if dollars is not None:
+        return dollars
+    return answers.micro_usd(task.get("credits_cost"), per_usd=_CREDITS_PER_USD)
+
+
+def _links_of(body: Mapping[str, Any]) -> list[str]:
+    frames = [body.get("first_frame_image"), body.get("last_frame_image")]
+    return [*answers.items(body.get("image_urls")), *(url for url in frames if url)]

@@ -1,0 +1,345 @@
+"""EvoLink: how it spells a request, a task and an error.
+
+Owns EvoLink's JSON, status words, price fields and files service. It must not know of generations,
+quotas or Discord. What the vendor documents and what was only seen once is told apart in
+``docs/reference/gateways.md``.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bot.domain.catalogue import Mode, ProviderName
+from bot.domain.errors import Accepted, Code, ProviderError
+from bot.domain.ids import TaskId
+from bot.domain.media import StoredMedia
+from bot.domain.ports.clock import Clock
+from bot.domain.ports.provider import (
+    Balance,
+    Download,
+    PreparedTask,
+    SourceVideo,
+    Submission,
+    TaskReport,
+    TaskSpec,
+    TaskState,
+)
+from bot.providers import answers
+from bot.providers.evolink_words import (
+    CALL_WORDS,
+    GONE_WORDS,
+    STATES,
+    TASK_FAILED,
+    TASK_WORDS,
+)
+from bot.providers.gateway import Gateway, task_path
+from bot.providers.http import HttpDoor
+from bot.providers.uploads import Uploads
+
+NAME = ProviderName("evolink")
+
+# About 68 credits make a dollar, by the vendor's own client; a dollar amount wins where it is told.
+_CREDITS_PER_USD = 68.0
+_RESULTS_LAST = timedelta(hours=24)
+_BATCH = 50
+
+# The three models of the first generation make 720p and have no parameter that says so.
+_WITHOUT_QUALITY = frozenset(
+    {
+        "gemini-omni-flash-text-to-video",
+        "gemini-omni-flash-image-to-video",
+        "gemini-omni-flash-video-edit",
+    }
+)
+
+# A POST that we gave up on may still be worked on for a while before its task appears in the list.
+_LIST_SETTLES = timedelta(seconds=120)
+_CLOCKS_DIFFER = timedelta(seconds=30)
+_PAGE = 50
+_MOST_PAGES = 10
+
+
+class EvoLink:
+    """The adapter. ``api_url`` and ``files_url`` may carry a path of their own."""
+
+    name = NAME
+    knows_keys = True
+    can_find = True
+    batch_size = _BATCH
+    calls_back = True
+
+    def __init__(
+        self,
+        *,
+        api_url: str,
+        files_url: str,
+        api_key: str,
+        http: HttpDoor,
+        media_root: Path,
+        clock: Clock,
+    ) -> None:
+        self._gateway = Gateway(
+            name=NAME,
+            api_url=api_url,
+            api_key=api_key,
+            http=http,
+            media_root=media_root,
+            clock=clock,
+            words=CALL_WORDS,
+        )
+        self._upload_url = files_url.rstrip("/") + "/api/v1/files/upload/stream"
+        self._uploads = Uploads(clock=clock)
+
+    async def prepare(self, spec: TaskSpec) -> PreparedTask:
+        plan = spec.plan
+        body: dict[str, Any] = {"model": plan.model_id, "prompt": spec.prompt}
+        images = [*spec.images, *([spec.last_frame] if spec.last_frame else [])]
+        if images:
+            body["image_urls"] = [await self._host_media(image) for image in images]
+        if plan.mode in {Mode.EDIT, Mode.EXTEND}:
+            body["video_urls"] = [await self._source_url(spec.source)]
+        if plan.auto_duration:
+            body["duration"] = "auto"
+        elif plan.duration is not None:
+            body["duration"] = plan.duration
+        if plan.aspect_ratio is not None:
+            body["aspect_ratio"] = plan.aspect_ratio
+        if plan.resolution is not None and plan.model_id not in _WITHOUT_QUALITY:
+            body["quality"] = plan.resolution
+        if spec.callback_url is not None:
+            body["callback_url"] = spec.callback_url
+        return PreparedTask(model_id=plan.model_id, body=body)
+
+    async def submit(self, prepared: PreparedTask, *, key: str) -> Submission:
+        try:
+            body = await self._gateway.buy(
+                "/v1/videos/generations", prepared.body, {"Idempotency-Key": key}
+            )
+        except ProviderError as error:
+            if error.code is Code.PROVIDER_REJECTED:
+                # It may be one of our uploads that is gone: do not offer the same link again.
+                self._uploads.forget(_links_of(prepared.body))
+            raise
+        task = _task_of(body)
+        task_id = answers.task_id(task.get("id")) or answers.task_id(task.get("task_id"))
+        if not task_id:
+            raise self._gateway.malformed("id", paid=True)
+        info = answers.mapping(task.get("task_info"))
+        usage = answers.mapping(task.get("usage"))
+        return Submission(
+            task_id=TaskId(task_id),
+            estimated_seconds=answers.seconds(info.get("estimated_time")),
+            reserved_micro_usd=answers.micro_usd(
+                usage.get("credits_reserved"), per_usd=_CREDITS_PER_USD
+            ),
+        )
+
+    async def find(
+        self,
+        prepared: PreparedTask,
+        *,
+        since: datetime,
+        others: Collection[TaskId] | None = None,
+    ) -> Submission | None:
+        """Look the task up in the list.
+
+        The list tells model and time, not the request, so it proves absence, never identity. Only
+        where the caller knows all other tasks (``others``) is the one that is left ours.
+        """
+        wait = _LIST_SETTLES - (self._gateway.now() - since)
+        if wait > timedelta():
+            raise self._undecided(reason="too early", retry_after=wait.total_seconds())
+        found = await self._listed(prepared.model_id, since - _CLOCKS_DIFFER)
+        left = [task_id for task_id in found if task_id not in (others or ())]
+        if not left:
+            return None
+        if others is None or len(left) > 1:
+            raise self._undecided(reason="not provable", tasks=len(left))
+        return Submission(task_id=left[0])
+
+    async def query(self, task_id: TaskId) -> TaskReport:
+        body = await self._gateway.read(task_path(task_id), gone=GONE_WORDS)
+        return self._report(_task_of(body), asked=task_id)
+
+    async def query_many(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, TaskReport]:
+        if not task_ids:
+            return {}
+        if len(task_ids) > _BATCH:
+            raise ValueError(f"at most {_BATCH} tasks in one query")
+        body = await self._gateway.ask("/v1/tasks/batch", {"task_ids": list(task_ids)})
+        tasks = body.get("data") if isinstance(body, dict) else body
+        if not isinstance(tasks, list):
+            raise self._gateway.malformed("data")
+        reports: dict[TaskId, TaskReport] = {}
+        for task in tasks:
+            task_id = TaskId(answers.task_id(answers.mapping(task).get("id")))
+            if task_id not in task_ids:
+                # Unknown ids are absent; an item without a readable id could be any of them.
+                raise self._gateway.malformed("data.id")
+            reports[task_id] = self._report(answers.mapping(task), asked=task_id)
+        return reports
+
+    async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
+        return await self._gateway.download(url, destination, max_bytes=max_bytes)
+
+    async def balance(self) -> Balance:
+        body = await self._gateway.read("/v1/credits")
+        data = answers.mapping(answers.mapping(body).get("data")) or answers.mapping(body)
+        user, token = answers.mapping(data.get("user")), answers.mapping(data.get("token"))
+        left = [answers.number(user.get("remaining_credits"))]
+        if token.get("unlimited_credits") is not True:
+            left.append(answers.number(token.get("remaining_credits")))
+        known = [amount for amount in left if amount is not None]
+        if not known:
+            return Balance(micro_usd=None, unlimited=token.get("unlimited_credits") is True)
+        return Balance(micro_usd=round(max(min(known), 0) / _CREDITS_PER_USD * 1_000_000))
+
+    async def host_video(self, media: StoredMedia) -> str:
+        """Put a video where any gateway can fetch it (for 72 hours), and return its URL."""
+        return await self._host_media(media)
+
+    async def _host_media(self, media: StoredMedia) -> str:
+        known = self._uploads.url_of(media.sha256)
+        if known is not None:
+            return known
+        body = await self._gateway.upload(self._upload_url, media)
+        data = answers.mapping(answers.mapping(body).get("data"))
+        url = answers.text(data.get("file_url"))
+        if not answers.is_link(url):
+            raise self._gateway.malformed("data.file_url")
+        self._uploads.remember(media.sha256, url, answers.moment(data.get("expires_at")))
+        return url
+
+    async def _source_url(self, source: SourceVideo | None) -> str:
+        """Our own upload first: it is checked and lasts. A link made by others is the fallback."""
+        source = source or SourceVideo()
+        fallback = source.result_url or source.discord_url
+        if source.media is not None:
+            try:
+                return await self._host_media(source.media)
+            except ProviderError as error:
+                # The pages name images only; should a video be refused, it can still be fetched.
+                if fallback is None or error.retryable:
+                    raise
+        if fallback is None:
+            raise ProviderError(
+                Code.MEDIA_UNAVAILABLE, accepted=Accepted.NO, provider=NAME, reason="no source"
+            )
+        return fallback
+
+    async def _listed(self, model_id: str, since: datetime) -> list[TaskId]:
+        """The ids of all tasks of a model made after ``since``; raises where it cannot tell."""
+        found: list[TaskId] = []
+        for page in range(1, _MOST_PAGES + 1):
+            body = await self._gateway.read(
+                "/v1/tasks", params={"model": model_id, "page": page, "page_size": _PAGE}
+            )
+            tasks = body.get("data") if isinstance(body, dict) else None
+            if not isinstance(tasks, list):
+                raise self._gateway.malformed("data")
+            times: list[datetime] = []
+            for task in map(answers.mapping, tasks):
+                task_id = answers.task_id(task.get("id"))
+                made_at = answers.moment(task.get("created_at") or task.get("created"))
+                if not task_id or made_at is None:
+                    raise self._gateway.malformed("data.id")
+                times.append(made_at)
+                if made_at >= since and answers.text(task.get("model")) in {"", model_id}:
+                    found.append(TaskId(task_id))
+            total = answers.number(body.get("total"))
+            read_all = page * _PAGE >= total if total is not None else len(tasks) < _PAGE
+            newest_first = times == sorted(times, reverse=True)
+            if not tasks or read_all or (newest_first and times[-1] < since):
+                return found
+        raise self._undecided(reason="list too long")
+
+    def _undecided(self, **facts: Any) -> ProviderError:
+        wait = facts.pop("retry_after", None)
+        return ProviderError(
+            Code.SUBMIT_UNKNOWN,
+            accepted=Accepted.UNKNOWN,
+            retryable=True,
+            retry_after=wait,
+            provider=NAME,
+            **facts,
+        )
+
+    def _report(self, task: Mapping[str, Any], *, asked: TaskId) -> TaskReport:
+        told_id = answers.task_id(task.get("id"))
+        if told_id and told_id != asked:
+            # Somebody else's task must never be taken for ours.
+            raise self._gateway.malformed("another task")
+        word = answers.text(task.get("status")).lower()
+        if not word:
+            raise self._gateway.malformed("status")
+        state = STATES.get(word, TaskState.ACTIVE)
+        info, usage = answers.mapping(task.get("task_info")), answers.mapping(task.get("usage"))
+        urls = _result_urls(task) if state is TaskState.COMPLETED else ()
+        error = None
+        if state is TaskState.COMPLETED and not urls:
+            state = TaskState.FAILED
+            error = ProviderError(Code.NO_VIDEO, accepted=Accepted.YES, charged=True, provider=NAME)
+        elif state is TaskState.FAILED:
+            error = self._gateway.failed(
+                task.get("error"), words=TASK_WORDS, charged=False, fallback=TASK_FAILED
+            )
+        elif state is TaskState.CANCELLED:
+            # Whether a cancelled task is refunded is not told anywhere.
+            error = ProviderError(
+                Code.PROVIDER_FAILED,
+                accepted=Accepted.YES,
+                charged=True,
+                provider=NAME,
+                provider_code="cancelled",
+            )
+        return TaskReport(
+            task_id=asked,
+            state=state,
+            progress=answers.percent(task.get("progress")),
+            estimated_seconds=answers.seconds(info.get("estimated_time")),
+            urls=urls,
+            urls_expire_at=self._expiry(task) if urls else None,
+            duration_ms=answers.milliseconds(info.get("video_duration"))
+            or answers.milliseconds(answers.mapping(task.get("result_data")).get("duration")),
+            cost_micro_usd=_cost(usage) if state is TaskState.COMPLETED else None,
+            error=error,
+        )
+
+    def _expiry(self, task: Mapping[str, Any]) -> datetime:
+        """Results last 24 hours from completion, which is not told: counted from the creation."""
+        made_at = answers.moment(task.get("created") or task.get("created_at"))
+        now = self._gateway.now()
+        return (min(made_at, now) if made_at is not None else now) + _RESULTS_LAST
+
+
+def _task_of(body: Any) -> Mapping[str, Any]:
+    """The task, plain or wrapped in ``data``."""
+    task = answers.mapping(body)
+    inner = answers.mapping(task.get("data"))
+    return inner if inner and "id" not in task else task
+
+
+def _result_urls(task: Mapping[str, Any]) -> tuple[str, ...]:
+    found: list[Any] = []
+    for item in (*answers.items(task.get("results")), *answers.items(task.get("result_data"))):
+        if isinstance(item, dict):
+            found += [item.get("video_url"), item.get("url")]
+        else:
+            found.append(item)
+    return answers.links(found)
+
+
+def _cost(usage: Mapping[str, Any]) -> int | None:
+    cost = answers.mapping(usage.get("cost"))
+    dollars = answers.micro_usd(cost.get("usd"))
+    if dollars is not None:
+        return dollars
+    credits_used = usage.get("credits_used")
+    if credits_used is None:
+        credits_used = cost.get("credits")
+    return answers.micro_usd(credits_used, per_usd=_CREDITS_PER_USD)
+
+
+def _links_of(body: Mapping[str, Any]) -> list[str]:
+    return [*answers.items(body.get("image_urls")), *answers.items(body.get("video_urls"))]

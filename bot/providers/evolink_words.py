@@ -1,0 +1,77 @@
+"""EvoLink's words: status words and error codes, and what each of them means to us.
+
+Data only, by the vendor's pages and official client.
+"""
+
+from collections.abc import Mapping
+
+from bot.domain.errors import Code
+from bot.domain.ports.provider import TaskState
+from bot.providers.gateway import GONE
+from bot.providers.refusals import REJECTED, UNAVAILABLE, Verdict
+
+STATES: Mapping[str, TaskState] = {
+    "completed": TaskState.COMPLETED,
+    "failed": TaskState.FAILED,
+    "cancelled": TaskState.CANCELLED,
+    "canceled": TaskState.CANCELLED,
+}
+"""Every other word ("pending", "processing", "queued", one we never heard) means: still active."""
+
+_BALANCE = Verdict(code=Code.PROVIDER_BALANCE)
+_MODERATED = Verdict(code=Code.MODERATED)
+
+_MODERATION: Mapping[str, Verdict] = {
+    "content_policy_violation": _MODERATED,
+    "content_filter": _MODERATED,
+    "sensitive_content": _MODERATED,
+    "moderation_blocked": _MODERATED,
+    "input_moderation_failed": _MODERATED,
+}
+
+CALL_WORDS: Mapping[str, Verdict] = {
+    **_MODERATION,
+    "insufficient_quota": _BALANCE,
+    "insufficient_user_quota": _BALANCE,
+    "quota_not_enough": _BALANCE,
+    "key_quota_exhausted": _BALANCE,
+    "token_daily_quota_exceeded": _BALANCE,
+    "model_access_denied": Verdict(code=Code.PROVIDER_MODEL_ACCESS),
+    "no_available_channel": UNAVAILABLE,
+    "model_unavailable": UNAVAILABLE,
+    "channel_selection_failed": UNAVAILABLE,
+    "service_unavailable": UNAVAILABLE,
+    "idempotency_conflict": REJECTED,
+    "paid_outcome_unknown": UNAVAILABLE,
+}
+"""Codes of refused calls."""
+
+GONE_WORDS: Mapping[str, Verdict] = {
+    "invalid_task_id": GONE,
+    "task_not_found": GONE,
+    "resource_not_found": GONE,
+}
+"""Codes that mean "no such task" when one is asked for."""
+
+TASK_FAILED = Verdict(code=Code.PROVIDER_FAILED)
+"""A failed task with a code we do not know."""
+
+TASK_WORDS: Mapping[str, Verdict] = {
+    **_MODERATION,
+    "invalid_parameters": REJECTED,
+    "image_processing_error": REJECTED,
+    "image_dimension_mismatch": REJECTED,
+    "resource_not_found": REJECTED,
+    "request_cancelled": TASK_FAILED,
+    "service_error": Verdict(code=Code.PROVIDER_FAILED, retryable=True),
+    "unknown_error": Verdict(code=Code.PROVIDER_FAILED, retryable=True),
+    "generation_timeout": Verdict(code=Code.PROVIDER_TIMEOUT, retryable=True),
+    "quota_exceeded": Verdict(code=Code.PROVIDER_RATE_LIMITED, retryable=True, retry_after=300.0),
+    "resource_exhausted": Verdict(code=Code.PROVIDER_UNAVAILABLE, retryable=True, retry_after=60.0),
+    "service_unavailable": Verdict(
+        code=Code.PROVIDER_UNAVAILABLE, retryable=True, retry_after=120.0
+    ),
+    # May succeed with another prompt, so not as it is.
+    "generation_failed_no_content": Verdict(code=Code.NO_VIDEO),
+}
+"""Codes of tasks that failed after they had been taken."""

@@ -1,0 +1,110 @@
+"""A file being written as it arrives: counted, hashed, and gone again if it does not become whole.
+
+Owns the disk side of a download and the look at an mp4's skeleton. Knows nothing of HTTP.
+"""
+
+import asyncio
+import hashlib
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from bot.domain.errors import Code, MediaError
+from bot.domain.ports.provider import Download
+
+_BLOCK = 512 * 1024
+_BOXES = frozenset(
+    {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"uuid", b"moof", b"sidx", b"meta"}
+)
+
+
+class FileSink:
+    """Takes chunks and writes blocks in a worker thread; without ``finish`` the file goes again.
+
+    Raises ``MediaError`` when the disk refuses.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._hash = hashlib.sha256()
+        self._waiting = bytearray()
+        self._file: BinaryIO | None = None
+        self._whole = False
+        self.size = 0
+
+    async def __aenter__(self) -> Self:
+        try:
+            self._file = await asyncio.to_thread(self._path.open, "wb")
+        except OSError as error:
+            raise _disk(error) from error
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+        if not self._whole:
+            self._path.unlink(missing_ok=True)
+
+    async def write(self, chunk: bytes) -> None:
+        """Take a chunk."""
+        self._waiting += chunk
+        self.size += len(chunk)
+        if len(self._waiting) >= _BLOCK:
+            await self._flush()
+
+    async def finish(self) -> Download:
+        """Write what is left; the file stays."""
+        await self._flush()
+        self._whole = True
+        return Download(size=self.size, sha256=self._hash.hexdigest())
+
+    async def _flush(self) -> None:
+        block, self._waiting = self._waiting, bytearray()
+        try:
+            await asyncio.to_thread(self._append, block)
+        except OSError as error:
+            raise _disk(error) from error
+
+    def _append(self, block: bytearray) -> None:
+        assert self._file is not None  # noqa: S101  (entered before it is written to)
+        self._hash.update(block)
+        self._file.write(block)
+        self._file.flush()
+
+
+def mp4_fault(path: Path) -> str | None:
+    """Why a file is no whole mp4, by its boxes alone; None when nothing speaks against it."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[4:8] != b"ftyp":
+            return "not an mp4"
+        offset = 0
+        kinds: set[bytes] = set()
+        while offset + 8 <= size:
+            file.seek(offset)
+            header = file.read(16)
+            length, kind = int.from_bytes(header[:4], "big"), header[4:8]
+            kinds.add(kind)
+            if length == 1:
+                length = int.from_bytes(header[8:16], "big")
+            elif length == 0:
+                length = size - offset
+            if length < 8 or offset + length > size:
+                # Bytes that are no box at all may follow the last one; players do not mind.
+                if kind in _BOXES:
+                    return "cut short"
+                break
+            offset += length
+        if b"moov" not in kinds:
+            return "no index"
+    return None
+
+
+def _disk(error: OSError) -> MediaError:
+    return MediaError(Code.INTERNAL, reason="disk", errno=error.errno or 0)

@@ -1,0 +1,152 @@
+"""What every gateway with a bearer key and a JSON interface has in common.
+
+Owns the way from a call to its JSON or its domain error, the hand-over of our files, and the check
+of a finished one. It knows no gateway's paths, fields or words: those are the adapters'.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from bot.domain.errors import Accepted, Code, ProviderError
+from bot.domain.media import StoredMedia
+from bot.domain.ports.clock import Clock
+from bot.domain.ports.provider import Download
+from bot.providers import answers
+from bot.providers.files import mp4_fault
+from bot.providers.http import Answer, HttpDoor
+from bot.providers.refusals import Verdict, refusal
+
+GONE = Verdict(code=Code.PROVIDER_TASK_GONE)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Gateway:
+    """One gateway's address, key, error words and door."""
+
+    name: str
+    api_url: str
+    api_key: str
+    http: HttpDoor
+    media_root: Path
+    clock: Clock
+    words: Mapping[str, Verdict]
+
+    async def read(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        gone: Mapping[str, Verdict] | None = None,
+    ) -> Any:
+        """GET a JSON value. ``gone``: the words (and with them a 404) for "no such task"."""
+        answer = await self.http.get(self._url(path), key=self.api_key, params=params)
+        return self._checked(answer, gone=gone).body
+
+    async def ask(self, path: str, body: Mapping[str, Any]) -> Any:
+        """POST something that costs nothing."""
+        answer = await self.http.post(self._url(path), key=self.api_key, body=body)
+        return self._checked(answer).body
+
+    async def buy(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
+        """The paid POST, once."""
+        answer = await self.http.buy(self._url(path), key=self.api_key, body=body, headers=headers)
+        return self._checked(answer, paid=True).body
+
+    async def upload(self, url: str, media: StoredMedia) -> Any:
+        """Hand a kept file over, under a name that tells nothing about who gave it."""
+        suffix = Path(media.path).suffix or ("." + media.mime.rpartition("/")[2])
+        return await self.upload_file(
+            url, self.media_root / media.path, name=f"{media.sha256[:16]}{suffix}", mime=media.mime
+        )
+
+    async def upload_file(self, url: str, file: Path, *, name: str, mime: str) -> Any:
+        """Hand a file over."""
+        try:
+            answer = await self.http.upload(url, key=self.api_key, file=file, name=name, mime=mime)
+        except OSError:
+            # The file was cleaned away, or the disk fails: no gateway can be given it.
+            raise ProviderError(Code.MEDIA_UNAVAILABLE, provider=self.name, reason="file") from None
+        return self._checked(answer).body
+
+    async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
+        """Fetch a finished video and look at its skeleton."""
+        got = await self.http.download(url, destination, max_bytes=max_bytes)
+        fault = await asyncio.to_thread(mp4_fault, destination)
+        if fault is None:
+            return got
+        await asyncio.to_thread(destination.unlink, missing_ok=True)
+        raise ProviderError(
+            Code.RESULT_BROKEN,
+            accepted=Accepted.YES,
+            charged=True,
+            retryable=True,
+            provider=self.name,
+            reason=fault,
+            size=got.size,
+        )
+
+    def malformed(self, what: str, *, paid: bool = False) -> ProviderError:
+        """An answer that cannot be understood; ``what`` names the missing or senseless part."""
+        return ProviderError(
+            Code.PROVIDER_MALFORMED,
+            accepted=Accepted.UNKNOWN if paid else Accepted.NO,
+            retryable=True,
+            provider=self.name,
+            reason=what,
+        )
+
+    def failed(
+        self, error: Any, *, words: Mapping[str, Verdict], charged: bool, fallback: Verdict
+    ) -> ProviderError:
+        """The error of a task that failed, from its ``error`` field (an object or a string)."""
+        told = answers.mapping(error)
+        code = answers.text(told.get("code")).lower()
+        message = answers.text(told.get("message")) or answers.text(error)
+        verdict = words.get(code) or words.get(answers.text(told.get("type")).lower()) or fallback
+        return ProviderError(
+            verdict.code,
+            accepted=Accepted.YES,
+            retryable=verdict.retryable,
+            retry_after=verdict.retry_after,
+            charged=charged,
+            provider=self.name,
+            provider_code=answers.excerpt(code, self.api_key)[:80],
+            detail=answers.excerpt(message, self.api_key),
+        )
+
+    def now(self) -> datetime:
+        """The time by the house's clock."""
+        return self.clock.now()
+
+    def _url(self, path: str) -> str:
+        return self.api_url.rstrip("/") + path
+
+    def _checked(
+        self,
+        answer: Answer,
+        *,
+        paid: bool = False,
+        gone: Mapping[str, Verdict] | None = None,
+    ) -> Answer:
+        error = refusal(
+            answer,
+            provider=self.name,
+            words={**self.words, **gone} if gone else self.words,
+            statuses={404: GONE} if gone is not None else {},
+            secret=self.api_key,
+            paid=paid,
+            now=self.now(),
+        )
+        if error is not None:
+            raise error
+        return answer
+
+
+def task_path(task_id: str) -> str:
+    """The path of one task."""
+    return f"/v1/tasks/{quote(task_id, safe='')}"

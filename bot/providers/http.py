@@ -1,0 +1,402 @@
+"""The one door to the HTTP library: httpx on the aiohttp transport, few pooled connections.
+
+Owns timeouts, caps, redirects, where may be connected to, and what a broken call means for the
+money. It knows no gateway: answers go back as status, headers and JSON. Nothing is repeated here: a
+poll is repeated by its schedule, a step by its service, a paid POST by nobody.
+
+A paid POST goes over a connection of its own, never over a pooled one: a connection that the other
+side closed a moment ago would leave it unknown whether the request was seen.
+"""
+
+import asyncio
+import json
+import logging
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import httpx
+import httpx_aiohttp
+from aiohttp.abc import AbstractResolver
+
+from bot.domain.errors import Accepted, Code, ProviderError
+from bot.domain.ports.provider import Download
+from bot.providers.addresses import AddressError, AddressPolicy, GuardedResolver
+from bot.providers.files import FileSink
+
+# httpx writes every URL it asks for into its log; signed links are keys for as long as they live.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+JSON_CAP = 2 * 1024 * 1024
+_MAX_REDIRECTS = 3
+_KEEPALIVE_S = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeouts:
+    """Seconds. ``submit`` and ``read`` bound a whole call, ``transfer`` a whole upload or download,
+    ``idle`` the silence within a download, ``connect`` the making of a connection.
+    """
+
+    connect: float = 10.0
+    submit: float = 30.0
+    read: float = 15.0
+    idle: float = 30.0
+    transfer: float = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What came back: ``body`` is the JSON value, or None when it was none (``is_json`` False)."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=httpx.Headers)
+    body: Any = None
+    is_json: bool = True
+
+
+class HttpDoor:
+    """Calls to one outside party. ``party`` names it in errors ("evolink", "discord").
+
+    Every method raises ``ProviderError`` for what happens outside, whose facts hold neither a key
+    nor a URL, and ``download`` also ``MediaError`` for a disk that takes nothing more.
+    """
+
+    def __init__(
+        self,
+        *,
+        party: str,
+        policy: AddressPolicy,
+        timeouts: Timeouts | None = None,
+        connections: int = 8,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self._party = party
+        self._policy = policy
+        self._timeouts = timeouts or Timeouts()
+        guarded = _Resolvers(policy, resolver)
+        self._pooled = _client(guarded, limit=connections, reuse=True)
+        self._single = _client(guarded, limit=connections, reuse=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pooled.aclose()
+        await self._single.aclose()
+
+    async def get(
+        self, url: str, *, key: str, params: Mapping[str, str | int] | None = None
+    ) -> Answer:
+        """Read something, once."""
+        with _Guard(self._party):
+            request = self._request("GET", url, key=key, params=params)
+            return await self._answer(self._pooled, request, total=self._timeouts.read)
+
+    async def post(
+        self,
+        url: str,
+        *,
+        key: str,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """A POST that costs nothing, once."""
+        with _Guard(self._party):
+            request = self._request("POST", url, key=key, body=body, headers=headers)
+            return await self._answer(self._pooled, request, total=self._timeouts.read)
+
+    async def buy(
+        self, url: str, *, key: str, body: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> Answer:
+        """The paid POST, once. An error's ``accepted`` tells whether it may have been taken."""
+        with _Guard(self._party, paid=True):
+            request = self._request("POST", url, key=key, body=body, headers=headers)
+            return await self._answer(self._single, request, total=self._timeouts.submit)
+
+    async def upload(self, url: str, *, key: str, file: Path, name: str, mime: str) -> Answer:
+        """Send a file as the multipart field ``file``, streamed from disk."""
+        with _Guard(self._party), file.open("rb") as handle:
+            parsed = self._policy.check_url(url)
+            request = self._pooled.build_request(
+                "POST",
+                parsed,
+                headers={"Authorization": f"Bearer {key}"},
+                files={"file": (name, handle, mime)},
+                # Nothing is read while the body is on its way: the whole transfer is the bound.
+                timeout=self._limits(read=self._timeouts.transfer),
+            )
+            return await self._answer(self._pooled, request, total=self._timeouts.transfer)
+
+    async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
+        """Stream a public file to ``destination``, made anew and removed again after an error.
+
+        Raises RESULT_GONE, RESULT_TOO_LARGE, RESULT_BROKEN (shorter than announced, or an address
+        we do not connect to) or a retryable PROVIDER_UNAVAILABLE or PROVIDER_TIMEOUT.
+        """
+        with _Guard(self._party, downloading=True):
+            async with asyncio.timeout(self._timeouts.transfer):
+                async with self._followed(url) as response:
+                    announced = _content_length(response)
+                    if announced is not None and announced > max_bytes:
+                        raise self._result_error(Code.RESULT_TOO_LARGE, limit=max_bytes)
+                    return await self._stream(response, destination, announced, max_bytes)
+
+    async def fetch(self, url: str, destination: Path, max_bytes: int) -> int:
+        """``download`` in few words: the number of bytes written."""
+        return (await self.download(url, destination, max_bytes=max_bytes)).size
+
+    async def _stream(
+        self,
+        response: httpx.Response,
+        destination: Path,
+        announced: int | None,
+        max_bytes: int,
+    ) -> Download:
+        async with FileSink(destination) as sink:
+            async for chunk in response.aiter_raw():
+                await sink.write(chunk)
+                if sink.size > max_bytes:
+                    raise self._result_error(Code.RESULT_TOO_LARGE, limit=max_bytes)
+            if not sink.size or (announced is not None and sink.size < announced):
+                raise self._result_error(
+                    Code.RESULT_BROKEN, retryable=True, reason="short", size=sink.size
+                )
+            return await sink.finish()
+
+    @asynccontextmanager
+    async def _followed(self, url: str) -> AsyncIterator[httpx.Response]:
+        """The answer of a GET after at most a few redirects, each of them judged."""
+        for _ in range(_MAX_REDIRECTS + 1):
+            request = self._pooled.build_request(
+                "GET",
+                self._policy.check_url(url),
+                timeout=self._limits(read=self._timeouts.idle),
+            )
+            response = await self._pooled.send(request, stream=True)
+            try:
+                if response.has_redirect_location:
+                    url = str(request.url.join(response.headers["location"]))
+                    continue
+                self._check_download(response)
+                yield response
+                return
+            finally:
+                await response.aclose()
+        raise self._result_error(Code.RESULT_BROKEN, reason="redirects")
+
+    def _check_download(self, response: httpx.Response) -> None:
+        status = response.status_code
+        if status == 200:
+            encoding = response.headers.get("content-encoding", "identity")
+            if encoding != "identity":
+                raise self._result_error(Code.RESULT_BROKEN, reason="content-encoding")
+            return
+        if status in {408, 425, 429} or status >= 500:
+            raise ProviderError(
+                Code.PROVIDER_UNAVAILABLE, retryable=True, provider=self._party, status=status
+            )
+        if 400 <= status < 500:
+            raise self._result_error(Code.RESULT_GONE, status=status)
+        raise self._result_error(Code.RESULT_BROKEN, retryable=True, status=status)
+
+    def _result_error(self, code: Code, *, retryable: bool = False, **facts: Any) -> ProviderError:
+        return ProviderError(
+            code,
+            accepted=Accepted.YES,
+            charged=True,
+            retryable=retryable,
+            provider=self._party,
+            **facts,
+        )
+
+    def _limits(self, *, read: float) -> httpx.Timeout:
+        return httpx.Timeout(read, connect=self._timeouts.connect, pool=self._timeouts.connect)
+
+    def _request(
+        self,
+        method: str,
+        url: str,
+        *,
+        key: str,
+        params: Mapping[str, str | int] | None = None,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Request:
+        return self._pooled.build_request(
+            method,
+            self._policy.check_url(url),
+            params=params,
+            json=body,
+            headers={"Authorization": f"Bearer {key}", **(headers or {})},
+            timeout=self._limits(read=self._timeouts.submit),
+        )
+
+    async def _answer(
+        self, client: httpx.AsyncClient, request: httpx.Request, *, total: float
+    ) -> Answer:
+        async with asyncio.timeout(total):
+            response = await client.send(request, stream=True)
+            try:
+                content = bytearray()
+                async for chunk in response.aiter_bytes():
+                    content += chunk
+                    if len(content) > JSON_CAP:
+                        raise _Oversize
+            finally:
+                await response.aclose()
+        try:
+            body, is_json = json.loads(content), True
+        except (ValueError, RecursionError):
+            body, is_json = None, False
+        return Answer(
+            status=response.status_code, headers=response.headers, body=body, is_json=is_json
+        )
+
+
+class _Oversize(Exception):
+    """The answer is larger than any JSON we could want."""
+
+
+class _Guard:
+    """Turns every exception of the library, the network and the policy into a ``ProviderError``.
+
+    Causes are dropped (their texts may hold URLs), their kind is kept as the fact ``reason``.
+    """
+
+    def __init__(self, party: str, *, paid: bool = False, downloading: bool = False) -> None:
+        self._party = party
+        self._paid = paid
+        self._downloading = downloading
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None or isinstance(error, ProviderError):
+            return
+        translated = self._translate(error)
+        if translated is not None:
+            raise translated from None
+
+    def _translate(self, error: BaseException) -> ProviderError | None:
+        chain = _causes(error)
+        if any(isinstance(one, AddressError) for one in chain):
+            code = Code.RESULT_BROKEN if self._downloading else Code.PROVIDER_UNAVAILABLE
+            return self._error(code, Accepted.NO, reason="address", retryable=False)
+        if isinstance(error, _Oversize):
+            return self._error(Code.PROVIDER_MALFORMED, Accepted.UNKNOWN, reason="too large")
+        if not isinstance(
+            error, httpx.HTTPError | httpx.InvalidURL | aiohttp.ClientError | TimeoutError
+        ):
+            return None
+        reason = type(chain[-1]).__name__
+        unsent = any(isinstance(one, _UNSENT) for one in chain)
+        accepted = Accepted.NO if unsent else Accepted.UNKNOWN
+        if self._downloading and any(isinstance(o, aiohttp.ClientPayloadError) for o in chain):
+            return self._error(Code.RESULT_BROKEN, accepted, reason="short")
+        if any(isinstance(one, TimeoutError | httpx.TimeoutException) for one in chain) and not any(
+            isinstance(one, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
+            for one in chain
+        ):
+            return self._error(Code.PROVIDER_TIMEOUT, accepted, reason=reason)
+        return self._error(Code.PROVIDER_UNAVAILABLE, accepted, reason=reason)
+
+    def _error(
+        self, code: Code, accepted: Accepted, *, reason: str, retryable: bool = True
+    ) -> ProviderError:
+        if self._downloading:
+            accepted = Accepted.YES
+        elif not self._paid:
+            accepted = Accepted.NO
+        return ProviderError(
+            code,
+            accepted=accepted,
+            retryable=retryable,
+            charged=self._downloading,
+            provider=self._party,
+            reason=reason,
+        )
+
+
+# What is raised before the first byte of a request has left. The transport calls most aiohttp
+# errors a ConnectTimeout, a reset in the middle included, so only the cause can be believed.
+_UNSENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+    httpx.InvalidURL,
+)
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """The error and what it was raised from, innermost last."""
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.append(current)
+        current = current.__cause__
+    return chain
+
+
+def _content_length(response: httpx.Response) -> int | None:
+    value = response.headers.get("content-length", "")
+    return int(value) if value.isascii() and value.isdigit() else None
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return httpx.create_ssl_context(trust_env=False)
+
+
+class _Resolvers:
+    """Makes a guarded resolver for each session, which closes its own."""
+
+    def __init__(self, policy: AddressPolicy, inner: AbstractResolver | None) -> None:
+        self._policy = policy
+        self._inner = inner
+
+    def __call__(self) -> GuardedResolver:
+        return GuardedResolver(self._policy, self._inner)
+
+
+def _client(
+    resolvers: Callable[[], GuardedResolver], *, limit: int, reuse: bool
+) -> httpx.AsyncClient:
+    def session() -> aiohttp.ClientSession:
+        # keepalive_timeout may only be given where connections are kept.
+        kept: dict[str, Any] = {"keepalive_timeout": _KEEPALIVE_S} if reuse else {}
+        connector = aiohttp.TCPConnector(
+            limit=limit, force_close=not reuse, ssl=_tls(), resolver=resolvers(), **kept
+        )
+        return aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+        )
+
+    return httpx.AsyncClient(
+        transport=httpx_aiohttp.AiohttpTransport(client=session, trust_env=False),
+        headers={"User-Agent": "Retake", "Accept-Encoding": "identity"},
+        follow_redirects=False,
+        trust_env=False,
+    )

@@ -1,0 +1,181 @@
+"""From a gateway's error answer to a domain error: code, retryable or not, accepted or not.
+
+Owns the map of HTTP statuses and the reading of error envelopes of both shapes. The code words that
+only one gateway uses come from its adapter.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import MappingProxyType
+from typing import Any
+
+from bot.domain.errors import Accepted, Code, ProviderError
+from bot.providers import answers
+from bot.providers.http import Answer
+
+_LONGEST_WAIT_S = 3600.0
+_RATE_LIMIT_WAIT_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What an error means: our code, whether the same call may succeed later, and when."""
+
+    code: Code
+    retryable: bool = False
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Complaint:
+    """An error envelope, read. ``code`` is lower-case; ``status`` a code that is an HTTP status."""
+
+    code: str
+    kind: str
+    message: str
+    status: int | None
+
+
+REJECTED = Verdict(code=Code.PROVIDER_REJECTED)
+UNAVAILABLE = Verdict(code=Code.PROVIDER_UNAVAILABLE, retryable=True)
+_NONSENSE = Verdict(code=Code.PROVIDER_MALFORMED, retryable=True)
+
+_STATUSES: Mapping[int, Verdict] = {
+    401: Verdict(code=Code.PROVIDER_AUTH),
+    402: Verdict(code=Code.PROVIDER_BALANCE),
+    403: Verdict(code=Code.PROVIDER_MODEL_ACCESS),
+    408: Verdict(code=Code.PROVIDER_TIMEOUT, retryable=True),
+    429: Verdict(code=Code.PROVIDER_RATE_LIMITED, retryable=True, retry_after=_RATE_LIMIT_WAIT_S),
+    504: Verdict(code=Code.PROVIDER_TIMEOUT, retryable=True),
+}
+
+# A 4xx is a definite no, but for these: the gateway gave up waiting for somebody (408), or it has
+# seen our key with another body (409), so that something may have been taken.
+_DOUBTFUL = frozenset({408, 409})
+
+
+def verdict_of_status(status: int) -> Verdict:
+    """What an HTTP status means when no word of the body says more."""
+    if status in _STATUSES:
+        return _STATUSES[status]
+    if status >= 500:
+        return UNAVAILABLE
+    if status >= 400:
+        return REJECTED
+    return _NONSENSE
+
+
+def complaint(body: Any) -> Complaint | None:
+    """The error in an answer: ``{error: {…}}``, ``{error: "…"}``, ``{success: false}`` or a
+    ``{code: 4xx or 5xx}``; None where there is none.
+    """
+    if not isinstance(body, dict):
+        return None
+    inner = body.get("error")
+    if isinstance(inner, str) and inner.strip():
+        inner = {"code": body.get("code"), "message": inner}
+    if not isinstance(inner, dict) or not inner:
+        number = answers.number(body.get("code"))
+        if body.get("success") is not False and (number is None or not 400 <= number <= 599):
+            return None
+        inner = body
+    code = answers.text(inner.get("code")).lower()
+    return Complaint(
+        code=code,
+        kind=answers.text(inner.get("type")).lower(),
+        message=answers.text(inner.get("message")) or answers.text(inner.get("msg")),
+        status=int(code) if code.isascii() and code.isdigit() and len(code) == 3 else None,
+    )
+
+
+def refusal(
+    answer: Answer,
+    *,
+    provider: str,
+    words: Mapping[str, Verdict],
+    secret: str,
+    now: datetime,
+    paid: bool = False,
+    statuses: Mapping[int, Verdict] = MappingProxyType({}),
+) -> ProviderError | None:
+    """The error that an answer is, or None when it is none.
+
+    ``words`` maps a gateway's error codes to verdicts, ``statuses`` the HTTP statuses that mean
+    something of their own in this call. ``paid`` is set for the POST that buys a video: only there
+    may something have been accepted.
+    """
+    told = complaint(answer.body)
+    good = 200 <= answer.status < 300
+    if good and answer.is_json and (told is None or _is_task(answer.body)):
+        return None
+    if good and not answer.is_json:
+        verdict, accepted = _NONSENSE, Accepted.UNKNOWN
+    else:
+        status = answer.status
+        if told is not None and told.status is not None and status < 400:
+            status = told.status
+        verdict = _verdict(status, told, words, statuses)
+        accepted = _accepted(status, told)
+    wait = retry_after(answer, now=now)
+    return ProviderError(
+        verdict.code,
+        accepted=accepted if paid else Accepted.NO,
+        retryable=verdict.retryable,
+        retry_after=verdict.retry_after if wait is None else wait,
+        provider=provider,
+        status=answer.status,
+        provider_code=answers.excerpt(told.code, secret)[:80] if told else "",
+        detail=answers.excerpt(told.message, secret) if told else "",
+    )
+
+
+def _verdict(
+    status: int,
+    told: Complaint | None,
+    words: Mapping[str, Verdict],
+    statuses: Mapping[int, Verdict],
+) -> Verdict:
+    if told is None:
+        # A page or an empty body in the place of an envelope comes from something in between: it
+        # says nothing about the task or the request.
+        return UNAVAILABLE if status in {403, 404} else verdict_of_status(status)
+    word = words.get(told.code) or words.get(told.kind)
+    if word is not None:
+        return word
+    if 200 <= status < 300:
+        return REJECTED
+    return statuses.get(status) or verdict_of_status(status)
+
+
+def _is_task(body: Any) -> bool:
+    """Whether it is a task that tells its own failure, not a call that failed."""
+    status = body.get("status") if isinstance(body, dict) else None
+    return isinstance(status, str) and status != "" and not status.strip().isdigit()
+
+
+def retry_after(answer: Answer, *, now: datetime) -> float | None:
+    """The Retry-After header in seconds, from a number or a date, held to 0 … one hour."""
+    value = answer.headers.get("retry-after", "").strip()
+    wait = answers.number(value)
+    if wait is None and value:
+        try:
+            until = parsedate_to_datetime(value)
+        except (TypeError, ValueError, IndexError, OverflowError):
+            return None
+        if until.tzinfo is None:
+            until = until.replace(tzinfo=UTC)
+        wait = (until - now).total_seconds()
+    return None if wait is None else min(max(wait, 0.0), _LONGEST_WAIT_S)
+
+
+def _accepted(status: int, told: Complaint | None) -> Accepted:
+    if told is not None and told.code == "paid_outcome_unknown":
+        return Accepted.UNKNOWN
+    if 400 <= status < 500 and status not in _DOUBTFUL:
+        return Accepted.NO
+    if 200 <= status < 300:
+        # An error envelope under a good status: the gateway says no in so many words.
+        return Accepted.NO
+    return Accepted.UNKNOWN
