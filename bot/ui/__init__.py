@@ -1,0 +1,1 @@
+"""Discord, outwards: the client, cards, controls, sentences and delivery. Decides nothing."""

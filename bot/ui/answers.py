@@ -1,0 +1,94 @@
+"""Answering one interaction: within three seconds, once, and only to the person it concerns.
+
+Owns the choice between a direct answer and a deferred one. A person who does not see an answer has
+lost nothing: whatever was asked for is committed before, so a failure to answer is logged, not
+raised.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import aiohttp
+import discord
+import structlog
+from discord import ui
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+Unsent = (discord.HTTPException, aiohttp.ClientError, TimeoutError)
+
+LONGEST_SECONDS = 10.0
+
+
+async def answer(
+    interaction: discord.Interaction[Any],
+    content: str | ui.LayoutView,
+    *,
+    view: ui.View | None = None,
+) -> None:
+    """Say something only this person sees; the follow-up of a deferred answer where one is due."""
+    said: dict[str, Any] = {"ephemeral": True}
+    if isinstance(content, ui.LayoutView):
+        said["view"] = content
+    else:
+        said["content"] = content
+        if view is not None:
+            said["view"] = view
+    try:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            if interaction.response.is_done():
+                await interaction.followup.send(**said)
+            else:
+                await interaction.response.send_message(**said)
+    except Unsent as error:
+        log.warning("answer_not_shown", interaction=interaction.id, error=str(error))
+
+
+async def turn(interaction: discord.Interaction[Any], view: ui.LayoutView) -> None:
+    """Put another card in the place of the one whose button was pressed."""
+    try:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            if interaction.response.is_done():
+                await interaction.edit_original_response(view=view)
+            else:
+                await interaction.response.edit_message(view=view)
+    except Unsent as error:
+        log.warning("answer_not_shown", interaction=interaction.id, error=str(error))
+
+
+async def open_form(interaction: discord.Interaction[Any], form: ui.Modal) -> None:
+    """Show a form; only possible as the very first answer."""
+    try:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            await interaction.response.send_modal(form)
+    except Unsent as error:
+        log.warning("form_not_shown", interaction=interaction.id, error=str(error))
+
+
+async def think(interaction: discord.Interaction[Any]) -> None:
+    """Acknowledge now, answer later (within 15 minutes)."""
+    if interaction.response.is_done():
+        return
+    try:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            await interaction.response.defer(ephemeral=True, thinking=True)
+    except Unsent as error:
+        log.warning("not_acknowledged", interaction=interaction.id, error=str(error))
+
+
+async def promptly(
+    interaction: discord.Interaction[Any], work: Coroutine[Any, Any, T], *, patience: float
+) -> T:
+    """The result of ``work``; when it takes longer than ``patience`` seconds, acknowledge first."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(work)
+            done, _ = await asyncio.wait({task}, timeout=patience)
+            if not done:
+                await think(interaction)
+    except BaseExceptionGroup as failed:
+        # One task, so one error: the group is only its wrapping.
+        raise failed.exceptions[0] from None
+    return task.result()

@@ -1,0 +1,171 @@
+"""The Discord client: what it listens to, where commands come from, which cog serves what.
+
+Owns the connection's settings, the command tree, and the way of buttons and forms to their
+handlers. Knows the services only as something that is attached; decides nothing about videos.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import discord
+import structlog
+import yarl
+from discord import app_commands
+from discord.ext import commands
+
+from bot.domain.errors import Code, Refused
+from bot.ui.answers import answer
+from bot.ui.cards import Brush
+from bot.ui.controls import Control, ControlId, Switchboard
+from bot.ui.messages import Messages
+from bot.ui.translation import CatalogueTranslator
+from bot.ui.uploads import SourceMemory
+from bot.ui.wall import Wall, sentence
+
+if TYPE_CHECKING:
+    from bot.services import Services
+
+log = structlog.get_logger(__name__)
+
+DISCORD_HOST = "discord.com"
+SYNC_SECONDS = 60.0
+LONGEST_RATE_LIMIT = 60.0
+
+
+def configure_endpoints(api_url: str, gateway_url: str) -> None:
+    """Point the library at another host. Call it before a client logs in; process-wide."""
+    api = yarl.URL(api_url.rstrip("/"))
+    discord.http.Route.BASE = str(api)
+    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
+    if api.host != DISCORD_HOST:
+        discord.asset.Asset.BASE = str(api.origin() / "cdn")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """The plain numbers a client is made with.
+
+    ``sync_guild`` is the one server that gets the commands (0: everywhere), ``patience`` the
+    seconds a command may work before it is acknowledged without its answer.
+    """
+
+    sync_guild: int = 0
+    guild_ready_timeout: float = 2.0
+    patience: float = 1.2
+
+
+class RetakeTree(app_commands.CommandTree["RetakeClient"]):
+    """The commands; their errors end in one place."""
+
+    async def on_error(
+        self,
+        interaction: discord.Interaction["RetakeClient"],
+        error: app_commands.AppCommandError,
+        /,
+    ) -> None:
+        client = interaction.client
+        await answer(interaction, sentence(error, client.messages(interaction), client.titles()))
+
+
+class RetakeClient(commands.Bot):
+    """The bot's connection to Discord. ``attach`` the services before it starts."""
+
+    def __init__(self, *, extensions: Sequence[str], wishes: Wishes | None = None) -> None:
+        self.wishes = wishes or Wishes()
+        super().__init__(
+            # Never used: there are no text commands, and this one needs no privileged intent.
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            tree_cls=RetakeTree,
+            intents=discord.Intents(guilds=True, guild_messages=True, dm_messages=True),
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_messages=None,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            guild_ready_timeout=self.wishes.guild_ready_timeout,
+            max_ratelimit_timeout=LONGEST_RATE_LIMIT,
+            allowed_contexts=app_commands.AppCommandContext(
+                guild=True, dm_channel=True, private_channel=False
+            ),
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
+        )
+        self.switchboard = Switchboard()
+        self.sources = SourceMemory()
+        self._names = tuple(extensions)
+        self._services: Services | None = None
+
+    def attach(self, services: "Services") -> None:
+        """Give the cogs what they call."""
+        self._services = services
+
+    @property
+    def services(self) -> "Services":
+        """What the cogs call.
+
+        Raises:
+            Refused: STOPPING before services are attached.
+        """
+        if self._services is None:
+            raise Refused(Code.STOPPING)
+        return self._services
+
+    def messages(self, interaction: discord.Interaction[Any]) -> Messages:
+        """The sentences in the person's language."""
+        return Messages.for_locale(interaction.locale.value)
+
+    def brush(self, interaction: discord.Interaction[Any]) -> Brush:
+        """What cards for this person are made with."""
+        return Brush(messages=self.messages(interaction), catalogue=self.services.catalogue)
+
+    def titles(self) -> dict[str, str]:
+        """The models' names for people; none before services are attached."""
+        if self._services is None:
+            return {}
+        return {str(name): title for name, title in self._services.catalogue.titles.items()}
+
+    async def setup_hook(self) -> None:
+        await self.tree.set_translator(CatalogueTranslator())
+        self.add_dynamic_items(Control)
+        for name in self._names:
+            await self.load_extension(name)
+        await self._sync_commands()
+
+    async def serve(self, interaction: discord.Interaction[Any], custom_id: str) -> None:
+        """Bring a press or a form to whoever registered for it."""
+        messages = self.messages(interaction)
+
+        async def tell(text: str) -> None:
+            await answer(interaction, text)
+
+        async with Wall(messages=messages, titles=self.titles(), tell=tell):
+            control = ControlId.parse(custom_id)
+            handler = None if control is None else self.switchboard.handler(control.verb)
+            if control is None or handler is None:
+                log.warning("unknown_control", custom_id=custom_id[:100])
+                await answer(interaction, messages.say("failure.unknown_control"))
+                return
+            await handler(interaction, control)
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        """Forms come here: the library forgets them at a restart, their ids do not."""
+        if interaction.type is discord.InteractionType.modal_submit:
+            custom_id = str((interaction.data or {}).get("custom_id", ""))
+            await self.serve(interaction, custom_id)
+
+    async def on_message(self, message: discord.Message, /) -> None:
+        """There are no text commands; replies are heard by the cog that serves them."""
+
+    async def _sync_commands(self) -> None:
+        """Tell Discord the commands, all at once. Without it the old ones stay; the bot still runs."""
+        guild = discord.Object(self.wishes.sync_guild) if self.wishes.sync_guild else None
+        if guild is not None:
+            self.tree.copy_global_to(guild=guild)
+        try:
+            async with asyncio.timeout(SYNC_SECONDS):
+                synced = await self.tree.sync(guild=guild)
+        except (discord.HTTPException, TimeoutError) as error:
+            log.error("commands_not_synced", guild=self.wishes.sync_guild, error=str(error))
+            return
+        log.info("commands_synced", guild=self.wishes.sync_guild, count=len(synced))

@@ -1,0 +1,131 @@
+"""Where a wish comes from: who asks, in which server, channel or thread, with which rights.
+
+Owns the translation of Discord's interactions and messages into the services' words, so that no
+service ever sees an object of Discord's.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import discord
+
+from bot.domain.errors import Code, Refused
+from bot.domain.ids import DIRECT, ChannelId, GenerationId, GuildId, UserId
+from bot.domain.ports.media import IncomingFile
+from bot.domain.request import VideoRequest
+from bot.services.edit import Viewer
+from bot.services.generate import Ask
+
+if TYPE_CHECKING:
+    from bot.ui.client import RetakeClient
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".webm", ".mkv")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
+
+
+def viewer(interaction: discord.Interaction[Any]) -> Viewer:
+    """Who pressed or typed it, and whether they moderate here."""
+    return Viewer(
+        user_id=UserId(interaction.user.id),
+        guild_id=GuildId(interaction.guild_id or DIRECT),
+        moderator=interaction.guild_id is not None and interaction.permissions.manage_messages,
+    )
+
+
+def author(message: discord.Message) -> Viewer:
+    """Who wrote a message. Not as a moderator: a reply asks for nothing that needs the right."""
+    guild_id = message.guild.id if message.guild is not None else DIRECT
+    return Viewer(user_id=UserId(message.author.id), guild_id=GuildId(guild_id))
+
+
+def ask(
+    interaction: discord.Interaction["RetakeClient"],
+    request: VideoRequest,
+    *,
+    parent_id: GenerationId | None = None,
+    private: bool = False,
+) -> Ask:
+    """A wish made by a command, button or form.
+
+    Raises:
+        Refused: OUTSIDE_SERVER when the bot is not a member of that server.
+    """
+    guild_id = interaction.guild_id
+    if guild_id is not None and interaction.client.get_guild(guild_id) is None:
+        raise Refused(Code.OUTSIDE_SERVER)
+    channel_id, thread_id = _channel(interaction.channel)
+    return Ask(
+        request_key=f"interaction:{interaction.id}",
+        requester_id=UserId(interaction.user.id),
+        guild_id=GuildId(guild_id or DIRECT),
+        channel_id=channel_id,
+        thread_id=thread_id,
+        private=private,
+        locale=interaction.locale.value,
+        request=request,
+        parent_id=parent_id,
+    )
+
+
+def ask_of_reply(
+    message: discord.Message,
+    channel: object,
+    request: VideoRequest,
+    *,
+    parent_id: GenerationId,
+    locale: str,
+) -> Ask:
+    """A wish made by replying; ``channel`` is the message's channel, fetched where it was unknown."""
+    channel_id, thread_id = _channel(channel)
+    who = author(message)
+    return Ask(
+        request_key=f"message:{message.id}",
+        requester_id=who.user_id,
+        guild_id=who.guild_id,
+        channel_id=channel_id,
+        thread_id=thread_id,
+        private=False,
+        locale=locale,
+        request=request,
+        parent_id=parent_id,
+    )
+
+
+def incoming(attachment: discord.Attachment) -> IncomingFile:
+    """An attachment as Discord describes it."""
+    return IncomingFile(
+        url=attachment.url,
+        name=attachment.filename,
+        size=attachment.size,
+        content_type=attachment.content_type,
+    )
+
+
+def videos(attachments: Sequence[discord.Attachment]) -> list[IncomingFile]:
+    """The attachments that say they are videos."""
+    return [incoming(a) for a in attachments if _says(a, "video/", VIDEO_SUFFIXES)]
+
+
+def images(attachments: Sequence[discord.Attachment]) -> list[IncomingFile]:
+    """The attachments that say they are images."""
+    return [incoming(a) for a in attachments if _says(a, "image/", IMAGE_SUFFIXES)]
+
+
+def _says(attachment: discord.Attachment, kind: str, suffixes: tuple[str, ...]) -> bool:
+    if attachment.content_type:
+        return attachment.content_type.startswith(kind)
+    return attachment.filename.lower().endswith(suffixes)
+
+
+def _channel(channel: object) -> tuple[ChannelId, ChannelId | None]:
+    """The channel, and the thread in it where that is what it is.
+
+    Raises:
+        Refused: NOT_FOUND when Discord did not say where.
+    """
+    if isinstance(channel, discord.Thread):
+        return ChannelId(channel.parent_id), ChannelId(channel.id)
+    channel_id = getattr(channel, "id", None)
+    if channel_id is None:
+        raise Refused(Code.NOT_FOUND)
+    return ChannelId(channel_id), None

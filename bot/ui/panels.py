@@ -1,0 +1,176 @@
+"""Panels about one's own standing and a server's rules: jobs, history, quota, limits.
+
+Owns what they show. Words come from ``messages``; nothing is decided and nothing is sent here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from discord import ui
+
+from bot.domain.generation import Generation, Standing
+from bot.domain.ids import UserId
+from bot.domain.quota import LimitChanges, Limits, Period
+from bot.ui.cards import BLURPLE, SEPARATOR, Brush, bar, card, state_line, state_word, watch_link
+from bot.ui.controls import Verb, control, page_control
+from bot.ui.markdown import plain
+from bot.ui.messages import Messages
+
+if TYPE_CHECKING:
+    from bot.services.history import HistoryPage
+    from bot.services.limits import LimitsView, QuotaView
+
+MOST_JOBS = 9
+MOST_MEMBERS = 20
+
+
+def jobs_card(
+    jobs: Sequence[tuple[Generation, Standing]], brush: Brush
+) -> ui.LayoutView:
+    """What somebody has in the making, each with its cancel button."""
+    messages = brush.messages
+    if not jobs:
+        return card(messages.say("jobs.none"), colour=BLURPLE)
+    items: list[ui.Item[Any] | str] = [messages.say("jobs.title")]
+    for generation, standing in jobs[:MOST_JOBS]:
+        prompt = plain(generation.request.prompt, 120) or messages.say("status.no_prompt")
+        text = f"**{prompt}**\n{state_line(generation, standing, brush)}"
+        button = control(Verb.CANCEL, generation, messages.say("button.cancel"))
+        items.append(ui.Section[Any](text, accessory=button))
+    if len(jobs) > MOST_JOBS:
+        items.append(messages.say("jobs.more", count=len(jobs) - MOST_JOBS))
+    return card(*items, colour=BLURPLE)
+
+
+def history_card(
+    page: "HistoryPage", *, of: UserId, own: bool, brush: Brush
+) -> ui.LayoutView:
+    """A page of somebody's videos, with buttons for the next and the one before."""
+    messages = brush.messages
+    title = messages.say("history.title") if own else messages.say("history.title_of", who=of)
+    if not page.items and page.page == 0:
+        none = messages.say("history.none") if own else messages.say("history.none_of", who=of)
+        return card(title, none, colour=BLURPLE)
+    items: list[ui.Item[Any] | str] = [title]
+    for generation in page.items:
+        button = control(Verb.DETAILS, generation, messages.say("button.details"))
+        items.append(ui.Section[Any](_history_entry(generation, messages), accessory=button))
+    if page.page or page.has_more:
+        newer, older = messages.say("button.newer"), messages.say("button.older")
+        items.append(
+            ui.ActionRow[Any](
+                page_control(of, max(page.page - 1, 0), newer, disabled=page.page == 0),
+                page_control(of, page.page + 1, older, disabled=not page.has_more),
+            )
+        )
+        items.append("-# " + messages.say("history.page", page=page.page + 1))
+    return card(*items, colour=BLURPLE)
+
+
+def quota_card(view: "QuotaView", *, who: UserId | None, messages: Messages) -> ui.LayoutView:
+    """What is used, what is left, when it resets, and from which rule. ``who``: not oneself."""
+    limits, usage, sources = view.rule.limits, view.usage, view.rule.sources
+    title = messages.say("quota.title") if who is None else messages.say("quota.title_of", who=who)
+    amounts = [
+        _amount(messages, "videos", usage.videos, limits.videos, limits.period),
+        _amount(messages, "seconds", usage.seconds, limits.seconds, limits.period),
+        messages.say("quota.concurrent", used=usage.open, limit=limits.concurrent)
+        if limits.concurrent
+        else messages.say("quota.concurrent_free", used=usage.open),
+    ]
+    if limits.cooldown:
+        amounts.append(messages.say("quota.cooldown", limit=limits.cooldown))
+    rule = (
+        messages.say("quota.rule_same", source=sources["videos"])
+        if sources["videos"] == sources["seconds"]
+        else messages.say("quota.rule", videos=sources["videos"], seconds=sources["seconds"])
+    )
+    foot = f"{messages.say('quota.resets', resets_at=view.resets_at)}\n-# {rule}"
+    return card(title, "\n".join(amounts), foot, colour=BLURPLE)
+
+
+def limits_card(
+    view: "LimitsView", messages: Messages, *, saved: bool = False
+) -> ui.LayoutView:
+    """The rules of a server: for everybody, and for members with their own."""
+    everybody = _as_changes(view.default)
+    if view.server is not None:
+        everybody = everybody.merged_with(view.server)
+    lines = [messages.say("limits.default", rule=rule_text(everybody, messages))]
+    if view.server is None:
+        lines.append(f"-# {messages.say('limits.server_none')}")
+    items: list[ui.Item[Any] | str] = [messages.say("limits.title"), "\n".join(lines)]
+    own = [(who, changes) for who, changes in view.members if _says_something(changes)]
+    if own:
+        told = [
+            messages.say("limits.member", who=who, rule=rule_text(changes, messages))
+            for who, changes in own[:MOST_MEMBERS]
+        ]
+        if len(own) > MOST_MEMBERS:
+            told.append(messages.say("limits.members_more", count=len(own) - MOST_MEMBERS))
+        items.append("\n".join([messages.say("limits.members"), *told]))
+    if saved:
+        items.insert(1, messages.say("limits.saved"))
+    return card(*items, colour=BLURPLE)
+
+
+def rule_text(changes: LimitChanges, messages: Messages) -> str:
+    """A rule in words: only what it says."""
+    told = [
+        _part(messages, "videos", changes.videos, changes.period),
+        _part(messages, "seconds", changes.seconds, changes.period),
+        _part(messages, "concurrent", changes.concurrent, None),
+        _part(messages, "cooldown", changes.cooldown, None),
+    ]
+    if changes.period is not None and changes.videos is None and changes.seconds is None:
+        told.append(messages.say("limits.period", period=changes.period))
+    return SEPARATOR.join(part for part in told if part)
+
+
+def _part(messages: Messages, name: str, value: int | None, period: Period | None) -> str:
+    if value is None:
+        return ""
+    if value == 0:
+        return messages.template(f"limits.{name}_free")
+    if name in {"videos", "seconds"}:
+        if period is None:
+            return messages.vformat(messages.template(f"limits.{name}_bare"), (), {name: value})
+        facts = {name: value, "period": period}
+        return messages.vformat(messages.template(f"limits.{name}"), (), facts)
+    return messages.vformat(messages.template(f"limits.{name}"), (), {name: value})
+
+
+def _amount(messages: Messages, name: str, used: int, limit: int, period: Period) -> str:
+    if not limit:
+        free = messages.template(f"quota.{name}_free")
+        return messages.vformat(free, (), {"used": used, "period": period})
+    facts = {
+        "used": used,
+        "limit": limit,
+        "left": max(limit - used, 0),
+        "period": period,
+        "bar": bar(used * 100 / limit),
+    }
+    return messages.vformat(messages.template(f"quota.{name}"), (), facts)
+
+
+def _history_entry(generation: Generation, messages: Messages) -> str:
+    state = state_word(generation, messages)
+    if link := watch_link(generation, messages):
+        state += f"{SEPARATOR}{link}"
+    return messages.say(
+        "history.entry",
+        prompt=generation.request.prompt or messages.say("status.no_prompt"),
+        version=generation.version,
+        state=state,
+        at=generation.created_at,
+    )
+
+
+def _as_changes(limits: Limits) -> LimitChanges:
+    return LimitChanges(**{field.name: getattr(limits, field.name) for field in fields(limits)})
+
+
+def _says_something(changes: LimitChanges) -> bool:
+    return any(getattr(changes, field.name) is not None for field in fields(changes))

@@ -1,0 +1,66 @@
+"""The one wall that every error of a command, button, form or reply runs into.
+
+Owns which sentence a person gets for what went wrong, and that everything unknown is logged with a
+reference the person can pass on. Raw errors never go further than here.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+
+import discord
+import structlog
+from discord import app_commands
+
+from bot.domain.errors import Code, RetakeError, StorageUnavailable
+from bot.ui.messages import Messages
+
+log = structlog.get_logger(__name__)
+
+
+def sentence(error: BaseException, messages: Messages, titles: Mapping[str, str]) -> str:
+    """What a person is told about an error; unknown ones are logged here."""
+    if isinstance(error, app_commands.CommandInvokeError):
+        error = error.original
+    if isinstance(error, StorageUnavailable):
+        log.error("storage_unavailable", error=str(error))
+        return messages.say("failure.storage")
+    if isinstance(error, RetakeError) and error.code is not Code.INTERNAL:
+        log.info("refused", code=error.code.value, facts=error.facts)
+        return messages.explain(error.code, error.facts, titles=titles)
+    if isinstance(error, app_commands.NoPrivateMessage):
+        return messages.explain(Code.GUILD_ONLY, {})
+    if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
+        log.warning("command_outdated", error=str(error))
+        return messages.say("failure.outdated_command")
+    if isinstance(error, discord.HTTPException):
+        log.warning("discord_refused", error=str(error))
+        return messages.say("failure.unsent")
+    reference = secrets.token_hex(3)
+    log.error("unexpected", reference=reference, exc_info=error)
+    return messages.say("failure.unexpected", reference=reference)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wall:
+    """``async with Wall(...)``: whatever is raised inside is told to the person and ends here."""
+
+    messages: Messages
+    titles: Mapping[str, str]
+    tell: Callable[[str], Awaitable[None]]
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        # Cancellation and the like are no errors of ours: they go on.
+        if not isinstance(error, Exception):
+            return False
+        await self.tell(sentence(error, self.messages, self.titles))
+        return True
