@@ -1,0 +1,166 @@
+"""Opening, closing, migrating and copying a database, whichever it is.
+
+Owns the choice of the backend by its URL. Knows no query and no driver.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from bot.domain.errors import StorageUnavailable
+from bot.domain.ports.clock import Clock
+from bot.storage import sqlite
+from bot.storage.postgres import PostgresBackend
+from bot.storage.sqlite import SqliteBackend
+from bot.storage.transaction import SqlTransaction
+
+T = TypeVar("T")
+
+
+class Backend(Protocol):
+    """What each database does its own way."""
+
+    async def migrate(self) -> tuple[str | None, str]:
+        """Bring it to the newest schema; returns (before, after)."""
+        ...
+
+    def working(self) -> AbstractAsyncContextManager[None]:
+        """Work until the context ends, which finishes what was asked for and lets go."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of a database that was only migrated."""
+        ...
+
+    async def transact(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:
+        """Run ``work`` in a writing transaction."""
+        ...
+
+    async def read(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:
+        """Run ``work`` on a snapshot."""
+        ...
+
+
+class SqlStorage:
+    """The storage port over SQL. Open between ``start`` and ``close``, or as a context."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._working: AsyncExitStack | None = None
+
+    async def start(self) -> None:
+        """Bring the database to the newest schema and begin to work.
+
+        Raises:
+            StorageUnavailable: it cannot be opened; ``reason`` is a sentence for the operator.
+        """
+        await self._backend.migrate()
+        working = AsyncExitStack()
+        await working.enter_async_context(self._backend.working())
+        self._working = working
+
+    async def close(self) -> None:
+        """Finish every transaction asked for so far, then close. Closing twice is harmless."""
+        working, self._working = self._working, None
+        if working is not None:
+            await working.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def transact(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:
+        """Run ``work`` in a writing transaction; committed when this returns, undone if it raises.
+
+        Raises:
+            StorageUnavailable: the database did not answer.
+        """
+        self._check_open()
+        return await self._backend.transact(work)
+
+    async def read(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:
+        """Run ``work`` on a consistent snapshot.
+
+        Raises:
+            StorageUnavailable: the database did not answer.
+            RuntimeError: ``work`` tried to write.
+        """
+        self._check_open()
+        return await self._backend.read(work)
+
+    def _check_open(self) -> None:
+        if self._working is None:
+            raise StorageUnavailable("the database is not open")
+
+
+def open_storage(url: str, *, clock: Clock) -> SqlStorage:
+    """The storage behind a URL (``sqlite:///data/retake.db``, ``postgresql://…``), not started yet.
+
+    Raises:
+        ValueError: no such kind of database, or no file named.
+    """
+    return SqlStorage(_backend(url, clock))
+
+
+async def migrate(url: str, *, clock: Clock) -> tuple[str | None, str]:
+    """Bring a database to the newest schema; returns the revisions (before, after).
+
+    Raises:
+        ValueError: no such kind of database, or no file named.
+        StorageUnavailable: it cannot be opened.
+    """
+    backend = _backend(url, clock)
+    revisions = await backend.migrate()
+    await backend.close()
+    return revisions
+
+
+async def backup(url: str, destination: Path) -> None:
+    """Copy a SQLite database to a new file, consistent even while a bot works on it.
+
+    Raises:
+        ValueError: not SQLite; a server has tools of its own.
+        FileExistsError: there is something at the destination.
+        StorageUnavailable: it cannot be read, or the copy cannot be written.
+    """
+    path = _sqlite_path(url)
+    if path is None:
+        raise ValueError("only SQLite is copied by Retake; use pg_dump for PostgreSQL")
+    await asyncio.to_thread(sqlite.copy, path, destination)
+
+
+def _backend(url: str, clock: Clock) -> Backend:
+    path = _sqlite_path(url)
+    if path is not None:
+        return SqliteBackend(path, clock=clock)
+    return PostgresBackend(make_url(url).set(drivername="postgresql+asyncpg"))
+
+
+def _sqlite_path(url: str) -> Path | None:
+    """The file of a SQLite URL, None for PostgreSQL."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ValueError("the database's URL cannot be understood") from error
+    kind = parsed.get_backend_name()
+    if kind in {"postgresql", "postgres"}:
+        return None
+    if kind != "sqlite":
+        raise ValueError(f"no such kind of database: {kind}")
+    if not parsed.database or parsed.database == ":memory:":
+        raise ValueError("SQLite needs a file: sqlite:///data/retake.db")
+    return Path(parsed.database)

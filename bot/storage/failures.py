@@ -1,0 +1,62 @@
+"""What a driver's error means: the database is unavailable, or our own statement is wrong.
+
+Owns the difference. Knows no backend's settings and no query. Mistakes of ours (violated
+constraints, wrong statements) pass through as they are and reach the outer walls.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import exc
+
+from bot.domain.errors import StorageUnavailable
+
+DRIVER_ERRORS = (exc.DBAPIError, exc.TimeoutError, sqlite3.Error, OSError)
+"""What SQLAlchemy, its pool, a driver or the system raise while a statement runs."""
+
+_OUR_MISTAKES = (exc.IntegrityError, exc.ProgrammingError, exc.DataError)
+_READ_ONLY_TRANSACTION = "25006"
+_UNDONE_BY_ANOTHER = frozenset({"40001", "40P01"})
+
+
+def _sqlstate(error: exc.DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None)
+
+
+def is_driver_error(error: BaseException) -> bool:
+    """Whether the database failed, and not our statement."""
+    if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
+        return True
+    return isinstance(error, DRIVER_ERRORS) and not isinstance(error, _OUR_MISTAKES)
+
+
+def is_refused_write(error: BaseException) -> bool:
+    """Whether something tried to write where only reading is allowed."""
+    if not isinstance(error, exc.DBAPIError):
+        return False
+    code = getattr(error.orig, "sqlite_errorname", None)
+    return code == "SQLITE_READONLY" or _sqlstate(error) == _READ_ONLY_TRANSACTION
+
+
+def is_undone_by_another(error: exc.DBAPIError) -> bool:
+    """Whether PostgreSQL gave a transaction up only because of another one."""
+    return _sqlstate(error) in _UNDONE_BY_ANOTHER
+
+
+def unavailable(error: BaseException) -> StorageUnavailable:
+    """The error callers see, in one line, without the statement and its values."""
+    cause = error.orig if isinstance(error, exc.DBAPIError) and error.orig else error
+    lines = str(cause).strip().splitlines()
+    return StorageUnavailable(lines[0] if lines else type(cause).__name__)
+
+
+@contextmanager
+def translating() -> Iterator[None]:
+    """Raise ``StorageUnavailable`` in place of what a driver raised."""
+    try:
+        yield
+    except DRIVER_ERRORS as error:
+        if not is_driver_error(error):
+            raise
+        raise unavailable(error) from error

@@ -1,0 +1,287 @@
+"""Queries about generations and their history.
+
+Owns the compare-and-set and the claim. Which state may follow which is the domain's rule; what a
+state means is the services' business.
+"""
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Row, Update, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.catalogue import ProviderName
+from bot.domain.errors import Superseded
+from bot.domain.generation import Generation, State, may_follow
+from bot.domain.ids import (
+    ConversationId,
+    GenerationId,
+    GuildId,
+    MessageId,
+    TaskId,
+    UserId,
+    WorkerId,
+)
+from bot.storage.tables import generation_events, generations, insert_into, workers
+from bot.storage.workers import beat
+
+_FIELDS = tuple(field.name for field in fields(Generation))
+_IDENTITY = frozenset(
+    {
+        "id",
+        "conversation_id",
+        "version",
+        "parent_id",
+        "parent_version",
+        "request_key",
+        "requester_id",
+        "locale",
+        "created_at",
+    }
+)
+_WRITTEN = tuple(
+    column.name for column in generations.columns if column.name not in _IDENTITY | {"guild_id"}
+)
+
+_COLUMNS = [generations.c[name] for name in _FIELDS]
+_UNENDED = generations.c.ended_at.is_(None)
+_UNANNOUNCED = ~generations.c.announced
+_OLDEST_FIRST = (generations.c.created_at, generations.c.id)
+
+_BY_ID = select(*_COLUMNS).where(generations.c.id == bindparam("id"))
+_BY_REQUEST_KEY = select(*_COLUMNS).where(generations.c.request_key == bindparam("request_key"))
+_BY_MESSAGE = select(*_COLUMNS).where(generations.c.video_message_id == bindparam("message_id"))
+_BY_TASK = select(*_COLUMNS).where(
+    generations.c.provider == bindparam("provider"), generations.c.task_id == bindparam("task_id")
+)
+_OF_MEMBER = select(*_COLUMNS).where(
+    generations.c.guild_id == bindparam("guild_id"),
+    generations.c.requester_id == bindparam("requester_id"),
+)
+_OPEN_OF_MEMBER = _OF_MEMBER.where(_UNENDED).order_by(*_OLDEST_FIRST)
+_ENDED_OF_MEMBER = (
+    _OF_MEMBER.where(generations.c.ended_at.is_not(None))
+    .order_by(generations.c.created_at.desc(), generations.c.id.desc())
+    .limit(bindparam("limit"))
+    .offset(bindparam("offset"))
+)
+_TURNS = (
+    select(*_COLUMNS)
+    .where(generations.c.conversation_id == bindparam("conversation_id"))
+    .order_by(generations.c.version)
+)
+_COUNT_OPEN = select(generations.c.state, func.count()).where(_UNENDED).group_by("state")
+_SAVE = (
+    update(generations)
+    .where(
+        generations.c.id == bindparam("known_id"),
+        generations.c.state == bindparam("known_state"),
+        generations.c.owner_id.is_not_distinct_from(bindparam("known_owner_id")),
+        generations.c.revision == bindparam("known_revision"),
+    )
+    .values({name: bindparam(name) for name in _WRITTEN})
+)
+_REMEMBER = insert(generation_events)
+_DISOWN = (
+    update(generations)
+    .where(generations.c.owner_id == bindparam("worker_id"), _UNANNOUNCED)
+    .values(owner_id=None, revision=generations.c.revision + 1)
+)
+
+
+@cache
+def _claim(dialect: str) -> Update:
+    """Give a worker the oldest unannounced generations without a living owner.
+
+    On PostgreSQL rows that another claim holds are skipped, and the pick is materialized so that
+    the limit is applied once.
+    """
+    alive = exists().where(
+        workers.c.id == generations.c.owner_id, workers.c.beat_at >= bindparam("dead_before")
+    )
+    pick = (
+        select(generations.c.id)
+        .where(
+            _UNANNOUNCED,
+            or_(
+                generations.c.owner_id.is_(None),
+                (generations.c.owner_id != bindparam("worker_id")) & ~alive,
+            ),
+        )
+        .order_by(*_OLDEST_FIRST)
+        .limit(bindparam("limit"))
+    )
+    if dialect == "postgresql":
+        pick = pick.with_for_update(skip_locked=True, of=generations)
+        picked = select(pick.cte("picked").prefix_with("MATERIALIZED").c.id)
+    else:
+        picked = pick
+    return (
+        update(generations)
+        .where(generations.c.id.in_(picked))
+        .values(owner_id=bindparam("worker_id"), revision=generations.c.revision + 1)
+        .returning(*_COLUMNS)
+    )
+
+
+@cache
+def _add(dialect: str) -> Any:
+    """Insert, unless the request is known already."""
+    return (
+        insert_into(dialect, generations)
+        .on_conflict_do_nothing(index_elements=["request_key"])
+        .returning(generations.c.id)
+    )
+
+
+def _from_row(row: Row[Any]) -> Generation:
+    values = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name of it)
+    values["state"] = State(values["state"])
+    return Generation(**values)
+
+
+def _to_row(generation: Generation) -> dict[str, Any]:
+    """All columns: the fields themselves, and the scalars that indexes need, taken out of them."""
+    task, posting, park = generation.task, generation.posting, generation.park
+    row: dict[str, Any] = {name: getattr(generation, name) for name in _FIELDS}
+    row["state"] = generation.state.value
+    row["guild_id"] = generation.place.guild_id
+    row["provider"] = task.provider if task else generation.plan.provider
+    row["task_id"] = task.task_id if task else None
+    row["video_message_id"] = posting.message_id if posting else None
+    row["park_until"] = park.until if park else None
+    return row
+
+
+class SqlGenerations:
+    """Rows of generations, within one transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, generation: Generation) -> bool:
+        """Insert with its first history row; False when its ``request_key`` is known already."""
+        statement = _add(self._connection.dialect.name)
+        added = (await self._connection.execute(statement, _to_row(generation))).first()
+        if added is None:
+            return False
+        await self._remember(generation)
+        return True
+
+    async def get(self, generation_id: GenerationId) -> Generation | None:
+        """One generation."""
+        return await self._one(_BY_ID, id=generation_id)
+
+    async def by_request_key(self, request_key: str) -> Generation | None:
+        """The generation that an interaction or message asked for."""
+        return await self._one(_BY_REQUEST_KEY, request_key=request_key)
+
+    async def by_message(self, message_id: MessageId) -> Generation | None:
+        """The generation whose finished video is in that message."""
+        return await self._one(_BY_MESSAGE, message_id=message_id)
+
+    async def by_task(self, provider: ProviderName, task_id: TaskId) -> Generation | None:
+        """The generation that a provider's task belongs to."""
+        return await self._one(_BY_TASK, provider=provider, task_id=task_id)
+
+    async def save(self, before: Generation, after: Generation) -> Generation:
+        """Compare-and-set on (id, state, owner, revision) of ``before``.
+
+        Raises:
+            Superseded: no such row any more.
+            ValueError: the new state may not follow the old one, what never changes was changed,
+                or ``ended_at`` does not agree with the state.
+        """
+        _check_change(before, after)
+        stored = replace(after, revision=before.revision + 1)
+        row = _to_row(stored)
+        known = {
+            "known_id": before.id,
+            "known_state": before.state.value,
+            "known_owner_id": before.owner_id,
+            "known_revision": before.revision,
+        }
+        written = {name: row[name] for name in _WRITTEN}
+        saved = await self._connection.execute(_SAVE, known | written)
+        if saved.rowcount != 1:
+            raise Superseded
+        if stored.state is not before.state:
+            await self._remember(stored)
+        return stored
+
+    async def claim(
+        self, worker_id: WorkerId, *, now: datetime, dead_before: datetime, limit: int
+    ) -> Sequence[Generation]:
+        """Take generations that are not announced yet and that nobody living owns, oldest first.
+
+        Counts a revision. Claiming is a sign of life, so it beats as well.
+        """
+        await beat(self._connection, worker_id, now=now)
+        rows = await self._many(
+            _claim(self._connection.dialect.name),
+            worker_id=worker_id,
+            dead_before=dead_before,
+            limit=limit,
+        )
+        return sorted(rows, key=lambda taken: (taken.created_at, taken.id))
+
+    async def disown(self, worker_id: WorkerId) -> int:
+        """Give up all of a worker's generations (an orderly stop)."""
+        return (await self._connection.execute(_DISOWN, {"worker_id": worker_id})).rowcount
+
+    async def open_of(self, guild_id: GuildId, requester_id: UserId) -> Sequence[Generation]:
+        """A person's unended generations in a server, oldest first."""
+        return await self._many(_OPEN_OF_MEMBER, guild_id=guild_id, requester_id=requester_id)
+
+    async def ended_of(
+        self, guild_id: GuildId, requester_id: UserId, *, limit: int, offset: int = 0
+    ) -> Sequence[Generation]:
+        """A person's ended generations in a server, newest first."""
+        return await self._many(
+            _ENDED_OF_MEMBER,
+            guild_id=guild_id,
+            requester_id=requester_id,
+            limit=limit,
+            offset=offset,
+        )
+
+    async def turns(self, conversation_id: ConversationId) -> Sequence[Generation]:
+        """All turns of a conversation in order of version."""
+        return await self._many(_TURNS, conversation_id=conversation_id)
+
+    async def count_open(self) -> dict[State, int]:
+        """How many unended generations are in each state."""
+        rows = await self._connection.execute(_COUNT_OPEN)
+        return {State(state): count for state, count in rows.tuples()}
+
+    async def _remember(self, generation: Generation) -> None:
+        await self._connection.execute(
+            _REMEMBER,
+            {
+                "generation_id": generation.id,
+                "revision": generation.revision,
+                "state": generation.state.value,
+                "owner_id": generation.owner_id,
+                "at": generation.updated_at,
+            },
+        )
+
+    async def _one(self, statement: Any, **values: Any) -> Generation | None:
+        row = (await self._connection.execute(statement, values)).first()
+        return None if row is None else _from_row(row)
+
+    async def _many(self, statement: Any, **values: Any) -> list[Generation]:
+        return [_from_row(row) for row in await self._connection.execute(statement, values)]
+
+
+def _check_change(before: Generation, after: Generation) -> None:
+    if not may_follow(before.state, after.state):
+        raise ValueError(f"{after.state} may not follow {before.state}")
+    for name in _IDENTITY:
+        if getattr(before, name) != getattr(after, name):
+            raise ValueError(f"{name} of a generation never changes")
+    if after.ended is (after.ended_at is None):
+        raise ValueError(f"{after.state} with ended_at {after.ended_at}")

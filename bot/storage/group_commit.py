@@ -1,0 +1,177 @@
+"""The one task that writes to SQLite: it takes jobs in order and commits them in groups.
+
+Owns the queue, the savepoint of each job and the COMMIT they share. Knows nothing of files,
+settings or queries.
+
+A job runs in this task and not in its caller's, so that a caller's cancellation never strikes in
+the middle of a statement; a job that nobody waits for any more is undone. Outcomes are told only
+after the COMMIT, and when that fails every job of the group has failed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from bot.domain.errors import StorageUnavailable
+from bot.domain.ports.clock import Clock
+from bot.storage import schema
+from bot.storage.failures import DRIVER_ERRORS, is_driver_error, unavailable
+from bot.storage.transaction import SqlTransaction
+
+T = TypeVar("T")
+
+_LARGEST_GROUP = 64
+_LONGEST_GROUP_S = 0.01
+
+_working: ContextVar[bool] = ContextVar("working", default=False)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Job:
+    """One transaction waiting for its turn, and where its outcome is awaited."""
+
+    work: Callable[[SqlTransaction], Awaitable[Any]]
+    outcome: asyncio.Future[Any]
+
+    async def run(self, connection: AsyncConnection) -> tuple[Any]:
+        """The result in a box, so that it can be told from an exception."""
+        _working.set(True)
+        return (await self.work(SqlTransaction(connection)),)
+
+    def succeed(self, result: Any) -> None:
+        """Tell the caller, if it still waits."""
+        if not self.outcome.done():
+            self.outcome.set_result(result)
+
+    def fail(self, error: BaseException) -> None:
+        """Tell the caller, if it still waits."""
+        if not self.outcome.done():
+            self.outcome.set_exception(error)
+
+
+class Writer:
+    """A queue of jobs and the connection they run on."""
+
+    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._jobs: asyncio.Queue[_Job | None] = asyncio.Queue()
+        self._connection: AsyncConnection | None = None
+        self._stopping = False
+
+    async def open(self) -> tuple[str | None, str]:
+        """Connect and bring the database to the newest schema; returns (before, after)."""
+        connection = await self._connected()
+        async with connection.begin():
+            return await connection.run_sync(schema.upgrade)
+
+    async def submit(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:
+        """Wait for the turn, the work and the commit."""
+        if _working.get():
+            raise RuntimeError("a transaction inside a transaction would wait for itself")
+        if self._stopping:
+            raise StorageUnavailable("the database is closed")
+        job = _Job(work=work, outcome=asyncio.get_running_loop().create_future())
+        self._jobs.put_nowait(job)
+        return await job.outcome
+
+    def stop(self) -> None:
+        """Let ``run`` finish what was asked for so far and return."""
+        self._stopping = True
+        self._jobs.put_nowait(None)
+
+    async def run(self) -> None:
+        """Work until ``stop``."""
+        try:
+            while (job := await self._jobs.get()) is not None:
+                await self._run_group(job)
+        finally:
+            self._stopping = True
+            while not self._jobs.empty():
+                if (job := self._jobs.get_nowait()) is not None:
+                    job.fail(StorageUnavailable("the database was closed"))
+            await self.disconnect()
+
+    async def disconnect(self) -> None:
+        """Let the connection go, undoing what is not committed."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def _connected(self) -> AsyncConnection:
+        if self._connection is None:
+            self._connection = await self._engine.connect()
+        return self._connection
+
+    async def _run_group(self, first: _Job) -> None:
+        group = [first]
+        try:
+            await self._transact(await self._connected(), group)
+        except DRIVER_ERRORS as error:
+            # The connection may be in any state: a full disk undoes a transaction by itself.
+            await self.disconnect()
+            for job in group:
+                job.fail(unavailable(error))
+        except asyncio.CancelledError:
+            for job in group:
+                job.fail(StorageUnavailable("the database was closed"))
+            raise
+
+    async def _transact(self, connection: AsyncConnection, group: list[_Job]) -> None:
+        """Run jobs while there are any, up to a size and a time; commit; tell their outcomes.
+
+        The first job needs no savepoint: when it fails, there is nothing beside it to keep.
+        """
+        until = self._clock.monotonic() + _LONGEST_GROUP_S
+        (job,) = group
+        if job.outcome.done():
+            return
+        transaction = await connection.begin()
+        outcome = await _run(job, connection)
+        if isinstance(outcome, BaseException):
+            await transaction.rollback()
+            job.fail(outcome)
+            return
+        done = [(job, outcome)]
+        while len(group) < _LARGEST_GROUP and self._clock.monotonic() < until:
+            if (job := self._next()) is None:
+                break
+            group.append(job)
+            savepoint = await connection.begin_nested()
+            outcome = await _run(job, connection)
+            if isinstance(outcome, BaseException):
+                await savepoint.rollback()
+                job.fail(outcome)
+            else:
+                await savepoint.commit()
+                done.append((job, outcome))
+        await transaction.commit()
+        for job, (result,) in done:
+            job.succeed(result)
+
+    def _next(self) -> _Job | None:
+        """The next job that somebody waits for, if it is there already."""
+        while not self._jobs.empty():
+            job = self._jobs.get_nowait()
+            if job is None:
+                self._jobs.put_nowait(None)  # the end: for ``run`` to find, behind nothing else
+                return None
+            if not job.outcome.done():
+                return job
+        return None
+
+
+async def _run(job: _Job, connection: AsyncConnection) -> tuple[Any] | BaseException:
+    """The job's boxed result, or why it is to be undone."""
+    [outcome] = await asyncio.gather(job.run(connection), return_exceptions=True)
+    if job.outcome.cancelled():
+        return asyncio.CancelledError()
+    if isinstance(outcome, BaseException) and is_driver_error(outcome):
+        refusal = unavailable(outcome)
+        refusal.__cause__ = outcome
+        return refusal
+    return outcome

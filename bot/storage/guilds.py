@@ -1,0 +1,106 @@
+"""Queries about what servers and members were set to, and who set it.
+
+Which rule wins is the domain's business; here rules are only kept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cache
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.ids import GuildId, UserId
+from bot.domain.ports.storage import AuditEntry
+from bot.domain.quota import LimitChanges
+from bot.storage.tables import audit, guild_settings, insert_into, member_settings
+
+_LIMITS = select(guild_settings.c.limits).where(guild_settings.c.guild_id == bindparam("guild_id"))
+_UPLOAD_LIMIT = select(guild_settings.c.upload_limit).where(
+    guild_settings.c.guild_id == bindparam("guild_id")
+)
+_MEMBER_LIMITS = select(member_settings.c.limits).where(
+    member_settings.c.guild_id == bindparam("guild_id"),
+    member_settings.c.user_id == bindparam("user_id"),
+)
+_LIMITED_MEMBERS = (
+    select(member_settings.c.user_id, member_settings.c.limits)
+    .where(member_settings.c.guild_id == bindparam("guild_id"))
+    .order_by(member_settings.c.user_id)
+)
+_REMOVE_MEMBER = delete(member_settings).where(
+    member_settings.c.guild_id == bindparam("guild_id"),
+    member_settings.c.user_id == bindparam("user_id"),
+)
+_AUDIT = insert(audit)
+
+
+@cache
+def _set_guild(dialect: str, name: str) -> Any:
+    """Insert or replace one setting of a server."""
+    statement = insert_into(dialect, guild_settings)
+    return statement.on_conflict_do_update(
+        index_elements=["guild_id"], set_={name: statement.excluded[name]}
+    )
+
+
+@cache
+def _set_member(dialect: str) -> Any:
+    """Insert or replace a member's limits."""
+    statement = insert_into(dialect, member_settings)
+    return statement.on_conflict_do_update(
+        index_elements=["guild_id", "user_id"], set_={"limits": statement.excluded.limits}
+    )
+
+
+class SqlGuilds:
+    """Settings of servers and members, within one transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def limits(self, guild_id: GuildId) -> LimitChanges | None:
+        """What the server set for all its members."""
+        return await self._connection.scalar(_LIMITS, {"guild_id": guild_id})
+
+    async def member_limits(self, guild_id: GuildId, user_id: UserId) -> LimitChanges | None:
+        """What was set for one member."""
+        values = {"guild_id": guild_id, "user_id": user_id}
+        return await self._connection.scalar(_MEMBER_LIMITS, values)
+
+    async def limited_members(self, guild_id: GuildId) -> Sequence[tuple[UserId, LimitChanges]]:
+        """All members with limits of their own, in order of their ids."""
+        rows = await self._connection.execute(_LIMITED_MEMBERS, {"guild_id": guild_id})
+        return [(UserId(user_id), limits) for user_id, limits in rows.tuples()]
+
+    async def set_limits(self, guild_id: GuildId, limits: LimitChanges) -> None:
+        """Replace the server's limits."""
+        await self._set(guild_id, "limits", limits)
+
+    async def set_member_limits(
+        self, guild_id: GuildId, user_id: UserId, limits: LimitChanges | None
+    ) -> None:
+        """Replace a member's limits; None removes them."""
+        values: dict[str, Any] = {"guild_id": guild_id, "user_id": user_id}
+        if limits is None:
+            await self._connection.execute(_REMOVE_MEMBER, values)
+            return
+        statement = _set_member(self._connection.dialect.name)
+        await self._connection.execute(statement, values | {"limits": limits})
+
+    async def upload_limit(self, guild_id: GuildId) -> int | None:
+        """The learned size limit of one file, in bytes."""
+        return await self._connection.scalar(_UPLOAD_LIMIT, {"guild_id": guild_id})
+
+    async def set_upload_limit(self, guild_id: GuildId, size: int) -> None:
+        """Remember it."""
+        await self._set(guild_id, "upload_limit", size)
+
+    async def audit(self, entry: AuditEntry) -> None:
+        """Append to the trail."""
+        await self._connection.execute(_AUDIT, asdict(entry))
+
+    async def _set(self, guild_id: GuildId, name: str, value: Any) -> None:
+        statement = _set_guild(self._connection.dialect.name, name)
+        await self._connection.execute(statement, {"guild_id": guild_id, name: value})

@@ -1,0 +1,131 @@
+"""What must always be true of the books, as queries that find the opposite.
+
+Owns the sentences of ``retake check``. Repairs nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.storage.tables import POTS, UNITS
+
+_POTS = tuple(f"{unit}_{pot}" for unit in UNITS for pot in POTS)
+
+_UNBALANCED = " OR ".join(" + ".join(f"{unit}_{pot}" for pot in POTS) + " <> 0" for unit in UNITS)
+
+_RULES: dict[str, str] = {
+    "ledger row {0}: its debits and credits differ": (
+        f"SELECT id FROM ledger WHERE {_UNBALANCED} ORDER BY id"  # noqa: S608 (own names)
+    ),
+    "generation {0} has no hold": """
+        SELECT g.id FROM generations g WHERE NOT EXISTS
+            (SELECT 1 FROM ledger l WHERE l.generation_id = g.id AND l.kind = 'hold')
+        ORDER BY g.id
+    """,
+    "generation {0} ended ({1}) and has no close": """
+        SELECT g.id, g.state FROM generations g WHERE g.ended_at IS NOT NULL AND NOT EXISTS
+            (SELECT 1 FROM ledger l WHERE l.generation_id = g.id AND l.kind = 'close')
+        ORDER BY g.id
+    """,
+    "generation {0} has not ended ({1}) and has a close": """
+        SELECT g.id, g.state FROM generations g WHERE g.ended_at IS NULL AND EXISTS
+            (SELECT 1 FROM ledger l WHERE l.generation_id = g.id AND l.kind = 'close')
+        ORDER BY g.id
+    """,
+    "generation {0} has {2} entries of kind {1}": """
+        SELECT generation_id, kind, COUNT(*) FROM ledger WHERE generation_id IS NOT NULL
+        GROUP BY generation_id, kind HAVING COUNT(*) > 1 ORDER BY generation_id, kind
+    """,
+    "ledger row {0} closes generation {1}, for which nothing is held": """
+        SELECT l.id, l.generation_id FROM ledger l WHERE l.kind = 'close' AND NOT EXISTS
+            (SELECT 1 FROM ledger h WHERE h.generation_id = l.generation_id AND h.kind = 'hold')
+        ORDER BY l.id
+    """,
+    "ledger row {0} does not undo the hold of generation {1}": """
+        SELECT c.id, c.generation_id FROM ledger c
+        JOIN ledger h ON h.generation_id = c.generation_id AND h.kind = 'hold'
+        WHERE c.kind = 'close' AND (
+            c.videos_held <> -h.videos_held OR c.seconds_held <> -h.seconds_held
+            OR c.guild_id <> h.guild_id OR c.user_id <> h.user_id
+            OR c.resets <> h.resets OR c.counted_at <> h.counted_at)
+        ORDER BY c.id
+    """,
+    "ledger row {0} is about generation {1}, which does not exist": """
+        SELECT l.id, l.generation_id FROM ledger l WHERE l.generation_id IS NOT NULL AND NOT EXISTS
+            (SELECT 1 FROM generations g WHERE g.id = l.generation_id)
+        ORDER BY l.id
+    """,
+    "ledger row {0} charges another member than the one who asked for generation {1}": """
+        SELECT l.id, g.id FROM ledger l JOIN generations g ON g.id = l.generation_id
+        WHERE l.guild_id <> g.guild_id OR l.user_id <> g.requester_id
+        ORDER BY l.id
+    """,
+    "task {1} of {0} cost money for generation {2}, which does not exist": """
+        SELECT p.provider, p.task_id, p.generation_id FROM provider_spend p WHERE NOT EXISTS
+            (SELECT 1 FROM generations g WHERE g.id = p.generation_id)
+        ORDER BY p.provider, p.task_id
+    """,
+    "generation {0} is {1}, its history does not end there": """
+        SELECT g.id, g.state FROM generations g WHERE NOT EXISTS
+            (SELECT 1 FROM generation_events e WHERE e.generation_id = g.id AND e.state = g.state
+             AND e.revision = (SELECT MAX(n.revision) FROM generation_events n
+                               WHERE n.generation_id = g.id))
+        ORDER BY g.id
+    """,
+}
+
+_SUMS = ", ".join(f"SUM({pot}) AS {pot}" for pot in _POTS)
+_BALANCES = f"SELECT guild_id, user_id, {', '.join(_POTS)} FROM accounts"  # noqa: S608 (own names)
+_ENTRIES = f"SELECT guild_id, user_id, {_SUMS} FROM ledger GROUP BY guild_id, user_id"  # noqa: S608
+_OPEN_HOLDS = """
+    SELECT h.guild_id, h.user_id,
+        SUM(h.videos_held) AS videos_held, SUM(h.seconds_held) AS seconds_held
+    FROM ledger h WHERE h.kind = 'hold' AND NOT EXISTS
+        (SELECT 1 FROM ledger c WHERE c.generation_id = h.generation_id AND c.kind = 'close')
+    GROUP BY h.guild_id, h.user_id
+"""
+
+_Balances = dict[tuple[int, int], dict[str, int]]
+
+
+async def faults(connection: AsyncConnection) -> Sequence[str]:
+    """Every broken invariant, one sentence each."""
+    found: list[str] = []
+    for sentence, query in _RULES.items():
+        rows = await connection.execute(text(query))
+        found.extend(sentence.format(*row) for row in rows)
+    balances = await _by_member(connection, _BALANCES)
+    found.extend(
+        _differences(balances, await _by_member(connection, _ENTRIES), _POTS, "the ledger's sum is")
+    )
+    held = tuple(f"{unit}_held" for unit in UNITS)
+    found.extend(
+        _differences(balances, await _by_member(connection, _OPEN_HOLDS), held, "open holds are")
+    )
+    return found
+
+
+async def _by_member(connection: AsyncConnection, query: str) -> _Balances:
+    rows = await connection.execute(text(query))
+    return {
+        (row["guild_id"], row["user_id"]): {
+            name: int(value) for name, value in row.items() if name in _POTS
+        }
+        for row in rows.mappings()
+    }
+
+
+def _differences(
+    balances: _Balances, sums: _Balances, names: Sequence[str], told: str
+) -> list[str]:
+    """Compare in both directions: a missing account and a missing entry both count as nothing."""
+    nothing: dict[str, Any] = {}
+    return [
+        f"member {user_id} of server {guild_id}: {name} is {has}, {told} {due}"
+        for guild_id, user_id in sorted(balances.keys() | sums.keys())
+        for name in names
+        if (has := balances.get((guild_id, user_id), nothing).get(name, 0))
+        != (due := sums.get((guild_id, user_id), nothing).get(name, 0))
+    ]

@@ -1,0 +1,257 @@
+"""Queries about quota and money: an append-only ledger, its balances, what providers charged.
+
+Owns the double entry: every row moves units between the pots of one member, so its deltas add up to
+nothing, and a generation has at most one row of a kind. Whether somebody may spend is the domain's
+rule. The invariants stand in ``bot.storage.invariants``.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Row, bindparam, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.catalogue import ProviderName
+from bot.domain.generation import Generation
+from bot.domain.ids import GenerationId, GuildId, TaskId, UserId
+from bot.domain.quota import Usage
+from bot.storage import invariants
+from bot.storage.tables import (
+    POTS,
+    UNITS,
+    accounts,
+    generations,
+    insert_into,
+    ledger,
+    provider_spend,
+)
+
+_POTS = tuple(f"{unit}_{pot}" for unit in UNITS for pot in POTS)
+_NOTHING = dict.fromkeys(_POTS, 0)
+
+_account_of_member = (
+    accounts.c.guild_id == bindparam("guild_id"),
+    accounts.c.user_id == bindparam("user_id"),
+)
+_LOCK = select(accounts.c.guild_id).where(*_account_of_member).with_for_update()
+
+_OPEN = (
+    select(func.count())
+    .select_from(generations)
+    .where(
+        generations.c.guild_id == bindparam("guild_id"),
+        generations.c.requester_id == bindparam("user_id"),
+        generations.c.ended_at.is_(None),
+    )
+    .scalar_subquery()
+)
+_USAGE = select(
+    func.coalesce(func.sum(ledger.c.videos_held + ledger.c.videos_spent), 0),
+    func.coalesce(func.sum(ledger.c.seconds_held + ledger.c.seconds_spent), 0),
+    _OPEN,
+    select(accounts.c.last_hold_at).where(*_account_of_member).scalar_subquery(),
+).where(
+    ledger.c.guild_id == bindparam("guild_id"),
+    ledger.c.user_id == bindparam("user_id"),
+    ledger.c.resets == select(accounts.c.resets).where(*_account_of_member).scalar_subquery(),
+    ledger.c.counted_at >= bindparam("since"),
+)
+
+_HOLD_OF = select(ledger).where(
+    ledger.c.generation_id == bindparam("wanted_id"), ledger.c.kind == "hold"
+)
+_RESET_ENTRY = insert(ledger)
+
+
+@cache
+def _open_account(dialect: str) -> Any:
+    """Make a member's account, if there is none."""
+    return insert_into(dialect, accounts).on_conflict_do_nothing(
+        index_elements=["guild_id", "user_id"]
+    )
+
+
+@cache
+def _move(dialect: str) -> Any:
+    """Add deltas to a member's balances."""
+    statement = insert_into(dialect, accounts)
+    sums = {name: accounts.c[name] + statement.excluded[name] for name in _POTS}
+    latest = func.coalesce(statement.excluded.last_hold_at, accounts.c.last_hold_at)
+    return statement.on_conflict_do_update(
+        index_elements=["guild_id", "user_id"], set_={**sums, "last_hold_at": latest}
+    ).returning(accounts.c.resets)
+
+
+@cache
+def _count_reset(dialect: str) -> Any:
+    """Count one reset of a member."""
+    statement = insert_into(dialect, accounts).values(
+        guild_id=bindparam("guild_id"), user_id=bindparam("user_id"), resets=1
+    )
+    return statement.on_conflict_do_update(
+        index_elements=["guild_id", "user_id"], set_={"resets": accounts.c.resets + 1}
+    ).returning(accounts.c.resets)
+
+
+@cache
+def _enter(dialect: str) -> Any:
+    """Append one row about a generation; nothing comes back when its kind is there already."""
+    return (
+        insert_into(dialect, ledger)
+        .on_conflict_do_nothing(index_elements=["generation_id", "kind"])
+        .returning(ledger.c.id)
+    )
+
+
+@cache
+def _record_spend(dialect: str) -> Any:
+    """Remember what a task cost, the first time it is told."""
+    return insert_into(dialect, provider_spend).on_conflict_do_nothing(
+        index_elements=["provider", "task_id"]
+    )
+
+
+class SqlLedger:
+    """The books, within one transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self._dialect = connection.dialect.name
+
+    async def lock(self, guild_id: GuildId, user_id: UserId) -> None:
+        """Make other transactions about the same member wait (and make the account)."""
+        member = {"guild_id": guild_id, "user_id": user_id}
+        await self._connection.execute(_open_account(self._dialect), member)
+        if self._dialect == "postgresql":  # SQLite has one writer: everybody waits already
+            await self._connection.execute(_LOCK, member)
+
+    async def usage(self, guild_id: GuildId, user_id: UserId, *, since: datetime) -> Usage:
+        """Held and spent since ``since`` or the last reset, whichever is later."""
+        values = {"guild_id": guild_id, "user_id": user_id, "since": since}
+        row = (await self._connection.execute(_USAGE, values)).one()
+        videos, seconds, unended, last_at = row
+        return Usage(videos=int(videos), seconds=int(seconds), open=unended, last_at=last_at)
+
+    async def hold(self, generation: Generation, *, seconds: int, at: datetime) -> None:
+        """Available → held: one video and ``seconds``.
+
+        Raises:
+            ValueError: there is a hold for this generation already.
+        """
+        _check_seconds(seconds)
+        guild_id, user_id = generation.place.guild_id, generation.requester_id
+        moved = _NOTHING | {
+            "videos_available": -1,
+            "videos_held": 1,
+            "seconds_available": -seconds,
+            "seconds_held": seconds,
+        }
+        account = {"guild_id": guild_id, "user_id": user_id, "last_hold_at": at}
+        moving = await self._connection.execute(_move(self._dialect), account | moved)
+        entry = {
+            "guild_id": guild_id,
+            "user_id": user_id,
+            "generation_id": generation.id,
+            "kind": "hold",
+            "resets": moving.scalar_one(),
+            "counted_at": at,
+            "at": at,
+        }
+        await self._enter(entry | moved, "already held")
+
+    async def settle(self, generation_id: GenerationId, *, seconds: int, at: datetime) -> None:
+        """Close: one video and at most the held seconds → spent; the rest goes back.
+
+        Raises:
+            ValueError: nothing was held, or it is closed already.
+        """
+        _check_seconds(seconds)
+        await self._close(generation_id, videos=1, seconds=seconds, at=at)
+
+    async def release(self, generation_id: GenerationId, *, at: datetime) -> None:
+        """Close: everything held goes back.
+
+        Raises:
+            ValueError: nothing was held, or it is closed already.
+        """
+        await self._close(generation_id, videos=0, seconds=0, at=at)
+
+    async def reset(self, guild_id: GuildId, user_id: UserId, *, at: datetime) -> None:
+        """Count a member's usage from now on; open holds of before stay out of it as well."""
+        member = {"guild_id": guild_id, "user_id": user_id}
+        counted = await self._connection.execute(_count_reset(self._dialect), member)
+        entry = {"kind": "reset", "resets": counted.scalar_one(), "counted_at": at, "at": at}
+        await self._connection.execute(_RESET_ENTRY, member | entry)
+
+    async def record_spend(
+        self,
+        generation_id: GenerationId,
+        *,
+        provider: ProviderName,
+        task_id: TaskId,
+        micro_usd: int,
+        at: datetime,
+    ) -> None:
+        """Money a provider reports for a task; once per task, repeats change nothing."""
+        await self._connection.execute(
+            _record_spend(self._dialect),
+            {
+                "generation_id": generation_id,
+                "provider": provider,
+                "task_id": task_id,
+                "micro_usd": micro_usd,
+                "at": at,
+            },
+        )
+
+    async def faults(self) -> Sequence[str]:
+        """Sentences about every broken invariant; empty when the books are right."""
+        return await invariants.faults(self._connection)
+
+    async def _close(
+        self, generation_id: GenerationId, *, videos: int, seconds: int, at: datetime
+    ) -> None:
+        held = (await self._connection.execute(_HOLD_OF, {"wanted_id": generation_id})).first()
+        if held is None:
+            raise ValueError(f"nothing is held for {generation_id}")
+        moved = _closing(held, videos=videos, seconds=seconds)
+        member = {"guild_id": held.guild_id, "user_id": held.user_id}
+        entry = {
+            "generation_id": generation_id,
+            "kind": "close",
+            "resets": held.resets,
+            "counted_at": held.counted_at,
+            "at": at,
+        }
+        await self._enter(member | entry | moved, "already closed")
+        await self._connection.execute(
+            _move(self._dialect), member | moved | {"last_hold_at": None}
+        )
+
+    async def _enter(self, entry: dict[str, Any], otherwise: str) -> None:
+        entered = await self._connection.execute(_enter(self._dialect), entry)
+        if entered.first() is None:
+            raise ValueError(f"{otherwise}: {entry['generation_id']}")
+
+
+def _closing(held: Row[Any], *, videos: int, seconds: int) -> dict[str, int]:
+    """Empty what was held: at most that much is spent, the rest is available again."""
+    moved = dict(_NOTHING)
+    for unit, wanted, amount in (
+        ("videos", videos, held.videos_held),
+        ("seconds", seconds, held.seconds_held),
+    ):
+        spent = min(wanted, amount)
+        moved |= {
+            f"{unit}_held": -amount,
+            f"{unit}_spent": spent,
+            f"{unit}_available": amount - spent,
+        }
+    return moved
+
+
+def _check_seconds(seconds: int) -> None:
+    if seconds < 0:
+        raise ValueError(f"{seconds} seconds")

@@ -1,0 +1,1 @@
+"""The steps from an empty database to the newest schema, applied by bot.storage.schema."""

@@ -1,0 +1,174 @@
+"""SQLite: one writer with group commit, and readers beside it.
+
+Owns connections and their settings. Knows no query; how jobs share a commit is ``group_commit``'s
+business.
+
+One connection writes, in one task, so nobody ever waits for a lock. It is also the only one that
+checkpoints: SQLite before 3.51.3 can corrupt a write-ahead log that two connections write and
+checkpoint at once.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, event, exc
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
+
+from bot.domain.errors import StorageUnavailable
+from bot.domain.ports.clock import Clock
+from bot.storage.failures import is_refused_write, translating
+from bot.storage.group_commit import Writer
+from bot.storage.transaction import SqlTransaction
+
+T = TypeVar("T")
+
+_OLDEST_SQLITE = (3, 35, 0)  # the first with RETURNING
+_READERS = 4
+_BUSY_TIMEOUT_S = 5
+_ANSWER_WITHIN_S = 30
+_SETTINGS = {
+    "synchronous": "FULL",
+    "foreign_keys": "ON",
+    "journal_size_limit": str(64 * 1024 * 1024),
+}
+
+
+class SqliteBackend:
+    """A database file."""
+
+    def __init__(self, path: Path, *, clock: Clock) -> None:
+        self._path = path
+        self._write_engine = _engine(path, write=True)
+        self._read_engine = _engine(path, write=False)
+        self._writer = Writer(self._write_engine, clock)
+        self._reading = asyncio.Semaphore(_READERS)
+
+    async def migrate(self) -> tuple[str | None, str]:
+        """Open the file for writing and bring it to the newest schema.
+
+        Raises:
+            StorageUnavailable: with the file's name and what is wrong with it.
+        """
+        _check_path(self._path)
+        try:
+            with translating():
+                return await self._writer.open()
+        except StorageUnavailable as error:
+            await self.close()
+            raise StorageUnavailable(f"{self._path}: {error.facts['reason']}") from error
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Let the writer work; at the end wait for all reads and for all that was asked of it."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._writer.run(), name="storage writer")
+            try:
+                yield
+            finally:
+                for _ in range(_READERS):
+                    await self._reading.acquire()
+                # The writer's connection goes last: the last one to go checkpoints.
+                await self._read_engine.dispose()
+                self._writer.stop()
+
+    async def close(self) -> None:
+        """Let go of a file that was only migrated."""
+        await self._writer.disconnect()
+
+    async def transact(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:
+        """Run ``work`` in the writer's next group."""
+        patience = asyncio.timeout(_ANSWER_WITHIN_S)
+        try:
+            async with patience:
+                return await self._writer.submit(work)
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            raise StorageUnavailable(f"no answer within {_ANSWER_WITHIN_S} seconds") from None
+
+    async def read(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:
+        """Run ``work`` on a snapshot."""
+        with translating():
+            async with (
+                asyncio.timeout(_ANSWER_WITHIN_S),
+                self._reading,
+                self._read_engine.connect() as connection,
+            ):
+                try:
+                    return await work(SqlTransaction(connection))
+                except exc.DBAPIError as error:
+                    if is_refused_write(error):
+                        raise RuntimeError("a read may not write") from error
+                    raise
+
+
+def copy(path: Path, destination: Path) -> None:
+    """Copy a database file, consistent even while a bot works on it. Blocks: give it a thread.
+
+    Raises:
+        FileExistsError: there is something at the destination.
+        StorageUnavailable: it cannot be read, or the copy cannot be written.
+    """
+    if destination.exists():
+        raise FileExistsError(f"{destination} exists already")
+    part = destination.with_name(destination.name + ".part")
+    with translating():
+        part.unlink(missing_ok=True)
+        source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)
+        with closing(source), closing(sqlite3.connect(part)) as target:
+            source.execute("PRAGMA query_only = ON")
+            source.backup(target)
+        part.rename(destination)
+
+
+def _check_path(path: Path) -> None:
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise StorageUnavailable(f"SQLite {sqlite3.sqlite_version} is too old, 3.35 is needed")
+    if not path.parent.is_dir():
+        raise StorageUnavailable(f"{path}: the directory {path.parent} does not exist")
+    if path.is_dir():
+        raise StorageUnavailable(f"{path} is a directory, not a database file")
+
+
+def _engine(path: Path, *, write: bool) -> AsyncEngine:
+    """An engine whose transactions begin by our own word: IMMEDIATE for the writer."""
+    url = URL.create("sqlite+aiosqlite", database=str(path))
+    # isolation_level None: the driver begins nothing by itself.
+    arguments: dict[str, Any] = {"isolation_level": None, "timeout": _BUSY_TIMEOUT_S}
+    if write:
+        engine = create_async_engine(url, connect_args=arguments, poolclass=NullPool)
+    else:
+        engine = create_async_engine(
+            url,
+            connect_args=arguments,
+            poolclass=AsyncAdaptedQueuePool,
+            pool_size=_READERS,
+            max_overflow=0,
+        )
+    begin = "BEGIN IMMEDIATE" if write else "BEGIN"
+    settings = _SETTINGS if write else _SETTINGS | {"query_only": "ON"}
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _set_up(connection: Any, _: object) -> None:
+        cursor = connection.cursor()
+        for name, value in settings.items():
+            cursor.execute(f"PRAGMA {name} = {value}")
+        if write:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            (mode,) = cursor.fetchone()
+            if mode != "wal":
+                raise OSError(f"it cannot have a write-ahead log there (mode {mode})")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Any) -> None:
+        cursor = connection.connection.cursor()
+        cursor.execute(begin)
+        cursor.close()
+
+    return engine

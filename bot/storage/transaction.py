@@ -1,0 +1,22 @@
+"""All queries of one transaction in one place. Owns nothing but their names."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.storage.conversations import SqlConversations
+from bot.storage.durations import SqlDurations
+from bot.storage.generations import SqlGenerations
+from bot.storage.guilds import SqlGuilds
+from bot.storage.ledger import SqlLedger
+from bot.storage.workers import SqlWorkers
+
+
+class SqlTransaction:
+    """The queries over one connection; valid while its transaction is."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.generations = SqlGenerations(connection)
+        self.conversations = SqlConversations(connection)
+        self.ledger = SqlLedger(connection)
+        self.guilds = SqlGuilds(connection)
+        self.workers = SqlWorkers(connection)
+        self.durations = SqlDurations(connection)

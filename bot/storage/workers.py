@@ -1,0 +1,51 @@
+"""Queries about worker processes and their heartbeats.
+
+Knows nothing of what a worker owns; a claim asks for itself.
+"""
+
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.ids import WorkerId
+from bot.storage.tables import insert_into, workers
+
+
+@cache
+def _beat(dialect: str) -> Any:
+    """Insert a worker, or move its heartbeat on (never back)."""
+    statement = insert_into(dialect, workers)
+    return statement.on_conflict_do_update(
+        index_elements=["id"],
+        set_={"beat_at": statement.excluded.beat_at},
+        where=statement.excluded.beat_at > workers.c.beat_at,
+    )
+
+
+async def beat(connection: AsyncConnection, worker_id: WorkerId, *, now: datetime) -> None:
+    """Insert or refresh a worker."""
+    await connection.execute(
+        _beat(connection.dialect.name), {"id": worker_id, "started_at": now, "beat_at": now}
+    )
+
+
+class SqlWorkers:
+    """Rows of workers, within one transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def beat(self, worker_id: WorkerId, *, now: datetime) -> None:
+        """Insert or refresh a worker."""
+        await beat(self._connection, worker_id, now=now)
+
+    async def remove(self, worker_id: WorkerId) -> None:
+        """Forget a worker that stopped."""
+        await self._connection.execute(delete(workers).where(workers.c.id == worker_id))
+
+    async def keep_only(self, worker_id: WorkerId) -> None:
+        """Forget all others: this one is known to be alone."""
+        await self._connection.execute(delete(workers).where(workers.c.id != worker_id))
