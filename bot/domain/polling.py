@@ -139,9 +139,8 @@ def next_poll(
     """
     # Nothing ends before the first grid point, and a duration of zero has no progress.
     elapsed_s = max(_EARLIEST_S, elapsed_s)
-    horizon = elapsed_s + LONGEST_GAP_S
     believed = _Progress.read(last_progress)
-    points = _points(density, elapsed_s, horizon, believed)
+    points = _points(density, elapsed_s, believed)
     weights = [
         density.at(point) * (believed.likelihood(point) if believed else 1.0) for point in points
     ]
@@ -166,8 +165,6 @@ def next_poll(
             return min(LONGEST_GAP_S, max(SHORTEST_GAP_S, gap))
         reached += area
         alive = left
-        if points[i + 1] >= horizon:
-            break
     return LONGEST_GAP_S
 
 
@@ -208,11 +205,10 @@ class _Progress:
         return self.at_s / (self.fraction + self.step + edge), longest
 
 
-def _points(
-    density: Density, elapsed_s: float, horizon: float, believed: _Progress | None
-) -> list[float]:
+def _points(density: Density, elapsed_s: float, believed: _Progress | None) -> list[float]:
     """The grid from now on, finer where the progress reading has its say."""
-    points = {elapsed_s, horizon}
+    # Behind the grid, the longest gap ahead is all that has to be looked at.
+    points = {elapsed_s, elapsed_s + LONGEST_GAP_S}
     points.update(point for point in density.times if point > elapsed_s)
     if believed is not None:
         start, stop = believed.span()

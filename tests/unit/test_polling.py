@@ -178,6 +178,11 @@ def test_far_past_the_estimate_it_goes_on_calmly(elapsed: float) -> None:
     assert 3.0 <= gap <= LONGEST_GAP_S
 
 
+def test_what_should_long_be_over_is_still_asked_about() -> None:
+    over = Density(times=(1.0, 2.0, 3.0), values=(1.0, 0.5, 0.0))
+    assert next_poll(over, elapsed_s=50) == LONGEST_GAP_S
+
+
 def test_the_gap_grows_with_the_time_a_task_is_late() -> None:
     density = completion_density(MEDIAN_S, [MEDIAN_S] * 30)
     gaps = [next_poll(density, elapsed_s=elapsed) for elapsed in (2_000, 4_000, 8_000, 20_000)]
