@@ -131,15 +131,15 @@ BAD_FILES = [
     (
         "[http]\nport = 99999",
         (
-            "config.toml: [http] port is 99999; it must be a whole number from 0 to 65535 (0 takes any"
-            " free port)."
+            "config.toml: [http] port is 99999; it must be a whole number from 0 to 65535 (0"
+            " takes any free port)."
         ),
     ),
     (
         "[http]\nport = true",
         (
-            "config.toml: [http] port is true; it must be a whole number from 0 to 65535 (0 takes any"
-            " free port)."
+            "config.toml: [http] port is true; it must be a whole number from 0 to 65535 (0"
+            " takes any free port)."
         ),
     ),
     (
@@ -205,8 +205,8 @@ BAD_FILES = [
     (
         "[database]\nurl = 'mysql://root:hunter2@db/x'",
         (
-            'config.toml: [database] url is not right; it must be "sqlite+aiosqlite:///" and a path,'
-            ' or "postgresql+asyncpg://" and a server.'
+            'config.toml: [database] url is not right; it must be "sqlite+aiosqlite:///" and a'
+            ' path, or "postgresql+asyncpg://" and a server.'
         ),
     ),
     (
@@ -237,14 +237,14 @@ BAD_FILES = [
     (
         "[http\nport = 80",
         (
-            "config.toml is not valid TOML: Expected ']' at the end of a table declaration (at line 1,"
-            " column 6)."
+            "config.toml is not valid TOML: Expected ']' at the end of a table declaration (at line"
+            " 1, column 6)."
         ),
     ),
 ]
 
 
-@pytest.mark.parametrize("text,sentence", BAD_FILES)
+@pytest.mark.parametrize(("text", "sentence"), BAD_FILES)
 def test_a_mistake_in_the_file_is_told_in_one_sentence(
     written: Written, text: str, sentence: str
 ) -> None:
@@ -284,7 +284,7 @@ BAD_VARIABLES = [
 ]
 
 
-@pytest.mark.parametrize("environ,sentence", BAD_VARIABLES)
+@pytest.mark.parametrize(("environ", "sentence"), BAD_VARIABLES)
 def test_a_mistake_in_the_environment_names_the_variable(
     written: Written, environ: dict[str, str], sentence: str
 ) -> None:

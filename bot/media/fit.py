@@ -1,0 +1,130 @@
+"""The ladder of sizes: the best copy of a video that a place with a size limit will take.
+
+As it is; the same streams in a fresh container; encoded again at the same resolution to a bit rate
+that fits; a smaller preview. Knows bytes and bit rates, nothing of Discord.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.domain.errors import Code, MediaError
+from bot.media.conversion import H264, MP4, STREAMS, remux
+from bot.media.ffmpeg import ENCODE, Ffmpeg, from_file
+from bot.media.probe import Probe, check_disk, probe
+from bot.media.sniff import Format
+
+_CONTAINER = 12 * 1024
+"""Bytes set aside for an MP4's index."""
+
+_BITS_PER_PIXEL = 0.02
+"""Below this a frame is mud, and fewer pixels look better."""
+
+_LEAST_VIDEO = 24_000
+"""Bits per second of picture below which even the smallest preview is not worth posting."""
+
+PREVIEWS = (480, 360)
+"""Short sides of the previews, in pixels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rates:
+    """Bits per second. ``audio`` is 0 when there is no sound."""
+
+    video: int
+    audio: int
+
+
+async def fit_video(
+    ffmpeg: Ffmpeg, source: Path, scratch: Path, *, size: int, max_bytes: int
+) -> tuple[Path, str]:
+    """Make a copy of ``source`` (an MP4 of ``size`` bytes) of at most ``max_bytes`` in ``scratch``.
+
+    Returns its path and the rung: ``remuxed``, ``reencoded`` or ``preview``.
+
+    Raises:
+        MediaError: POST_TOO_LARGE when no rung fits, RESULT_BROKEN when the source is no video.
+    """
+    remuxed = scratch / "remuxed.mp4"
+    if await remux(ffmpeg, source, Format.MP4, remuxed) and _fits(remuxed, max_bytes):
+        return remuxed, "remuxed"
+    remuxed.unlink(missing_ok=True)
+    facts = await probe(ffmpeg, source, Format.MP4)
+    if facts is None:
+        raise MediaError(Code.RESULT_BROKEN)
+    rates = _budget(facts, max_bytes)
+    rungs = _rungs(facts)
+    for rung, (width, height) in enumerate(rungs):
+        last = rung == len(rungs) - 1
+        floor = 0 if last else width * height * facts.frames_per_second * _BITS_PER_PIXEL
+        if rates.video < max(floor, _LEAST_VIDEO):
+            continue
+        made = await _encode(ffmpeg, source, scratch, (width, height), rates, max_bytes)
+        if made:
+            return made, "preview" if rung else "reencoded"
+    raise MediaError(Code.POST_TOO_LARGE, size=size, limit=max_bytes)
+
+
+def _fits(path: Path, max_bytes: int) -> bool:
+    return path.stat().st_size <= max_bytes
+
+
+def _budget(facts: Probe, max_bytes: int) -> _Rates:
+    """What picture and sound may take per second for the whole to fit."""
+    total = int((max_bytes * 0.97 - _CONTAINER) * 8 * 1000 / facts.duration_ms)
+    if facts.audio_codec is None:
+        return _Rates(video=total, audio=0)
+    audio = 128_000 if total > 1_000_000 else 64_000 if total > 300_000 else 32_000
+    return _Rates(video=total - audio, audio=audio)
+
+
+def _rungs(facts: Probe) -> list[tuple[int, int]]:
+    """The sizes to try, in even pixels: the video's own, then the previews that are smaller."""
+    rungs = [(facts.width // 2 * 2, facts.height // 2 * 2)]
+    shortest = min(facts.width, facts.height)
+    for short_side in PREVIEWS:
+        if short_side < shortest:
+            factor = short_side / shortest
+            rungs.append(
+                (round(facts.width * factor / 2) * 2, round(facts.height * factor / 2) * 2)
+            )
+    return rungs
+
+
+async def _encode(
+    ffmpeg: Ffmpeg,
+    source: Path,
+    scratch: Path,
+    size: tuple[int, int],
+    rates: _Rates,
+    max_bytes: int,
+) -> Path | None:
+    """Two passes to the bit rate; once more, lower, if that overshot. None when it does not fit."""
+    width, height = size
+    made = scratch / f"{width}x{height}.mp4"
+    video = rates.video
+    for _ in range(2):
+        shared = [
+            *("-v", "error", *from_file(source, Format.MP4.demuxer)),
+            *("-vf", f"scale={width}:{height},setsar=1", *H264, "-preset", "fast"),
+            *("-b:v", str(video), "-maxrate", str(video * 2), "-bufsize", str(video * 4)),
+            *("-passlogfile", str(scratch / "passes")),
+        ]
+        sound = ["-c:a", "aac", "-b:a", str(rates.audio)]
+        first = await ffmpeg.run(
+            [*shared, "-map", "0:v:0", "-pass", "1", "-f", "null", "-"], ENCODE
+        )
+        check_disk(first)
+        if not first.ok:
+            return None
+        second = await ffmpeg.run(
+            [*shared, *STREAMS, "-pass", "2", *sound, *MP4, f"file:{made}"], ENCODE
+        )
+        check_disk(second)
+        if not second.ok:
+            return None
+        if _fits(made, max_bytes):
+            return made
+        video = int(video * max_bytes / made.stat().st_size * 0.93)
+        if video < _LEAST_VIDEO:
+            return None
+    return None

@@ -1,0 +1,243 @@
+"""The media directory: files are taken in, checked, kept under lasting names, and cleaned away.
+
+::
+
+    inputs/<sha256>.<ext>            what people attached, checked and rewritten
+    videos/<generation>.mp4          what providers made
+    copies/<name>.<limit>.<how>.mp4  copies made to fit
+    partial/<generation>.part        results on their way in
+    scratch/                         work in progress; anything old there is rubbish
+
+A file has its lasting name only when it is whole and on the disk. Knows nothing of who asks.
+"""
+
+import asyncio
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path, PurePosixPath
+
+from bot.domain.errors import Code, MediaError, ProviderError, Refused
+from bot.domain.ids import GenerationId
+from bot.domain.media import FittedMedia, MediaKind, StoredMedia
+from bot.domain.ports.media import IncomingFile
+from bot.media import conversion
+from bot.media.ffmpeg import Ffmpeg
+from bot.media.fit import fit_video
+from bot.media.intake import Caps, check_in
+from bot.media.probe import probe
+from bot.media.sniff import Format, sniff_file
+
+Fetch = Callable[[str, Path, int], Awaitable[int]]
+"""Downloads an address to a file of at most so many bytes and returns how many they were.
+
+Raises ProviderError or MediaError; RESULT_TOO_LARGE when there are more.
+"""
+
+_FOLDERS = ("inputs", "videos", "copies", "partial", "scratch")
+_LEFTOVERS = timedelta(days=1)
+_LONGEST_RESULT = 120
+_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_HOW = ("remuxed", "reencoded", "preview")
+
+
+class DiskMediaStore:
+    """``MediaStore`` on a directory, which may be shared by several workers."""
+
+    def __init__(
+        self, *, root: Path, ffmpeg: Ffmpeg, fetch: Fetch, caps: Caps | None = None
+    ) -> None:
+        self.root = root.absolute()
+        self.caps = caps or Caps()
+        self._ffmpeg = ffmpeg
+        self._fetch = fetch
+        with _disk():
+            for folder in _FOLDERS:
+                (self.root / folder).mkdir(parents=True, exist_ok=True)
+
+    async def take(self, file: IncomingFile, *, kinds: Sequence[MediaKind]) -> StoredMedia:
+        name = safe_name(file.name)
+        if file.size > self.caps.upload_bytes:
+            raise Refused(
+                Code.MEDIA_TOO_LARGE, name=name, size=file.size, limit=self.caps.upload_bytes
+            )
+        async with self._scratch() as scratch:
+            source = scratch / "incoming"
+            await self._download(file.url, source, name)
+            checked = await check_in(
+                self._ffmpeg, source, scratch, name=name, kinds=kinds, caps=self.caps
+            )
+            digest = await asyncio.to_thread(_sha256, checked.path)
+            path = f"inputs/{digest}.{checked.format.value}"
+            size = await asyncio.to_thread(_keep, checked.path, self.root / path)
+        return StoredMedia(
+            kind=checked.format.kind,
+            path=path,
+            mime=checked.format.mime,
+            size=size,
+            sha256=digest,
+            width=checked.width,
+            height=checked.height,
+            duration_ms=checked.duration_ms,
+            name=f"{PurePosixPath(name).stem}.{checked.format.value}",
+        )
+
+    def partial_path(self, generation_id: GenerationId) -> Path:
+        return self.root / "partial" / f"{_checked(generation_id)}.part"
+
+    async def adopt(self, generation_id: GenerationId, sha256: str) -> StoredMedia:
+        partial = self.partial_path(generation_id)
+        path = f"videos/{_checked(generation_id)}.mp4"
+        with _disk():
+            found = await asyncio.to_thread(sniff_file, partial)
+        if found is None or found.format.kind is not MediaKind.VIDEO:
+            raise MediaError(Code.RESULT_BROKEN)
+        facts = await probe(self._ffmpeg, partial, found.format)
+        if facts is None:
+            raise MediaError(Code.RESULT_BROKEN)
+        async with self._scratch() as scratch:
+            source, made = partial, scratch / "video.mp4"
+            if not facts.plays_inline:
+                # A codec that Discord's players do not know: what people get must play.
+                if not await conversion.to_mp4(
+                    self._ffmpeg, partial, found.format, made, seconds=_LONGEST_RESULT
+                ):
+                    raise MediaError(Code.RESULT_BROKEN)
+                source, sha256 = made, await asyncio.to_thread(_sha256, made)
+            size = await asyncio.to_thread(_keep, source, self.root / path)
+            partial.unlink(missing_ok=True)
+        return StoredMedia(
+            kind=MediaKind.VIDEO,
+            path=path,
+            mime=Format.MP4.mime,
+            size=size,
+            sha256=sha256,
+            width=facts.width,
+            height=facts.height,
+            duration_ms=facts.duration_ms,
+            name=f"retake-{generation_id}.mp4",
+        )
+
+    def path_of(self, media: StoredMedia) -> Path:
+        path = (self.root / media.path).resolve()
+        if not path.is_relative_to(self.root.resolve()):
+            raise ValueError(media.path)
+        return path
+
+    async def fit(self, media: StoredMedia, *, max_bytes: int) -> FittedMedia:
+        source = self.path_of(media)
+        if not source.exists():
+            raise MediaError(Code.RESULT_GONE)
+        size = source.stat().st_size
+        if size <= max_bytes:
+            return FittedMedia(path=str(source), size=size, how="original")
+        for how in _HOW:
+            copy = self._copy(source, max_bytes, how)
+            if copy.exists():
+                return FittedMedia(path=str(copy), size=copy.stat().st_size, how=how)
+        async with self._scratch() as scratch:
+            made, how = await fit_video(
+                self._ffmpeg, source, scratch, size=size, max_bytes=max_bytes
+            )
+            copy = self._copy(source, max_bytes, how)
+            size = await asyncio.to_thread(_keep, made, copy)
+        return FittedMedia(path=str(copy), size=size, how=how)
+
+    async def clean(self, now: datetime, older_than: timedelta) -> int:
+        """Remove files kept longer than that, and leftovers of broken work; returns how many."""
+        return await asyncio.to_thread(self._clean, now, older_than)
+
+    def _clean(self, now: datetime, older_than: timedelta) -> int:
+        removed = 0
+        for folder in _FOLDERS:
+            passing = folder in {"partial", "scratch"}
+            oldest = now - (min(_LEFTOVERS, older_than) if passing else older_than)
+            with _disk():
+                for path in (self.root / folder).iterdir():
+                    if path.lstat().st_mtime >= oldest.timestamp():
+                        continue
+                    if path.is_dir():
+                        shutil.rmtree(path, ignore_errors=True)
+                    else:
+                        path.unlink(missing_ok=True)
+                    removed += 1
+        return removed
+
+    def _copy(self, source: Path, max_bytes: int, how: str) -> Path:
+        return self.root / "copies" / f"{source.stem}.{max_bytes}.{how}.mp4"
+
+    async def _download(self, url: str, destination: Path, name: str) -> None:
+        try:
+            with _disk():
+                await self._fetch(url, destination, self.caps.upload_bytes)
+        except (ProviderError, MediaError) as error:
+            if error.code is Code.RESULT_TOO_LARGE:
+                raise Refused(
+                    Code.MEDIA_TOO_LARGE, name=name, size=None, limit=self.caps.upload_bytes
+                ) from error
+            if error.code is Code.INTERNAL:
+                raise
+            raise Refused(Code.MEDIA_UNAVAILABLE, name=name) from error
+
+    @contextlib.asynccontextmanager
+    async def _scratch(self) -> AsyncIterator[Path]:
+        """A folder for one piece of work, gone afterwards; disk errors inside become MediaError."""
+        folder = self.root / "scratch" / secrets.token_hex(8)
+        with _disk():
+            folder.mkdir(parents=True)
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def safe_name(name: str) -> str:
+    """A file name to show a person: the last part only, without control signs, at most 80 long."""
+    last = re.split(r"[/\\]", name)[-1]
+    shown = "".join(sign for sign in last if sign.isprintable()).strip(". ")
+    if len(shown) > 80:
+        stem, dot, extension = shown.rpartition(".")
+        shown = f"{stem[:70]}…{dot}{extension[:8]}" if dot else f"{shown[:79]}…"
+    return shown or "file"
+
+
+def _checked(generation_id: GenerationId) -> str:
+    """The id, if it can be a file's name and nothing else. Raises ValueError."""
+    if not _ID.fullmatch(generation_id):
+        raise ValueError(generation_id)
+    return generation_id
+
+
+@contextlib.contextmanager
+def _disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = "disk_full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "disk"
+        raise MediaError(Code.INTERNAL, reason=reason, errno=error.errno) from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _keep(source: Path, destination: Path) -> int:
+    """Give a whole file its lasting name so that a power cut leaves it or nothing; its size."""
+    with source.open("rb") as file:
+        os.fsync(file.fileno())
+    source.replace(destination)
+    # Under a content's own name the same file may come again: it counts as new then.
+    os.utime(destination)
+    folder = os.open(destination.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return destination.stat().st_size

@@ -1,0 +1,206 @@
+"""Files made to harm: none is kept, none hurts, and what is kept holds nothing but the picture."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bot.domain.errors import Code, Refused
+from bot.domain.media import MediaKind
+from bot.media.ffmpeg import PROBE, Ffmpeg, from_file
+from bot.media.store import DiskMediaStore
+
+from .conftest import Describe, chunk, png
+
+BOTH = [MediaKind.IMAGE, MediaKind.VIDEO]
+PLAYLIST = b"#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n#EXT-X-ENDLIST\n"
+
+
+async def refusal(store: DiskMediaStore, incoming: Describe, path: Path) -> Code:
+    with pytest.raises(Refused) as refused:
+        await store.take(incoming(str(path), name="innocent.mp4"), kinds=BOTH)
+    assert not kept(store)
+    return refused.value.code
+
+
+def kept(store: DiskMediaStore) -> list[Path]:
+    """Everything in the media directory."""
+    return [path for path in store.root.rglob("*") if path.is_file()]
+
+
+def bomb() -> bytes:
+    """A PNG of one pixel whose picture data unpack to 64 MB."""
+    return png(1, 1, rows=bytes(64_000_000))
+
+
+HOSTILE = {
+    "empty": (b"", Code.MEDIA_TYPE),
+    "playlist": (PLAYLIST, Code.MEDIA_TYPE),
+    "concat script": (b"ffconcat version 1.0\nfile /etc/hostname\n", Code.MEDIA_TYPE),
+    "playlist behind an mp4's name": (b"\0\0\0\x18ftypisom\0\0\0\0isomiso2" + PLAYLIST, None),
+    "svg": (b'<svg xmlns:xlink="x"><image xlink:href="/etc/hostname"/></svg>', Code.MEDIA_TYPE),
+    "giant header": (png(60_000, 60_000, rows=b""), Code.MEDIA_DIMENSIONS),
+    "endless line": (png(1_000_000, 1, rows=b""), Code.MEDIA_DIMENSIONS),
+    "no pixels": (png(0, 10, rows=b""), Code.MEDIA_BROKEN),
+    "bomb": (bomb(), Code.MEDIA_BROKEN),
+    "missing rows": (png(100, 100, rows=b"\0" * 50), Code.MEDIA_BROKEN),
+    "unknown depth": (png(10, 10, depth=7), Code.MEDIA_BROKEN),
+    "png cut": (png(100, 100)[:-20], Code.MEDIA_BROKEN),
+    "png with a wrong checksum": (png(10, 10)[:-1] + b"x", Code.MEDIA_BROKEN),
+    "png magic only": (b"\x89PNG\r\n\x1a\n", Code.MEDIA_BROKEN),
+    "jpeg magic only": (b"\xff\xd8\xff\xe0", Code.MEDIA_BROKEN),
+    "gif magic only": (b"GIF89a\xff\xff\xff\xff", Code.MEDIA_DIMENSIONS),
+    "webp magic only": (b"RIFF\xff\xff\xff\xffWEBPVP8X", Code.MEDIA_BROKEN),
+    "matroska magic only": (b"\x1a\x45\xdf\xa3\x84B\x82\x84webm" + bytes(500), Code.MEDIA_BROKEN),
+    "mp4 of a million boxes": (b"\0\0\0\x10ftypisom\0\0\0\0" + b"\0\0\0\x08free" * 250_000, None),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+async def test_hostile_files_are_refused(
+    store: DiskMediaStore, incoming: Describe, tmp_path: Path, what: str
+) -> None:
+    data, code = HOSTILE[what]
+    path = tmp_path / "hostile"
+    path.write_bytes(data)
+    assert await refusal(store, incoming, path) is (code or Code.MEDIA_BROKEN)
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "photo.jpg", "drawing.png", "clip.webm"])
+async def test_a_truncated_file_is_refused(
+    store: DiskMediaStore, incoming: Describe, files: Path, tmp_path: Path, name: str
+) -> None:
+    data = (files / name).read_bytes()
+    for share in (0.05, 0.5) if name == "clip.webm" else (0.05, 0.5, 0.98):
+        path = tmp_path / "cut"
+        path.write_bytes(data[: int(len(data) * share)])
+        if name == "clip.webm" and share == 0.5:
+            # A live recording has no end either: what is there is kept, and made whole.
+            media = await store.take(incoming(str(path)), kinds=BOTH)
+            assert 0 < media.duration_ms < 2000
+        else:
+            assert await refusal(store, incoming, path) is Code.MEDIA_BROKEN
+
+
+@pytest.mark.parametrize("name", ["photo.jpg", "drawing.png", "drawing.webp", "clip.mp4"])
+async def test_what_hangs_behind_a_file_is_left_behind(
+    store: DiskMediaStore, incoming: Describe, files: Path, tmp_path: Path, name: str
+) -> None:
+    secret = b"PK\x03\x04 a second file hides here #EXTM3U"
+    padding = struct.pack(">I", len(secret) + 8) + b"free" if name == "clip.mp4" else b""
+    path = tmp_path / "two-in-one"
+    path.write_bytes((files / name).read_bytes() + padding + secret)
+    media = await store.take(incoming(str(path)), kinds=BOTH)
+    assert secret not in store.path_of(media).read_bytes()
+
+
+async def test_a_photo_loses_its_place_and_keeps_its_side_up(
+    store: DiskMediaStore, incoming: Describe, tmp_path: Path
+) -> None:
+    """EXIF says "turned by a quarter": the stored picture must stand up without saying so."""
+    picture = Image.new("RGB", (80, 40), "blue")
+    picture.paste((255, 0, 0), (0, 0, 40, 40))  # the left half is red: it belongs on top
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010E] = "secret place"
+    path = tmp_path / "phone.jpg"
+    picture.save(path, exif=exif, quality=95, comment=b"secret comment")
+    media = await store.take(incoming(str(path)), kinds=BOTH)
+    assert (media.width, media.height) == (40, 80)
+    stored = store.path_of(media)
+    assert b"secret" not in stored.read_bytes()
+    with Image.open(stored) as upright:
+        assert upright.getpixel((20, 10))[0] > 200  # type: ignore[index]
+        assert upright.getpixel((20, 70))[2] > 200  # type: ignore[index]
+        assert not upright.getexif()
+
+
+async def test_an_upright_photo_keeps_every_pixel(
+    store: DiskMediaStore, incoming: Describe, tmp_path: Path
+) -> None:
+    for progressive in (False, True):
+        path = tmp_path / "photo.jpg"
+        picture = Image.effect_noise((64, 48), 80).convert("RGB")
+        picture.save(path, quality=90, progressive=progressive, comment=b"secret")
+        media = await store.take(incoming(str(path)), kinds=BOTH)
+        with Image.open(path) as before, Image.open(store.path_of(media)) as after:
+            assert before.tobytes() == after.tobytes()
+        assert b"secret" not in store.path_of(media).read_bytes()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+async def test_every_kind_of_png_keeps_every_pixel(
+    store: DiskMediaStore, incoming: Describe, tmp_path: Path, mode: str
+) -> None:
+    path = tmp_path / "picture.png"
+    noise = Image.effect_noise((33, 21), 80)
+    (Image.new(mode, (33, 21), 77) if mode == "I;16" else noise.convert(mode)).save(path)
+    path.write_bytes(path.read_bytes().replace(b"IEND", b"IEND"))
+    media = await store.take(incoming(str(path)), kinds=BOTH)
+    with Image.open(path) as before, Image.open(store.path_of(media)) as after:
+        assert before.tobytes() == after.tobytes()
+
+
+async def test_an_interlaced_png_is_measured_pass_by_pass(
+    store: DiskMediaStore, incoming: Describe, tmp_path: Path
+) -> None:
+    # 9 by 5 grey pixels in Adam7's seven passes, each row with its filter byte.
+    sizes = [(2, 1), (1, 1), (3, 1), (2, 2), (5, 1), (4, 3), (9, 2)]
+    rows = b"".join((b"\0" + b"\x40" * columns) * count for columns, count in sizes)
+    header = struct.pack(">IIBBBBB", 9, 5, 8, 0, 0, 0, 1)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    path = tmp_path / "interlaced.png"
+    for extra, fine in ((b"", True), (b"\0", False)):
+        packed = zlib.compress(rows + extra)
+        path.write_bytes(data + chunk(b"IDAT", packed) + chunk(b"IEND", b""))
+        if fine:
+            media = await store.take(incoming(str(path)), kinds=BOTH)
+            assert (media.width, media.height) == (9, 5)
+            store.path_of(media).unlink()
+        else:
+            assert await refusal(store, incoming, path) is Code.MEDIA_BROKEN
+
+
+async def test_notes_and_animation_in_a_png_are_dropped(
+    store: DiskMediaStore, incoming: Describe, tmp_path: Path
+) -> None:
+    extra = chunk(b"tEXt", b"Comment\0secret") + chunk(b"acTL", struct.pack(">II", 2, 0))
+    profile = chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(100)) + bytes(70_000))
+    path = tmp_path / "notes.png"
+    path.write_bytes(png(4, 4, extra=extra + profile))
+    media = await store.take(incoming(str(path)), kinds=BOTH)
+    assert store.path_of(media).read_bytes() == png(4, 4)
+
+
+async def test_a_picture_too_heavy_for_the_gateways_becomes_a_jpeg(
+    store: DiskMediaStore, incoming: Describe, tmp_path: Path
+) -> None:
+    path = tmp_path / "heavy.png"
+    Image.effect_noise((700, 600), 30).save(path)
+    assert path.stat().st_size > store.caps.image_bytes
+    media = await store.take(incoming(str(path)), kinds=BOTH)
+    assert media.mime == "image/jpeg"
+    assert media.size <= store.caps.image_bytes
+    assert (media.width, media.height) == (700, 600)
+
+
+async def test_ffmpeg_opens_nothing_but_the_file_it_was_given(
+    ffmpeg: Ffmpeg, files: Path, tmp_path: Path
+) -> None:
+    """Even a playlist that got past the door finds its protocols and demuxers closed."""
+    playlist = tmp_path / "list.mp4"
+    playlist.write_text(f"#EXTM3U\n#EXTINF:1,\n{files / 'clip.mp4'}\n#EXT-X-ENDLIST\n")
+    arguments = ["-v", "error", *from_file(playlist, "mov"), "-f", "null", "-"]
+    assert not (await ffmpeg.run(arguments, PROBE)).ok
+    for address in (
+        "http://127.0.0.1:9/x.mp4",
+        "data:video/mp4;base64,AAAA",
+        "concat:/etc/hostname",
+    ):
+        swapped = from_file(playlist, "mov")
+        swapped[swapped.index("-i") + 1] = address
+        run = await ffmpeg.run(["-v", "error", *swapped, "-f", "null", "-"], PROBE)
+        assert not run.ok
+        assert "not on whitelist" in run.log
