@@ -1,0 +1,406 @@
+"""The outside of the services for their tests: a clock we own, and fakes of the ports.
+
+The storage is the real one, on SQLite: its rules are half of what is tested. The fakes keep what
+reached them, and do as their scripts say.
+"""
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bot.domain.catalogue import Catalogue, Mode, ModelName, Offer, ProviderName, fit, modes_for
+from bot.domain.errors import Accepted, Code, ProviderError, Refused
+from bot.domain.generation import Generation, Place, Posting, Standing, Target
+from bot.domain.ids import ChannelId, GenerationId, MessageId, TaskId
+from bot.domain.media import FittedMedia, MediaKind, StoredMedia
+from bot.domain.ports.media import IncomingFile
+from bot.domain.ports.provider import (
+    Balance,
+    Candidate,
+    Download,
+    PreparedTask,
+    Submission,
+    TaskReport,
+    TaskSpec,
+    TaskState,
+)
+from bot.domain.ports.storage import Storage, Transaction
+from bot.domain.request import VideoRequest
+
+T = TypeVar("T")
+START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+EVOLINK = ProviderName("evolink")
+APIMART = ProviderName("apimart")
+VIDEO = b"\x00\x00\x00\x18ftypmp42 a video"
+
+
+class OwnedClock:
+    """Time that moves only when ``World.until`` lets it."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._timers: list[tuple[float, int, asyncio.Event]] = []
+        self._numbers = itertools.count()
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        await self.wait(asyncio.Event(), seconds)
+
+    async def wait(self, event: asyncio.Event, seconds: float | None) -> bool:
+        if event.is_set():
+            return True
+        if seconds is not None:
+            due = self.seconds + max(seconds, 0.0)
+            rung = asyncio.Event()
+            heapq.heappush(self._timers, (due, next(self._numbers), rung))
+            waiters = [asyncio.ensure_future(e.wait()) for e in (event, rung)]
+            try:
+                await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for waiter in waiters:
+                    waiter.cancel()
+            return event.is_set()
+        return await event.wait()
+
+    def ring_next(self) -> bool:
+        """Move to the next timer and ring it; False when there is none."""
+        if not self._timers:
+            return False
+        due, _, rung = heapq.heappop(self._timers)
+        self.seconds = max(self.seconds, due)
+        rung.set()
+        return True
+
+
+class WatchedStorage:
+    """The real storage, counting what is under way, so that time stands still meanwhile.
+
+    ``faults`` are raised by the next transactions, before (or, with ``after``, behind) the commit.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self.under_way = 0
+        self.faults: list[tuple[str, Exception]] = []
+
+    async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        self.under_way += 1
+        try:
+            moment, fault = self.faults.pop(0) if self.faults else ("", None)
+            if fault is not None and moment == "before":
+                raise fault
+            result = await self._storage.transact(work)
+            if fault is not None and moment == "after":
+                raise fault
+            return result
+        finally:
+            self.under_way -= 1
+
+    async def read(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        self.under_way += 1
+        try:
+            return await self._storage.read(work)
+        finally:
+            self.under_way -= 1
+
+
+@dataclass
+class FakeTask:
+    task_id: TaskId
+    key: str
+    body: dict[str, Any]
+    made_at: datetime
+    ends_after: float
+    outcome: TaskReport | None = None
+
+
+@dataclass
+class FakeProvider:
+    """A gateway that takes ``seconds`` for a task and reports progress in steps of 1 %."""
+
+    name: ProviderName
+    clock: OwnedClock
+    seconds: float = 60.0
+    knows_keys: bool = True
+    can_find: bool = True
+    batch_size: int = 1
+    calls_back: bool = False
+    tasks: dict[TaskId, FakeTask] = field(default_factory=dict)
+    polls: int = 0
+    posts: int = 0
+    submit_faults: list[tuple[str, ProviderError]] = field(default_factory=list)
+    prepare_faults: list[ProviderError] = field(default_factory=list)
+    query_faults: list[ProviderError] = field(default_factory=list)
+    download_faults: list[ProviderError] = field(default_factory=list)
+    outcomes: list[TaskReport] = field(default_factory=list)
+    specs: list[TaskSpec] = field(default_factory=list)
+
+    async def prepare(self, spec: TaskSpec) -> PreparedTask:
+        if self.prepare_faults:
+            raise self.prepare_faults.pop(0)
+        self.specs.append(spec)
+        return PreparedTask(model_id=spec.plan.model_id, body={"prompt": spec.prompt})
+
+    async def submit(self, prepared: PreparedTask, *, key: str) -> Submission:
+        self.posts += 1
+        moment, fault = self.submit_faults.pop(0) if self.submit_faults else ("", None)
+        if fault is not None and moment == "before":
+            raise fault
+        task = next((t for t in self.tasks.values() if t.key == key and self.knows_keys), None)
+        if task is None:
+            task_id = TaskId(f"{self.name}-{len(self.tasks) + 1}")
+            outcome = self.outcomes.pop(0) if self.outcomes else None
+            if outcome is not None:
+                outcome = replace(outcome, task_id=task_id)
+            task = FakeTask(
+                task_id, key, prepared.body, self.clock.now(), self.clock.seconds + self.seconds,
+                outcome,
+            )  # fmt: skip
+            self.tasks[task_id] = task
+        if fault is not None:
+            raise fault
+        return Submission(task_id=task.task_id, estimated_seconds=round(self.seconds))
+
+    async def find(self, prepared: PreparedTask, *, since: datetime) -> Submission | None:
+        for task in self.tasks.values():
+            if task.body == prepared.body and task.made_at >= since:
+                return Submission(task_id=task.task_id)
+        return None
+
+    async def query(self, task_id: TaskId) -> TaskReport:
+        self.polls += 1
+        if self.query_faults:
+            raise self.query_faults.pop(0)
+        if task_id not in self.tasks:
+            raise ProviderError(Code.PROVIDER_TASK_GONE)
+        return self._report(self.tasks[task_id])
+
+    async def query_many(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, TaskReport]:
+        self.polls += 1
+        if self.query_faults:
+            raise self.query_faults.pop(0)
+        known = [self.tasks[task_id] for task_id in task_ids if task_id in self.tasks]
+        return {task.task_id: self._report(task) for task in known}
+
+    async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
+        if self.download_faults:
+            raise self.download_faults.pop(0)
+        destination.write_bytes(VIDEO)
+        return Download(size=len(VIDEO), sha256="0" * 64)
+
+    async def balance(self) -> Balance:
+        return Balance(micro_usd=1_000_000)
+
+    def _report(self, task: FakeTask) -> TaskReport:
+        left = task.ends_after - self.clock.seconds
+        if left > 0:
+            done = 1 - left / self.seconds
+            return TaskReport(
+                task_id=task.task_id, state=TaskState.ACTIVE, progress=int(done * 100)
+            )
+        if task.outcome is not None:
+            return task.outcome
+        return TaskReport(
+            task_id=task.task_id,
+            state=TaskState.COMPLETED,
+            progress=100,
+            urls=(f"https://results.example/{task.task_id}.mp4",),
+            duration_ms=5000,
+            cost_micro_usd=430_000,
+        )
+
+
+class FakeDirectory:
+    """Providers in order, all of one family with text, image and edit modes."""
+
+    def __init__(self, *providers: FakeProvider) -> None:
+        self._providers = {provider.name: provider for provider in providers}
+        self.catalogue = catalogue(*self._providers)
+
+    def candidates(
+        self,
+        request: VideoRequest,
+        *,
+        parent: Generation | None = None,
+        without: Sequence[ProviderName] = (),
+    ) -> Sequence[Candidate]:
+        mode = modes_for(request)[0]
+        found = [
+            Candidate(provider=offer.provider, plan=fit(request, offer))
+            for offer in self.catalogue.offers
+            if offer.mode is mode and offer.provider not in without
+        ]
+        if not found:
+            raise Refused(Code.NO_PROVIDER)
+        return found
+
+    def get(self, name: ProviderName) -> FakeProvider:
+        return self._providers[name]
+
+    def names(self) -> Sequence[ProviderName]:
+        return tuple(self._providers)
+
+
+def catalogue(*providers: ProviderName) -> Catalogue:
+    """One family, 3 to 10 seconds, at every provider named."""
+    model = ModelName("omni-flash")
+    offers = tuple(
+        Offer(
+            provider=provider,
+            model=model,
+            mode=mode,
+            model_id=f"{model}-{mode}",
+            min_duration=3,
+            max_duration=0 if mode is Mode.EDIT else 10,
+            default_duration=5,
+            aspect_ratios=() if mode is Mode.EDIT else ("16:9", "9:16"),
+            max_images=4,
+            max_source_seconds=10,
+            micro_usd_per_second={"": 86_000},
+        )
+        for provider in providers
+        for mode in (Mode.TEXT, Mode.IMAGE, Mode.EDIT)
+    )
+    return Catalogue(offers=offers, titles={model: "Omni Flash"}, default_model=model)
+
+
+@dataclass
+class FakeMedia:
+    """Files in a temporary folder, believed to be five-second videos."""
+
+    folder: Path
+    adopt_faults: list[Exception] = field(default_factory=list)
+    fit_faults: list[Exception] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+
+    async def take(self, file: IncomingFile, *, kinds: Sequence[MediaKind]) -> StoredMedia:
+        raise NotImplementedError
+
+    def partial_path(self, generation_id: GenerationId) -> Path:
+        return self.folder / f"{generation_id}.part"
+
+    async def adopt(self, generation_id: GenerationId, sha256: str) -> StoredMedia:
+        if self.adopt_faults:
+            raise self.adopt_faults.pop(0)
+        part = self.partial_path(generation_id)
+        part.rename(self.folder / f"{generation_id}.mp4")
+        return StoredMedia(
+            kind=MediaKind.VIDEO,
+            path=f"{generation_id}.mp4",
+            mime="video/mp4",
+            size=len(VIDEO),
+            sha256=sha256,
+            width=1280,
+            height=720,
+            duration_ms=5000,
+        )
+
+    def path_of(self, media: StoredMedia) -> Path:
+        return self.folder / media.path
+
+    async def fit(self, media: StoredMedia, *, max_bytes: int) -> FittedMedia:
+        if self.fit_faults:
+            raise self.fit_faults.pop(0)
+        self.sizes.append(max_bytes)
+        return FittedMedia(path=str(self.path_of(media)), size=media.size, how="original")
+
+    async def discard(self, media: StoredMedia) -> None:
+        self.path_of(media).unlink(missing_ok=True)
+
+
+@dataclass
+class FakeMessenger:
+    """Keeps what would stand in Discord; each list of faults is used up in order."""
+
+    limit: int = 10 * 2**20
+    statuses: list[GenerationId] = field(default_factory=list)
+    shown: list[tuple[GenerationId, str, int | None]] = field(default_factory=list)
+    videos: list[tuple[GenerationId, Target, str]] = field(default_factory=list)
+    ended: list[Generation] = field(default_factory=list)
+    alerts: list[Code] = field(default_factory=list)
+    status_faults: list[Exception] = field(default_factory=list)
+    post_faults: list[tuple[str, Exception]] = field(default_factory=list)
+    end_faults: list[Exception] = field(default_factory=list)
+    threads: bool = True
+
+    async def open_status(
+        self, generation: Generation, standing: Standing, *, again: bool
+    ) -> Place:
+        if self.status_faults:
+            raise self.status_faults.pop(0)
+        self.statuses.append(generation.id)
+        number = 5000 + len(self.statuses)
+        return replace(
+            generation.place,
+            status_message_id=MessageId(number),
+            status_channel_id=generation.place.channel_id,
+            thread_id=ChannelId(number) if self.threads else None,
+        )
+
+    async def update_status(self, generation: Generation, standing: Standing) -> None:
+        self.shown.append((generation.id, generation.state.value, standing.progress))
+
+    async def post_video(
+        self,
+        generation: Generation,
+        posting: Posting,
+        file: Path,
+        *,
+        how: str,
+        original_url: str | None,
+    ) -> Posting:
+        moment, fault = self.post_faults.pop(0) if self.post_faults else ("", None)
+        if fault is not None and moment == "before":
+            raise fault
+        known = [nonce for _, _, nonce in self.videos]
+        if posting.nonce not in known:
+            self.videos.append((generation.id, posting.target, posting.nonce))
+        if fault is not None:
+            raise fault
+        return self._posted(posting)
+
+    async def find_video(
+        self, generation: Generation, target: Target, *, since: datetime
+    ) -> Posting | None:
+        for generation_id, where, _ in self.videos:
+            if (generation_id, where) == (generation.id, target) and generation.posting:
+                return self._posted(generation.posting)
+        return None
+
+    async def tell_ended(self, generation: Generation) -> None:
+        if self.end_faults:
+            raise self.end_faults.pop(0)
+        self.ended.append(generation)
+
+    def upload_limit(self, generation: Generation, target: Target) -> int:
+        return self.limit
+
+    async def alert_owner(self, code: Code, facts: dict[str, object]) -> None:
+        self.alerts.append(code)
+
+    def _posted(self, posting: Posting) -> Posting:
+        nonces = [nonce for _, _, nonce in self.videos]
+        number = 9000 + nonces.index(posting.nonce)
+        return replace(
+            posting, message_id=MessageId(number), channel_id=ChannelId(posting.target.id)
+        )
+
+
+def refusal(code: Code, **kwargs: Any) -> ProviderError:
+    """A definite refusal of a submission."""
+    return ProviderError(code, accepted=Accepted.NO, **kwargs)
+
+
+def silence(code: Code = Code.PROVIDER_TIMEOUT) -> ProviderError:
+    """An answer that never came: the task may exist."""
+    return ProviderError(code, accepted=Accepted.UNKNOWN, retryable=True)

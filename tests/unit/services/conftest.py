@@ -1,0 +1,191 @@
+"""A small world for the services: the real storage, fakes around it, time that we move."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from bot.domain.generation import Generation, State
+from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId, new_worker_id
+from bot.domain.ports.telemetry import NoTelemetry
+from bot.domain.quota import Limits
+from bot.domain.request import VideoRequest
+from bot.services.advance import Advance
+from bot.services.board import Board
+from bot.services.cancel import Cancel
+from bot.services.edit import Viewer
+from bot.services.generate import Ask, Generate, Receipt
+from bot.services.outside import Outside, Policy
+from bot.services.scheduler import Scheduler
+from bot.storage import open_storage
+from tests.outside import (
+    APIMART,
+    EVOLINK,
+    FakeDirectory,
+    FakeMedia,
+    FakeMessenger,
+    FakeProvider,
+    OwnedClock,
+    WatchedStorage,
+)
+
+GUILD = GuildId(100)
+CHANNEL = ChannelId(200)
+TOM = UserId(1)
+NOBODY = Limits(videos=0, concurrent=0)
+
+
+@dataclass
+class Worker:
+    """One process: its memory, and the task it runs in."""
+
+    board: Board
+    scheduler: Scheduler
+    generate: Generate
+    cancel: Cancel
+    task: asyncio.Task[None] | None = None
+
+
+@dataclass
+class World:
+    """Everything outside of a worker outlives it."""
+
+    clock: OwnedClock
+    storage: WatchedStorage
+    evolink: FakeProvider
+    apimart: FakeProvider
+    media: FakeMedia
+    messenger: FakeMessenger
+    policy: Policy = field(default_factory=lambda: Policy(limits=NOBODY))
+    workers: list[Worker] = field(default_factory=list)
+    asked: int = 0
+
+    def outside(self) -> Outside:
+        return Outside(
+            storage=self.storage,
+            clock=self.clock,
+            providers=FakeDirectory(self.evolink, self.apimart),
+            media=self.media,
+            messenger=self.messenger,
+            telemetry=NoTelemetry(),
+            policy=self.policy,
+        )
+
+    def start(self, *, alone: bool = True) -> Worker:
+        outside = self.outside()
+        board = Board(max_running=self.policy.max_running)
+        worker_id = new_worker_id(self.clock.now())
+        scheduler = Scheduler(
+            outside=outside,
+            board=board,
+            advance=Advance.build(outside, board),
+            worker_id=worker_id,
+            alone=alone,
+        )
+        generate = Generate(outside=outside, board=board, worker_id=worker_id, wake=scheduler.take)
+        cancel = Cancel(outside=outside, board=board, nudge=scheduler.nudge)
+        worker = Worker(board, scheduler, generate, cancel)
+        worker.task = asyncio.ensure_future(scheduler.run())
+        self.workers.append(worker)
+        return worker
+
+    async def kill(self, worker: Worker) -> None:
+        """Gone between two instructions, as after SIGKILL: nothing is put down."""
+        assert worker.task is not None
+        worker.task.cancel()
+        await asyncio.wait([worker.task])
+        self.workers.remove(worker)
+
+    async def ask(
+        self,
+        worker: Worker,
+        request: VideoRequest | None = None,
+        *,
+        by: int = TOM,
+        **changes: object,
+    ) -> Receipt:
+        self.asked += 1
+        ask = Ask(
+            request_key=f"interaction:{self.asked}",
+            requester_id=UserId(by),
+            guild_id=GUILD,
+            channel_id=CHANNEL,
+            thread_id=None,
+            private=False,
+            locale="en-US",
+            request=request or VideoRequest(prompt=f"a red kite {self.asked}"),
+        )
+        return await worker.generate.request(replace(ask, **changes))  # pyright: ignore[reportArgumentType]
+
+    async def row(self, generation_id: GenerationId) -> Generation:
+        found = await self.storage.read(lambda tx: tx.generations.get(generation_id))
+        assert found is not None
+        return found
+
+    async def state(self, generation_id: GenerationId) -> State:
+        return (await self.row(generation_id)).state
+
+    async def settle(self) -> None:
+        """Let everything run that needs no time to pass."""
+        quiet = 0
+        while quiet < 25:
+            await asyncio.sleep(0)
+            quiet = 0 if self.storage.under_way else quiet + 1
+            for worker in self.workers:
+                if worker.task is not None and worker.task.done():
+                    worker.task.result()
+
+    async def until(self, condition: Callable[[], bool], *, seconds: float = 100_000) -> None:
+        """Move time from timer to timer until ``condition`` holds."""
+        limit = self.clock.seconds + seconds
+        await self.settle()
+        while not condition():
+            assert self.clock.seconds <= limit, "it did not happen in time"
+            assert self.clock.ring_next(), "it did not happen, and nothing is due any more"
+            await self.settle()
+
+    async def until_over(self, *, seconds: float = 100_000) -> None:
+        """Move time until no generation is live any more."""
+        await self.until(
+            lambda: not any(worker.board.live for worker in self.workers), seconds=seconds
+        )
+
+    async def until_state(self, generation_id: GenerationId, state: State) -> Generation:
+        """Move time until a generation's row is in a state."""
+        limit = self.clock.seconds + 100_000
+        await self.settle()
+        while await self.state(generation_id) is not state:
+            assert self.clock.seconds <= limit, f"it never was {state}"
+            assert self.clock.ring_next(), "nothing is due any more"
+            await self.settle()
+        return await self.row(generation_id)
+
+    async def faults(self) -> list[str]:
+        return list(await self.storage.read(lambda tx: tx.ledger.faults()))
+
+    def viewer(self, user: int = TOM, *, moderator: bool = False) -> Viewer:
+        return Viewer(user_id=UserId(user), guild_id=GUILD, moderator=moderator)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """Two providers, an empty database; at the end the books must be right."""
+    clock = OwnedClock()
+    folder = tmp_path / "media"
+    folder.mkdir()
+    async with open_storage(f"sqlite+aiosqlite:///{tmp_path}/retake.db", clock=clock) as storage:
+        world = World(
+            clock=clock,
+            storage=WatchedStorage(storage),
+            evolink=FakeProvider(EVOLINK, clock),
+            apimart=FakeProvider(APIMART, clock),
+            media=FakeMedia(folder),
+            messenger=FakeMessenger(),
+        )
+        yield world
+        for worker in list(world.workers):
+            await world.kill(worker)
+        world.storage.faults.clear()
+        assert await world.faults() == []
