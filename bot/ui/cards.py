@@ -111,9 +111,7 @@ def options(plan: Plan, messages: Messages) -> list[str]:
 def adjustments(changes: tuple[Adjustment, ...], messages: Messages) -> str:
     """What was asked and what is done instead; empty when all was as asked."""
     told = [
-        messages.say(
-            "status.change", option=c.option, requested=c.requested, applied=c.applied
-        )
+        messages.say("status.change", option=c.option, requested=c.requested, applied=c.applied)
         if c.applied is not None
         else messages.say("status.change_left", option=c.option, requested=c.requested)
         for c in changes
@@ -207,7 +205,10 @@ def receipt_card(receipt: "Receipt", brush: Brush) -> ui.LayoutView:
     if standing.eta_at is not None:
         when.append(messages.say("receipt.ready", at=standing.eta_at))
     what = SEPARATOR.join([brush.title(plan), *options(plan, messages)])
-    lines = [f"{messages.template(title)}\n-# {what}", f"{' '.join(when)} {_where(generation, messages)}"]
+    lines = [
+        f"{messages.template(title)}\n-# {what}",
+        f"{' '.join(when)} {_where(generation, messages)}",
+    ]
     price = (
         messages.say("receipt.cost", price=plan.micro_usd, seconds=plan.seconds)
         if plan.micro_usd
@@ -225,9 +226,7 @@ def details_card(generation: Generation, brush: Brush) -> ui.LayoutView:
     prompt = plain(request.prompt, 1500)
     known = messages.has(f"word.provider.{plan.provider}")
     model = "details.model" if known else "details.model_elsewhere"
-    lines = [
-        messages.say(model, model=brush.title(plan), provider=plan.provider, mode=plan.mode)
-    ]
+    lines = [messages.say(model, model=brush.title(plan), provider=plan.provider, mode=plan.mode)]
     if chosen := options(plan, messages):
         lines.append(messages.say("details.format", format=SEPARATOR.join(chosen)))
     if inputs := _inputs(generation, messages):

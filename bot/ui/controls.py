@@ -122,16 +122,16 @@ class Control(ui.DynamicItem[ui.Button[Any]], template=rf"(?s:{PREFIX}:.*)"):
     @classmethod
     async def from_custom_id(
         cls,
-        interaction: discord.Interaction[Any],
+        interaction: discord.Interaction[Any],  # noqa: ARG003 - the library's signature
         item: ui.Item[Any],
-        match: re.Match[str],
+        match: re.Match[str],  # noqa: ARG003 - read again, strictly, when it is pressed
         /,
     ) -> Self:
         if not isinstance(item, ui.Button):
             raise TypeError(f"a {type(item).__name__} has the id of a button")
         return cls(item)
 
-    async def callback(self, interaction: discord.Interaction["RetakeClient"]) -> None:
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
         await interaction.client.serve(interaction, self.custom_id)
 
 

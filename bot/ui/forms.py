@@ -133,9 +133,7 @@ def make_form(message_id: int, prompt: str, catalogue: Catalogue, messages: Mess
         )
     )
     form.add_item(
-        ui.Label(
-            text=messages.say("form.make.duration"), component=_durations(messages, auto)
-        )
+        ui.Label(text=messages.say("form.make.duration"), component=_durations(messages, auto))
     )
     titles = {str(name): catalogue.titles[name] for name in catalogue.models()}
     if len(titles) > 1:

@@ -1,4 +1,4 @@
-"""Other people's text made safe to show: cut, tidied, and with every mark of Discord's Markdown undone.
+"""Other people's text made safe to show: cut, tidied, every mark of Markdown undone.
 
 Owns what may leave of a prompt or a file's name. Knows nothing of sentences, cards or Discord's
 objects.

@@ -96,7 +96,12 @@ class Messages(string.Formatter):
         except KeyError:
             raise MessageError(f"no sentence {key!r} in {self.locale}") from None
 
-    def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    def get_value(
+        self,
+        key: int | str,
+        args: Sequence[Any],  # noqa: ARG002 - the standard library's signature
+        kwargs: Mapping[str, Any],
+    ) -> Any:
         try:
             return kwargs[str(key)]
         except KeyError:
@@ -154,6 +159,10 @@ def _unix(value: datetime | float) -> int:
     return int(value.timestamp()) if isinstance(value, datetime) else int(value)
 
 
+def _language(tag: str) -> str:
+    return tag.partition("-")[0]
+
+
 @cache
 def languages() -> frozenset[str]:
     """The languages there are files for, as tags: ``en``, ``pt-BR``."""
@@ -178,10 +187,10 @@ def _flat(prefix: str, table: Mapping[str, Any]) -> list[tuple[str, str]]:
 @lru_cache(maxsize=64)
 def _load(tag: str) -> Messages:
     language = next(
-        (name for name in (tag, tag.split("-")[0]) if name in languages()), DEFAULT_LANGUAGE
+        (name for name in (tag, _language(tag)) if name in languages()), DEFAULT_LANGUAGE
     )
     # Numbers as people write them there, where the language is theirs; else as English does.
-    spoken = tag if tag.split("-")[0] == language.split("-")[0] else language
+    spoken = tag if _language(tag) == _language(language) else language
     merged = {**_sentences(DEFAULT_LANGUAGE), **_sentences(language)}
     try:
         locale = Locale.parse(spoken, sep="-")

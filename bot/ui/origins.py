@@ -54,6 +54,9 @@ def ask(
     if guild_id is not None and interaction.client.get_guild(guild_id) is None:
         raise Refused(Code.OUTSIDE_SERVER)
     channel_id, thread_id = _channel(interaction.channel)
+    if private and isinstance(interaction.channel, discord.Thread):
+        # Others read along in a public thread: a private wish gets a thread of its own.
+        thread_id = thread_id if interaction.channel.is_private() else None
     return Ask(
         request_key=f"interaction:{interaction.id}",
         requester_id=UserId(interaction.user.id),
@@ -75,7 +78,7 @@ def ask_of_reply(
     parent_id: GenerationId,
     locale: str,
 ) -> Ask:
-    """A wish made by replying; ``channel`` is the message's channel, fetched where it was unknown."""
+    """A wish made by replying; ``channel`` is the message's, fetched where it was unknown."""
     channel_id, thread_id = _channel(channel)
     who = author(message)
     return Ask(

@@ -25,9 +25,7 @@ MOST_JOBS = 9
 MOST_MEMBERS = 20
 
 
-def jobs_card(
-    jobs: Sequence[tuple[Generation, Standing]], brush: Brush
-) -> ui.LayoutView:
+def jobs_card(jobs: Sequence[tuple[Generation, Standing]], brush: Brush) -> ui.LayoutView:
     """What somebody has in the making, each with its cancel button."""
     messages = brush.messages
     if not jobs:
@@ -43,9 +41,7 @@ def jobs_card(
     return card(*items, colour=BLURPLE)
 
 
-def history_card(
-    page: "HistoryPage", *, of: UserId, own: bool, brush: Brush
-) -> ui.LayoutView:
+def history_card(page: "HistoryPage", *, of: UserId, own: bool, brush: Brush) -> ui.LayoutView:
     """A page of somebody's videos, with buttons for the next and the one before."""
     messages = brush.messages
     title = messages.say("history.title") if own else messages.say("history.title_of", who=of)
@@ -90,9 +86,7 @@ def quota_card(view: "QuotaView", *, who: UserId | None, messages: Messages) -> 
     return card(title, "\n".join(amounts), foot, colour=BLURPLE)
 
 
-def limits_card(
-    view: "LimitsView", messages: Messages, *, saved: bool = False
-) -> ui.LayoutView:
+def limits_card(view: "LimitsView", messages: Messages, *, saved: bool = False) -> ui.LayoutView:
     """The rules of a server: for everybody, and for members with their own."""
     everybody = _as_changes(view.default)
     if view.server is not None:

@@ -16,13 +16,13 @@ def said(key: str) -> app_commands.locale_str:
 
 
 class CatalogueTranslator(app_commands.Translator):
-    """Looks the key up in the language's file; languages without a file get English from Discord."""
+    """Looks the key up in the language's file; languages without one get English."""
 
     async def translate(
         self,
         string: app_commands.locale_str,
         locale: discord.Locale,
-        context: app_commands.TranslationContextTypes,
+        context: app_commands.TranslationContextTypes,  # noqa: ARG002 - the library's signature
     ) -> str | None:
         key = string.extras.get("key")
         known = languages() - {DEFAULT_LANGUAGE}

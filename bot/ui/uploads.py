@@ -17,25 +17,25 @@ MOST = 500
 
 @dataclass(kw_only=True)
 class SourceMemory:
-    """Files by the message they are in; the oldest are forgotten first."""
+    """Files by who may use them and the message they are in; the oldest are forgotten first."""
 
-    _files: OrderedDict[int, tuple[IncomingFile, ...]] = field(
-        default_factory=OrderedDict[int, tuple[IncomingFile, ...]]
+    _files: OrderedDict[tuple[int, int], tuple[IncomingFile, ...]] = field(
+        default_factory=OrderedDict[tuple[int, int], tuple[IncomingFile, ...]]
     )
 
-    def remember(self, message_id: int, files: Sequence[IncomingFile]) -> None:
-        """Keep a message's files."""
-        self._files[message_id] = tuple(files)
-        self._files.move_to_end(message_id)
+    def remember(self, user_id: int, message_id: int, files: Sequence[IncomingFile]) -> None:
+        """Keep what a person was shown of a message."""
+        self._files[user_id, message_id] = tuple(files)
+        self._files.move_to_end((user_id, message_id))
         while len(self._files) > MOST:
             self._files.popitem(last=False)
 
-    def recall(self, message_id: int | None) -> tuple[IncomingFile, ...]:
-        """The files of a message.
+    def recall(self, user_id: int, message_id: int | None) -> tuple[IncomingFile, ...]:
+        """The files of a message, for the person who was shown them.
 
         Raises:
             Refused: MEDIA_UNAVAILABLE when they are forgotten.
         """
-        if message_id is None or message_id not in self._files:
+        if message_id is None or (user_id, message_id) not in self._files:
             raise Refused(Code.MEDIA_UNAVAILABLE)
-        return self._files[message_id]
+        return self._files[user_id, message_id]

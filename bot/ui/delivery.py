@@ -1,0 +1,359 @@
+"""Discord as the services see it: status messages, finished videos, and how things ended.
+
+Owns what is posted where, under which nonce, and how a message posted before is found again.
+Decides nothing about the life of a generation: which place comes next is the services' business.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import discord
+import structlog
+from discord import ui
+
+from bot.domain.catalogue import Catalogue
+from bot.domain.errors import Code, PostError
+from bot.domain.generation import Generation, Place, Posting, Standing, Target, TargetKind
+from bot.domain.ids import DIRECT, ChannelId, GenerationId, MessageId, message_nonce
+from bot.domain.ports.clock import Clock
+from bot.ui.cards import Brush, can_extend, options, origin, status_card
+from bot.ui.controls import Verb, control, control_ids
+from bot.ui.markdown import masked_link
+from bot.ui.messages import Messages
+from bot.ui.naming import alt_text, file_name
+from bot.ui.refusals import SEND_SECONDS, UPLOAD_SECONDS, outgoing
+from bot.ui.statuses import GONE, StatusBoard
+from bot.ui.threads import SKEW, private_thread, thread_from
+from bot.ui.upload_limits import UploadLimits
+
+log = structlog.get_logger(__name__)
+
+UPLOADS_AT_ONCE = 8
+LOOK_BACK = 300
+ALERT_EVERY = timedelta(hours=1)
+PREVIEW = "preview"
+
+
+class DiscordMessenger:
+    """Implements ``bot.domain.ports.messenger.Messenger`` with a logged-in client.
+
+    ``run`` keeps the status messages up to date; start it beside the client.
+    """
+
+    def __init__(self, *, client: discord.Client, clock: Clock, catalogue: Catalogue) -> None:
+        self._client = client
+        self._clock = clock
+        self._catalogue = catalogue
+        self._board = StatusBoard(client=client, clock=clock, catalogue=catalogue)
+        self._limits = UploadLimits(now=clock.now)
+        self._uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
+        self._alerted: dict[tuple[str, str], datetime] = {}
+
+    async def run(self) -> None:
+        """Edit status messages as they change, for as long as the bot runs."""
+        await self._board.run()
+
+    async def open_status(
+        self, generation: Generation, standing: Standing, *, again: bool
+    ) -> Place:
+        place = generation.place
+        if place.private and place.guild_id and not place.in_thread:
+            return await self._open_private(generation, standing, again=again)
+        channel_id = place.thread_id if place.in_thread else None
+        channel = self._client.get_partial_messageable(channel_id or place.channel_id)
+        message = await self._post_status(channel, generation, standing, again=again)
+        place = replace(
+            place,
+            status_message_id=MessageId(message.id),
+            status_channel_id=ChannelId(channel.id),
+        )
+        if place.guild_id and not place.in_thread:
+            thread_id = await thread_from(self._client, message, generation)
+            place = replace(place, thread_id=thread_id)
+        return place
+
+    async def update_status(self, generation: Generation, standing: Standing) -> None:
+        if generation.ended:
+            await self._board.finish(generation)
+        else:
+            self._board.note(generation, standing)
+
+    async def post_video(
+        self,
+        generation: Generation,
+        posting: Posting,
+        file: Path,
+        *,
+        how: str,
+        original_url: str | None,
+    ) -> Posting:
+        messages = Messages.for_locale(generation.locale)
+        guild_id = self._guild_of(generation, posting.target)
+        async with self._uploads:
+            channel = await self._channel(posting.target)
+            attached = discord.File(
+                file, filename=file_name(generation), description=alt_text(generation, messages)
+            )
+            try:
+                message = await self._send_video(
+                    channel,
+                    attached,
+                    guild_id=guild_id,
+                    content=self._words(generation, messages, how=how, original_url=original_url),
+                    view=self._video_buttons(generation, messages),
+                    nonce=posting.nonce,
+                    suppress_embeds=True,
+                    allowed_mentions=discord.AllowedMentions(
+                        everyone=False,
+                        roles=False,
+                        users=[discord.Object(generation.requester_id)],
+                        replied_user=False,
+                    ),
+                )
+            finally:
+                attached.close()
+        return replace(
+            posting, message_id=MessageId(message.id), channel_id=ChannelId(message.channel.id)
+        )
+
+    async def find_video(
+        self, generation: Generation, target: Target, *, since: datetime
+    ) -> Posting | None:
+        try:
+            channel = await self._channel(target)
+            message = await self._find(channel, generation.id, since=since, video=True)
+        except PostError as error:
+            if error.code in GONE:
+                # Where nothing can be read, nothing of ours can be seen either.
+                return None
+            raise
+        if message is None:
+            return None
+        return Posting(
+            target=target,
+            nonce=message_nonce(generation.id, "found"),
+            started_at=since,
+            message_id=MessageId(message.id),
+            channel_id=ChannelId(message.channel.id),
+        )
+
+    async def tell_ended(self, generation: Generation) -> None:
+        if await self._board.finish(generation):
+            return
+        for channel in await self._hearing(generation):
+            try:
+                await self._post_ended(channel, generation)
+            except PostError as error:
+                if error.code not in GONE:
+                    raise
+                log.info("end_not_heard", generation=generation.id, error=str(error))
+            else:
+                return
+        log.warning("nobody_heard_the_end", generation=generation.id)
+
+    def upload_limit(self, generation: Generation, target: Target) -> int:
+        guild_id = self._guild_of(generation, target)
+        guild = self._client.get_guild(guild_id) if guild_id else None
+        return self._limits.allowed(guild_id, guild.filesize_limit if guild is not None else None)
+
+    async def alert_owner(self, code: Code, facts: dict[str, object]) -> None:
+        now = self._clock.now()
+        about = (code.value, str(facts.get("provider", "")))
+        last = self._alerted.get(about)
+        if last is not None and now - last < ALERT_EVERY:
+            return
+        self._alerted[about] = now
+        try:
+            async with outgoing(SEND_SECONDS):
+                application = self._client.application or await self._client.application_info()
+                owner = application.team.owner if application.team else application.owner
+                if owner is None:
+                    return
+                direct = await self._client.create_dm(discord.Object(owner.id))
+                await direct.send(_alert(code, facts))
+        except PostError as error:
+            log.warning("owner_not_alerted", code=code.value, error=str(error))
+
+    # ---- status messages -----------------------------------------------------------------------
+
+    async def _open_private(
+        self, generation: Generation, standing: Standing, *, again: bool
+    ) -> Place:
+        """In a private thread of the channel, or where there can be none in a direct message."""
+        thread_id = await private_thread(self._client, generation, again=again)
+        if thread_id is not None:
+            channel: discord.abc.Messageable = self._client.get_partial_messageable(thread_id)
+        else:
+            channel = await self._direct(generation.requester_id)
+        message = await self._post_status(channel, generation, standing, again=again)
+        return replace(
+            generation.place,
+            thread_id=thread_id,
+            status_message_id=MessageId(message.id),
+            status_channel_id=ChannelId(message.channel.id),
+        )
+
+    async def _post_status(
+        self,
+        channel: discord.abc.Messageable,
+        generation: Generation,
+        standing: Standing,
+        *,
+        again: bool,
+    ) -> discord.Message:
+        message = None
+        if again:
+            message = await self._find(
+                channel, generation.id, since=generation.created_at, video=False
+            )
+        if message is None:
+            card = status_card(generation, standing, self._brush(generation))
+            async with outgoing(SEND_SECONDS):
+                message = await channel.send(
+                    view=card, nonce=message_nonce(generation.id, "status")
+                )
+            self._board.opened(generation, standing)
+        return message
+
+    # ---- finding what was posted before --------------------------------------------------------
+
+    async def _find(
+        self,
+        channel: discord.abc.Messageable,
+        generation_id: GenerationId,
+        *,
+        since: datetime,
+        video: bool,
+    ) -> discord.Message | None:
+        """The message of ours that carries a generation's buttons: its video, or its status."""
+        me = self._client.user.id if self._client.user is not None else None
+        async with outgoing(SEND_SECONDS):
+            # Clocks differ: Discord's ids carry Discord's time.
+            async for message in channel.history(
+                limit=LOOK_BACK, after=since - SKEW, oldest_first=True
+            ):
+                if message.author.id != me or bool(message.attachments) != video:
+                    continue
+                marks = {
+                    mark.verb
+                    for mark in control_ids(message)
+                    if mark.generation_id == generation_id
+                }
+                if (Verb.EDIT in marks) if video else (Verb.DETAILS in marks):
+                    return message
+        return None
+
+    # ---- finished videos -----------------------------------------------------------------------
+
+    async def _send_video(
+        self,
+        channel: discord.abc.Messageable,
+        attached: discord.File,
+        *,
+        guild_id: int,
+        **said: Any,
+    ) -> discord.Message:
+        size = os.fstat(attached.fp.fileno()).st_size
+        try:
+            async with outgoing(UPLOAD_SECONDS):
+                message = await channel.send(file=attached, **said)
+        except PostError as error:
+            if error.code is Code.POST_TOO_LARGE:
+                self._limits.refused(guild_id, size)
+            raise
+        self._limits.accepted(guild_id, size)
+        return message
+
+    def _words(
+        self, generation: Generation, messages: Messages, *, how: str, original_url: str | None
+    ) -> str:
+        prompt = generation.request.prompt or messages.say("status.no_prompt")
+        lines = [
+            messages.say("video.ready", who=generation.requester_id, prompt=prompt)
+            if generation.place.guild_id
+            else messages.say("video.ready_plain", prompt=prompt)
+        ]
+        facts = [messages.say("status.version", version=generation.version)]
+        if generation.parent_version is not None or generation.request.video is not None:
+            facts.append(origin(generation, messages))
+        facts += [self._brush(generation).title(generation.plan)]
+        facts += options(generation.plan, messages)
+        lines.append(f"-# {' · '.join(facts)}")
+        if how == PREVIEW and original_url is not None:
+            link = masked_link(messages.say("video.original"), original_url)
+            lines.append(f"-# {messages.say('video.preview_link', link=link)}")
+        elif how == PREVIEW:
+            lines.append(f"-# {messages.say('video.preview')}")
+        return "\n".join(lines)
+
+    def _video_buttons(self, generation: Generation, messages: Messages) -> ui.View:
+        verbs = [
+            (Verb.EDIT, messages.say("button.edit")),
+            (Verb.AGAIN, messages.say("button.again")),
+            (Verb.DETAILS, messages.say("button.details")),
+            (Verb.DELETE, messages.say("button.delete")),
+        ]
+        if can_extend(generation, self._catalogue):
+            verbs.insert(2, (Verb.EXTEND, messages.say("button.extend")))
+        view = ui.View(timeout=None)
+        for verb, label in verbs:
+            view.add_item(control(verb, generation, label))
+        return view
+
+    # ---- ends ----------------------------------------------------------------------------------
+
+    async def _hearing(self, generation: Generation) -> list[discord.abc.Messageable]:
+        """Where the one who asked will see a message, the best place first."""
+        place = generation.place
+        ids = [place.thread_id]
+        if not place.private or not place.guild_id:
+            ids.append(place.channel_id)
+        channels: list[discord.abc.Messageable] = [
+            self._client.get_partial_messageable(id_) for id_ in ids if id_ is not None
+        ]
+        if place.guild_id:
+            try:
+                channels.append(await self._direct(generation.requester_id))
+            except PostError as error:
+                if error.code not in GONE:
+                    raise
+        return channels
+
+    async def _post_ended(self, channel: discord.abc.Messageable, generation: Generation) -> None:
+        card = status_card(generation, Standing(), self._brush(generation))
+        async with outgoing(SEND_SECONDS):
+            await channel.send(view=card, nonce=message_nonce(generation.id, "ended"))
+
+    # ---- places --------------------------------------------------------------------------------
+
+    async def _channel(self, target: Target) -> discord.abc.Messageable:
+        if target.kind is TargetKind.DIRECT:
+            return await self._direct(target.id)
+        return self._client.get_partial_messageable(target.id)
+
+    async def _direct(self, user_id: int) -> discord.DMChannel:
+        async with outgoing(SEND_SECONDS):
+            return await self._client.create_dm(discord.Object(user_id))
+
+    def _guild_of(self, generation: Generation, target: Target) -> int:
+        return DIRECT if target.kind is TargetKind.DIRECT else generation.place.guild_id
+
+    def _brush(self, generation: Generation) -> Brush:
+        messages = Messages.for_locale(generation.locale)
+        return Brush(messages=messages, catalogue=self._catalogue)
+
+
+def _alert(code: Code, facts: Mapping[str, object]) -> str:
+    """What the owner is told, in English: which language an owner speaks is not known."""
+    messages = Messages.for_locale("en-US")
+    lines = [messages.say("alert.text", what=messages.explain(code, facts))]
+    if provider := facts.get("provider"):
+        known = messages.has(f"word.provider.{provider}")
+        where = "alert.where" if known else "alert.unknown_place"
+        lines.append(messages.say(where, provider=provider))
+    return "\n".join(lines)

@@ -1,0 +1,41 @@
+"""Names made from a prompt: of a thread, of a file, and the text for people who cannot see it.
+
+Knows how long each may be. Knows nothing of Discord's objects.
+"""
+
+import re
+import unicodedata
+
+from bot.domain.generation import Generation
+from bot.ui.markdown import cut, tidy
+from bot.ui.messages import Messages
+
+MOST_THREAD_NAME = 80
+MOST_ALT_TEXT = 1000
+MOST_FILE_STEM = 40
+
+
+def thread_name(generation: Generation, messages: Messages) -> str:
+    """A thread's name: the prompt, in one line."""
+    return cut(tidy(generation.request.prompt), MOST_THREAD_NAME) or messages.say(
+        "status.no_prompt"
+    )
+
+
+def file_name(generation: Generation) -> str:
+    """What the file is called when somebody saves it: words of the prompt, and the version."""
+    ascii_only = (
+        unicodedata.normalize("NFKD", generation.request.prompt).encode("ascii", "ignore").decode()
+    )
+    words = re.sub(r"[^a-z0-9]+", "-", ascii_only.lower()).strip("-")
+    stem = words[:MOST_FILE_STEM].rsplit("-", 1)[0] if len(words) > MOST_FILE_STEM else words
+    return f"{stem or 'video'}-v{generation.version}.mp4"
+
+
+def alt_text(generation: Generation, messages: Messages) -> str:
+    """What a screen reader says of the video."""
+    prompt = tidy(generation.request.prompt)
+    if not prompt:
+        return messages.say("video.alt_untitled", version=generation.version)
+    told = messages.say("video.alt", version=generation.version, prompt=prompt)
+    return cut(told, MOST_ALT_TEXT)

@@ -1,0 +1,75 @@
+"""What it means when Discord does not take a message: the map from its answers to ``PostError``.
+
+Owns that map and the timeouts of posting. A refusal is definite when Discord says no; when the
+connection broke or the server failed after the request was sent, the message may be there.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import discord
+
+from bot.domain.errors import Code, PostError
+
+EDIT_SECONDS = 20.0
+SEND_SECONDS = 45.0
+UPLOAD_SECONDS = 240.0
+LATER_SECONDS = 5.0
+
+_BY_CODE: dict[int, Code] = {
+    10003: Code.POST_TARGET_GONE,  # unknown channel
+    10004: Code.POST_TARGET_GONE,  # unknown guild
+    10008: Code.POST_TARGET_GONE,  # unknown message: it was there and was deleted
+    10013: Code.POST_TARGET_GONE,  # unknown user
+    40005: Code.POST_TOO_LARGE,
+    50001: Code.POST_FORBIDDEN,  # missing access
+    50007: Code.POST_FORBIDDEN,  # cannot message this person
+    50013: Code.POST_FORBIDDEN,  # missing permissions
+    50083: Code.POST_FORBIDDEN,  # the thread is archived, and locked
+    160005: Code.POST_FORBIDDEN,  # the thread is locked
+}
+_BY_STATUS: dict[int, Code] = {
+    403: Code.POST_FORBIDDEN,
+    404: Code.POST_TARGET_GONE,
+    413: Code.POST_TOO_LARGE,
+}
+
+
+def post_error(error: BaseException) -> PostError:
+    """What an error of the library says about the message that was to be posted."""
+    if isinstance(error, discord.RateLimited):
+        return PostError(Code.POST_UNAVAILABLE, definite=True, retry_after=error.retry_after)
+    if isinstance(error, discord.HTTPException):
+        return _answered(error)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        # Nothing was sent: there was no connection to send it on.
+        return PostError(Code.POST_UNAVAILABLE, definite=True, retry_after=LATER_SECONDS)
+    return PostError(Code.POST_UNKNOWN, definite=False, retry_after=LATER_SECONDS)
+
+
+@asynccontextmanager
+async def outgoing(seconds: float) -> AsyncIterator[None]:
+    """Whatever Discord or the way to it does inside becomes a ``PostError``, within that time."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except (
+        discord.HTTPException,
+        discord.RateLimited,
+        aiohttp.ClientError,
+        TimeoutError,
+        OSError,
+    ) as error:
+        raise post_error(error) from error
+
+
+def _answered(error: discord.HTTPException) -> PostError:
+    facts = {"status": error.status, "discord_code": error.code}
+    if error.status == 429:
+        return PostError(Code.POST_UNAVAILABLE, definite=True, retry_after=60.0, **facts)
+    if error.status >= 500:
+        return PostError(Code.POST_UNKNOWN, definite=False, retry_after=LATER_SECONDS, **facts)
+    code = _BY_CODE.get(error.code) or _BY_STATUS.get(error.status, Code.POST_REJECTED)
+    return PostError(code, definite=True, **facts)

@@ -1,0 +1,189 @@
+"""Keeping status messages up to date without wearing Discord out.
+
+Owns when a status message is edited: only when what it shows changed, at least a few seconds apart,
+one edit at a time per message, never after the end was shown. What it shows is ``cards``' business.
+"""
+
+import asyncio
+import heapq
+import json
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import discord
+import structlog
+
+from bot.domain.catalogue import Catalogue
+from bot.domain.errors import Code, PostError
+from bot.domain.generation import Generation, Standing
+from bot.domain.ids import GenerationId
+from bot.domain.ports.clock import Clock
+from bot.ui.cards import Brush, status_card
+from bot.ui.messages import Messages
+from bot.ui.refusals import EDIT_SECONDS, outgoing
+
+log = structlog.get_logger(__name__)
+
+GAP_SECONDS = 3.0
+RETRY_SECONDS = 10.0
+AT_ONCE = 4
+MOST_OVER = 5000
+STEADY = timedelta(seconds=10)
+GONE = frozenset({Code.POST_FORBIDDEN, Code.POST_TARGET_GONE, Code.POST_REJECTED})
+
+
+@dataclass(kw_only=True)
+class _Status:
+    """One status message. ``shown`` is what it shows now, ``free_at`` when it may change again."""
+
+    revision: int = -1
+    pending: tuple[Generation, Standing] | None = None
+    shown: str | None = None
+    eta: Standing | None = None
+    free_at: float = 0.0
+    queued: bool = False
+    ended: bool = False
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class StatusBoard:
+    """All status messages of unended generations. ``run`` must be running for them to change."""
+
+    def __init__(self, *, client: discord.Client, clock: Clock, catalogue: Catalogue) -> None:
+        self._client = client
+        self._clock = clock
+        self._catalogue = catalogue
+        self._statuses: dict[GenerationId, _Status] = {}
+        self._over: OrderedDict[GenerationId, None] = OrderedDict()
+        self._due: list[tuple[float, GenerationId]] = []
+        self._news = asyncio.Event()
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    def opened(self, generation: Generation, standing: Standing) -> None:
+        """A status message was just posted with this on it."""
+        status = self._statuses.setdefault(generation.id, _Status())
+        status.revision = max(status.revision, generation.revision)
+        status.shown = _drawn(self._card(generation, standing))
+        status.eta = standing
+        status.free_at = self._clock.monotonic() + GAP_SECONDS
+
+    def note(self, generation: Generation, standing: Standing) -> None:
+        """Show this when the message may next be edited; what was waiting before is forgotten."""
+        if generation.place.status_message_id is None or generation.ended:
+            return
+        if generation.id in self._over:
+            return
+        status = self._statuses.setdefault(generation.id, _Status())
+        if status.ended or generation.revision < status.revision:
+            return
+        status.revision = generation.revision
+        status.pending = (generation, standing)
+        self._queue(generation.id, status)
+
+    async def finish(self, generation: Generation) -> bool:
+        """Show how it ended and forget the message; whether people can see it.
+
+        Raises:
+            PostError: Discord may take it later.
+        """
+        if generation.place.status_message_id is None:
+            self._forget(generation.id)
+            return False
+        status = self._statuses.setdefault(generation.id, _Status())
+        status.ended = True
+        status.pending = None
+        async with status.lock:
+            await self._clock.sleep(max(status.free_at - self._clock.monotonic(), 0.0))
+            shown = await self._show(status, generation, Standing())
+        self._forget(generation.id)
+        return shown
+
+    async def run(self) -> None:
+        """Edit what is due, for as long as the bot runs."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                now = self._clock.monotonic()
+                while self._due and self._due[0][0] <= now:
+                    _, generation_id = heapq.heappop(self._due)
+                    if (status := self._statuses.get(generation_id)) is not None:
+                        status.queued = False
+                        group.create_task(self._refresh(generation_id, status))
+                wait = self._due[0][0] - now if self._due else None
+                await self._clock.wait(self._news, wait)
+                self._news.clear()
+
+    def _forget(self, generation_id: GenerationId) -> None:
+        """Drop what is known of a message, but not that it is over: late news must not undo it."""
+        self._statuses.pop(generation_id, None)
+        self._over[generation_id] = None
+        while len(self._over) > MOST_OVER:
+            self._over.popitem(last=False)
+
+    def _queue(self, generation_id: GenerationId, status: _Status) -> None:
+        if not status.queued:
+            status.queued = True
+            heapq.heappush(self._due, (status.free_at, generation_id))
+            self._news.set()
+
+    async def _refresh(self, generation_id: GenerationId, status: _Status) -> None:
+        async with self._slots, status.lock:
+            pending, status.pending = status.pending, None
+            if pending is None or status.ended:
+                return
+            try:
+                shown = await self._show(status, *pending)
+            except PostError as error:
+                log.info("status_not_edited", generation=generation_id, error=str(error))
+                status.free_at = self._clock.monotonic() + (error.retry_after or RETRY_SECONDS)
+                status.pending = status.pending or pending
+                self._queue(generation_id, status)
+                return
+            if not shown:
+                # The message or the right to it is gone; the end is told another way.
+                status.ended = True
+                return
+            if status.pending is not None:
+                self._queue(generation_id, status)
+
+    async def _show(self, status: _Status, generation: Generation, standing: Standing) -> bool:
+        """Edit the message if it would change; False when it cannot be edited any more."""
+        standing = _steadied(standing, status.eta)
+        card = self._card(generation, standing)
+        drawn = _drawn(card)
+        if drawn == status.shown:
+            return True
+        place = generation.place
+        message_id = place.status_message_id
+        channel_id = place.status_channel_id or place.channel_id
+        if message_id is None:
+            return False
+        channel = self._client.get_partial_messageable(channel_id)
+        try:
+            async with outgoing(EDIT_SECONDS):
+                await channel.get_partial_message(message_id).edit(view=card)
+        except PostError as error:
+            if error.code in GONE:
+                log.info("status_gone", generation=generation.id, error=str(error))
+                return False
+            raise
+        status.shown, status.eta = drawn, standing
+        status.free_at = self._clock.monotonic() + GAP_SECONDS
+        return True
+
+    def _card(self, generation: Generation, standing: Standing) -> discord.ui.LayoutView:
+        messages = Messages.for_locale(generation.locale)
+        return status_card(
+            generation, standing, Brush(messages=messages, catalogue=self._catalogue)
+        )
+
+
+def _steadied(new: Standing, old: Standing | None) -> Standing:
+    """The expected end as last shown, unless it moved by more than a few seconds."""
+    if old is None or old.eta_at is None or new.eta_at is None:
+        return new
+    return replace(new, eta_at=old.eta_at) if abs(new.eta_at - old.eta_at) < STEADY else new
+
+
+def _drawn(card: discord.ui.LayoutView) -> str:
+    return json.dumps(card.to_components(), sort_keys=True)

@@ -1,0 +1,83 @@
+"""The thread a conversation lives in: made from its status message, or private beside the channel.
+
+Owns how a thread is made and found again. A thread that cannot be made is no error: the
+conversation then lives in the channel.
+"""
+
+from datetime import datetime, timedelta
+
+import discord
+import structlog
+
+from bot.domain.errors import PostError
+from bot.domain.generation import Generation
+from bot.domain.ids import ChannelId
+from bot.ui.messages import Messages
+from bot.ui.naming import thread_name
+from bot.ui.refusals import SEND_SECONDS, outgoing
+
+log = structlog.get_logger(__name__)
+
+ALREADY_HAS_ONE = 160004
+SKEW = timedelta(seconds=60)
+
+
+async def thread_from(
+    client: discord.Client,
+    message: discord.PartialMessage | discord.Message,
+    generation: Generation,
+) -> ChannelId | None:
+    """Make the thread of a status message; None when this channel has none for us."""
+    name = thread_name(generation, Messages.for_locale(generation.locale))
+    try:
+        async with outgoing(SEND_SECONDS):
+            guild_id = generation.place.guild_id
+            partial = client.get_partial_messageable(message.channel.id, guild_id=guild_id)
+            starter = partial.get_partial_message(message.id)
+            if starter.guild is None:
+                starter.guild = await client.fetch_guild(guild_id, with_counts=False)
+            thread = await starter.create_thread(name=name)
+    except PostError as error:
+        if error.facts.get("discord_code") == ALREADY_HAS_ONE:
+            return ChannelId(message.id)
+        log.info("no_thread", generation=generation.id, error=str(error))
+        return None
+    return ChannelId(thread.id)
+
+
+async def private_thread(
+    client: discord.Client, generation: Generation, *, again: bool
+) -> ChannelId | None:
+    """A private thread with the one who asked in it; None when there can be none.
+
+    ``again``: an earlier try may have made it, so look for it first.
+    """
+    name = thread_name(generation, Messages.for_locale(generation.locale))
+    try:
+        async with outgoing(SEND_SECONDS):
+            channel_id = generation.place.channel_id
+            channel = client.get_channel(channel_id) or await client.fetch_channel(channel_id)
+            if not isinstance(channel, discord.TextChannel):
+                return None
+            thread = await _made_before(channel, name, generation.created_at) if again else None
+            if thread is None:
+                thread = await channel.create_thread(
+                    name=name, type=discord.ChannelType.private_thread, invitable=False
+                )
+            await thread.add_user(discord.Object(generation.requester_id))
+    except PostError as error:
+        log.info("no_private_thread", generation=generation.id, error=str(error))
+        return None
+    return ChannelId(thread.id)
+
+
+async def _made_before(
+    channel: discord.TextChannel, name: str, asked_at: datetime
+) -> discord.Thread | None:
+    me = channel.guild.me.id if channel.guild.me is not None else None
+    for thread in await channel.guild.active_threads():
+        made_at = thread.created_at
+        ours = thread.owner_id == me and thread.parent_id == channel.id and thread.is_private()
+        if ours and thread.name == name and made_at is not None and made_at >= asked_at - SKEW:
+            return thread
+    return None
