@@ -5,7 +5,7 @@ import { api } from "./api.js";
 import { el } from "./dom.js";
 import { avatar, icon } from "./icons.js";
 import { invoke } from "./interactions.js";
-import { ATTACHMENT, FileField, TextField, removeButton } from "./options.js";
+import { ATTACHMENT, FileField, TextField, removeButton, wants } from "./options.js";
 import { channel, emit, nameOf, state, userOf } from "./store.js";
 
 /** Every command that can be typed here, with its subcommands laid out flat. */
@@ -109,9 +109,9 @@ export class CommandForm {
   /** Dropped or pasted files go to the options that can take them. */
   takeFiles(files) {
     for (const file of files) {
-      let target = this.fields.find((field) => field instanceof FileField && field.empty && field.wants(file));
+      let target = this.fields.find((field) => field instanceof FileField && field.empty && wants(field.option, file));
       if (!target) {
-        const fits = this.#rest().find((option) => option.type === ATTACHMENT && new FileField(option, () => {}).wants(file));
+        const fits = this.#rest().find((option) => option.type === ATTACHMENT && wants(option, file));
         target = fits ? this.add(fits, false) : null;
       }
       if (target) target.take(file);

@@ -32,6 +32,7 @@ export class GatewayPanel {
   #cards = new Map();
   #asked = false;
   #again = false;
+  shown = false; // while it is hidden it asks nothing
 
   constructor() {
     this.body = el("div", { class: "panel-body" });
@@ -41,17 +42,13 @@ export class GatewayPanel {
     everySecond(() => this.#busy() && this.refresh());
   }
 
-  #visible() {
-    return this.node.checkVisibility({ visibilityProperty: true });
-  }
-
   #busy() {
-    return this.#visible() && [...this.#cards.values()].some((card) => card.live);
+    return this.shown && [...this.#cards.values()].some((card) => card.live);
   }
 
   /** One question at a time; what happened meanwhile is asked for once more after it. */
   async refresh() {
-    if (!this.#visible()) return;
+    if (!this.shown) return;
     if (this.#asked) {
       this.#again = true;
       return;
@@ -150,7 +147,7 @@ class GatewayCard {
       const progress = Math.round(task.progress ?? 0);
       row.bar.style.setProperty("--progress", `${progress}%`);
       row.bar.setAttribute("aria-valuenow", String(progress));
-      replace(row.facts, [task.status, isOver(task) ? null : `${progress} %`, task.charged_usd ? fine(task.charged_usd) : "not charged"].filter(Boolean).join(" · "));
+      replace(row.facts, [task.status, isOver(task) ? null : `${progress} %`, task.charged_usd ? fine(task.charged_usd) : isOver(task) ? "not charged" : null].filter(Boolean).join(" · "));
       return row.node;
     });
     for (const id of [...this.#tasks.keys()]) if (!tasks.some((task) => task.id === id)) this.#tasks.delete(id);

@@ -14,6 +14,9 @@ export const underway = [];
 export const busy = new Map();
 export const failures = new Map();
 
+/** What was typed for an interaction: its answer names only the interaction. */
+export const labels = new Map();
+
 let counter = 0;
 
 function changed(channelId, id) {
@@ -50,9 +53,10 @@ function settled(id, onDeferred) {
   });
 }
 
-async function run(post, onDeferred = () => {}) {
+async function run(post, onDeferred = () => {}, label = null) {
   try {
     const { interaction_id: id } = await post();
+    if (label) labels.set(id, label);
     const end = await settled(id, onDeferred);
     if (end.state === "modal") openModal(end, answerModal);
     return end.state === "failed" ? end.error || FAILED : null;
@@ -71,7 +75,7 @@ export async function invoke(post, { channelId, label }) {
     row.phase = "thinking";
     row.messageId = interaction.message_id ?? null;
     changed(channelId);
-  });
+  }, label);
   if (error) Object.assign(row, { phase: "failed", error });
   else underway.splice(underway.indexOf(row), 1);
   changed(channelId);

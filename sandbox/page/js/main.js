@@ -36,7 +36,8 @@ let close = () => {};
 function drawer(which) {
   document.body.dataset.drawer = which ?? "";
   const left = which === "left";
-  for (const node of [sidebar.node, panel.node]) node.inert = false;
+  for (const node of [sidebar.node, panel.node, main]) node.inert = false;
+  panel.shown = wide.matches ? document.body.classList.contains("with-panel") : which === "right";
   if (wide.matches) return;
   sidebar.node.inert = !left && matchMedia("(max-width: 800px)").matches;
   panel.node.inert = which !== "right";
@@ -51,6 +52,7 @@ function drawer(which) {
 function showPanel(open) {
   document.body.classList.toggle("with-panel", open);
   localStorage.setItem(PANEL_KEY, open ? "open" : "closed");
+  panel.shown = open;
   if (open) panel.refresh();
   drawHeader();
 }

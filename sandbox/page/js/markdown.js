@@ -54,7 +54,8 @@ function blocks(text, resolver) {
     } else if (isItem(line)) {
       flush();
       const items = [];
-      while (i < lines.length && (isItem(lines[i]) || (/^\s{2,}\S/.test(lines[i]) && items.length))) items.push(lines[i++]);
+      const kind = kindOf(line);
+      while (i < lines.length && ((isItem(lines[i]) && (/^\s{2,}/.test(lines[i]) || kindOf(lines[i]) === kind)) || (/^\s{2,}\S/.test(lines[i]) && items.length))) items.push(lines[i++]);
       i -= 1;
       nodes.push(list(items, resolver));
     } else {
@@ -67,6 +68,7 @@ function blocks(text, resolver) {
 
 const ITEM = /^(\s*)(?:([-*])|(\d{1,9})\.)\s+(\S.*)$/;
 const isItem = (line) => ITEM.test(line);
+const kindOf = (line) => (ITEM.exec(line)[3] ? "ol" : "ul");
 
 function list(lines, resolver) {
   const first = ITEM.exec(lines[0]);

@@ -34,8 +34,19 @@ export function kindOf({ content_type: type, filename, url }) {
 /** Nodes already on the page are used again when a message is drawn anew, so a video keeps its place. */
 export class MediaCache {
   #nodes = new Map();
+  #uses = new Map();
+  #part = "";
 
-  take(key, make) {
+  /** A part of the message is about to be drawn; the same file may be shown in it several times. */
+  begin(part) {
+    this.#part = part;
+    this.#uses.clear();
+  }
+
+  take(path, make) {
+    const use = this.#uses.get(path) ?? 0;
+    this.#uses.set(path, use + 1);
+    const key = `${this.#part} ${use} ${path}`;
     if (!this.#nodes.has(key)) this.#nodes.set(key, make());
     return this.#nodes.get(key);
   }

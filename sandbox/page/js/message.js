@@ -8,6 +8,7 @@ import { el, replace } from "./dom.js";
 import { embedNode } from "./embeds.js";
 import { avatar, icon } from "./icons.js";
 import { markdown, plainText } from "./markdown.js";
+import { labels } from "./interactions.js";
 import { MediaCache, fileChip, gallery, kindOf } from "./media.js";
 import { hrefOf, resolver } from "./names.js";
 import { EPHEMERAL, LOADING, emit, guildOf, nameOf, state, userOf } from "./store.js";
@@ -71,6 +72,7 @@ export class MessageRow {
     this.#signatures.set(part, now);
     const holder = this.#parts.get(part);
     const focused = holder.contains(document.activeElement) ? document.activeElement.dataset?.key : null;
+    this.#cache.begin(part);
     replace(holder, make());
     if (focused) [...holder.querySelectorAll("[data-key]")].find((node) => node.dataset.key === focused)?.focus({ preventScroll: true });
   }
@@ -83,7 +85,7 @@ function aboveNodes(message) {
   if (used && [20, 23].includes(message.type)) {
     const user = userOf(used.user ?? { id: used.user_id });
     const name = nameOf(user.id, user);
-    const command = used.name ?? message.interaction?.name;
+    const command = labels.get(used.id)?.replace(/^\//, "") ?? used.name ?? message.interaction?.name;
     return [el("div", { class: "reference" }, avatar(user, name, 16), el("strong", { text: name }), " used ",
       el("span", { class: "used", text: command ? `${message.type === 20 ? "/" : ""}${command}` : "a command" }))];
   }

@@ -77,7 +77,7 @@ function topLevel(component, fields) {
 function labelled(component, { label, description }, fields) {
   const field = makeField(component, label);
   fields.push(field);
-  const optional = component.required === false || component.type === 23 ? null : el("span", { class: "required", "aria-hidden": "true", text: " *" });
+  const optional = component.required === false || component.type === 23 ? null : el("span", { class: "must", "aria-hidden": "true", text: " *" });
   const group = component.type === 21 || component.type === 22;
   const caption = component.type === 23 ? null : el(group ? "legend" : "label", { class: "field-label", for: group ? null : field.control }, label, optional);
   return el(group ? "fieldset" : "div", { class: "modal-field" }, caption,

@@ -70,6 +70,8 @@ export class TextField extends Field {
       this.resize();
     });
     this.resize();
+    let width = 0; // the fields beside it take room, so its lines may break anew
+    if (free) new ResizeObserver(([{ contentRect }]) => contentRect.width !== width && (width = contentRect.width) && this.resize()).observe(this.node);
   }
 
   resize() {
@@ -196,15 +198,6 @@ export class FileField extends Field {
     replace(this.input, picture, el("span", { class: "option-file-name", text: entry.file.name }), entry.id || entry.error ? null : ` ${Math.round(entry.share * 100)} %`);
   }
 
-  /** Does this option's name say that it wants such a file? */
-  wants(file) {
-    const major = file.type.split("/")[0];
-    const { name } = this.option;
-    if (/video|clip/.test(name)) return major === "video";
-    if (/image|picture|photo|frame/.test(name)) return major === "image";
-    return true;
-  }
-
   get empty() {
     return this.files.empty;
   }
@@ -221,6 +214,14 @@ export class FileField extends Field {
   async send() {
     return (await this.files.ids())[0];
   }
+}
+
+/** Does an option's name say that it wants such a file? */
+export function wants(option, file) {
+  const major = file.type.split("/")[0];
+  if (/video|clip/.test(option.name)) return major === "video";
+  if (/image|picture|photo|frame/.test(option.name)) return major === "image";
+  return true;
 }
 
 /** Takes an optional field off again. */
