@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 _LONGEST_TEXT = 300
-_LINK = re.compile(r"(?i)\b[a-z][a-z0-9+.-]{1,15}://\S+|\bdata:\S+")
+_LINK = re.compile(r"(?i)[a-z][a-z0-9+.-]{1,15}://\S+|data:[\w.+-]+/[\w.+-]+\S*")
 _TOKEN = re.compile(r"(?i)\b(bearer\s+)\S+|\bsk-[A-Za-z0-9_-]{8,}")
 _TASK_ID = re.compile(r"[A-Za-z0-9._:-]{1,191}")
 
@@ -115,6 +115,6 @@ def excerpt(value: Any, *secrets: str) -> str:
     for secret in secrets:
         if secret:
             read = read.replace(secret, "…")
-    read = _TOKEN.sub("…", _LINK.sub("…", read[:4000]))
-    read = " ".join("".join(c if c.isprintable() else " " for c in read).split())
+    read = " ".join("".join(c if c.isprintable() else " " for c in read[:4000]).split())
+    read = _TOKEN.sub("…", _LINK.sub("…", read))
     return read if len(read) <= _LONGEST_TEXT else read[: _LONGEST_TEXT - 1] + "…"

@@ -60,17 +60,13 @@ class Gateway:
     async def upload(self, url: str, media: StoredMedia) -> Any:
         """Hand a kept file over, under a name that tells nothing about who gave it."""
         suffix = Path(media.path).suffix or ("." + media.mime.rpartition("/")[2])
-        return await self.upload_file(
-            url, self.media_root / media.path, name=f"{media.sha256[:16]}{suffix}", mime=media.mime
+        answer = await self.http.upload(
+            url,
+            key=self.api_key,
+            file=self.media_root / media.path,
+            name=f"{media.sha256[:16]}{suffix}",
+            mime=media.mime,
         )
-
-    async def upload_file(self, url: str, file: Path, *, name: str, mime: str) -> Any:
-        """Hand a file over."""
-        try:
-            answer = await self.http.upload(url, key=self.api_key, file=file, name=name, mime=mime)
-        except OSError:
-            # The file was cleaned away, or the disk fails: no gateway can be given it.
-            raise ProviderError(Code.MEDIA_UNAVAILABLE, provider=self.name, reason="file") from None
         return self._checked(answer).body
 
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:

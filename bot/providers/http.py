@@ -11,31 +11,28 @@ side closed a moment ago would leave it unknown whether the request was seen.
 import asyncio
 import json
 import logging
-import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
-import aiohttp
 import httpx
-import httpx_aiohttp
 from aiohttp.abc import AbstractResolver
 
 from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.ports.provider import Download
-from bot.providers.addresses import AddressError, AddressPolicy, GuardedResolver
+from bot.providers.addresses import AddressPolicy
+from bot.providers.failures import CallGuard, OversizeError
 from bot.providers.files import FileSink
+from bot.providers.transport import make_client
 
 # httpx writes every URL it asks for into its log; signed links are keys for as long as they live.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 JSON_CAP = 2 * 1024 * 1024
 _MAX_REDIRECTS = 3
-_KEEPALIVE_S = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +77,8 @@ class HttpDoor:
         self._party = party
         self._policy = policy
         self._timeouts = timeouts or Timeouts()
-        guarded = _Resolvers(policy, resolver)
-        self._pooled = _client(guarded, limit=connections, reuse=True)
-        self._single = _client(guarded, limit=connections, reuse=False)
+        self._pooled = make_client(policy, resolver, limit=connections, reuse=True)
+        self._single = make_client(policy, resolver, limit=connections, reuse=False)
 
     async def __aenter__(self) -> Self:
         return self
@@ -104,7 +100,7 @@ class HttpDoor:
         self, url: str, *, key: str, params: Mapping[str, str | int] | None = None
     ) -> Answer:
         """Read something, once."""
-        with _Guard(self._party):
+        with CallGuard(self._party):
             request = self._request("GET", url, key=key, params=params)
             return await self._answer(self._pooled, request, total=self._timeouts.read)
 
@@ -117,7 +113,7 @@ class HttpDoor:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """A POST that costs nothing, once."""
-        with _Guard(self._party):
+        with CallGuard(self._party):
             request = self._request("POST", url, key=key, body=body, headers=headers)
             return await self._answer(self._pooled, request, total=self._timeouts.read)
 
@@ -125,13 +121,13 @@ class HttpDoor:
         self, url: str, *, key: str, body: Mapping[str, Any], headers: Mapping[str, str]
     ) -> Answer:
         """The paid POST, once. An error's ``accepted`` tells whether it may have been taken."""
-        with _Guard(self._party, paid=True):
+        with CallGuard(self._party, paid=True):
             request = self._request("POST", url, key=key, body=body, headers=headers)
             return await self._answer(self._single, request, total=self._timeouts.submit)
 
     async def upload(self, url: str, *, key: str, file: Path, name: str, mime: str) -> Answer:
         """Send a file as the multipart field ``file``, streamed from disk."""
-        with _Guard(self._party), file.open("rb") as handle:
+        with CallGuard(self._party), self._opened(file) as handle:
             parsed = self._policy.check_url(url)
             request = self._pooled.build_request(
                 "POST",
@@ -149,7 +145,7 @@ class HttpDoor:
         Raises RESULT_GONE, RESULT_TOO_LARGE, RESULT_BROKEN (shorter than announced, or an address
         we do not connect to) or a retryable PROVIDER_UNAVAILABLE or PROVIDER_TIMEOUT.
         """
-        with _Guard(self._party, downloading=True):
+        with CallGuard(self._party, downloading=True):
             async with asyncio.timeout(self._timeouts.transfer):
                 async with self._followed(url) as response:
                     announced = _content_length(response)
@@ -160,6 +156,15 @@ class HttpDoor:
     async def fetch(self, url: str, destination: Path, max_bytes: int) -> int:
         """``download`` in few words: the number of bytes written."""
         return (await self.download(url, destination, max_bytes=max_bytes)).size
+
+    def _opened(self, file: Path) -> BinaryIO:
+        try:
+            return file.open("rb")
+        except OSError as error:
+            # Cleaned away, or the disk fails: nobody can be given it.
+            raise ProviderError(
+                Code.MEDIA_UNAVAILABLE, provider=self._party, reason=type(error).__name__
+            ) from None
 
     async def _stream(
         self,
@@ -257,7 +262,7 @@ class HttpDoor:
                 async for chunk in response.aiter_bytes():
                     content += chunk
                     if len(content) > JSON_CAP:
-                        raise _Oversize
+                        raise OversizeError
             finally:
                 await response.aclose()
         try:
@@ -269,134 +274,6 @@ class HttpDoor:
         )
 
 
-class _Oversize(Exception):
-    """The answer is larger than any JSON we could want."""
-
-
-class _Guard:
-    """Turns every exception of the library, the network and the policy into a ``ProviderError``.
-
-    Causes are dropped (their texts may hold URLs), their kind is kept as the fact ``reason``.
-    """
-
-    def __init__(self, party: str, *, paid: bool = False, downloading: bool = False) -> None:
-        self._party = party
-        self._paid = paid
-        self._downloading = downloading
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None or isinstance(error, ProviderError):
-            return
-        translated = self._translate(error)
-        if translated is not None:
-            raise translated from None
-
-    def _translate(self, error: BaseException) -> ProviderError | None:
-        chain = _causes(error)
-        if any(isinstance(one, AddressError) for one in chain):
-            code = Code.RESULT_BROKEN if self._downloading else Code.PROVIDER_UNAVAILABLE
-            return self._error(code, Accepted.NO, reason="address", retryable=False)
-        if isinstance(error, _Oversize):
-            return self._error(Code.PROVIDER_MALFORMED, Accepted.UNKNOWN, reason="too large")
-        if not isinstance(
-            error, httpx.HTTPError | httpx.InvalidURL | aiohttp.ClientError | TimeoutError
-        ):
-            return None
-        reason = type(chain[-1]).__name__
-        unsent = any(isinstance(one, _UNSENT) for one in chain)
-        accepted = Accepted.NO if unsent else Accepted.UNKNOWN
-        if self._downloading and any(isinstance(o, aiohttp.ClientPayloadError) for o in chain):
-            return self._error(Code.RESULT_BROKEN, accepted, reason="short")
-        if any(isinstance(one, TimeoutError | httpx.TimeoutException) for one in chain) and not any(
-            isinstance(one, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
-            for one in chain
-        ):
-            return self._error(Code.PROVIDER_TIMEOUT, accepted, reason=reason)
-        return self._error(Code.PROVIDER_UNAVAILABLE, accepted, reason=reason)
-
-    def _error(
-        self, code: Code, accepted: Accepted, *, reason: str, retryable: bool = True
-    ) -> ProviderError:
-        if self._downloading:
-            accepted = Accepted.YES
-        elif not self._paid:
-            accepted = Accepted.NO
-        return ProviderError(
-            code,
-            accepted=accepted,
-            retryable=retryable,
-            charged=self._downloading,
-            provider=self._party,
-            reason=reason,
-        )
-
-
-# What is raised before the first byte of a request has left. The transport calls most aiohttp
-# errors a ConnectTimeout, a reset in the middle included, so only the cause can be believed.
-_UNSENT = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.InvalidURL,
-    aiohttp.NonHttpUrlClientError,
-    httpx.InvalidURL,
-)
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """The error and what it was raised from, innermost last."""
-    chain: list[BaseException] = []
-    current: BaseException | None = error
-    while current is not None and current not in chain:
-        chain.append(current)
-        current = current.__cause__
-    return chain
-
-
 def _content_length(response: httpx.Response) -> int | None:
     value = response.headers.get("content-length", "")
     return int(value) if value.isascii() and value.isdigit() else None
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    return httpx.create_ssl_context(trust_env=False)
-
-
-class _Resolvers:
-    """Makes a guarded resolver for each session, which closes its own."""
-
-    def __init__(self, policy: AddressPolicy, inner: AbstractResolver | None) -> None:
-        self._policy = policy
-        self._inner = inner
-
-    def __call__(self) -> GuardedResolver:
-        return GuardedResolver(self._policy, self._inner)
-
-
-def _client(
-    resolvers: Callable[[], GuardedResolver], *, limit: int, reuse: bool
-) -> httpx.AsyncClient:
-    def session() -> aiohttp.ClientSession:
-        # keepalive_timeout may only be given where connections are kept.
-        kept: dict[str, Any] = {"keepalive_timeout": _KEEPALIVE_S} if reuse else {}
-        connector = aiohttp.TCPConnector(
-            limit=limit, force_close=not reuse, ssl=_tls(), resolver=resolvers(), **kept
-        )
-        return aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
-        )
-
-    return httpx.AsyncClient(
-        transport=httpx_aiohttp.AiohttpTransport(client=session, trust_env=False),
-        headers={"User-Agent": "Retake", "Accept-Encoding": "identity"},
-        follow_redirects=False,
-        trust_env=False,
-    )
