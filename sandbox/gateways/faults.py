@@ -4,7 +4,7 @@ Owns which faults exist, how often they strike and how a call is spoiled on the 
 of a gateway's JSON.
 """
 
-import asyncio
+import contextlib
 import itertools
 import socket
 import struct
@@ -170,42 +170,40 @@ async def spoil(
     request: web.Request, fault: Fault, body: bytes, content_type: str, sleep: Sleep
 ) -> web.StreamResponse:
     """Answer with ``body`` the way the fault says: cut, mislabelled, dripping or without end."""
-    if fault.kind is Kind.HUGE:
-        return await _endless(request, body, content_type)
     response = web.StreamResponse(headers={"Content-Type": content_type})
-    if fault.kind is Kind.TRUNCATE:
-        # Chunks and a clean end: nothing on the wire says that half is missing.
+    if fault.kind in {Kind.SLOW, Kind.WRONG_LENGTH}:
+        response.content_length = len(body)
+    # A client that has had enough goes away: that is what these faults are for.
+    with contextlib.suppress(ConnectionError):
         await response.prepare(request)
-        await response.write(body[: len(body) // 2])
-        await response.write_eof()
-        return response
-    response.content_length = len(body)
-    await response.prepare(request)
-    if fault.kind is Kind.WRONG_LENGTH:
-        await response.write(body[: len(body) // 2])
-        await asyncio.sleep(0)
-        if request.transport is not None:
-            request.transport.close()
-        return response
+        if fault.kind is Kind.HUGE:
+            await _without_end(response, body)
+        elif fault.kind is Kind.SLOW:
+            await _dripping(response, body, 0.2 if fault.seconds is None else fault.seconds, sleep)
+        else:
+            await response.write(body[: len(body) // 2])
+        if fault.kind is Kind.WRONG_LENGTH:
+            # Half of what was announced: the connection ends before the body does.
+            request[CUT] = True
+            if request.transport is not None:
+                request.transport.close()
+        else:
+            # After half of it, with chunks and a clean end nothing says that the rest is missing.
+            await response.write_eof()
+    return response
+
+
+async def _dripping(response: web.StreamResponse, body: bytes, pause: float, sleep: Sleep) -> None:
     piece = max(1, len(body) // 10)
     for start in range(0, len(body), piece):
         if start:
-            await sleep(0.2 if fault.seconds is None else fault.seconds)
+            await sleep(pause)
         await response.write(body[start : start + piece])
-    await response.write_eof()
-    return response
 
 
-async def _endless(request: web.Request, body: bytes, content_type: str) -> web.StreamResponse:
-    """The body and then filler, until the client has had enough (or 4 GiB have passed)."""
-    response = web.StreamResponse(headers={"Content-Type": content_type})
-    await response.prepare(request)
+async def _without_end(response: web.StreamResponse, body: bytes) -> None:
+    """The body and then 4 GiB of filler: no client reads that far."""
+    await response.write(body)
     filler = b" " * (1 << 20)
-    try:
-        await response.write(body)
-        for _ in range(4096):
-            await response.write(filler)
-    except ConnectionError:
-        return response
-    await response.write_eof()
-    return response
+    for _ in range(4096):
+        await response.write(filler)

@@ -124,6 +124,8 @@ class Fetcher:
         body = await self._bytes(given, _MOST_VIDEO_BYTES, parameter)
         if body[4:8] != b"ftyp":
             raise Refused("video_urls: not an mp4 file", param=parameter)
+        if not _whole_boxes(body):
+            raise Refused("video_urls: the mp4 file is cut off", param=parameter)
         path = await self._kept(body, "mp4")
         try:
             footage = await ffmpeg.probe(path)
@@ -172,3 +174,18 @@ def _picture_size(body: bytes, formats: frozenset[str], parameter: str) -> tuple
             return image.size
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise Refused(f"{parameter}: not a readable image", param=parameter) from error
+
+
+def _whole_boxes(body: bytes) -> bool:
+    """Whether the file ends where its last box ends; a decoder may not notice a cut at a frame."""
+    place = 0
+    while place + 8 <= len(body):
+        size = int.from_bytes(body[place : place + 4])
+        if size == 1:
+            size = int.from_bytes(body[place + 8 : place + 16])
+        if size == 0:
+            return True
+        if size < 8:
+            return False
+        place += size
+    return place == len(body)

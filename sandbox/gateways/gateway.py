@@ -53,7 +53,7 @@ class Gateway(Door):
             clock=clock,
             ended=self._ended,
             broken=self._broken,
-            planned=self._planned,
+            planned=self._newly_due,
         )
         self.changed: Callable[[], None] = lambda: None
         self.planned: Callable[[], None] = lambda: None
@@ -229,7 +229,7 @@ class Gateway(Door):
             return []
         return [f"{self.base_url}/results/{self.name}/{task.result}.mp4"]
 
-    def _planned(self) -> None:
+    def _newly_due(self) -> None:
         self.planned()
 
     def _ended(self, task: Task) -> None:

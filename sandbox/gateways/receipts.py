@@ -32,17 +32,12 @@ class Receipts:
     ) -> tuple[Task, bool]:
         """The task of a key, and whether it had been made before.
 
-        A refused request leaves its key free. Refused with ``idempotency_conflict`` when the key
-        came with another body.
+        A refused request leaves its key free. Refused with 409 when the key came with another body.
         """
         fingerprint = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
         while (receipt := self._by_key.get(key)) is not None:
             if receipt.fingerprint != fingerprint:
-                raise Refused(
-                    "the Idempotency-Key was used with another request",
-                    status=409,
-                    code="idempotency_conflict",
-                )
+                raise Refused("the Idempotency-Key was used with another request", status=409)
             task = await asyncio.shield(receipt.task)
             if task is not None:
                 return task, True

@@ -1,6 +1,10 @@
 """EvoLink's stand-in against the vendor's pages: submit, query, batch, list, credits."""
 
+from typing import Any
+
 import pytest
+
+from tests.integration.gateways.bench import Bench, as_base64, draw
 
 TEXT = "gemini-omni-flash-text-to-video"
 IMAGE = "gemini-omni-flash-image-to-video"
@@ -8,7 +12,7 @@ EDIT = "gemini-omni-flash-video-edit"
 ASK = {"model": TEXT, "prompt": "a glass marble rolls down a track"}
 
 
-async def test_a_submit_is_answered_as_on_the_page(bench) -> None:
+async def test_a_submit_is_answered_as_on_the_page(bench: Bench) -> None:
     answer = await bench.evolink(ASK | {"duration": 6, "aspect_ratio": "9:16"})
     assert answer.status == 200
     assert answer.headers["content-type"].startswith("application/json")
@@ -32,7 +36,7 @@ async def test_a_submit_is_answered_as_on_the_page(bench) -> None:
     }
 
 
-async def test_a_task_goes_from_pending_to_completed_in_steps(bench) -> None:
+async def test_a_task_goes_from_pending_to_completed_in_steps(bench: Bench) -> None:
     task_id = (await bench.evolink(ASK | {"duration": 4})).json["id"]
     seen = []
     for _ in range(5):
@@ -57,7 +61,7 @@ async def test_a_task_goes_from_pending_to_completed_in_steps(bench) -> None:
     assert "error" not in done
 
 
-async def test_a_result_is_a_video_for_24_hours(bench) -> None:
+async def test_a_result_is_a_video_for_24_hours(bench: Bench) -> None:
     url = await bench.video(await bench.made(ASK))
     answer = await bench.ask("GET", url, key=None)
     assert (answer.status, answer.headers["content-type"]) == (200, "video/mp4")
@@ -89,7 +93,9 @@ async def test_a_result_is_a_video_for_24_hours(bench) -> None:
         ({"callback_url": ""}, "callback_url"),
     ],
 )
-async def test_wrong_parameters_of_text_to_video(bench, change, param) -> None:
+async def test_wrong_parameters_of_text_to_video(
+    bench: Bench, change: dict[str, Any], param: str
+) -> None:
     body = {name: value for name, value in (ASK | change).items() if value is not None}
     answer = await bench.evolink(body)
     assert answer.status == 400
@@ -102,17 +108,19 @@ async def test_wrong_parameters_of_text_to_video(bench, change, param) -> None:
 
 @pytest.mark.parametrize("duration", [3, 10, "auto"])
 @pytest.mark.parametrize("aspect_ratio", ["16:9", "9:16", "auto"])
-async def test_right_parameters_of_text_to_video(bench, duration, aspect_ratio) -> None:
+async def test_right_parameters_of_text_to_video(
+    bench: Bench, duration: int | str, aspect_ratio: str
+) -> None:
     answer = await bench.evolink(ASK | {"duration": duration, "aspect_ratio": aspect_ratio})
     assert answer.status == 200
 
 
-async def test_the_default_duration_is_ten_seconds(bench) -> None:
+async def test_the_default_duration_is_ten_seconds(bench: Bench) -> None:
     task = await bench.task(await bench.made(ASK))
     assert task["task_info"]["video_duration"] == 10
 
 
-async def test_auto_is_reserved_as_ten_seconds_and_settled_as_made(bench) -> None:
+async def test_auto_is_reserved_as_ten_seconds_and_settled_as_made(bench: Bench) -> None:
     answer = await bench.evolink(ASK | {"duration": "auto", "prompt": "a clip of 7 seconds"})
     assert answer.json["usage"]["credits_reserved"] == round(10 * 0.086156 * 68, 2)
     bench.clock.advance(8)
@@ -121,7 +129,7 @@ async def test_auto_is_reserved_as_ten_seconds_and_settled_as_made(bench) -> Non
     assert task["usage"]["cost"]["usd"] == pytest.approx(7 * 0.086156)
 
 
-async def test_image_to_video_takes_all_three_forms(bench, draw, as_base64) -> None:
+async def test_image_to_video_takes_all_three_forms(bench: Bench) -> None:
     ask = {"model": IMAGE, "prompt": "the leaves sway"}
     for kind in ("PNG", "JPEG", "WEBP"):
         url = bench.serve(f"a.{kind}", draw(kind=kind))
@@ -131,7 +139,7 @@ async def test_image_to_video_takes_all_three_forms(bench, draw, as_base64) -> N
         assert (await bench.evolink(ask | {"image_urls": [given]})).status == 200
 
 
-async def test_image_to_video_refuses_what_is_no_image(bench, draw, as_base64) -> None:
+async def test_image_to_video_refuses_what_is_no_image(bench: Bench) -> None:
     ask = {"model": IMAGE, "prompt": "the leaves sway"}
     png = draw()
     wrong = {
@@ -158,7 +166,7 @@ async def test_image_to_video_refuses_what_is_no_image(bench, draw, as_base64) -
     assert (await bench.evolink(ask)).json["error"]["param"] == "image_urls"
 
 
-async def test_video_edit_has_neither_duration_nor_aspect_ratio(bench) -> None:
+async def test_video_edit_has_neither_duration_nor_aspect_ratio(bench: Bench) -> None:
     source = await bench.video(await bench.made(ASK))
     ask = {"model": EDIT, "prompt": "warmer light", "video_urls": [source]}
     assert (await bench.evolink(ask)).status == 200
@@ -168,7 +176,7 @@ async def test_video_edit_has_neither_duration_nor_aspect_ratio(bench) -> None:
         assert answer.json["error"]["param"] == parameter
 
 
-async def test_video_edit_checks_the_video(bench, draw, as_base64, long_video) -> None:
+async def test_video_edit_checks_the_video(bench: Bench, long_video: bytes) -> None:
     source = await bench.video(await bench.made(ASK))
     mp4 = (await bench.ask("GET", source, key=None)).body
     wrong = {
@@ -187,7 +195,7 @@ async def test_video_edit_checks_the_video(bench, draw, as_base64, long_video) -
         assert answer.json["error"]["param"] == "video_urls", name
 
 
-async def test_an_error_has_the_page_s_words(bench) -> None:
+async def test_an_error_has_the_page_s_words(bench: Bench) -> None:
     missing = await bench.ask("POST", "/evolink/v1/videos/generations", json=ASK, key=None)
     assert missing.status == 401
     wrong = await bench.evolink(ASK, key="sk-nonsense")
@@ -216,7 +224,7 @@ async def test_an_error_has_the_page_s_words(bench) -> None:
     assert busy.json["error"]["code"] == "rate_limit_exceeded"
 
 
-async def test_the_body_must_be_a_json_object(bench) -> None:
+async def test_the_body_must_be_a_json_object(bench: Bench) -> None:
     path = "/evolink/v1/videos/generations"
     json_type = {"Content-Type": "application/json"}
     for data, headers in (
@@ -230,14 +238,14 @@ async def test_the_body_must_be_a_json_object(bench) -> None:
         assert answer.json["error"]["code"] == "invalid_request"
 
 
-async def test_a_task_id_must_look_like_one(bench) -> None:
+async def test_a_task_id_must_look_like_one(bench: Bench) -> None:
     answer = await bench.ask("GET", "/evolink/v1/tasks/task_01ABC")
     assert (answer.status, answer.json["error"]["code"]) == (400, "invalid_task_id")
     answer = await bench.ask("GET", "/evolink/v1/tasks/task-unified-1-abcdefgh")
     assert (answer.status, answer.json["error"]["code"]) == (404, "task_not_found")
 
 
-async def test_a_batch_leaves_unknown_ids_out(bench) -> None:
+async def test_a_batch_leaves_unknown_ids_out(bench: Bench) -> None:
     ids = [(await bench.evolink(ASK)).json["id"] for _ in range(3)]
     bench.clock.advance(8)
     path = "/evolink/v1/tasks/batch"
@@ -252,7 +260,7 @@ async def test_a_batch_leaves_unknown_ids_out(bench) -> None:
     assert (await bench.ask("POST", path, json={"ids": ids})).status == 400
 
 
-async def test_the_list_filters_and_turns_pages(bench, draw, as_base64) -> None:
+async def test_the_list_filters_and_turns_pages(bench: Bench) -> None:
     ids = [(await bench.evolink(ASK)).json["id"] for _ in range(3)]
     bench.clock.advance(8)
     picture = as_base64(draw())
@@ -286,7 +294,7 @@ async def test_the_list_filters_and_turns_pages(bench, draw, as_base64) -> None:
         assert (await bench.ask("GET", f"{path}?{wrong}")).status == 400
 
 
-async def test_credits_tell_what_is_left(bench) -> None:
+async def test_credits_tell_what_is_left(bench: Bench) -> None:
     bench.gateways.evolink.balance_usd = 10
     await bench.made(ASK | {"duration": 5})
     answer = (await bench.ask("GET", "/evolink/v1/credits")).json["data"]
@@ -296,7 +304,7 @@ async def test_credits_tell_what_is_left(bench) -> None:
     assert answer["token"]["unlimited_credits"] is False
 
 
-async def test_an_unknown_route_is_remembered(bench) -> None:
+async def test_an_unknown_route_is_remembered(bench: Bench) -> None:
     bench.problems_expected = True
     answer = await bench.ask("POST", "/evolink/v1/tasks/task-unified-1-a/cancel")
     assert answer.status == 404
