@@ -70,7 +70,7 @@ Name = Literal["evolink", "apimart", "google"]
 _WEB = "an https:// address (plain http:// only on loopback)"
 _KEY = "text in quotes; empty turns the provider off"
 _RUNNING = "a whole number from 1 to 1000"
-_LAMBDA = "a number from 0.01 to 60"
+_SECONDS = "a whole number of seconds, 60 or more"
 _COUNT = "a whole number, 0 or more (0 means no limit)"
 
 
@@ -123,31 +123,25 @@ class MediaSettings(_Section):
     )
 
 
-class EvolinkSettings(_Section):
+class _ProviderSettings(_Section):
     api_key: SecretStr = Field(default=SecretStr(""), description=_KEY)
+    max_running: Whole = Field(default=20, ge=1, le=1000, description=_RUNNING)
+    models: dict[str, Any] = Field(default={}, description="tables of catalogue entries")
+
+
+class EvolinkSettings(_ProviderSettings):
     api_url: WebAddress = Field(default="https://api.evolink.ai", description=_WEB)
     files_url: WebAddress = Field(default="https://files-api.evolink.ai", description=_WEB)
-    max_running: Whole = Field(default=20, ge=1, le=1000, description=_RUNNING)
-    poll_lambda: Number = Field(default=0.2, ge=0.01, le=60, description=_LAMBDA)
-    models: dict[str, Any] = Field(default={}, description="tables of catalogue entries")
 
 
-class ApimartSettings(_Section):
-    api_key: SecretStr = Field(default=SecretStr(""), description=_KEY)
+class ApimartSettings(_ProviderSettings):
     api_url: WebAddress = Field(default="https://api.apimart.ai", description=_WEB)
-    max_running: Whole = Field(default=20, ge=1, le=1000, description=_RUNNING)
-    poll_lambda: Number = Field(default=0.2, ge=0.01, le=60, description=_LAMBDA)
-    models: dict[str, Any] = Field(default={}, description="tables of catalogue entries")
 
 
-class GoogleSettings(_Section):
-    api_key: SecretStr = Field(default=SecretStr(""), description=_KEY)
+class GoogleSettings(_ProviderSettings):
     api_url: WebAddress = Field(
         default="https://generativelanguage.googleapis.com", description=_WEB
     )
-    max_running: Whole = Field(default=20, ge=1, le=1000, description=_RUNNING)
-    poll_lambda: Number = Field(default=0.2, ge=0.01, le=60, description=_LAMBDA)
-    models: dict[str, Any] = Field(default={}, description="tables of catalogue entries")
 
 
 class ProvidersSettings(_Section):
@@ -161,6 +155,7 @@ class ProvidersSettings(_Section):
         min_length=1,
         description="the name of a model family in the catalogue",
     )
+    poll_lambda: Number = Field(default=0.2, ge=0.01, le=60, description="seconds, from 0.01 to 60")
     evolink: EvolinkSettings = EvolinkSettings()
     apimart: ApimartSettings = ApimartSettings()
     google: GoogleSettings = GoogleSettings()
@@ -198,14 +193,11 @@ class LimitsSettings(_Section):
 
 
 class DeadlinesSettings(_Section):
-    queued: Whole = Field(default=21600, ge=60, description="a whole number of seconds, 60 or more")
-    submit_unknown: Whole = Field(
-        default=900, ge=10, description="a whole number of seconds, 10 or more"
-    )
-    running: Whole = Field(default=3600, ge=60, description="a whole number of seconds, 60 or more")
-    delivery: Whole = Field(
-        default=86400, ge=60, description="a whole number of seconds, 60 or more"
-    )
+    queued: Whole = Field(default=21600, ge=60, description=_SECONDS)
+    submit_unknown: Whole = Field(default=1800, ge=60, description=_SECONDS)
+    running: Whole = Field(default=3600, ge=60, description=_SECONDS)
+    fetching: Whole = Field(default=21600, ge=60, description=_SECONDS)
+    posting: Whole = Field(default=86400, ge=60, description=_SECONDS)
 
 
 class HttpSettings(_Section):

@@ -224,8 +224,8 @@ BAD_FILES = [
         ),
     ),
     (
-        "[providers.apimart]\npoll_lambda = nan",
-        "config.toml: [providers.apimart] poll_lambda is NaN; it must be a number from 0.01 to 60.",
+        "[providers]\npoll_lambda = nan",
+        "config.toml: [providers] poll_lambda is NaN; it must be seconds, from 0.01 to 60.",
     ),
     (
         "[limits]\nvideos = -1",

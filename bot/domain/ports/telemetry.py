@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from bot.domain.catalogue import ProviderName
+from bot.domain.errors import Code
 from bot.domain.generation import State
 
 
@@ -25,6 +26,26 @@ class Telemetry(Protocol):
         """A step failed for reasons of our own."""
         ...
 
+    def acknowledged(self, seconds: float) -> None:
+        """An interaction was answered, so long after it came in."""
+        ...
+
+    def refused(self, code: Code) -> None:
+        """A person was refused; nothing was held."""
+        ...
+
+    def called(self, provider: ProviderName, call: str, outcome: str, seconds: float) -> None:
+        """A provider was called: ``submit``, ``query``, …; ``outcome`` is ``ok`` or a code."""
+        ...
+
+    def spent(self, provider: ProviderName, micro_usd: int) -> None:
+        """A provider reported what a task cost."""
+        ...
+
+    def hinted(self, provider: ProviderName) -> None:
+        """A provider called back about one of our generations."""
+        ...
+
 
 class NoTelemetry:
     """Instruments nobody reads."""
@@ -39,4 +60,19 @@ class NoTelemetry:
         """Ignore it."""
 
     def step_failed(self, state: State) -> None:
+        """Ignore it."""
+
+    def acknowledged(self, seconds: float) -> None:
+        """Ignore it."""
+
+    def refused(self, code: Code) -> None:
+        """Ignore it."""
+
+    def called(self, provider: ProviderName, call: str, outcome: str, seconds: float) -> None:
+        """Ignore it."""
+
+    def spent(self, provider: ProviderName, micro_usd: int) -> None:
+        """Ignore it."""
+
+    def hinted(self, provider: ProviderName) -> None:
         """Ignore it."""

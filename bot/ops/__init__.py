@@ -1,0 +1,1 @@
+"""Being looked after: logs, figures, health, and the HTTP side door."""

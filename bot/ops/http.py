@@ -1,0 +1,105 @@
+"""The HTTP side door: /healthz, /readyz, /metrics, and /callbacks/… when callbacks are on.
+
+Owns listening and answering. It hands on hints and nothing else; no request changes anything.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from aiohttp import web
+
+from bot.domain.catalogue import ProviderName
+from bot.domain.ids import GenerationId
+from bot.domain.ports.telemetry import NoTelemetry, Telemetry
+from bot.ops.callbacks import CallbackSigner
+from bot.ops.health import Health
+from bot.ops.metrics import Metrics
+
+BODY_LIMIT = 64 * 1024
+_BODY_SECONDS = 5
+
+
+class SideDoor:
+    """A small web server. ``signer`` None means that there are no callbacks.
+
+    ``hint`` is called with the generation's id for every callback with our signature, also for
+    repeated and late ones: whoever gets it looks for itself whether there is anything to do.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        metrics: Metrics,
+        health: Callable[[], Health],
+        hint: Callable[[GenerationId], None],
+        signer: CallbackSigner | None = None,
+        telemetry: Telemetry | None = None,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self._metrics = metrics
+        self._health = health
+        self._hint = hint
+        self._signer = signer
+        self._telemetry = telemetry or NoTelemetry()
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Listen; ``port`` then tells which port it is. Raises OSError when it is taken."""
+        app = web.Application(client_max_size=BODY_LIMIT)
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._render)
+        if self._signer:
+            path = "/callbacks/{provider}/{generation}/{signature}"
+            app.router.add_route("*", path, self._callback)
+        # No access log: the paths of callbacks are secrets.
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=2, lingering_time=1, keepalive_timeout=15
+        )
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.host, self.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Stop listening; what is being answered may take two more seconds."""
+        if self._runner:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        health = self._health()
+        return web.json_response(health.as_json(), status=200 if health.alive else 503)
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        health = self._health()
+        return web.json_response(health.as_json(), status=200 if health.ready else 503)
+
+    async def _render(self, _: web.Request) -> web.Response:
+        return web.Response(
+            body=self._metrics.render(), headers={"Content-Type": self._metrics.content_type}
+        )
+
+    async def _callback(self, request: web.Request) -> web.Response:
+        provider = ProviderName(request.match_info["provider"])
+        generation_id = GenerationId(request.match_info["generation"])
+        signature = request.match_info["signature"]
+        genuine = self._signer and self._signer.verify(provider, generation_id, signature)
+        if request.method != "POST" or not genuine:
+            raise web.HTTPNotFound
+        await _swallow(request)
+        self._telemetry.hinted(provider)
+        self._hint(generation_id)
+        return web.Response(status=204)
+
+
+async def _swallow(request: web.Request) -> None:
+    """Take the body in, so that the provider sees it sent, and forget it."""
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None

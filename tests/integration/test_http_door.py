@@ -1,0 +1,250 @@
+"""The HTTP side door, asked by a real client: health, figures, callbacks that are only hints."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from bot.domain.catalogue import ProviderName
+from bot.domain.errors import Code
+from bot.domain.generation import State
+from bot.domain.ids import GenerationId
+from bot.ops.callbacks import LONGEST, CallbackSigner
+from bot.ops.health import Health, PartHealth
+from bot.ops.http import BODY_LIMIT, SideDoor
+from bot.ops.metrics import Metrics
+
+EVOLINK, APIMART = ProviderName("evolink"), ProviderName("apimart")
+ID = GenerationId("0123456789abcdefghij")
+TOKEN = "a-discord-token"
+
+
+class House:
+    """A side door and what happens behind it."""
+
+    def __init__(self, *, callbacks: bool = True) -> None:
+        self.hints: list[GenerationId] = []
+        self.health = Health(alive=True, ready=True)
+        self.metrics = Metrics()
+        self.signer = CallbackSigner(TOKEN)
+        self.door = SideDoor(
+            host="127.0.0.1",
+            port=0,
+            metrics=self.metrics,
+            health=lambda: self.health,
+            hint=self.hints.append,
+            signer=self.signer if callbacks else None,
+            telemetry=self.metrics,
+        )
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.door.port}"
+
+    def callback(self, provider: ProviderName = EVOLINK, generation_id: GenerationId = ID) -> str:
+        return self.signer.callback_url(self.address, provider, generation_id)
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    house = House()
+    await house.door.start()
+    yield house
+    await house.door.stop()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
+        yield session
+
+
+async def test_health_and_readiness_are_two_questions(
+    house: House, client: aiohttp.ClientSession
+) -> None:
+    async def answers() -> tuple[int, int]:
+        async with (
+            client.get(f"{house.address}/healthz") as health,
+            client.get(f"{house.address}/readyz") as ready,
+        ):
+            assert await health.json() == await ready.json() == house.health.as_json()
+            return health.status, ready.status
+
+    assert await answers() == (200, 200)
+    house.health = Health(
+        alive=True, ready=False, parts={"discord": PartHealth(ok=False, detail="connecting")}
+    )
+    assert await answers() == (200, 503)
+    house.health = Health(alive=False, ready=False)
+    assert await answers() == (503, 503)
+
+
+async def test_the_figures_are_told(house: House, client: aiohttp.ClientSession) -> None:
+    metrics = house.metrics
+    metrics.moved(None, State.QUEUED)
+    metrics.moved(State.QUEUED, State.SUBMITTING)
+    metrics.open_generations({State.RUNNING: 3})
+    metrics.polled(EVOLINK, 50)
+    metrics.called(EVOLINK, "submit", Code.PROVIDER_RATE_LIMITED.value, 0.2)
+    metrics.acknowledged(0.02)
+    metrics.delivered(1.5)
+    metrics.refused(Code.QUOTA_VIDEOS)
+    metrics.spent(EVOLINK, 860_000)
+    metrics.step_failed(State.READY)
+    async with client.get(f"{house.address}/metrics") as answer:
+        assert answer.status == 200
+        assert answer.content_type == "text/plain"
+        lines = (await answer.text()).splitlines()
+    for line in (
+        'retake_transitions_total{after="queued",before=""} 1.0',
+        'retake_transitions_total{after="submitting",before="queued"} 1.0',
+        'retake_generations{state="running"} 3.0',
+        'retake_generations{state="ready"} 0.0',
+        'retake_polls_total{provider="evolink"} 1.0',
+        'retake_polled_tasks_total{provider="evolink"} 50.0',
+        'retake_acknowledgement_seconds_bucket{le="0.025"} 1.0',
+        'retake_acknowledgement_seconds_bucket{le="0.01"} 0.0',
+        "retake_delivery_lag_seconds_sum 1.5",
+        'retake_refusals_total{code="quota_videos"} 1.0',
+        'retake_spent_micro_usd_total{provider="evolink"} 860000.0',
+        'retake_step_failures_total{state="ready"} 1.0',
+        (
+            "retake_provider_call_seconds_count"
+            '{call="submit",outcome="provider_rate_limited",provider="evolink"} 1.0'
+        ),
+    ):
+        assert line in lines
+
+
+async def test_a_callback_with_our_signature_is_a_hint_each_time(
+    house: House, client: aiohttp.ClientSession
+) -> None:
+    for body in ({"status": "completed"}, {"status": "failed", "results": ["http://evil/"]}, None):
+        async with client.post(house.callback(), json=body) as answer:
+            assert answer.status == 204
+            assert await answer.read() == b""
+    assert house.hints == [ID, ID, ID]
+    assert b'retake_callbacks_total{provider="evolink"} 3.0' in house.metrics.render()
+
+
+async def test_the_address_is_the_same_after_a_restart(
+    house: House, client: aiohttp.ClientSession
+) -> None:
+    """A late callback finds the new process: nothing was kept but the token."""
+    late = CallbackSigner(TOKEN).callback_url(house.address, EVOLINK, ID)
+    async with client.post(late) as answer:
+        assert answer.status == 204
+    assert house.hints == [ID]
+
+
+async def test_forged_callbacks_are_nothing(house: House, client: aiohttp.ClientSession) -> None:
+    genuine = house.callback()
+    signature = genuine.rpartition("/")[2]
+    other = GenerationId("zzzzzzzzzzzzzzzzzzzz")
+    forged = [
+        genuine[:-1] + ("0" if genuine[-1] != "0" else "1"),
+        genuine.replace(signature, signature.upper()),
+        genuine.replace(signature, ""),
+        genuine.replace(signature, "%F0%9F%98%80"),
+        genuine.replace(signature, signature[:-1]),
+        f"{genuine}/",
+        f"{house.address}/callbacks/evolink/{other}/{signature}",
+        f"{house.address}/callbacks/apimart/{ID}/{signature}",
+        CallbackSigner("another-token").callback_url(house.address, EVOLINK, ID),
+    ]
+    for url in forged:
+        async with client.post(url, json={"status": "completed"}) as answer:
+            assert answer.status == 404, url
+    for method in ("GET", "PUT", "DELETE"):
+        async with client.request(method, genuine) as answer:
+            assert answer.status == 404
+    assert house.hints == []
+
+
+async def test_each_generation_at_each_provider_has_its_own_address(house: House) -> None:
+    other = GenerationId("zzzzzzzzzzzzzzzzzzzz")
+    addresses = {
+        house.callback(EVOLINK, ID),
+        house.callback(EVOLINK, other),
+        house.callback(APIMART, ID),
+    }
+    assert len({address.rpartition("/")[2] for address in addresses}) == 3
+    assert TOKEN not in "".join(addresses)
+
+
+async def test_a_body_beyond_the_cap_is_cut_off(
+    house: House, client: aiohttp.ClientSession
+) -> None:
+    async with client.post(house.callback(), data=b"x" * BODY_LIMIT) as answer:
+        assert answer.status == 204
+    async with client.post(house.callback(), data=b"x" * (BODY_LIMIT + 1)) as answer:
+        assert answer.status == 413
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 4096
+
+    with pytest.raises((aiohttp.ClientError, AssertionError)):
+        async with client.post(house.callback(), data=endless()) as answer:
+            assert answer.status != 413
+    assert house.hints == [ID]
+
+
+async def test_a_body_that_never_comes_does_not_keep_the_door(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.ops.http._BODY_SECONDS", 0.05)
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.door.port)
+    path = house.callback().removeprefix(house.address)
+    writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf".encode())
+    async with asyncio.timeout(5):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 408")
+    writer.close()
+    await writer.wait_closed()
+    assert house.hints == []
+
+
+async def test_without_a_public_url_there_are_no_callbacks(client: aiohttp.ClientSession) -> None:
+    house = House(callbacks=False)
+    await house.door.start()
+    try:
+        async with client.post(house.callback()) as answer:
+            assert answer.status == 404
+        async with client.get(f"{house.address}/healthz") as answer:
+            assert answer.status == 200
+    finally:
+        await house.door.stop()
+    assert house.hints == []
+
+
+async def test_stopping_frees_the_port_and_a_taken_port_is_told() -> None:
+    house, second = House(), House()
+    await house.door.start()
+    port = second.door.port = house.door.port
+    with pytest.raises(OSError):
+        await second.door.start()
+    await second.door.stop()
+    await house.door.stop()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_an_address_too_long_for_the_providers_is_refused() -> None:
+    signer = CallbackSigner(TOKEN)
+    room = LONGEST - len(signer.callback_url("https://e.org", EVOLINK, ID))
+    fitting = signer.callback_url("https://e.org/" + "x" * (room - 1), EVOLINK, ID)
+    assert len(fitting) == LONGEST
+    with pytest.raises(ValueError):
+        signer.callback_url("https://e.org/" + "x" * room, EVOLINK, ID)
+    with pytest.raises(ValueError):
+        signer.callback_url("ftp://e.org", EVOLINK, ID)
+
+
+def test_health_shows_every_part() -> None:
+    health = Health(alive=True, ready=True, parts={"database": PartHealth(ok=True, detail="3 ms")})
+    assert json.dumps(health.as_json()) == (
+        '{"alive": true, "ready": true, "parts": {"database": {"ok": true, "detail": "3 ms"}}}'
+    )
