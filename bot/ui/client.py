@@ -52,12 +52,14 @@ class Wishes:
     """The plain numbers a client is made with.
 
     ``sync_guild`` is the one server that gets the commands (0: everywhere), ``patience`` the
-    seconds a command may work before it is acknowledged without its answer.
+    seconds a command may work before it is acknowledged without its answer, ``sync`` whether
+    Discord is told the commands at start.
     """
 
     sync_guild: int = 0
     guild_ready_timeout: float = 2.0
     patience: float = 1.2
+    sync: bool = True
 
 
 class RetakeTree(app_commands.CommandTree["RetakeClient"]):
@@ -134,7 +136,8 @@ class RetakeClient(commands.Bot):
         self.add_dynamic_items(Control)
         for name in self._names:
             await self.load_extension(name)
-        await self._sync_commands()
+        if self.wishes.sync:
+            await self._sync_commands()
 
     async def serve(self, interaction: discord.Interaction[Any], custom_id: str) -> None:
         """Bring a press or a form to whoever registered for it."""
@@ -173,3 +176,7 @@ class RetakeClient(commands.Bot):
             log.warning("commands_not_synced", guild=self.wishes.sync_guild, error=str(error))
             return
         log.info("commands_synced", guild=self.wishes.sync_guild, count=len(synced))
+
+
+Interaction = discord.Interaction[RetakeClient]
+"""An interaction as the cogs see it."""

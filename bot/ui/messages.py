@@ -68,7 +68,7 @@ class Messages(string.Formatter):
 
         ``titles`` are the models' names for people.
         """
-        told = dict(facts)
+        told = {name: value for name, value in facts.items() if value is not None}
         if isinstance(model := told.get("model"), str):
             told["model"] = (titles or {}).get(model, model)
         try:

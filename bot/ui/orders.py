@@ -1,0 +1,111 @@
+"""From a wish to its receipt: the steps that every command, button and form shares.
+
+Owns the order: refuse what can be refused at once, acknowledge before anything slow, take the files
+in, ask the service, show the receipt. What a wish is made of is its caller's business.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot.domain.errors import Code, Refused
+from bot.domain.ids import GenerationId
+from bot.domain.media import MediaKind, StoredMedia
+from bot.domain.ports.media import IncomingFile
+from bot.ui.answers import answer, promptly, think
+from bot.ui.cards import receipt_card
+from bot.ui.client import Interaction
+
+if TYPE_CHECKING:
+    from bot.services import Services
+    from bot.services.generate import Ask, Receipt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """The files of a wish, by what they are for."""
+
+    images: tuple[IncomingFile, ...] = ()
+    last_frame: IncomingFile | None = None
+    video: IncomingFile | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.images or self.last_frame or self.video)
+
+    def pictures(self) -> tuple[IncomingFile, ...]:
+        """All images, the last frame last."""
+        return self.images if self.last_frame is None else (*self.images, self.last_frame)
+
+    def check(self) -> None:
+        """Refuse what says of itself that it is something else, before anything is fetched.
+
+        Raises:
+            Refused: MEDIA_TYPE.
+        """
+        _check(self.pictures(), "image/", ["PNG", "JPEG", "WebP", "GIF"])
+        _check([self.video] if self.video else [], "video/", ["MP4", "MOV", "WebM"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """The same files, checked and kept. ``video_url`` is where Discord keeps the video."""
+
+    images: tuple[StoredMedia, ...] = ()
+    last_frame: StoredMedia | None = None
+    video: StoredMedia | None = None
+    video_url: str | None = None
+
+
+async def take_in(services: "Services", given: Given) -> Taken:
+    """Fetch, check and keep the files.
+
+    Raises:
+        Refused: MEDIA_*.
+    """
+    pictures = given.pictures()
+    images: tuple[StoredMedia, ...] = ()
+    if pictures:
+        images = await services.intake.take(pictures, kinds=(MediaKind.IMAGE,))
+    video = None
+    if given.video is not None:
+        (video,) = await services.intake.take([given.video], kinds=(MediaKind.VIDEO,))
+    return Taken(
+        images=images[: len(given.images)],
+        last_frame=next(iter(images[len(given.images) :]), None),
+        video=video,
+        video_url=given.video.url if given.video is not None else None,
+    )
+
+
+async def order(interaction: Interaction, given: Given, wish: Callable[[Taken], "Ask"]) -> None:
+    """Take the files in, ask for the video, show the receipt."""
+    services = interaction.client.services
+    given.check()
+    if given:
+        await think(interaction)
+        taken = await take_in(services, given)
+    else:
+        taken = Taken()
+    work = services.generate.request(wish(taken))
+    await show(interaction, await promptly(interaction, work, patience=_patience(interaction)))
+
+
+async def repeat(interaction: Interaction, generation_id: GenerationId, ask: "Ask") -> None:
+    """Ask for the same video once more and show the receipt."""
+    work = interaction.client.services.generate.again(generation_id, ask)
+    await show(interaction, await promptly(interaction, work, patience=_patience(interaction)))
+
+
+async def show(interaction: Interaction, receipt: "Receipt") -> None:
+    """The receipt, for the one who asked."""
+    await answer(interaction, receipt_card(receipt, interaction.client.brush(interaction)))
+
+
+def _patience(interaction: Interaction) -> float:
+    return interaction.client.wishes.patience
+
+
+def _check(files: Sequence[IncomingFile], kind: str, allowed: list[str]) -> None:
+    for file in files:
+        if file.content_type is not None and not file.content_type.startswith(kind):
+            raise Refused(Code.MEDIA_TYPE, name=file.name, allowed=allowed)

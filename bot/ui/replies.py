@@ -1,0 +1,139 @@
+"""Replies to our messages: which video one is about, what it says, and how it is answered.
+
+Owns reading a reply without the privileged intent: Discord shows what was written only when the
+reply pings us, or in a direct message. A reply has no private answer, so what has to be said is
+said in a short message that goes away again.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import discord
+import structlog
+from discord import ui
+
+from bot.domain.errors import Code, Refused
+from bot.domain.generation import Generation
+from bot.domain.ids import MessageId
+from bot.services.edit import Viewer
+from bot.ui import origins
+from bot.ui.answers import LONGEST_SECONDS, Unsent
+from bot.ui.controls import Verb, control, control_ids
+from bot.ui.messages import Messages
+
+if TYPE_CHECKING:
+    from bot.ui.client import RetakeClient
+
+log = structlog.get_logger(__name__)
+
+SHOWN_SECONDS = 180.0
+
+
+async def subject(client: "RetakeClient", message: discord.Message) -> Generation | None:
+    """The finished video that a reply is about; None when it is about something else.
+
+    Raises:
+        Refused: NOT_FOUND or NOT_FINISHED, when the reply speaks to us about such a one.
+    """
+    target = await _target(message)
+    if target is None or client.user is None or target.author.id != client.user.id:
+        return None
+    try:
+        return await ours(client, target, viewer=origins.author(message))
+    except Refused:
+        # People also chat below a video: only who speaks to us gets an answer.
+        if speaks_to_us(client, message):
+            raise
+        return None
+
+
+async def ours(
+    client: "RetakeClient", message: discord.Message, *, viewer: Viewer
+) -> Generation | None:
+    """The generation of one of our messages, by its video or by its buttons; None: it has none.
+
+    Raises:
+        Refused: NOT_FOUND, NOT_FINISHED.
+    """
+    services = client.services
+    try:
+        return await services.edit.subject(MessageId(message.id), viewer=viewer)
+    except Refused as refused:
+        if refused.code is not Code.NOT_FOUND:
+            raise
+    named = [mark.generation_id for mark in control_ids(message) if mark.generation_id]
+    return await services.edit.by_id(named[0], viewer=viewer) if named else None
+
+
+def speaks_to_us(client: "RetakeClient", message: discord.Message) -> bool:
+    """Whether Discord shows us what was written: with the ping on, or in a direct message."""
+    if message.guild is None:
+        return True
+    return client.user is not None and any(who.id == client.user.id for who in message.mentions)
+
+
+def instruction(client: "RetakeClient", message: discord.Message) -> str:
+    """What the reply says, without the mention of us.
+
+    Raises:
+        Refused: CONTENT_HIDDEN when Discord kept it from us.
+    """
+    if not message.content and not speaks_to_us(client, message):
+        raise Refused(Code.CONTENT_HIDDEN)
+    text = message.content
+    if client.user is not None:
+        for mention in (f"<@{client.user.id}>", f"<@!{client.user.id}>"):
+            text = text.replace(mention, " ")
+    return text.strip()
+
+
+async def channel(client: "RetakeClient", message: discord.Message) -> object:
+    """The channel of a message, fetched where the library does not know it (an old thread)."""
+    if isinstance(message.channel, discord.PartialMessageable):
+        return await client.fetch_channel(message.channel.id)
+    return message.channel
+
+
+def locale(message: discord.Message) -> str:
+    """The server's language; of a person's own nothing is told outside interactions."""
+    return message.guild.preferred_locale.value if message.guild is not None else "en-US"
+
+
+def messages(message: discord.Message) -> Messages:
+    """The sentences for whoever wrote it."""
+    return Messages.for_locale(locale(message))
+
+
+async def tell(message: discord.Message, text: str, *, about: Generation | None) -> None:
+    """Answer below the reply, without a ping; in a server it goes away after a few minutes.
+
+    ``about`` adds the button that opens the form instead.
+    """
+    said: dict[str, Any] = {"mention_author": False}
+    if about is not None:
+        view = ui.View(timeout=None)
+        view.add_item(control(Verb.EDIT, about, messages(message).say("button.edit")))
+        said["view"] = view
+    if message.guild is not None:
+        said["delete_after"] = SHOWN_SECONDS
+    try:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            await message.reply(text, **said)
+    except Unsent as error:
+        log.warning("reply_not_answered", message=message.id, error=str(error))
+
+
+async def _target(message: discord.Message) -> discord.Message | None:
+    reference = message.reference
+    if reference is None or reference.message_id is None:
+        return None
+    if isinstance(reference.resolved, discord.Message):
+        return reference.resolved
+    if isinstance(reference.resolved, discord.DeletedReferencedMessage):
+        return None
+    try:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            return await message.channel.fetch_message(reference.message_id)
+    except Unsent as error:
+        log.info("reply_to_unseen", message=message.id, error=str(error))
+        return None

@@ -1,0 +1,166 @@
+"""Edits: by replying to a video, by the button Edit, by the menu "Edit video"; and Extend."""
+
+from typing import TYPE_CHECKING, Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.domain.catalogue import Mode
+from bot.domain.errors import Code, Refused
+from bot.domain.generation import Generation
+from bot.domain.request import Operation, VideoRequest
+from bot.ui import forms, origins, replies
+from bot.ui.answers import open_form
+from bot.ui.client import Interaction, RetakeClient
+from bot.ui.controls import ControlId, Verb
+from bot.ui.orders import Given, Taken, order, take_in
+from bot.ui.translation import said
+from bot.ui.wall import Wall
+
+if TYPE_CHECKING:
+    from bot.services.generate import Ask
+
+
+class EditCog(commands.Cog):
+    """Makes another version of a video."""
+
+    def __init__(self, client: RetakeClient) -> None:
+        self.client = client
+        self.menu = app_commands.ContextMenu(name=said("command.menu.edit"), callback=self.choose)
+
+    async def cog_load(self) -> None:
+        self.client.tree.add_command(self.menu)
+        self.client.switchboard.on(Verb.EDIT, self.edit)
+        self.client.switchboard.on(Verb.EXTEND, self.extend)
+        self.client.switchboard.on(Verb.FORM_EDIT, self.edited)
+        self.client.switchboard.on(Verb.FORM_EXTEND, self.extended)
+        self.client.switchboard.on(Verb.FORM_UPLOAD, self.upload_edited)
+
+    @commands.Cog.listener()
+    async def on_message(self, message: discord.Message) -> None:
+        """A reply to a finished video is an edit of that very version."""
+        if message.author.bot or message.type is not discord.MessageType.reply:
+            return
+        messages = replies.messages(message)
+        subject: Generation | None = None
+
+        async def tell(text: str) -> None:
+            await replies.tell(message, text, about=subject)
+
+        async with Wall(messages=messages, titles=self.client.titles(), tell=tell):
+            subject = await replies.subject(self.client, message)
+            if subject is not None:
+                await self._reply(message, subject)
+
+    async def edit(self, interaction: Interaction, control: ControlId) -> None:
+        """The button: a form with the last instruction in it."""
+        client = interaction.client
+        subject = await client.services.edit.by_id(
+            control.generation(), viewer=origins.viewer(interaction)
+        )
+        await open_form(interaction, self._form(subject, interaction))
+
+    async def choose(self, interaction: Interaction, message: discord.Message) -> None:
+        """The menu, on any message with a video: ours, or one that somebody uploaded."""
+        client = interaction.client
+        if client.user is not None and message.author.id == client.user.id:
+            subject = await replies.ours(client, message, viewer=origins.viewer(interaction))
+            if subject is not None:
+                await open_form(interaction, self._form(subject, interaction))
+                return
+        videos = origins.videos(message.attachments)
+        if not videos:
+            raise Refused(Code.NOT_A_VIDEO)
+        client.sources.remember(interaction.user.id, message.id, videos[:1])
+        most = self._most_images()
+        messages = client.messages(interaction)
+        await open_form(interaction, forms.upload_form(message.id, messages, most_images=most))
+
+    async def edited(self, interaction: Interaction, control: ControlId) -> None:
+        """The form about one of our videos was sent off."""
+        filled = forms.Submission.read(interaction.data or {})
+
+        def wish(taken: Taken) -> "Ask":
+            request = VideoRequest(
+                operation=Operation.EDIT, prompt=filled.text(forms.PROMPT), images=taken.images
+            )
+            return origins.ask(interaction, request, parent_id=control.generation())
+
+        await order(interaction, Given(images=filled.files.get(forms.IMAGES, ())), wish)
+
+    async def upload_edited(self, interaction: Interaction, control: ControlId) -> None:
+        """The form about somebody's upload was sent off."""
+        filled = forms.Submission.read(interaction.data or {})
+        (video,) = interaction.client.sources.recall(interaction.user.id, control.message_id)
+
+        def wish(taken: Taken) -> "Ask":
+            request = VideoRequest(
+                operation=Operation.EDIT,
+                prompt=filled.text(forms.PROMPT),
+                images=taken.images,
+                video=taken.video,
+                video_url=taken.video_url,
+            )
+            return origins.ask(interaction, request)
+
+        given = Given(images=filled.files.get(forms.IMAGES, ()), video=video)
+        await order(interaction, given, wish)
+
+    async def extend(self, interaction: Interaction, control: ControlId) -> None:
+        """The button: a form about what happens next."""
+        client = interaction.client
+        subject = await client.services.edit.by_id(
+            control.generation(), viewer=origins.viewer(interaction)
+        )
+        messages = client.messages(interaction)
+        await open_form(
+            interaction, forms.extend_form(subject, client.services.catalogue, messages)
+        )
+
+    async def extended(self, interaction: Interaction, control: ControlId) -> None:
+        """The form about what happens next was sent off."""
+        filled = forms.Submission.read(interaction.data or {})
+
+        def wish(taken: Taken) -> "Ask":
+            request = VideoRequest(
+                operation=Operation.EXTEND,
+                prompt=filled.text(forms.PROMPT),
+                duration=filled.duration(),
+                images=taken.images,
+            )
+            return origins.ask(interaction, request, parent_id=control.generation())
+
+        await order(interaction, Given(), wish)
+
+    async def _reply(self, message: discord.Message, subject: Generation) -> None:
+        """Take a reply for what it is: an instruction, with attachments to go by."""
+        prompt = replies.instruction(self.client, message)
+        given = Given(images=tuple(origins.incoming(file) for file in message.attachments))
+        given.check()
+        services = self.client.services
+        taken = await take_in(services, given)
+        request = VideoRequest(operation=Operation.EDIT, prompt=prompt, images=taken.images)
+        await services.generate.request(
+            origins.ask_of_reply(
+                message,
+                await replies.channel(self.client, message),
+                request,
+                parent_id=subject.id,
+                locale=replies.locale(message),
+            )
+        )
+
+    def _form(self, subject: Generation, interaction: Interaction) -> forms.Form:
+        messages = interaction.client.messages(interaction)
+        return forms.edit_form(subject, messages, most_images=self._most_images())
+
+    def _most_images(self) -> int:
+        """How many images any model takes beside a video to edit."""
+        offers = self.client.services.catalogue.offers
+        return max((o.max_images for o in offers if o.mode is Mode.EDIT), default=0)
+
+
+async def setup(client: Any) -> None:
+    """Called by the library when the cog is loaded."""
+    await client.add_cog(EditCog(client))

@@ -1,0 +1,93 @@
+"""What was made before: ``/history`` and its pages, and the buttons Details and Delete."""
+
+from typing import Any
+
+import discord
+from discord import app_commands, ui
+from discord.ext import commands
+
+from bot.domain.ids import UserId
+from bot.ui import origins
+from bot.ui.answers import answer, promptly, turn
+from bot.ui.cards import details_card
+from bot.ui.client import Interaction, RetakeClient
+from bot.ui.controls import ControlId, Verb, control
+from bot.ui.panels import history_card
+from bot.ui.translation import said
+from bot.ui.withdrawal import withdraw
+
+
+class HistoryCog(commands.Cog):
+    """Shows what was made, and takes it back."""
+
+    def __init__(self, client: RetakeClient) -> None:
+        self.client = client
+
+    async def cog_load(self) -> None:
+        self.client.switchboard.on(Verb.HISTORY, self.page)
+        self.client.switchboard.on(Verb.DETAILS, self.details)
+        self.client.switchboard.on(Verb.DELETE, self.ask_to_delete)
+        self.client.switchboard.on(Verb.ERASE, self.delete)
+
+    @app_commands.command(name="history", description=said("command.history.about"))
+    @app_commands.describe(member=said("command.history.member"))
+    async def history(self, interaction: Interaction, member: discord.User | None = None) -> None:
+        who = UserId((member or interaction.user).id)
+        await answer(interaction, await self._drawn(interaction, who, 0))
+
+    async def page(self, interaction: Interaction, pressed: ControlId) -> None:
+        """The buttons Newer and Older."""
+        who = pressed.user_id or UserId(interaction.user.id)
+        await turn(interaction, await self._drawn(interaction, who, pressed.page))
+
+    async def details(self, interaction: Interaction, pressed: ControlId) -> None:
+        """The button: everything about one video."""
+        client = interaction.client
+        generation = await promptly(
+            interaction,
+            client.services.history.details(
+                pressed.generation(), viewer=origins.viewer(interaction)
+            ),
+            patience=client.wishes.patience,
+        )
+        await answer(interaction, details_card(generation, client.brush(interaction)))
+
+    async def ask_to_delete(self, interaction: Interaction, pressed: ControlId) -> None:
+        """The button asks once more: what is deleted does not come back."""
+        client = interaction.client
+        messages = client.messages(interaction)
+        generation = await client.services.history.details(
+            pressed.generation(), viewer=origins.viewer(interaction)
+        )
+        choice = ui.View(timeout=None)
+        choice.add_item(control(Verb.ERASE, generation, messages.say("button.erase")))
+        await answer(interaction, messages.say("delete.ask"), view=choice)
+
+    async def delete(self, interaction: Interaction, pressed: ControlId) -> None:
+        """Deleted for good: from our records first, then from Discord."""
+        client = interaction.client
+        messages = client.messages(interaction)
+        generation = await promptly(
+            interaction,
+            client.services.history.delete(
+                pressed.generation(), viewer=origins.viewer(interaction)
+            ),
+            patience=client.wishes.patience,
+        )
+        key = "delete.done" if await withdraw(client, generation) else "delete.message_left"
+        await answer(interaction, messages.say(key))
+
+    async def _drawn(self, interaction: Interaction, of: UserId, page: int) -> ui.LayoutView:
+        client = interaction.client
+        found = await promptly(
+            interaction,
+            client.services.history.page(origins.viewer(interaction), of=of, page=page),
+            patience=client.wishes.patience,
+        )
+        own = of == interaction.user.id
+        return history_card(found, of=of, own=own, brush=client.brush(interaction))
+
+
+async def setup(client: Any) -> None:
+    """Called by the library when the cog is loaded."""
+    await client.add_cog(HistoryCog(client))

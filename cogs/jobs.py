@@ -1,0 +1,86 @@
+"""What is under way: ``/jobs``, and the buttons Cancel, Drop it and Deliver it."""
+
+from typing import Any
+
+from discord import app_commands, ui
+from discord.ext import commands
+
+from bot.services.cancel import CancelResult
+from bot.ui import origins
+from bot.ui.answers import answer, promptly
+from bot.ui.client import Interaction, RetakeClient
+from bot.ui.controls import ControlId, Verb, control
+from bot.ui.panels import jobs_card
+from bot.ui.translation import said
+
+
+class JobsCog(commands.Cog):
+    """Shows and cancels what is being made."""
+
+    def __init__(self, client: RetakeClient) -> None:
+        self.client = client
+
+    async def cog_load(self) -> None:
+        self.client.switchboard.on(Verb.CANCEL, self.cancel)
+        self.client.switchboard.on(Verb.DROP, self.drop)
+        self.client.switchboard.on(Verb.DELIVER, self.deliver)
+
+    @app_commands.command(name="jobs", description=said("command.jobs.about"))
+    async def jobs(self, interaction: Interaction) -> None:
+        client = interaction.client
+        found = await promptly(
+            interaction,
+            client.services.jobs.of(origins.viewer(interaction)),
+            patience=client.wishes.patience,
+        )
+        await answer(interaction, jobs_card(found, client.brush(interaction)))
+
+    async def cancel(self, interaction: Interaction, pressed: ControlId) -> None:
+        """At once while it waits; else the person chooses what becomes of the result."""
+        client = interaction.client
+        messages = client.messages(interaction)
+        result, generation = await promptly(
+            interaction,
+            client.services.cancel.request(
+                pressed.generation(), viewer=origins.viewer(interaction)
+            ),
+            patience=client.wishes.patience,
+        )
+        if result is CancelResult.CANCELLED:
+            await answer(interaction, messages.say("cancel.done"))
+        elif result is CancelResult.ENDED:
+            await answer(interaction, messages.say("cancel.ended"))
+        else:
+            choice = ui.View(timeout=None)
+            choice.add_item(control(Verb.DROP, generation, messages.say("button.drop")))
+            choice.add_item(control(Verb.DELIVER, generation, messages.say("button.deliver")))
+            await answer(interaction, messages.say("cancel.submitted"), view=choice)
+
+    async def drop(self, interaction: Interaction, pressed: ControlId) -> None:
+        """The result is not wanted."""
+        await self._choose(interaction, pressed, wanted=False)
+
+    async def deliver(self, interaction: Interaction, pressed: ControlId) -> None:
+        """The result is wanted after all."""
+        await self._choose(interaction, pressed, wanted=True)
+
+    async def _choose(self, interaction: Interaction, pressed: ControlId, *, wanted: bool) -> None:
+        client = interaction.client
+        messages, cancel = client.messages(interaction), client.services.cancel
+        decide = cancel.keep if wanted else cancel.drop
+        generation = await promptly(
+            interaction,
+            decide(pressed.generation(), viewer=origins.viewer(interaction)),
+            patience=client.wishes.patience,
+        )
+        if generation.ended:
+            await answer(interaction, messages.say("cancel.ended"))
+        elif wanted:
+            await answer(interaction, messages.say("cancel.kept"))
+        else:
+            await answer(interaction, messages.say("cancel.dropped"))
+
+
+async def setup(client: Any) -> None:
+    """Called by the library when the cog is loaded."""
+    await client.add_cog(JobsCog(client))

@@ -1,0 +1,32 @@
+"""``/quota``: what I have used, what is left, when it resets, and from which rule."""
+
+from typing import Any
+
+from discord import app_commands
+from discord.ext import commands
+
+from bot.ui import origins
+from bot.ui.answers import answer, promptly
+from bot.ui.client import Interaction
+from bot.ui.panels import quota_card
+from bot.ui.translation import said
+
+
+class QuotaCog(commands.Cog):
+    """Shows one's own quota."""
+
+    @app_commands.command(name="quota", description=said("command.quota.about"))
+    async def quota(self, interaction: Interaction) -> None:
+        client, who = interaction.client, origins.viewer(interaction)
+        view = await promptly(
+            interaction,
+            client.services.limits.mine(who.guild_id, who.user_id),
+            patience=client.wishes.patience,
+        )
+        messages = client.messages(interaction)
+        await answer(interaction, quota_card(view, who=None, messages=messages))
+
+
+async def setup(client: Any) -> None:
+    """Called by the library when the cog is loaded."""
+    await client.add_cog(QuotaCog())

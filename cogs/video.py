@@ -1,0 +1,184 @@
+"""New videos: ``/video``, the menu "Make a video of this", and the button Again."""
+
+# ruff: noqa: ARG002, PLR0917
+# The options image2 to image16 are read by name, and all options are given by name.
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.domain.request import Operation, VideoRequest
+from bot.ui import forms, origins
+from bot.ui.answers import answer, open_form
+from bot.ui.client import Interaction, RetakeClient
+from bot.ui.controls import ControlId, Verb
+from bot.ui.orders import Given, Taken, order, repeat
+from bot.ui.translation import said
+
+if TYPE_CHECKING:
+    from bot.services.generate import Ask
+
+MORE_IMAGES = tuple(f"image{number}" for number in range(2, 17))
+AUTO = said("command.video.auto")
+
+File = discord.Attachment | None
+
+
+class VideoCog(commands.Cog):
+    """Makes videos from words, images and other videos."""
+
+    def __init__(self, client: RetakeClient) -> None:
+        self.client = client
+        self.menu = app_commands.ContextMenu(name=said("command.menu.make"), callback=self.make)
+
+    async def cog_load(self) -> None:
+        self.client.tree.add_command(self.menu)
+        self.client.switchboard.on(Verb.AGAIN, self.again)
+        self.client.switchboard.on(Verb.FORM_MAKE, self.made)
+
+    @app_commands.command(name="video", description=said("command.video.about"))
+    @app_commands.describe(
+        prompt=said("command.video.prompt"),
+        image=said("command.video.image"),
+        video=said("command.video.video"),
+        last_frame=said("command.video.last_frame"),
+        aspect_ratio=said("command.video.aspect_ratio"),
+        duration=said("command.video.duration"),
+        resolution=said("command.video.resolution"),
+        model=said("command.video.model"),
+        private=said("command.video.private"),
+        **dict.fromkeys(MORE_IMAGES, said("command.video.more_images")),
+    )
+    @app_commands.choices(
+        aspect_ratio=[
+            *(app_commands.Choice(name=ratio, value=ratio) for ratio in forms.RATIOS),
+            app_commands.Choice(name=AUTO, value="auto"),
+        ],
+        duration=[
+            app_commands.Choice(name=AUTO, value="auto"),
+            *(
+                app_commands.Choice(name=str(seconds), value=str(seconds))
+                for seconds in range(forms.SHORTEST, forms.LONGEST + 1)
+            ),
+        ],
+    )
+    async def video(
+        self,
+        interaction: Interaction,
+        prompt: app_commands.Range[str, 0, forms.MOST_PROMPT] = "",
+        image: File = None,
+        video: File = None,
+        last_frame: File = None,
+        aspect_ratio: str | None = None,
+        duration: str | None = None,
+        resolution: str | None = None,
+        model: str | None = None,
+        private: bool = False,  # noqa: FBT001, FBT002 - Discord's option is what it is
+        image2: File = None,
+        image3: File = None,
+        image4: File = None,
+        image5: File = None,
+        image6: File = None,
+        image7: File = None,
+        image8: File = None,
+        image9: File = None,
+        image10: File = None,
+        image11: File = None,
+        image12: File = None,
+        image13: File = None,
+        image14: File = None,
+        image15: File = None,
+        image16: File = None,
+    ) -> None:
+        images = [image, *(interaction.namespace[name] for name in MORE_IMAGES)]
+        given = Given(
+            images=tuple(origins.incoming(file) for file in images if file is not None),
+            last_frame=None if last_frame is None else origins.incoming(last_frame),
+            video=None if video is None else origins.incoming(video),
+        )
+
+        def wish(taken: Taken) -> "Ask":
+            request = VideoRequest(
+                operation=Operation.CREATE if taken.video is None else Operation.EDIT,
+                prompt=prompt.strip(),
+                model=model,
+                aspect_ratio=aspect_ratio,
+                duration=_duration(duration),
+                resolution=resolution,
+                images=taken.images,
+                last_frame=taken.last_frame,
+                video=taken.video,
+                video_url=taken.video_url,
+            )
+            return origins.ask(interaction, request, private=private)
+
+        await order(interaction, given, wish)
+
+    @video.autocomplete("model")
+    async def models(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        catalogue = interaction.client.services.catalogue
+        titles = {str(name): catalogue.titles[name] for name in catalogue.models()}
+        return [
+            app_commands.Choice(name=title[:100], value=name)
+            for name, title in titles.items()
+            if typed.lower() in f"{name} {title}".lower()
+        ][:25]
+
+    @video.autocomplete("resolution")
+    async def resolutions(
+        self, interaction: Interaction, typed: str
+    ) -> list[app_commands.Choice[str]]:
+        offers = interaction.client.services.catalogue.offers
+        known = dict.fromkeys(value for offer in offers for value in offer.resolutions)
+        return [
+            app_commands.Choice(name=value, value=value)
+            for value in known
+            if typed.lower() in value.lower()
+        ][:25]
+
+    async def make(self, interaction: Interaction, message: discord.Message) -> None:
+        """The menu: a form about the images (or the words) of a message."""
+        client, messages = interaction.client, interaction.client.messages(interaction)
+        images = origins.images(message.attachments)
+        if not images and not message.content.strip():
+            await answer(interaction, messages.say("make.no_image"))
+            return
+        client.sources.remember(interaction.user.id, message.id, images)
+        catalogue = client.services.catalogue
+        form = forms.make_form(message.id, message.content.strip(), catalogue, messages)
+        await open_form(interaction, form)
+
+    async def made(self, interaction: Interaction, control: ControlId) -> None:
+        """The form about a message was sent off."""
+        filled = forms.Submission.read(interaction.data or {})
+        images = interaction.client.sources.recall(interaction.user.id, control.message_id)
+
+        def wish(taken: Taken) -> "Ask":
+            request = VideoRequest(
+                prompt=filled.text(forms.PROMPT),
+                model=filled.text(forms.MODEL) or None,
+                aspect_ratio=filled.text(forms.ASPECT_RATIO) or None,
+                duration=filled.duration(),
+                images=taken.images,
+            )
+            return origins.ask(interaction, request)
+
+        await order(interaction, Given(images=images), wish)
+
+    async def again(self, interaction: Interaction, control: ControlId) -> None:
+        """The button: the same wish once more, by whoever pressed it."""
+        ask = origins.ask(interaction, VideoRequest())
+        await repeat(interaction, control.generation(), ask)
+
+
+def _duration(chosen: str | None) -> int | Literal["auto"] | None:
+    if chosen is None:
+        return None
+    return int(chosen) if chosen.isdecimal() else "auto"
+
+
+async def setup(client: Any) -> None:
+    """Called by the library when the cog is loaded."""
+    await client.add_cog(VideoCog(client))
