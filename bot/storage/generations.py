@@ -255,7 +255,7 @@ class SqlGenerations:
     async def count_open(self) -> dict[State, int]:
         """How many unended generations are in each state."""
         rows = await self._connection.execute(_COUNT_OPEN)
-        return {State(state): count for state, count in rows.tuples()}
+        return {State(state): count for state, count in rows}
 
     async def _remember(self, generation: Generation) -> None:
         await self._connection.execute(

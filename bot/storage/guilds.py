@@ -72,7 +72,7 @@ class SqlGuilds:
     async def limited_members(self, guild_id: GuildId) -> Sequence[tuple[UserId, LimitChanges]]:
         """All members with limits of their own, in order of their ids."""
         rows = await self._connection.execute(_LIMITED_MEMBERS, {"guild_id": guild_id})
-        return [(UserId(user_id), limits) for user_id, limits in rows.tuples()]
+        return [(UserId(user_id), limits) for user_id, limits in rows]
 
     async def set_limits(self, guild_id: GuildId, limits: LimitChanges) -> None:
         """Replace the server's limits."""

@@ -1,0 +1,416 @@
+"""Generations come back as they were put in, move by compare-and-set, and are owned by one worker."""
+
+import asyncio
+from dataclasses import fields, replace
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.errors import Superseded
+from bot.domain.generation import Generation, Posting, State, Target, TargetKind, Task
+from bot.domain.ids import GenerationId, MessageId, TaskId, WorkerId
+from bot.domain.ports.storage import Storage, Transaction
+from tests.contract.storage.samples import (
+    ALPHA,
+    BETA,
+    EVOLINK,
+    GUILD,
+    JON,
+    MIRA,
+    NOON,
+    Shelf,
+    conversation,
+    everything,
+    generation,
+    raw,
+    sql,
+)
+
+HISTORY = "SELECT revision, state, owner_id FROM generation_events WHERE generation_id = :id"
+
+
+def posted(message_id: int) -> Posting:
+    return Posting(
+        target=Target(kind=TargetKind.CHANNEL, id=1),
+        nonce="n",
+        started_at=NOON,
+        message_id=MessageId(message_id),
+    )
+
+
+def submitted(task_id: str) -> Task:
+    return Task(
+        provider=EVOLINK,
+        model_id="m",
+        idempotency_key="k",
+        body={},
+        started_at=NOON,
+        task_id=TaskId(task_id),
+    )
+
+
+async def test_every_field_comes_back_exactly(storage: Storage) -> None:
+    about = conversation()
+    parent = generation(about)
+    made = everything(about, version=2, parent_id=parent.id)
+    plain = generation(about, version=3)
+    defaults = {field.name for field in fields(Generation)} - {"id", "version", "request_key"}
+    untouched = {name for name in defaults if getattr(made, name) == getattr(plain, name)} - {
+        "conversation_id",
+        "requester_id",
+        "plan",
+        "updated_at",
+    }
+    assert untouched == set(), "the sample must differ from the defaults"
+
+    async def work(tx: Transaction) -> None:
+        await tx.conversations.add(about)
+        for each in (parent, made, plain):
+            assert await tx.generations.add(each)
+
+    await storage.transact(work)
+    for each in (parent, made, plain):
+        assert await storage.read(lambda tx, each=each: tx.generations.get(each.id)) == each
+    back = await storage.read(lambda tx: tx.generations.get(made.id))
+    assert back is not None
+    assert back.task is not None
+    assert list(back.task.body) == ["z", "a", "m"], "sent again, its bytes must be the same"
+    assert back.created_at.utcoffset() == timedelta(0)
+    assert type(back.state) is State
+
+
+async def test_unknown_keys_and_missing_ones_do_not_hurt(storage: Storage, shelf: Shelf) -> None:
+    """A row of a newer or an older version of Retake."""
+    made = await shelf.put()
+
+    async def age(tx: Transaction) -> None:
+        newer = '{"prompt": "a cat", "mood": "merry", "images": []}'
+        await sql(tx, "UPDATE generations SET request = :d WHERE id = :id", d=newer, id=made.id)
+
+    await storage.transact(age)
+    assert await shelf.get(made) == made
+
+
+async def test_a_time_without_a_zone_is_refused(shelf: Shelf) -> None:
+    with pytest.raises(Exception, match="without a zone"):
+        await shelf.put(updated_at=NOON.replace(tzinfo=None))
+
+
+async def test_the_same_request_twice_is_once(storage: Storage, shelf: Shelf) -> None:
+    first = await shelf.put(request_key="interaction:same")
+    about = conversation()
+    second = generation(about, request_key="interaction:same")
+
+    async def again(tx: Transaction) -> bool:
+        await tx.conversations.add(about)
+        return await tx.generations.add(second)
+
+    assert await storage.transact(again) is False
+    assert await shelf.get(second) is None
+    assert await storage.read(raw(HISTORY, id=second.id)) == []
+    known = await storage.read(lambda tx: tx.generations.by_request_key("interaction:same"))
+    assert known == first
+
+
+async def test_the_same_request_from_two_processes_is_once(
+    storage: Storage, other: Storage
+) -> None:
+    abouts = [conversation() for _ in range(10)]
+
+    async def ask(which: Storage, number: int) -> bool:
+        about = abouts[number]
+
+        async def work(tx: Transaction) -> bool:
+            await tx.conversations.add(about)
+            return await tx.generations.add(generation(about, request_key="message:1"))
+
+        return await which.transact(work)
+
+    answers = await asyncio.gather(
+        *(ask((storage, other)[number % 2], number) for number in range(10))
+    )
+    assert sorted(answers) == [False] * 9 + [True]
+
+
+async def test_it_is_found_by_message_and_by_task(storage: Storage, shelf: Shelf) -> None:
+    made = await shelf.put()
+    await shelf.put()
+    made = await shelf.move(made, State.SUBMITTING, task=submitted("t-1"))
+    made = await shelf.move(made, State.RUNNING)
+    by_task = await storage.read(lambda tx: tx.generations.by_task(EVOLINK, TaskId("t-1")))
+    assert by_task == made
+    made = await shelf.move(made, State.READY)
+    made = await shelf.move(made, State.FETCHED)
+    made = await shelf.move(made, State.POSTING)
+    made = await shelf.move(made, State.DELIVERED, posting=posted(2**62))
+    by_message = await storage.read(lambda tx: tx.generations.by_message(MessageId(2**62)))
+    assert by_message == made
+    for nobody in (
+        lambda tx: tx.generations.by_message(MessageId(1)),
+        lambda tx: tx.generations.by_task(EVOLINK, TaskId("t-2")),
+        lambda tx: tx.generations.by_request_key("?"),
+        lambda tx: tx.generations.get(GenerationId("?")),
+    ):
+        assert await storage.read(nobody) is None
+
+
+async def test_no_two_generations_share_a_task_or_a_message(shelf: Shelf) -> None:
+    """The database itself keeps a video from being counted for two."""
+    await shelf.put(task=submitted("t-1"))
+    with pytest.raises(Exception, match="(?i)unique"):
+        await shelf.put(task=submitted("t-1"))
+    await shelf.put(posting=posted(7))
+    with pytest.raises(Exception, match="(?i)unique"):
+        await shelf.put(posting=posted(7))
+
+
+async def test_save_counts_a_revision_and_writes_history(storage: Storage, shelf: Shelf) -> None:
+    made = await shelf.put(owner_id=ALPHA)
+    assert await storage.read(raw(HISTORY, id=made.id)) == [(0, "queued", ALPHA)]
+    noted = await shelf.move(made, State.QUEUED, strikes=1)
+    assert noted.revision == 1
+    moved = await shelf.move(noted, State.SUBMITTING, attempt=1, task=submitted("t-1"))
+    assert moved.revision == 2
+    assert await shelf.get(made) == moved
+    rows = await storage.read(raw(HISTORY + " ORDER BY revision", id=made.id))
+    assert rows == [(0, "queued", ALPHA), (2, "submitting", ALPHA)]
+
+
+@pytest.mark.parametrize(
+    "stale",
+    [
+        {"revision": 4},
+        {"owner_id": BETA},
+        {"owner_id": None},
+        {"state": State.SUBMITTING},
+        {"id": GenerationId("nobody")},
+    ],
+    ids=str,
+)
+async def test_a_stale_view_is_superseded(
+    storage: Storage, shelf: Shelf, stale: dict[str, object]
+) -> None:
+    made = await shelf.put(owner_id=ALPHA)
+    before = replace(made, **stale)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(Superseded):
+        await storage.transact(lambda tx: tx.generations.save(before, replace(before, strikes=9)))
+    assert await shelf.get(made) == made
+
+
+async def test_of_two_savers_one_wins(storage: Storage, other: Storage, shelf: Shelf) -> None:
+    for _ in range(10):
+        made = await shelf.put()
+
+        async def race(which: Storage, strikes: int, made: Generation = made) -> Generation | None:
+            after = replace(made, state=State.SUBMITTING, strikes=strikes)
+            try:
+                return await which.transact(lambda tx: tx.generations.save(made, after))
+            except Superseded:
+                return None
+
+        saved = await asyncio.gather(race(storage, 1), race(other, 2), race(storage, 3))
+        winners = [each for each in saved if each is not None]
+        assert len(winners) == 1
+        assert await shelf.get(made) == winners[0]
+        rows = await storage.read(raw(HISTORY, id=made.id))
+        assert len(rows) == 2
+
+
+async def test_states_follow_the_rules(shelf: Shelf) -> None:
+    made = await shelf.put()
+    with pytest.raises(ValueError, match="delivered may not follow queued"):
+        await shelf.move(made, State.DELIVERED)
+    ended = await shelf.move(made, State.CANCELLED)
+    with pytest.raises(ValueError, match="queued may not follow cancelled"):
+        await shelf.move(ended, State.QUEUED, ended_at=None)
+    announced = await shelf.move(ended, State.CANCELLED, announced=True)
+    assert await shelf.get(made) == announced
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"request_key": "x"}, {"requester_id": JON}, {"version": 9}, {"id": "x"}],
+    ids=lambda change: next(iter(change)),
+)
+async def test_what_identifies_it_never_changes(shelf: Shelf, change: dict[str, object]) -> None:
+    made = await shelf.put()
+    with pytest.raises(ValueError, match="never changes"):
+        await shelf.move(made, State.QUEUED, **change)
+
+
+async def test_the_end_has_a_time_and_only_the_end(shelf: Shelf) -> None:
+    made = await shelf.put()
+    with pytest.raises(ValueError, match="ended_at"):
+        await shelf.move(made, State.CANCELLED, ended_at=None)
+    with pytest.raises(ValueError, match="ended_at"):
+        await shelf.move(made, State.QUEUED, ended_at=NOON)
+
+
+# -- owners -----------------------------------------------------------------------------------
+
+
+async def claim(
+    storage: Storage, worker_id: WorkerId, *, dead_before: int = 0, limit: int = 100
+) -> list[Generation]:
+    """A claim at noon; heartbeats older than so many seconds after noon are dead."""
+    return list(
+        await storage.transact(
+            lambda tx: tx.generations.claim(
+                worker_id,
+                now=NOON,
+                dead_before=NOON + timedelta(seconds=dead_before),
+                limit=limit,
+            )
+        )
+    )
+
+
+async def beat(storage: Storage, worker_id: WorkerId, seconds: int = 0) -> None:
+    now = NOON + timedelta(seconds=seconds)
+    await storage.transact(lambda tx: tx.workers.beat(worker_id, now=now))
+
+
+async def test_the_unowned_are_claimed_oldest_first(storage: Storage, shelf: Shelf) -> None:
+    young = await shelf.put(created_at=NOON + timedelta(hours=1))
+    old = await shelf.put(created_at=NOON - timedelta(hours=1))
+    middle = await shelf.put()
+    first = await claim(storage, ALPHA, limit=2)
+    assert [each.id for each in first] == [old.id, middle.id]
+    assert [(each.owner_id, each.revision) for each in first] == [(ALPHA, 1), (ALPHA, 1)]
+    assert await shelf.get(old) == first[0]
+    assert [each.id for each in await claim(storage, ALPHA)] == [young.id]
+    assert await claim(storage, ALPHA) == []
+
+
+async def test_only_what_a_dead_worker_owned_is_claimed(storage: Storage, shelf: Shelf) -> None:
+    await beat(storage, ALPHA, seconds=10)
+    await shelf.put(owner_id=ALPHA)
+    assert await claim(storage, BETA, dead_before=10) == []
+    taken = await claim(storage, BETA, dead_before=11)
+    assert [each.owner_id for each in taken] == [BETA]
+    # The worker that was only paused finds its view refused.
+    before = replace(taken[0], owner_id=ALPHA, revision=0)
+    with pytest.raises(Superseded):
+        await storage.transact(
+            lambda tx: tx.generations.save(before, replace(before, state=State.SUBMITTING))
+        )
+
+
+async def test_an_owner_without_a_heartbeat_is_dead(storage: Storage, shelf: Shelf) -> None:
+    await shelf.put(owner_id=WorkerId("long-gone"))
+    assert len(await claim(storage, BETA)) == 1
+
+
+async def test_nobody_claims_from_oneself(storage: Storage, shelf: Shelf) -> None:
+    """A worker that was slow to beat must not invalidate what it holds in its own hands."""
+    await beat(storage, ALPHA)
+    await shelf.put(owner_id=ALPHA)
+    assert await claim(storage, ALPHA, dead_before=3600) == []
+
+
+async def test_claiming_is_a_sign_of_life(storage: Storage, shelf: Shelf) -> None:
+    await shelf.put()
+    assert len(await claim(storage, ALPHA)) == 1
+    assert await claim(storage, BETA) == []
+
+
+async def test_an_old_heartbeat_never_replaces_a_newer_one(storage: Storage, shelf: Shelf) -> None:
+    await beat(storage, ALPHA, seconds=60)
+    await beat(storage, ALPHA, seconds=1)
+    await shelf.put(owner_id=ALPHA)
+    assert await claim(storage, BETA, dead_before=30) == []
+
+
+async def test_the_announced_are_left_alone_and_the_ended_are_not(
+    storage: Storage, shelf: Shelf
+) -> None:
+    announced = await shelf.move(await shelf.put(), State.CANCELLED, announced=True)
+    ended = await shelf.move(await shelf.put(), State.CANCELLED)
+    assert [each.id for each in await claim(storage, ALPHA)] == [ended.id]
+    assert await shelf.get(announced) == announced
+
+
+async def test_two_workers_never_get_the_same(
+    storage: Storage, other: Storage, shelf: Shelf
+) -> None:
+    made = {(await shelf.put()).id for _ in range(12)}
+    claims = await asyncio.gather(
+        *(
+            claim(which, WorkerId(f"worker-{number}"), limit=4)
+            for number, which in enumerate([storage, other, storage, other])
+        )
+    )
+    taken = [each.id for claimed in claims for each in claimed]
+    assert len(taken) == len(set(taken))
+    rest = await claim(storage, WorkerId("last"))
+    assert set(taken) | {each.id for each in rest} == made
+    owners = {each.id: each.owner_id for claimed in [*claims, rest] for each in claimed}
+    for generation_id in made:
+        row = await storage.read(lambda tx, g=generation_id: tx.generations.get(g))
+        assert row is not None
+        assert row.owner_id == owners[generation_id]
+
+
+async def test_an_orderly_stop_gives_everything_up(storage: Storage, shelf: Shelf) -> None:
+    mine = await shelf.put(owner_id=ALPHA)
+    told = await shelf.move(await shelf.put(owner_id=ALPHA), State.CANCELLED, announced=True)
+    theirs = await shelf.put(owner_id=BETA)
+    assert await storage.transact(lambda tx: tx.generations.disown(ALPHA)) == 1
+    assert await shelf.get(mine) == replace(mine, owner_id=None, revision=1)
+    assert await shelf.get(told) == told
+    assert await shelf.get(theirs) == theirs
+
+
+async def test_a_worker_that_is_alone_forgets_the_others(storage: Storage, shelf: Shelf) -> None:
+    await beat(storage, ALPHA)
+    await beat(storage, BETA)
+    await shelf.put(owner_id=ALPHA)
+    assert await claim(storage, BETA) == []
+    await storage.transact(lambda tx: tx.workers.keep_only(BETA))
+    assert len(await claim(storage, BETA)) == 1
+    await shelf.put(owner_id=BETA)
+    await storage.transact(lambda tx: tx.workers.remove(BETA))
+    assert len(await claim(storage, ALPHA)) == 2
+
+
+# -- lists ------------------------------------------------------------------------------------
+
+
+async def test_open_and_ended_ones_of_a_member(storage: Storage, shelf: Shelf) -> None:
+    hours = [timedelta(hours=number) for number in range(5)]
+    made = [await shelf.put(created_at=NOON + hour) for hour in hours]
+    await shelf.put(requester_id=JON)
+    ended = [await shelf.move(each, State.CANCELLED) for each in made[2:]]
+
+    opened = await storage.read(lambda tx: tx.generations.open_of(GUILD, MIRA))
+    assert list(opened) == made[:2]
+    newest = await storage.read(lambda tx: tx.generations.ended_of(GUILD, MIRA, limit=2))
+    assert list(newest) == [ended[2], ended[1]]
+    rest = await storage.read(lambda tx: tx.generations.ended_of(GUILD, MIRA, limit=2, offset=2))
+    assert list(rest) == [ended[0]]
+
+
+async def test_turns_come_in_order_of_their_version(storage: Storage) -> None:
+    about = conversation()
+    made = [generation(about, version=version) for version in (3, 1, 2)]
+
+    async def work(tx: Transaction) -> None:
+        await tx.conversations.add(about)
+        for each in made:
+            await tx.generations.add(each)
+
+    await storage.transact(work)
+    turns = await storage.read(lambda tx: tx.generations.turns(about.id))
+    assert [turn.version for turn in turns] == [1, 2, 3]
+    with pytest.raises(Exception, match="(?i)unique"):
+        await storage.transact(lambda tx: tx.generations.add(generation(about, version=3)))
+
+
+async def test_the_unended_are_counted_by_state(storage: Storage, shelf: Shelf) -> None:
+    assert await storage.read(lambda tx: tx.generations.count_open()) == {}
+    for _ in range(3):
+        await shelf.put()
+    await shelf.move(await shelf.put(), State.SUBMITTING)
+    await shelf.move(await shelf.put(), State.CANCELLED)
+    counted = await storage.read(lambda tx: tx.generations.count_open())
+    assert counted == {State.QUEUED: 3, State.SUBMITTING: 1}
