@@ -149,6 +149,10 @@ class DiskMediaStore:
             size = await asyncio.to_thread(_keep, made, copy)
         return FittedMedia(path=str(copy), size=size, how=how)
 
+    async def discard(self, media: StoredMedia) -> None:
+        with _disk():
+            self.path_of(media).unlink(missing_ok=True)
+
     async def clean(self, now: datetime, older_than: timedelta) -> int:
         """Remove files kept longer than that, and leftovers of broken work; returns how many."""
         return await asyncio.to_thread(self._clean, now, older_than)

@@ -19,7 +19,7 @@ class Policy:
     """Numbers the operator may set. Times in seconds, sizes in bytes.
 
     ``max_running`` caps the tasks under way at a provider; ``poll_lambda`` is the seconds of lag
-    that one poll is worth, ``callback_lambda`` the same where a callback is expected as well.
+    that one poll is worth.
     ``callback_url`` makes the address a provider calls when a generation is done (None: callbacks
     are off).
     """
@@ -27,7 +27,6 @@ class Policy:
     limits: Limits = field(default_factory=Limits)
     max_running: Mapping[ProviderName, int] = field(default_factory=dict[ProviderName, int])
     poll_lambda: float = 0.2
-    callback_lambda: float = 3.0
     queue_deadline: int = 6 * 3600
     unknown_deadline: int = 1800
     running_deadline: int = 3600

@@ -12,7 +12,13 @@ from datetime import timedelta
 
 from bot.domain.catalogue import ProviderName
 from bot.domain.generation import Generation
-from bot.domain.polling import Density, RequestCost, completion_density, next_poll
+from bot.domain.polling import (
+    BEHIND_CALLBACKS,
+    Density,
+    RequestCost,
+    completion_density,
+    next_poll,
+)
 from bot.domain.ports.storage import Transaction
 from bot.services.board import Live
 from bot.services.outside import Outside
@@ -104,7 +110,9 @@ class Timing:
     def _cost(self, provider: ProviderName) -> RequestCost:
         policy = self.outside.policy
         calls_back = policy.callback_url and self.outside.providers.get(provider).calls_back
-        base = policy.callback_lambda if calls_back else policy.poll_lambda
+        base = policy.poll_lambda
+        if calls_back:
+            base = max(base, BEHIND_CALLBACKS)
         return self._costs.setdefault(provider, RequestCost(base=base))
 
     def _elapsed(self, generation: Generation) -> float:

@@ -1,0 +1,393 @@
+"""Settings become parts, parts become the running bot: the only place that builds things.
+
+Owns the order of start and stop. Decides nothing about videos, money or messages.
+"""
+
+import asyncio
+import fcntl
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+import discord
+import structlog
+
+from bot.domain.catalogue import ProviderName
+from bot.domain.errors import StorageUnavailable
+from bot.domain.ids import GenerationId, new_worker_id
+from bot.domain.ports.provider import Provider
+from bot.media.ffmpeg import Ffmpeg, find_ffmpeg
+from bot.media.intake import Caps
+from bot.media.store import DiskMediaStore
+from bot.ops.callbacks import CallbackSigner
+from bot.ops.clock import SystemClock
+from bot.ops.health import Health, PartHealth
+from bot.ops.http import SideDoor
+from bot.ops.metrics import Metrics
+from bot.providers.addresses import AddressPolicy
+from bot.providers.apimart import ApiMart
+from bot.providers.catalogue import load_catalogue
+from bot.providers.evolink import EvoLink
+from bot.providers.http import HttpDoor
+from bot.providers.router import Router
+from bot.services import Services
+from bot.services.advance import Advance
+from bot.services.board import Board
+from bot.services.cancel import Cancel
+from bot.services.edit import Edit
+from bot.services.generate import Generate
+from bot.services.history import History
+from bot.services.intake import Intake
+from bot.services.jobs import Jobs
+from bot.services.limits import LimitsDesk
+from bot.services.outside import Outside, Policy
+from bot.services.scheduler import Scheduler
+from bot.settings import Settings
+from bot.storage import SqlStorage, open_storage
+from bot.ui.client import RetakeClient, Wishes, configure_endpoints
+from bot.ui.delivery import DiscordMessenger
+
+log = structlog.get_logger(__name__)
+
+COGS = ("cogs.video", "cogs.edit", "cogs.history", "cogs.jobs", "cogs.quota", "cogs.limits")
+HOUSEKEEPING_SECONDS = 60.0
+CLEANING_SECONDS = 3600.0
+LOGIN_AGAIN_SECONDS = 15.0
+
+
+class Role(StrEnum):
+    """Which half of the work a process does."""
+
+    ALL = "all"
+    GATEWAY = "gateway"
+    WORKER = "worker"
+
+
+class CannotRunError(Exception):
+    """The bot cannot start or go on; the message is a sentence for the operator."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The built bot."""
+
+    clock: SystemClock
+    storage: SqlStorage
+    media: DiskMediaStore
+    metrics: Metrics
+    client: RetakeClient
+    messenger: DiscordMessenger
+    generate: Generate
+    scheduler: Scheduler
+    side_door: SideDoor
+
+
+@asynccontextmanager
+async def open_providers(
+    settings: Settings, clock: SystemClock
+) -> AsyncIterator[Sequence[Provider]]:
+    """The providers that have a key, in the configured order, each with a door of its own."""
+    told = settings.providers
+    media_root = settings.media.dir.absolute()
+    async with AsyncExitStack() as stack:
+
+        async def door(name: str, *urls: str) -> HttpDoor:
+            policy = AddressPolicy.beside(*urls)
+            return await stack.enter_async_context(HttpDoor(party=name, policy=policy))
+
+        providers: dict[str, Provider] = {}
+        evolink: EvoLink | None = None
+        if key := told.evolink.api_key.get_secret_value():
+            evolink = EvoLink(
+                api_url=told.evolink.api_url,
+                files_url=told.evolink.files_url,
+                api_key=key,
+                http=await door("evolink", told.evolink.api_url, told.evolink.files_url),
+                media_root=media_root,
+                clock=clock,
+            )
+            providers["evolink"] = evolink
+        if key := told.apimart.api_key.get_secret_value():
+            providers["apimart"] = ApiMart(
+                api_url=told.apimart.api_url,
+                api_key=key,
+                http=await door("apimart", told.apimart.api_url),
+                media_root=media_root,
+                clock=clock,
+                video_host=evolink.host_video if evolink is not None else None,
+            )
+        yield [providers[name] for name in told.enabled() if name in providers]
+
+
+@asynccontextmanager
+async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
+    """Build everything; nothing is connected to Discord yet. Undone in the reverse order.
+
+    Raises:
+        CannotRunError: something of ours cannot be opened.
+    """
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_alone_on(settings))
+        storage = open_storage(settings.database.url, clock=clock)
+        try:
+            await stack.enter_async_context(storage)
+        except StorageUnavailable as error:
+            raise CannotRunError(
+                f"The database cannot be opened: {error.facts['reason']}"
+            ) from None
+        providers = await stack.enter_async_context(open_providers(settings, clock))
+        catalogue = load_catalogue(
+            default_model=settings.providers.default_model,
+            overrides={
+                name: getattr(settings.providers, name).models
+                for name in ("evolink", "apimart", "google")
+            },
+        )
+        attachments = await stack.enter_async_context(
+            HttpDoor(party="discord", policy=AddressPolicy.beside(settings.discord.api_url))
+        )
+        media = DiskMediaStore(
+            root=settings.media.dir,
+            ffmpeg=Ffmpeg(find_ffmpeg(settings.media.ffmpeg)),
+            fetch=attachments.fetch,
+            caps=Caps(upload_bytes=settings.media.max_upload_mib * 2**20),
+        )
+        configure_endpoints(settings.discord.api_url, settings.discord.gateway_url)
+        client = RetakeClient(
+            extensions=() if role is Role.WORKER else COGS,
+            wishes=Wishes(
+                sync_guild=settings.discord.sync_guild,
+                guild_ready_timeout=settings.discord.guild_ready_timeout,
+                sync=role is not Role.WORKER,
+            ),
+        )
+        await stack.enter_async_context(client)
+        messenger = DiscordMessenger(client=client, clock=clock, catalogue=catalogue)
+        metrics = Metrics()
+        signer = _signer(settings)
+        outside = Outside(
+            storage=storage,
+            clock=clock,
+            providers=Router(catalogue=catalogue, providers=providers),
+            media=media,
+            messenger=messenger,
+            telemetry=metrics,
+            policy=_policy(settings, signer),
+        )
+        board = Board(max_running=outside.policy.max_running)
+        worker_id = new_worker_id(clock.now())
+        scheduler = Scheduler(
+            outside=outside,
+            board=board,
+            advance=Advance.build(outside, board),
+            worker_id=worker_id,
+            alone=_is_sqlite(settings),
+        )
+        generate = Generate(
+            outside=outside,
+            board=board,
+            worker_id=None if role is Role.GATEWAY else worker_id,
+            wake=scheduler.take,
+        )
+        limits = LimitsDesk(storage=storage, clock=clock, default=outside.policy.limits)
+        client.attach(
+            Services(
+                generate=generate,
+                edit=Edit(storage=storage),
+                intake=Intake(media=media),
+                cancel=Cancel(outside=outside, board=board, nudge=scheduler.nudge),
+                jobs=Jobs(storage=storage, clock=clock, board=board),
+                history=History(storage=storage, media=media, clock=clock),
+                limits=limits,
+                catalogue=catalogue,
+            )
+        )
+        side_door = SideDoor(
+            host=settings.http.host,
+            port=settings.http.port,
+            metrics=metrics,
+            health=lambda: _health(client, generate),
+            hint=scheduler.hint,
+            signer=signer,
+            telemetry=metrics,
+        )
+        yield Parts(
+            clock=clock,
+            storage=storage,
+            media=media,
+            metrics=metrics,
+            client=client,
+            messenger=messenger,
+            generate=generate,
+            scheduler=scheduler,
+            side_door=side_door,
+        )
+
+
+async def run(settings: Settings, role: Role, stop: asyncio.Event) -> None:
+    """Run the bot until ``stop`` is set.
+
+    Raises:
+        CannotRunError: with a sentence for the operator.
+    """
+    async with build(settings, role) as parts:
+        try:
+            await parts.side_door.start()
+        except OSError as error:
+            raise CannotRunError(
+                f"The HTTP side door cannot listen on {settings.http.host} port"
+                f" {settings.http.port} ({error.strerror}): set another [http] port,"
+                " or 0 for any free one."
+            ) from None
+        try:
+            if await _log_in(parts, settings.discord.token.get_secret_value(), stop):
+                await _work(parts, role, settings, stop)
+        finally:
+            await parts.side_door.stop()
+
+
+async def _log_in(parts: Parts, token: str, stop: asyncio.Event) -> bool:
+    """Log in, waiting for Discord if it is away; False when told to stop meanwhile."""
+    while not stop.is_set():
+        try:
+            await parts.client.login(token)
+        except discord.LoginFailure:
+            raise CannotRunError(
+                "Discord does not accept the token: copy it anew from the Bot page of your"
+                " application into [discord] token."
+            ) from None
+        except (discord.HTTPException, OSError) as error:
+            log.warning("login_failed", error=str(error), again_in=LOGIN_AGAIN_SECONDS)
+            await parts.clock.wait(stop, LOGIN_AGAIN_SECONDS)
+        else:
+            return True
+    return False
+
+
+async def _work(parts: Parts, role: Role, settings: Settings, stop: asyncio.Event) -> None:
+    """Start in the order of dependence; on ``stop`` refuse new work, put down the old, leave."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            attendants = [
+                group.create_task(parts.messenger.run()),
+                group.create_task(_keep_house(parts, settings)),
+            ]
+            work = None if role is Role.GATEWAY else group.create_task(parts.scheduler.run())
+            connection = None if role is Role.WORKER else group.create_task(_connect(parts, stop))
+            await stop.wait()
+            log.info("stopping")
+            parts.generate.stopping = True
+            parts.scheduler.stop()
+            if work is not None:
+                await work
+            for attendant in attendants:
+                attendant.cancel()
+            await parts.client.close()
+            if connection is not None:
+                await connection
+    except* CannotRunError as errors:
+        raise CannotRunError(str(errors.exceptions[0])) from None
+
+
+async def _connect(parts: Parts, stop: asyncio.Event) -> None:
+    """Stay connected to the gateway; the library reconnects by itself until the client closes."""
+    try:
+        await parts.client.connect(reconnect=True)
+    except discord.ConnectionClosed as error:
+        if not stop.is_set():
+            raise CannotRunError(
+                f"Discord closed the gateway for good (code {error.code}): look at the"
+                " application's page whether the token or the bot was changed."
+            ) from None
+    stop.set()
+
+
+async def _keep_house(parts: Parts, settings: Settings) -> None:
+    """Clean what is past its retention, refresh the gauges."""
+    retention = timedelta(days=settings.media.retention_days)
+    next_cleaning = parts.clock.monotonic()
+    while True:
+        if parts.clock.monotonic() >= next_cleaning:
+            removed = await parts.media.clean(parts.clock.now(), retention)
+            log.info("media_cleaned", removed=removed)
+            next_cleaning = parts.clock.monotonic() + CLEANING_SECONDS
+        with suppress(StorageUnavailable):  # the gauges keep their last values until it is back
+            parts.metrics.open_generations(
+                await parts.storage.read(lambda tx: tx.generations.count_open())
+            )
+        await parts.clock.sleep(HOUSEKEEPING_SECONDS)
+
+
+def _policy(settings: Settings, signer: CallbackSigner | None) -> Policy:
+    told = settings.providers
+    public_url = settings.http.public_url
+
+    def callback_url(provider: ProviderName, generation_id: GenerationId) -> str:
+        if signer is None:
+            raise ValueError("callbacks are off")
+        return signer.callback_url(public_url, provider, generation_id)
+
+    return Policy(
+        limits=settings.limits.as_limits(),
+        max_running={
+            ProviderName("evolink"): told.evolink.max_running,
+            ProviderName("apimart"): told.apimart.max_running,
+            ProviderName("google"): told.google.max_running,
+        },
+        poll_lambda=told.poll_lambda,
+        queue_deadline=settings.deadlines.queued,
+        unknown_deadline=settings.deadlines.submit_unknown,
+        running_deadline=settings.deadlines.running,
+        fetch_deadline=settings.deadlines.fetching,
+        post_deadline=settings.deadlines.posting,
+        callback_url=callback_url if signer is not None else None,
+    )
+
+
+def _signer(settings: Settings) -> CallbackSigner | None:
+    if not settings.http.public_url:
+        return None
+    return CallbackSigner(settings.discord.token.get_secret_value())
+
+
+def _health(client: RetakeClient, generate: Generate) -> Health:
+    online = client.is_ready() and not client.is_closed()
+    return Health(
+        alive=not client.is_closed(),
+        ready=online and not generate.stopping,
+        parts={"discord": PartHealth(ok=online, detail="connected" if online else "connecting")},
+    )
+
+
+def _is_sqlite(settings: Settings) -> bool:
+    return settings.database.url.startswith("sqlite")
+
+
+@contextmanager
+def _alone_on(settings: Settings) -> Iterator[None]:
+    """SQLite serves one bot: a lock beside the file says so, and vanishes with the process."""
+    if not _is_sqlite(settings):
+        yield
+        return
+    path = Path(settings.database.url.partition(":///")[2] + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except OSError as error:
+        raise CannotRunError(
+            f"{path.parent} cannot be written to ({error.strerror}): the database lives there;"
+            " set another [database] url or mend the folder's rights."
+        ) from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotRunError(
+                "Another bot is running on this database: stop it first. Several processes need"
+                " PostgreSQL, see [database] url."
+            ) from None
+        yield

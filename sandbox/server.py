@@ -1,0 +1,131 @@
+"""The sandbox's one server: both stand-ins and the page on one loopback port.
+
+Owns how they are joined. The bot itself is no part of it: see ``sandbox.process``.
+"""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from sandbox.clips import ClipSource
+from sandbox.discord import DiscordStandIn
+from sandbox.discord.judge import Judge
+from sandbox.gateways import APIMART_KEY, EVOLINK_KEY, Gateways
+
+PAGE = Path(__file__).parent / "page"
+POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self'; "
+    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class Sandbox:
+    """Everything Retake talks to: an async context manager, or ``start`` and ``close``."""
+
+    def __init__(
+        self,
+        *,
+        directory: Path,
+        clips: ClipSource | None = None,
+        judge: Judge | None = None,
+        allow_insecure_callbacks: bool = False,
+    ) -> None:
+        self.discord = DiscordStandIn(validator=judge)
+        self.gateways = Gateways(
+            directory=directory,
+            clips=clips,
+            on_change=lambda: self.discord.publish("GATEWAYS", {}),
+            allow_insecure_callbacks=allow_insecure_callbacks,
+        )
+        self.url = ""
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, port: int = 0) -> str:
+        """Listen on 127.0.0.1 (0: any free port); returns the address.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        app = web.Application(client_max_size=512 * 2**20)
+        self.discord.mount(app)
+        self.gateways.mount(app)
+        app.router.add_get("/", _index)
+        app.router.add_static("/page", PAGE)
+        app.on_response_prepare.append(_guard_page)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, "127.0.0.1", port).start()
+        except OSError:
+            await self.close()
+            raise
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.discord.base_url = self.url
+        self.gateways.base_url = self.url
+        return self.url
+
+    async def close(self) -> None:
+        """Stop listening and drop everything."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        await self.gateways.close()
+        await self.discord.close()
+
+    def bot_config(self, data: Path, *, port: int = 0) -> str:
+        """A configuration that points the real bot here; ``data`` is where it keeps its files.
+
+        ``port`` is that of the bot's own HTTP side door (0: any free one).
+        """
+        return f"""\
+# Written by the sandbox at every start.
+[discord]
+token = "{self.discord.token}"
+api_url = "{self.url}/api/v10"
+gateway_url = "{self.discord.gateway_url}"
+guild_ready_timeout = 0.2
+
+[database]
+url = "sqlite+aiosqlite:///{data / "retake.db"}"
+
+[media]
+dir = "{data / "media"}"
+
+[providers.evolink]
+api_key = "{EVOLINK_KEY}"
+api_url = "{self.url}/evolink"
+files_url = "{self.url}/evolink-files"
+
+[providers.apimart]
+api_key = "{APIMART_KEY}"
+api_url = "{self.url}/apimart"
+
+[http]
+port = {port}
+"""
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+async def _index(request: web.Request) -> web.FileResponse:
+    return web.FileResponse(PAGE / "index.html")
+
+
+async def _guard_page(request: web.Request, response: web.StreamResponse) -> None:
+    """The page runs only what it was served with, and nothing of it is kept between versions."""
+    if request.path == "/" or request.path.startswith("/page/"):
+        response.headers["Content-Security-Policy"] = POLICY
+        response.headers["Cache-Control"] = "no-cache"
+        response.headers["X-Content-Type-Options"] = "nosniff"
