@@ -26,6 +26,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from sandbox.discord import DiscordStandIn
 from sandbox.gateways import Gateways
 from sandbox.page import mount
+from tests.e2e.chat import Chat
 from tests.e2e.showcase import Showcase
 
 SWITCHES = (
@@ -206,3 +207,9 @@ def width() -> int:
 async def browser_page(stage: Stage, open_page: OpenPage, width: int) -> Page:
     """The page as a newcomer opens it: tom, in #videos."""
     return await open_page(f"{stage.url}/", width=width)
+
+
+@pytest.fixture
+def chat(browser_page: Page, stage: Stage) -> Chat:
+    """The page with words for what is on it."""
+    return Chat(page=browser_page, standin=stage.standin)

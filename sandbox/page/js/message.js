@@ -50,7 +50,7 @@ export class MessageRow {
     classList.toggle("mentioned", Boolean(message.mention_everyone || message.mentions?.some((one) => one.id === state.me.id)));
     classList.toggle("system", isSystem(shown));
     this.node.setAttribute("aria-label", `${name}, ${stamp(when)}`);
-    this.#draw("above", [shown.referenced_message ?? null, shown.message_reference, shown.interaction_metadata, shown.type], () => aboveNodes(shown));
+    this.#draw("above", [shown.referenced_message ?? null, shown.message_reference, shown.interaction_metadata, labels.get(shown.interaction_metadata?.id), shown.type], () => aboveNodes(shown));
     this.#draw("header", [grouped, name, author, stamp(when)], () => headerNodes(shown, { grouped, name, author, when }));
     const loading = Boolean(flags & LOADING);
     this.#draw("content", [shown.content, shown.edited_timestamp, v2, loading, shown.type], () => contentNodes(shown, { v2, loading }));

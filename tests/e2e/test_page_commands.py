@@ -1,0 +1,194 @@
+"""Slash commands on the page: picker, options of every type, files, failures."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from tests.e2e.chat import Chat
+from tests.e2e.conftest import Stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+BOTH = pytest.mark.parametrize("width", [1400, 390], indirect=False)
+
+
+async def received(stage: Stage, count: int = 1) -> dict[str, object]:
+    """What the bot was given last."""
+    async with asyncio.timeout(10):
+        while len(stage.bot.received) < count:
+            await asyncio.wait_for(stage.standin.wait("INTERACTION", {"state": "answered"}), 10)
+            await asyncio.sleep(0)
+    return stage.bot.received[-1]
+
+
+@BOTH
+async def test_the_keyboard_alone_makes_a_video(chat: Chat, stage: Stage) -> None:
+    await chat.composer.focus()
+    await chat.type("/vid")
+    await expect(chat.suggestions).to_have_count(1)
+    await expect(chat.suggestions.first).to_contain_text("Make a short video")
+    await expect(chat.suggestions.first).to_contain_text("prompt")
+    await chat.press("Enter")
+    await chat.type("A fox runs through snow")
+    await chat.press("Tab")
+    await chat.type("asp")
+    await chat.press("Enter", "ArrowDown", "Enter")
+    await chat.type("mod")
+    await chat.press("Tab")
+    await chat.type("pro")
+    await expect(chat.suggestions).to_have_count(1)
+    await expect(chat.suggestions.first).to_have_text("Omni Pro")
+    await chat.press("Enter")
+    await chat.press("Enter")
+    receipt = chat.message("Queued A fox runs through snow")
+    await expect(receipt).to_contain_text("Only you can see this")
+    await expect(receipt).to_contain_text("Tom used /video")
+    given = await received(stage)
+    assert given["prompt"] == "A fox runs through snow"
+    assert given["aspect_ratio"] == "9:16"
+    assert given["model"] == "omni-pro"
+    await expect(chat.composer).to_be_focused()
+
+
+async def test_every_type_of_option_arrives(chat: Chat, stage: Stage) -> None:
+    await chat.composer.fill("/video a prompt behind the name")
+    form = chat.page.locator(".command-form")
+    await expect(form.get_by_role("combobox", name="prompt")).to_have_value(
+        "a prompt behind the name"
+    )
+    for name, typed in (
+        ("duration", "7"),
+        ("strength", "0.5"),
+        ("private", "tr"),
+        ("member", "ana"),
+        ("role", "edit"),
+        ("place", "gen"),
+    ):
+        await form.get_by_label("Add an option").click()
+        await chat.type(name)
+        await chat.press("Enter")
+        await chat.type(typed)
+        if name not in {"duration", "strength"}:
+            await expect(chat.suggestions).to_have_count(1)
+            await chat.press("Enter")
+    await form.get_by_role("combobox", name="prompt").press("Enter")
+    given = await received(stage)
+    expected = {"duration": 7, "strength": 0.5, "private": True, "member": "ana"}
+    assert {key: given[key] for key in expected} == expected
+    assert (given["role"], given["place"]) == ("Editors", "general")
+    assert given["clip"] is None
+
+
+async def test_files_by_chooser_drop_and_paste(
+    chat: Chat, stage: Stage, picture: Path, clip: Path
+) -> None:
+    await chat.composer.fill("/video with files")
+    form = chat.page.locator(".command-form")
+    await form.get_by_label("Add an option").fill("image")
+    await chat.press("Enter")
+    async with chat.page.expect_file_chooser() as choosing:
+        await chat.press("Enter")
+    await (await choosing.value).set_files(picture)
+    await expect(form.locator("[data-option=image]")).to_contain_text("picture.png")
+    await expect(form.locator("[data-option=image] .option-file")).not_to_contain_text("%")
+    dropped = await chat.page.evaluate_handle(
+        """bytes => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([new Uint8Array(bytes)], "fox.mp4", { type: "video/mp4" }));
+            return transfer;
+        }""",
+        list(clip.read_bytes()),
+    )
+    await chat.page.dispatch_event("main", "dragenter", {"dataTransfer": dropped})
+    await expect(chat.page.locator(".drop-cover")).to_be_visible()
+    await chat.page.dispatch_event("main", "drop", {"dataTransfer": dropped})
+    await expect(chat.page.locator(".drop-cover")).to_be_hidden()
+    await expect(form.locator("[data-option=clip]")).to_contain_text("fox.mp4")
+    await form.get_by_role("combobox", name="prompt").press("Enter")
+    given = await received(stage)
+    assert (given["image"], given["clip"]) == ("picture.png", "fox.mp4")
+
+
+async def test_what_is_wrong_is_said_and_not_sent(chat: Chat, stage: Stage) -> None:
+    before = stage.standin.position
+    await chat.composer.fill("/video ")
+    await chat.press("Enter")
+    await expect(chat.page.locator(".notice")).to_contain_text("prompt: This option is required.")
+    await expect(chat.page.get_by_role("combobox", name="prompt")).to_be_focused()
+    await chat.type("a fox")
+    await chat.page.get_by_label("Add an option").fill("duration")
+    await chat.press("Enter")
+    await chat.type("99")
+    await chat.press("Enter")
+    await expect(chat.page.locator(".notice").last).to_contain_text("duration: At most 10.")
+    await expect(chat.page.locator("[data-option=duration]")).to_have_attribute("data-invalid", "")
+    assert stage.standin.log.newest("INTERACTION_CREATE", after=before) == []
+
+
+async def test_backspace_and_escape_take_back(chat: Chat) -> None:
+    await chat.composer.fill("/video ")
+    form = chat.page.locator(".command-form")
+    await form.get_by_label("Add an option").fill("duration")
+    await chat.press("Enter")
+    await expect(form.locator(".option-field")).to_have_count(2)
+    await chat.press("Backspace")
+    await expect(form.locator(".option-field")).to_have_count(1)
+    await chat.press("Escape")
+    await expect(form).to_have_count(0)
+    await expect(chat.composer).to_be_focused()
+
+
+async def test_the_list_filters_and_knows_subcommands(chat: Chat) -> None:
+    await chat.composer.fill("/")
+    labels = chat.page.locator(".suggestion-label")
+    names = ["/choices", "/form", "/ignore", "/layout", "/limits user", "/think", "/video"]
+    await expect(labels).to_have_text(names)
+    await chat.composer.fill("/lim")
+    await expect(labels).to_have_text(["/limits user"])
+    await chat.composer.fill("/nothing of the kind")
+    await expect(chat.page.locator(".suggestions")).to_contain_text("No command fits.")
+    await chat.press("Escape")
+    await expect(chat.page.locator(".suggestions")).to_be_hidden()
+    await chat.composer.fill("/limits user ")
+    await chat.page.get_by_label("Add an option").fill("videos")
+    await chat.press("Enter")
+    await chat.type("4")
+    await chat.press("Enter")
+    await expect(chat.message("Limit: 4")).to_be_visible()
+
+
+@BOTH
+async def test_thinking_and_the_answer(chat: Chat, stage: Stage) -> None:
+    await chat.command("think")
+    thinking = chat.page.get_by_text("Retake is thinking…")
+    await expect(thinking).to_be_visible()
+    stage.bot.held.set()
+    answer = chat.message("Thought about it.")
+    await expect(answer).to_contain_text("Only you can see this")
+    await expect(thinking).to_have_count(0)
+    await answer.get_by_role("button", name="Dismiss message").click()
+    await expect(answer).to_have_count(0)
+    await chat.page.reload()
+    await chat.page.locator(".intro h2").wait_for()
+    await expect(chat.page.get_by_text("Thought about it.")).to_have_count(0)
+
+
+@BOTH
+async def test_an_application_that_does_not_respond(chat: Chat, stage: Stage) -> None:
+    before = stage.standin.position
+    await chat.command("ignore")
+    await expect(chat.page.get_by_text("Sending command…")).to_be_visible()
+    await stage.standin.wait("INTERACTION_CREATE", after=before)
+    stage.standin.advance(4)
+    failed = chat.page.locator(".underway")
+    await expect(failed).to_contain_text("The application did not respond")
+    await expect(failed).to_contain_text("Only you can see this")
+    await failed.get_by_role("button", name="Dismiss message").click()
+    await expect(failed).to_have_count(0)
+
+
+async def test_a_command_mention_starts_the_command(chat: Chat, stage: Stage) -> None:
+    await chat.said("videos", "Try </video:1> now", by=stage.bot)
+    await chat.page.get_by_role("button", name="/video").last.click()
+    await expect(chat.page.get_by_role("combobox", name="prompt")).to_be_focused()
