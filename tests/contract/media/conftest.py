@@ -54,6 +54,7 @@ def files(tmp_path_factory: pytest.TempPathFactory, program: Path) -> Path:
     make("heavy.mp4", *lavfi, noise, *sound, *h264, "-crf", "12", *front)
     make("large.mp4", *lavfi, "testsrc2=s=1280x720:r=24:d=2", *h264, "-crf", "30", *front)
     still = ("-frames:v", "1")
+    make("giant.mp4", *lavfi, "color=s=8160x8000", "-c:v", "mjpeg", *still)
     make("photo.jpg", *lavfi, "testsrc2=s=640x480", *still)
     make("drawing.png", *lavfi, "testsrc2=s=200x100", *still)
     make("drawing.webp", *lavfi, "testsrc2=s=200x100", *still)

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,45 @@ async def test_a_truncated_file_is_refused(
             assert 0 < media.duration_ms < 2000
         else:
             assert await refusal(store, incoming, path) is Code.MEDIA_BROKEN
+
+
+@pytest.mark.parametrize("name", ["drawing.webp", "moving.gif"])
+async def test_a_picture_with_a_header_and_no_more_is_refused(
+    store: DiskMediaStore, incoming: Describe, files: Path, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "cut"
+    path.write_bytes((files / name).read_bytes()[:40])
+    assert await refusal(store, incoming, path) is Code.MEDIA_BROKEN
+
+
+async def test_a_jpeg_whose_picture_is_nonsense_is_refused(
+    store: DiskMediaStore, incoming: Describe, files: Path, tmp_path: Path
+) -> None:
+    """Every segment is there and well-formed; what they say cannot be decoded."""
+    data = (files / "photo.jpg").read_bytes()
+    tables = data.index(b"\xff\xc4")
+    length = int.from_bytes(data[tables + 2 : tables + 4], "big")
+    path = tmp_path / "nonsense.jpg"
+    path.write_bytes(data[: tables + 4] + b"\x7f" * (length - 2) + data[tables + 2 + length :])
+    assert await refusal(store, incoming, path) is Code.MEDIA_BROKEN
+
+
+async def test_frames_too_large_are_never_decoded(
+    store: DiskMediaStore, incoming: Describe, files: Path
+) -> None:
+    assert await refusal(store, incoming, files / "giant.mp4") is Code.MEDIA_BROKEN
+
+
+async def test_a_frame_beyond_the_cap_is_refused_with_its_size(
+    store: DiskMediaStore, incoming: Describe, files: Path
+) -> None:
+    store.caps = replace(store.caps, pixels=1000)
+    for name in ("clip.mp4", "photo.jpg"):
+        with pytest.raises(Refused) as refused:
+            await store.take(incoming(name), kinds=BOTH)
+        assert refused.value.code is Code.MEDIA_DIMENSIONS
+        assert refused.value.facts["limit"] == 1000
+        assert refused.value.facts["width"] in {320, 640}
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "drawing.png", "drawing.webp", "clip.mp4"])
