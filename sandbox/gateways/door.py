@@ -124,6 +124,7 @@ class Door(abc.ABC):
             idempotency_key=request.headers.get("Idempotency-Key"),
         )
         self.calls.append(call)
+        self.tell()
         return call
 
     @web.middleware

@@ -27,17 +27,29 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 1_763_000_000.0
-        self.slept: list[float] = []
+        self._expected: list[tuple[float, asyncio.Future[None]]] = []
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
 
     def __call__(self) -> float:
         return self.now
 
     async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
         waiter = asyncio.get_running_loop().create_future()
         self._sleepers.append((self.now + seconds, waiter))
+        for expected, arrived in self._expected:
+            if expected == seconds and not arrived.done():
+                arrived.set_result(None)
         await waiter
+
+    async def sleeping(self, seconds: float) -> None:
+        """Wait until somebody sleeps for exactly that long."""
+        due = self.now + seconds
+        if any(at == due and not waiter.done() for at, waiter in self._sleepers):
+            return
+        arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._expected.append((seconds, arrived))
+        async with asyncio.timeout(5):
+            await arrived
 
     def advance(self, seconds: float) -> None:
         self.now += seconds
