@@ -116,9 +116,9 @@ class Door:
         body = Body()
         headers: dict[str, str] = {}
         try:
+            body = await read_body(request, standin.cdn.spool)
             headers = self._limited(request, route, params)
             self._authorized(request, route)
-            body = await read_body(request, standin.cdn.spool)
             call = Call(standin=standin, params=params, query=request.query, body=body)
             result = route.handler(call)
             status, answer = await result if inspect.isawaitable(result) else result
