@@ -28,6 +28,7 @@ from bot.storage.transaction import SqlTransaction
 T = TypeVar("T")
 
 _OLDEST_SQLITE = (3, 35, 0)  # the first with RETURNING
+_APPLICATION_ID = int.from_bytes(b"retk")
 _READERS = 4
 _BUSY_TIMEOUT_S = 5
 _ANSWER_WITHIN_S = 30
@@ -126,6 +127,20 @@ def copy(path: Path, destination: Path) -> None:
         part.rename(destination)
 
 
+def _make_ours(cursor: Any) -> None:
+    """Switch to a write-ahead log, and sign a file that is new."""
+    cursor.execute("PRAGMA application_id")
+    (signed,) = cursor.fetchone()
+    if signed not in {0, _APPLICATION_ID}:
+        raise OSError("it belongs to another program")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    (mode,) = cursor.fetchone()
+    if mode != "wal":
+        raise OSError(f"it cannot have a write-ahead log there (journal mode {mode})")
+    if not signed:
+        cursor.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+
+
 def _check_path(path: Path) -> None:
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise StorageUnavailable(f"SQLite {sqlite3.sqlite_version} is too old, 3.35 is needed")
@@ -159,10 +174,7 @@ def _engine(path: Path, *, write: bool) -> AsyncEngine:
         for name, value in settings.items():
             cursor.execute(f"PRAGMA {name} = {value}")
         if write:
-            cursor.execute("PRAGMA journal_mode = WAL")
-            (mode,) = cursor.fetchone()
-            if mode != "wal":
-                raise OSError(f"it cannot have a write-ahead log there (mode {mode})")
+            _make_ours(cursor)
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")

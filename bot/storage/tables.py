@@ -109,7 +109,6 @@ generations = Table(
     ),
 )
 
-_UNANNOUNCED = text("NOT announced")
 _UNENDED = text("ended_at IS NULL")
 _HAS_TASK = text("task_id IS NOT NULL")
 _HAS_VIDEO = text("video_message_id IS NOT NULL")
@@ -133,8 +132,9 @@ Index(
     "ix_generations_unannounced",
     generations.c.created_at,
     generations.c.id,
-    sqlite_where=_UNANNOUNCED,
-    postgresql_where=_UNANNOUNCED,
+    # Each spelled as SQLAlchemy spells the question: SQLite compares the words.
+    sqlite_where=text("announced = 0"),
+    postgresql_where=text("NOT announced"),
 )
 Index(
     "ix_generations_unended_requester",

@@ -1,12 +1,13 @@
 """Values to put into a storage, and raw SQL to look behind or to damage it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from sqlalchemy import Result, text
+from sqlalchemy import CursorResult, text
 
 from bot.domain.catalogue import Adjustment, Mode, ModelName, Plan, ProviderName
 from bot.domain.conversation import Conversation
@@ -65,6 +66,12 @@ class OwnedClock:
 
     async def sleep(self, seconds: float) -> None:
         self.elapsed += max(seconds, 0.0)
+
+    async def wait(self, event: asyncio.Event, seconds: float | None) -> bool:
+        if seconds is None:
+            return await event.wait()
+        self.elapsed += seconds
+        return event.is_set()
 
 
 def conversation(**changes: Any) -> Conversation:
@@ -239,7 +246,7 @@ class Shelf:
         return list(await self.storage.read(lambda tx: tx.ledger.faults()))
 
 
-async def sql(tx: Any, statement: str, **values: Any) -> Result[Any]:
+async def sql(tx: Any, statement: str, **values: Any) -> CursorResult[Any]:
     """Run raw SQL in a transaction."""
     return await tx.generations._connection.execute(text(statement), values)
 

@@ -1,4 +1,4 @@
-"""Generations come back as they were put in, move by compare-and-set, and are owned by one worker."""
+"""Generations come back as they were put in, move by compare-and-set, and have one owner."""
 
 import asyncio
 from dataclasses import fields, replace
@@ -157,10 +157,10 @@ async def test_it_is_found_by_message_and_by_task(storage: Storage, shelf: Shelf
 async def test_no_two_generations_share_a_task_or_a_message(shelf: Shelf) -> None:
     """The database itself keeps a video from being counted for two."""
     await shelf.put(task=submitted("t-1"))
-    with pytest.raises(Exception, match="(?i)unique"):
+    with pytest.raises(Exception, match=r"(?i)unique"):
         await shelf.put(task=submitted("t-1"))
     await shelf.put(posting=posted(7))
-    with pytest.raises(Exception, match="(?i)unique"):
+    with pytest.raises(Exception, match=r"(?i)unique"):
         await shelf.put(posting=posted(7))
 
 
@@ -402,7 +402,7 @@ async def test_turns_come_in_order_of_their_version(storage: Storage) -> None:
     await storage.transact(work)
     turns = await storage.read(lambda tx: tx.generations.turns(about.id))
     assert [turn.version for turn in turns] == [1, 2, 3]
-    with pytest.raises(Exception, match="(?i)unique"):
+    with pytest.raises(Exception, match=r"(?i)unique"):
         await storage.transact(lambda tx: tx.generations.add(generation(about, version=3)))
 
 

@@ -203,7 +203,7 @@ async def test_spend_is_recorded_once_per_task(storage: Storage, shelf: Shelf) -
 
 
 @pytest.mark.parametrize(
-    "limits, allowed",
+    ("limits", "allowed"),
     [
         (Limits(videos=7, concurrent=0), 7),
         (Limits(videos=0, seconds=41, concurrent=0), 5),
@@ -256,7 +256,7 @@ async def test_an_entry_must_balance(storage: Storage) -> None:
         " resets, counted_at, at) VALUES (1, 2, 'grant', -5, {}, 0, 0, 0)"
     )
     await storage.transact(raw(entry.format(5)))
-    with pytest.raises(Exception, match="(?i)check"):
+    with pytest.raises(Exception, match=r"(?i)check"):
         await storage.transact(raw(entry.format(4)))
 
 

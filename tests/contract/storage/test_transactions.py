@@ -54,7 +54,7 @@ async def test_a_violated_constraint_is_not_an_outage(storage: Storage) -> None:
         await tx.conversations.add(about)
         await tx.conversations.add(about)
 
-    with pytest.raises(Exception, match="(?i)unique") as caught:
+    with pytest.raises(Exception, match=r"(?i)unique") as caught:
         await storage.transact(twice)
     assert not isinstance(caught.value, StorageUnavailable)
     assert await count(storage) == 0

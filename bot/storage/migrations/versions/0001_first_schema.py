@@ -156,7 +156,7 @@ def _generations() -> None:
         "ix_generations_unannounced",
         "generations",
         ["created_at", "id"],
-        sqlite_where=sa.text("NOT announced"),
+        sqlite_where=sa.text("announced = 0"),
         postgresql_where=sa.text("NOT announced"),
     )
     op.create_index(
