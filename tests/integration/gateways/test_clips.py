@@ -1,0 +1,280 @@
+"""The stand-ins' videos: real files, of the asked shape, and visibly what was asked."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageChops, ImageStat
+
+from sandbox.clips import ClipRequest, Clips, FixedClips, ffmpeg, frame_size, remake, scenery
+from tests.integration.gateways.bench import Bench, draw
+
+
+def ask(**more: object) -> ClipRequest:
+    plain = {"gateway": "EvoLink", "mode": "text", "prompt": "a red fox in the snow", "seconds": 3}
+    return ClipRequest(**(plain | {"quality": "360p"} | more))  # type: ignore[arg-type]
+
+
+def names_in(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("rendered")
+
+
+@pytest.fixture
+def clips(cache: Path) -> Clips:
+    return Clips(cache)
+
+
+async def frame(video: Path, second: float, place: Path) -> Image.Image:
+    still = place / f"{video.stem}-{second}.png"
+    await ffmpeg.run(["-ss", str(second), "-i", str(video), "-frames:v", "1", str(still)])
+    with Image.open(still) as image:
+        return image.convert("RGB")
+
+
+def difference(one: Image.Image, other: Image.Image) -> float:
+    """The mean difference of two pictures, 0 to 255."""
+    means = ImageStat.Stat(ImageChops.difference(one, other)).mean
+    return sum(means) / len(means)
+
+
+def scene_of(image: Image.Image) -> Image.Image:
+    """The picture without the bands."""
+    return image.crop((0, image.height // 8, image.width, image.height * 3 // 4))
+
+
+@pytest.mark.parametrize("aspect", ["16:9", "9:16"])
+@pytest.mark.parametrize("quality", ["360p", "720p"])
+async def test_a_clip_is_h264_and_aac_of_the_asked_shape(
+    clips: Clips, aspect: str, quality: str
+) -> None:
+    path = await clips.render(ask(aspect=aspect, quality=quality))
+    footage = await ffmpeg.probe(path)
+    assert (footage.width, footage.height) == frame_size(aspect, quality)
+    assert (footage.video_codec, footage.pixel_format) == ("h264", "yuv420p")
+    assert footage.audio_codec == "aac"
+    assert footage.frame_rate == 24
+    assert footage.seconds == pytest.approx(3, abs=0.06)
+    assert footage.version == 1
+    assert await ffmpeg.decodes(path)
+
+
+def test_the_sizes_of_the_qualities() -> None:
+    sizes = [frame_size("16:9", quality) for quality in ("360p", "720p", "1080p", "4k")]
+    assert sizes == [(640, 360), (1280, 720), (1920, 1080), (3840, 2160)]
+    assert frame_size("9:16", "1080p") == (1080, 1920)
+
+
+async def test_playing_can_begin_before_all_is_there(clips: Clips) -> None:
+    body = (await clips.render(ask())).read_bytes()
+    assert body.index(b"moov") < body.index(b"mdat")
+
+
+async def test_the_picture_moves(clips: Clips, tmp_path: Path) -> None:
+    path = await clips.render(ask())
+    early, late = await frame(path, 0.2, tmp_path), await frame(path, 2.6, tmp_path)
+    assert difference(scene_of(early), scene_of(late)) > 3
+
+
+async def test_the_prompt_is_written_in_the_footer(clips: Clips, tmp_path: Path) -> None:
+    fox = await frame(await clips.render(ask()), 1, tmp_path)
+    wolf = await frame(await clips.render(ask(prompt="a grey wolf in the snow")), 1, tmp_path)
+    foot = (0, fox.height * 7 // 8, fox.width, fox.height)
+    assert difference(fox.crop(foot), wolf.crop(foot)) > 1
+
+
+async def test_every_place_can_be_drawn(cache: Path, tmp_path: Path) -> None:
+    tiny = Clips(cache, scale="tiny")
+    pictures = [
+        await frame(await tiny.render(ask(prompt=prompt)), 0.5, tmp_path)
+        for prompt in ("a ship on the sea", "a city street", "a rocket in space", "a meadow", "")
+    ]
+    for number, picture in enumerate(pictures):
+        assert picture.size == (160, 90)
+        assert all(difference(picture, other) > 4 for other in pictures[:number])
+
+
+async def test_an_image_to_video_shows_the_image(clips: Clips, tmp_path: Path) -> None:
+    image = tmp_path / "image.png"
+    image.write_bytes(draw((320, 180), colour="#ff8800"))
+    path = await clips.render(ask(mode="image", images=(image,)))
+    assert _middle(await frame(path, 1.5, tmp_path)) == pytest.approx((255, 136, 0), abs=12)
+
+
+async def test_the_last_frame_is_where_it_ends(clips: Clips, tmp_path: Path) -> None:
+    first, last = tmp_path / "first.png", tmp_path / "last.png"
+    first.write_bytes(draw((320, 180), colour="#ff0000"))
+    last.write_bytes(draw((180, 320), colour="#0000ff"))
+    path = await clips.render(ask(mode="image", images=(first,), last_frame=last))
+    begin, end = await frame(path, 0.1, tmp_path), await frame(path, 2.8, tmp_path)
+    assert _middle(begin) == pytest.approx((255, 0, 0), abs=12)
+    assert _middle(end) == pytest.approx((0, 0, 255), abs=12)
+
+
+async def test_many_references_are_all_shown(clips: Clips, tmp_path: Path) -> None:
+    colours = ("#ff0000", "#00ff00", "#0000ff", "#ffff00")
+    images = []
+    for number, colour in enumerate(colours):
+        images.append(tmp_path / f"{number}.png")
+        images[-1].write_bytes(draw((90, 60), colour=colour))
+    path = await clips.render(ask(mode="reference", images=tuple(images)))
+    picture = await frame(path, 1, tmp_path)
+    seen = {tuple(round(c / 255) for c in pixel) for _, pixel in _counted(picture)}
+    assert {(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0)} <= seen
+
+
+async def test_an_edit_changes_its_source_and_counts_versions(clips: Clips, tmp_path: Path) -> None:
+    source = await clips.render(ask())
+    before = scene_of(await frame(source, 1, tmp_path))
+    night = await clips.render(ask(mode="edit", prompt="make it night", source=source, seconds=10))
+    footage = await ffmpeg.probe(night)
+    assert (footage.width, footage.height, footage.version) == (640, 360, 2)
+    assert footage.seconds == pytest.approx(3, abs=0.06)
+    after = scene_of(await frame(night, 1, tmp_path))
+    assert _brightness(after) < _brightness(before) - 20
+    third = await clips.render(ask(mode="edit", prompt="black and white", source=night, seconds=10))
+    assert (await ffmpeg.probe(third)).version == 3
+    grey = scene_of(await frame(third, 1, tmp_path)).convert("HSV").getchannel("S")
+    assert ImageStat.Stat(grey).mean[0] < 12
+
+
+@pytest.mark.parametrize(
+    ("instruction", "channel", "direction"),
+    [("warmer light", 2, -1), ("make it blue", 2, 1), ("turn it red", 0, 1)],
+)
+async def test_words_of_colour_do_the_obvious(
+    clips: Clips, tmp_path: Path, instruction: str, channel: int, direction: int
+) -> None:
+    source = await clips.render(ask())
+    edited = await clips.render(ask(mode="edit", prompt=instruction, source=source, seconds=10))
+    before = scene_of(await frame(source, 1, tmp_path))
+    after = scene_of(await frame(edited, 1, tmp_path))
+    assert (_share(after, channel) - _share(before, channel)) * direction > 0.03
+
+
+def test_any_other_instruction_turns_the_hue_and_weather_falls() -> None:
+    one, other = remake.grade_of("a tiny hat"), remake.grade_of("a large hat")
+    assert one.startswith("hue=h=")
+    assert one != other
+    assert len(remake.weather("let it snow", (160, 90))) == 1
+    assert len(remake.weather("heavy rain", (160, 90))) == 1
+    assert remake.weather("a tiny hat", (160, 90)) == []
+
+
+async def test_an_extension_goes_on_after_its_source(clips: Clips, tmp_path: Path) -> None:
+    source = await clips.render(ask())
+    longer = await clips.render(ask(mode="extend", prompt="a city appears", source=source))
+    footage = await ffmpeg.probe(longer)
+    assert footage.seconds == pytest.approx(6, abs=0.1)
+    assert footage.version == 2
+    same = difference(await frame(source, 1, tmp_path), await frame(longer, 1, tmp_path))
+    assert same < 3
+    later = difference(await frame(source, 1, tmp_path), await frame(longer, 4, tmp_path))
+    assert later > 10
+
+
+async def test_a_source_of_odd_shape_without_sound(clips: Clips, tmp_path: Path) -> None:
+    source = tmp_path / "silent.mp4"
+    look = "testsrc=s=321x243:r=15:d=2,format=yuv444p"
+    await ffmpeg.run(["-f", "lavfi", "-i", look, "-c:v", "libx264", str(source)])
+    for mode, seconds in (("edit", 2), ("extend", 5)):
+        path = await clips.render(ask(mode=mode, prompt="warm", source=source, quality="360p"))
+        footage = await ffmpeg.probe(path)
+        assert footage.audio_codec == "aac"
+        assert footage.seconds == pytest.approx(seconds, abs=0.1)
+        assert footage.height == 360
+        assert footage.width == pytest.approx(321 / 243 * 360, abs=2)
+
+
+async def test_the_same_request_is_rendered_once(tmp_path: Path) -> None:
+    tiny = Clips(tmp_path, scale="tiny")
+    paths = await asyncio.gather(*(tiny.render(ask()) for _ in range(3)))
+    assert len(set(paths)) == 1
+    other = await tiny.render(ask(seconds=4))
+    assert other != paths[0]
+    assert names_in(tmp_path) == sorted({paths[0].name, other.name})
+    made = paths[0].stat().st_mtime_ns
+    assert (await Clips(tmp_path, scale="tiny").render(ask())).stat().st_mtime_ns == made
+
+
+async def test_closing_leaves_neither_processes_nor_scraps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: asyncio.Future[asyncio.subprocess.Process] = asyncio.Future()
+    start = asyncio.create_subprocess_exec
+
+    async def watched(*arguments: Any, **more: Any) -> asyncio.subprocess.Process:
+        process = await start(*arguments, **more)
+        started.set_result(process)
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", watched)
+    clips = Clips(tmp_path)
+    rendering = asyncio.ensure_future(clips.render(ask(seconds=10, quality="4k")))
+    process = await started
+    assert process.returncode is None
+    await clips.close()
+    with pytest.raises(asyncio.CancelledError):
+        await rendering
+    assert process.returncode is not None
+    assert names_in(tmp_path) == []
+
+
+async def test_fixed_clips_hand_out_one_file(tmp_path: Path) -> None:
+    fixed = FixedClips(path=tmp_path / "one.mp4")
+    assert await fixed.render(ask()) == await fixed.render(ask(prompt="other"))
+    assert fixed.rendered == 2
+
+
+async def test_what_is_no_video_cannot_be_probed(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"hello")
+    with pytest.raises(ffmpeg.FilmError):
+        await ffmpeg.probe(tmp_path / "a.mp4")
+    with pytest.raises(ffmpeg.FilmError):
+        await ffmpeg.run(["-i", str(tmp_path / "nothing.mp4"), "-f", "null", "-"])
+    endless = ["-re", "-f", "lavfi", "-i", "sine", "-f", "null", "-"]
+    with pytest.raises(ffmpeg.FilmError, match="longer than"):
+        await ffmpeg.run(endless, seconds=0.05)
+
+
+async def test_the_gateway_hands_out_an_edit_of_the_edit(bench: Bench, tmp_path: Path) -> None:
+    first = await bench.made({"model": "gemini-omni-flash-preview", "prompt": "a fox"})
+    body = {"model": "gemini-omni-flash-preview", "prompt": "night", "extend_from_task_id": first}
+    second = await bench.made(body)
+    third = await bench.made(body | {"prompt": "snow", "extend_from_task_id": second})
+    path = tmp_path / "third.mp4"
+    path.write_bytes((await bench.ask("GET", await bench.video(third), key=None)).body)
+    assert (await ffmpeg.probe(path)).version == 3
+
+
+def test_moods_follow_words_and_chords_are_pleasant() -> None:
+    assert scenery.mood_of("Boats on the ocean").place == "sea"
+    assert scenery.mood_of("a city at night").place == "city"
+    assert scenery.mood_of("a city at night").palette.dark
+    assert scenery.mood_of("xyzzy") == scenery.mood_of("xyzzy")
+    low, fifth, _ = scenery.chord_of("a fox")
+    assert fifth / low == pytest.approx(1.5, abs=0.01)
+
+
+def _middle(image: Image.Image) -> tuple[float, ...]:
+    box = image.width // 2 - 8, image.height // 2 - 8, image.width // 2 + 8, image.height // 2 + 8
+    return tuple(ImageStat.Stat(image.crop(box)).mean)
+
+
+def _brightness(image: Image.Image) -> float:
+    return ImageStat.Stat(image.convert("L")).mean[0]
+
+
+def _share(image: Image.Image, channel: int) -> float:
+    means = ImageStat.Stat(image).mean
+    return means[channel] / max(1, sum(means))
+
+
+def _counted(image: Image.Image) -> list[tuple[int, tuple[int, int, int]]]:
+    small = image.resize((128, 72), Image.Resampling.NEAREST)
+    return small.getcolors(128 * 72) or []  # type: ignore[return-value]
