@@ -47,6 +47,8 @@ _STATES: Mapping[str, TaskState] = {
 
 _GONE_WORDS: Mapping[str, Verdict] = {"task_not_found": GONE, "task_not_exist": GONE}
 
+_FAILED = Verdict(code=Code.PROVIDER_FAILED)
+
 # Both shapes of an answer are understood; this asks for the newer one, where the key counts.
 _VERSION = {"X-APIMart-Response-Version": "2026-07-27"}
 
@@ -236,8 +238,12 @@ class ApiMart:
             error = ProviderError(
                 Code.NO_VIDEO, accepted=Accepted.YES, charged=cost != 0, provider=NAME
             )
-        elif state in {TaskState.FAILED, TaskState.CANCELLED}:
+        elif state is TaskState.FAILED:
             error = self._failure(task.get("error"), charged=cost != 0)
+        elif state is TaskState.CANCELLED:
+            error = self._gateway.failed(
+                task.get("error"), words={}, charged=cost != 0, fallback=_FAILED
+            )
         return TaskReport(
             task_id=asked,
             state=state,
@@ -252,7 +258,7 @@ class ApiMart:
     def _failure(self, error: Any, *, charged: bool) -> ProviderError:
         """A failed task. Its money is not said to come back, unless a cost of 0 is told."""
         status = answers.number(answers.mapping(error).get("code"))
-        fallback = Verdict(code=Code.PROVIDER_FAILED)
+        fallback = _FAILED
         if status is not None and (status == 429 or status >= 500):
             fallback = Verdict(
                 code=Code.PROVIDER_FAILED, retryable=verdict_of_status(int(status)).retryable

@@ -41,6 +41,8 @@ CALL_WORDS: Mapping[str, Verdict] = {
     "model_unavailable": UNAVAILABLE,
     "channel_selection_failed": UNAVAILABLE,
     "service_unavailable": UNAVAILABLE,
+    # The files service is full (a key holds 100 files): nothing is wrong with the file.
+    "quota_exceeded": Verdict(code=Code.PROVIDER_UNAVAILABLE),
     "idempotency_conflict": REJECTED,
     "paid_outcome_unknown": UNAVAILABLE,
 }

@@ -77,6 +77,14 @@ class FileSink:
         self._file.flush()
 
 
+async def clear(path: Path) -> None:
+    """Remove a file that may be there. Raises ``MediaError`` when the disk refuses."""
+    try:
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+    except OSError as error:
+        raise _disk(error) from error
+
+
 def mp4_fault(path: Path) -> str | None:
     """Why a file is no whole mp4, by its boxes alone; None when nothing speaks against it."""
     size = path.stat().st_size

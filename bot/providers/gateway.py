@@ -17,7 +17,7 @@ from bot.domain.media import StoredMedia
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.provider import Download
 from bot.providers import answers
-from bot.providers.files import mp4_fault
+from bot.providers.files import clear, mp4_fault
 from bot.providers.http import Answer, HttpDoor
 from bot.providers.refusals import Verdict, refusal
 
@@ -75,7 +75,7 @@ class Gateway:
         fault = await asyncio.to_thread(mp4_fault, destination)
         if fault is None:
             return got
-        await asyncio.to_thread(destination.unlink, missing_ok=True)
+        await clear(destination)
         raise ProviderError(
             Code.RESULT_BROKEN,
             accepted=Accepted.YES,

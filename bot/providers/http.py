@@ -25,7 +25,7 @@ from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.ports.provider import Download
 from bot.providers.addresses import AddressPolicy
 from bot.providers.failures import CallGuard, OversizeError
-from bot.providers.files import FileSink
+from bot.providers.files import FileSink, clear
 from bot.providers.transport import make_client
 
 # httpx writes every URL it asks for into its log; signed links are keys for as long as they live.
@@ -140,12 +140,13 @@ class HttpDoor:
             return await self._answer(self._pooled, request, total=self._timeouts.transfer)
 
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
-        """Stream a public file to ``destination``, made anew and removed again after an error.
+        """Stream a public file to ``destination``, made anew; after an error nothing is there.
 
         Raises RESULT_GONE, RESULT_TOO_LARGE, RESULT_BROKEN (shorter than announced, or an address
         we do not connect to) or a retryable PROVIDER_UNAVAILABLE or PROVIDER_TIMEOUT.
         """
         with CallGuard(self._party, downloading=True):
+            await clear(destination)
             async with asyncio.timeout(self._timeouts.transfer):
                 async with self._followed(url) as response:
                     announced = _content_length(response)

@@ -6,6 +6,7 @@ redirects, compression. Knows nothing of requests.
 
 import ssl
 from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import aiohttp
@@ -42,7 +43,12 @@ def make_client(
 
     return httpx.AsyncClient(
         transport=httpx_aiohttp.AiohttpTransport(client=session, verify=_tls(), trust_env=False),
-        headers={"User-Agent": "Retake", "Accept-Encoding": "identity"},
+        headers={
+            "User-Agent": "Retake",
+            "Accept-Encoding": "identity",
+            "Connection": "keep-alive" if reuse else "close",
+        },
+        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
         follow_redirects=False,
         trust_env=False,
     )

@@ -1,0 +1,474 @@
+"""What every adapter must do, the same tests over each of them."""
+
+import hashlib
+import traceback
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.domain.catalogue import Mode
+from bot.domain.errors import Accepted, Code, ProviderError
+from bot.domain.ids import TaskId
+from bot.domain.ports.provider import SourceVideo, TaskState
+from tests.contract.providers.counter import (
+    APIMART,
+    CATALOGUE,
+    EVOLINK,
+    Counter,
+    counter,
+    with_prompt,
+)
+
+GONE_ID = TaskId("task-unified-1757169743-00000000")
+PAIRS = [(offer.provider, offer.model, offer.mode) for offer in CATALOGUE.offers]
+
+
+def wishes_for(desk: Counter, mode: Mode, source: Any) -> dict[str, Any]:
+    if mode is Mode.TEXT:
+        return {"aspect_ratio": "9:16"}
+    if mode is Mode.IMAGE:
+        return {"images": (desk.image(),)}
+    if mode is Mode.REFERENCE:
+        return {"images": (desk.image("red"), desk.image("blue"), desk.image("green"))}
+    return {"source": SourceVideo(media=source, discord_url=None), "source_ms": 1000}
+
+
+@pytest.mark.parametrize(("name", "model", "mode"), PAIRS)
+async def test_every_offer_is_taken_and_made(
+    name: Any, model: str, mode: Mode, tmp_path: Path, rendered: Path
+) -> None:
+    async def hosted(_: Any) -> str:
+        return f"{desk.bench.url}/elsewhere/source.mp4"
+
+    async with counter(name, tmp_path, rendered, video_host=hosted) as desk:
+        source = await desk.video() if mode in {Mode.EDIT, Mode.EXTEND} else None
+        if source is not None:
+            desk.bench.serve("source.mp4", (desk.root / source.path).read_bytes())
+        wishes = wishes_for(desk, mode, source)
+        submission = await desk.submitted(mode, model=model, **wishes)
+        task = desk.standin.tasks[submission.task_id]
+        assert task.submission.mode.value == mode.value
+        assert task.submission.prompt == "a red apple"
+        assert submission.estimated_seconds or desk.name == APIMART
+        report = await desk.finished(submission.task_id)
+        assert report.state is TaskState.COMPLETED
+        assert report.progress == 100
+        assert report.cost_micro_usd == pytest.approx(task.charged_micro, abs=2)
+        assert report.urls_expire_at is not None
+        target = desk.root / "made.part"
+        got = await desk.provider.download(report.urls[0], target, max_bytes=10**8)
+        body = target.read_bytes()
+        assert (got.size, got.sha256) == (len(body), hashlib.sha256(body).hexdigest())
+        assert body[4:8] == b"ftyp"
+
+
+@pytest.mark.parametrize("name", [EVOLINK, APIMART])
+async def test_every_parameter_reaches_the_gateway(
+    name: Any, tmp_path: Path, rendered: Path
+) -> None:
+    async with counter(name, tmp_path, rendered) as desk:
+        submission = await desk.submitted(
+            model="omni-flash-1.1", duration=7, aspect_ratio="9:16", resolution="1080p"
+        )
+        told = desk.standin.tasks[submission.task_id].submission
+        assert (told.aspect, told.quality) == ("9:16", "1080p")
+        assert told.seconds == (7 if name == EVOLINK else None)
+        last = await desk.submitted(
+            Mode.IMAGE,
+            key="retake-generation-2",
+            model="omni-flash-1.1",
+            images=(desk.image("red"),),
+            last_frame=desk.image("blue"),
+        )
+        task = desk.standin.tasks[last.task_id].submission
+        assert task.last_frame is not None
+        assert task.mode.value == "image"
+
+
+async def test_progress_is_told_and_estimates_are_seconds(desk: Counter) -> None:
+    submission = await desk.submitted()
+    desk.bench.clock.advance(4)
+    report = await desk.provider.query(submission.task_id)
+    assert report.state is TaskState.ACTIVE
+    assert report.progress == 50
+    assert report.estimated_seconds == 8
+    assert report.urls == ()
+
+
+async def test_the_same_key_gives_the_same_task_and_pays_once(desk: Counter) -> None:
+    prepared = await desk.prepared()
+    assert desk.provider.knows_keys
+    first = await desk.provider.submit(prepared, key="retake-generation-1")
+    again = await desk.provider.submit(prepared, key="retake-generation-1")
+    other = await desk.provider.submit(prepared, key="retake-generation-2")
+    assert first.task_id == again.task_id != other.task_id
+    assert len(desk.standin.paid) == 2
+
+
+async def test_the_same_key_with_another_request_leaves_it_open_what_was_taken(
+    desk: Counter,
+) -> None:
+    prepared = await desk.prepared()
+    await desk.provider.submit(prepared, key="retake-generation-1")
+    with pytest.raises(ProviderError) as caught:
+        await desk.provider.submit(with_prompt(prepared, "other"), key="retake-generation-1")
+    assert caught.value.accepted is Accepted.UNKNOWN
+
+
+CLEAR = {
+    400: Code.PROVIDER_REJECTED,
+    401: Code.PROVIDER_AUTH,
+    402: Code.PROVIDER_BALANCE,
+    403: Code.PROVIDER_MODEL_ACCESS,
+    404: Code.PROVIDER_REJECTED,
+    413: Code.PROVIDER_REJECTED,
+    429: Code.PROVIDER_RATE_LIMITED,
+}
+
+
+@pytest.mark.parametrize(("status", "code"), CLEAR.items())
+async def test_a_refused_submission_took_nothing(desk: Counter, status: int, code: Code) -> None:
+    desk.fault("submit", "status", status=status, retry_after=12)
+    with pytest.raises(ProviderError) as caught:
+        await desk.submitted()
+    assert caught.value.code is code
+    assert caught.value.accepted is Accepted.NO
+    assert caught.value.retryable is (status == 429)
+    assert caught.value.retry_after == 12
+    assert desk.standin.paid == []
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize("kind", ["status", "html"])
+async def test_a_broken_gateway_may_have_taken_it(desk: Counter, status: int, kind: str) -> None:
+    desk.fault("submit", kind, status=status, effect=True)
+    with pytest.raises(ProviderError) as caught:
+        await desk.submitted()
+    assert caught.value.accepted is Accepted.UNKNOWN
+    assert caught.value.retryable
+    assert len(desk.standin.paid) == 1
+    assert (await desk.submitted()).task_id == desk.standin.paid[0]
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "malformed", "huge", "html"])
+async def test_an_answer_that_never_came_whole_leaves_it_open(desk: Counter, kind: str) -> None:
+    more = {"status": 200} if kind == "html" else {}
+    desk.fault("submit", kind, **more)
+    with pytest.raises(ProviderError) as caught:
+        await desk.submitted()
+    assert caught.value.accepted is Accepted.UNKNOWN
+    assert len([call for call in desk.standin.calls if call.op == "submit"]) == 1
+
+
+async def test_a_silent_gateway_may_have_taken_it(hasty: Counter) -> None:
+    hasty.fault("submit", "delay", seconds=30)
+    with pytest.raises(ProviderError) as caught:
+        await hasty.submitted()
+    assert caught.value.code is Code.PROVIDER_TIMEOUT
+    assert caught.value.accepted is Accepted.UNKNOWN
+
+
+async def test_no_balance_is_no_balance(desk: Counter) -> None:
+    desk.standin.balance_usd = 0.01
+    with pytest.raises(ProviderError) as caught:
+        await desk.submitted()
+    assert caught.value.code is Code.PROVIDER_BALANCE
+    balance = await desk.provider.balance()
+    assert balance.micro_usd == pytest.approx(10_000, abs=100)
+
+
+async def test_the_balance_is_told_in_dollars(desk: Counter) -> None:
+    desk.standin.balance_usd = 12.5
+    balance = await desk.provider.balance()
+    assert balance.micro_usd == pytest.approx(12_500_000, abs=10_000)
+    assert not balance.unlimited
+
+
+async def test_a_wrong_key_is_told_without_the_key(
+    desk: Counter, tmp_path: Path, rendered: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(0)
+    key = "sk-secret-key-that-nobody-may-see"
+    directory = tmp_path / "other"
+    directory.mkdir()
+    async with counter(desk.name, directory, rendered, api_key=key) as stranger:
+        calls = [
+            stranger.submitted(),
+            stranger.provider.query(GONE_ID),
+            stranger.provider.query_many([GONE_ID]),
+            stranger.provider.balance(),
+            stranger.submitted(Mode.IMAGE, images=(stranger.image(),)),
+        ]
+        for call in calls:
+            with pytest.raises(ProviderError) as caught:
+                await call
+            assert caught.value.code is Code.PROVIDER_AUTH
+            told = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
+            assert key not in told + str(caught.value.__dict__)
+        assert key not in repr(stranger.provider) + repr(vars(stranger.provider))
+    assert key not in caplog.text
+    assert stranger.bench.url not in "".join(
+        record.getMessage() for record in caplog.records if record.name.startswith("httpx")
+    )
+
+
+async def test_an_unknown_task_is_gone(desk: Counter) -> None:
+    for task_id in (GONE_ID, TaskId("task_01KS1H7ZYSJWH1N779S2FSHTKA")):
+        with pytest.raises(ProviderError) as caught:
+            await desk.provider.query(task_id)
+        assert caught.value.code is Code.PROVIDER_TASK_GONE
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("status", {"status": 500}),
+        ("status", {"status": 429, "retry_after": 3}),
+        ("html", {"status": 404}),
+        ("html", {"status": 200}),
+        # Twice: a read on a kept connection that was cut is sent once more on a fresh one.
+        ("drop_before", {"times": 2}),
+        ("drop_after", {"times": 2}),
+        ("malformed", {}),
+        ("truncate", {}),
+        ("wrong_length", {}),
+        ("huge", {}),
+    ],
+)
+async def test_a_failed_poll_says_nothing_about_the_task(
+    desk: Counter, kind: str, fields: dict[str, Any]
+) -> None:
+    submission = await desk.submitted()
+    desk.fault("query", kind, **fields)
+    with pytest.raises(ProviderError) as caught:
+        await desk.provider.query(submission.task_id)
+    assert caught.value.retryable
+    assert caught.value.code is not Code.PROVIDER_TASK_GONE
+    report = await desk.finished(submission.task_id)
+    assert report.state is TaskState.COMPLETED
+
+
+@pytest.mark.parametrize("kind", ["delay", "slow"])
+async def test_a_slow_poll_is_given_up(hasty: Counter, kind: str) -> None:
+    hasty.fault("query", kind, seconds=30)
+    with pytest.raises(ProviderError) as caught:
+        await hasty.provider.query(GONE_ID)
+    assert caught.value.code is Code.PROVIDER_TIMEOUT
+    assert caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"pending": "queued", "processing": "running"},
+        {"pending": "submitted", "processing": "in_progress"},
+        {"pending": "???", "processing": ""},
+    ],
+)
+async def test_other_words_for_active(desk: Counter, words: dict[str, str]) -> None:
+    submission = await desk.submitted()
+    desk.standin.settings.status_words = words
+    report = await desk.provider.query(submission.task_id)
+    assert report.state is TaskState.ACTIVE
+
+
+async def test_an_unknown_status_is_active_until_it_ends(desk: Counter) -> None:
+    desk.fault("task", "unknown_status")
+    submission = await desk.submitted()
+    assert (await desk.provider.query(submission.task_id)).state is TaskState.ACTIVE
+    assert (await desk.finished(submission.task_id)).state is TaskState.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("fate", "state", "code"),
+    [
+        ("moderation", TaskState.FAILED, Code.MODERATED),
+        ("fail", TaskState.FAILED, Code.PROVIDER_FAILED),
+        ("no_video", TaskState.FAILED, Code.NO_VIDEO),
+        ("cancel", TaskState.CANCELLED, Code.PROVIDER_FAILED),
+    ],
+)
+async def test_a_task_that_ends_badly_says_how(
+    desk: Counter, fate: str, state: TaskState, code: Code
+) -> None:
+    desk.fault("task", fate)
+    submission = await desk.submitted()
+    report = await desk.finished(submission.task_id)
+    assert report.state is state
+    assert report.error is not None
+    assert report.error.code is code
+    assert report.error.accepted is Accepted.YES
+    paid = desk.standin.tasks[submission.task_id].charged_micro
+    if not report.error.charged:
+        assert paid == 0
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+async def test_many_are_asked_at_once_and_the_unknown_are_absent(desk: Counter, count: int) -> None:
+    size = desk.provider.batch_size
+    ids = [
+        (await desk.submitted(key=f"retake-generation-{n}")).task_id
+        for n in range(min(count, size))
+    ]
+    asked = [*ids, GONE_ID][:size]
+    reports = await desk.provider.query_many(asked)
+    assert list(reports) == ids[: len(reports)]
+    assert set(reports) == set(ids)
+    assert all(report.state is TaskState.ACTIVE for report in reports.values())
+    too_many = [TaskId(f"task-unified-1757169743-{n:08}") for n in range(size + 1)]
+    with pytest.raises(ValueError, match="in one query"):
+        await desk.provider.query_many(too_many)
+
+
+async def test_nothing_can_be_found_that_was_not_asked_for(desk: Counter) -> None:
+    """Found or absent is only said where it is proven."""
+    prepared = await desk.prepared()
+    since = desk_now(desk)
+    if not desk.provider.can_find:
+        with pytest.raises(ProviderError) as caught:
+            await desk.provider.find(prepared, since=since)
+        assert caught.value.accepted is Accepted.UNKNOWN
+        return
+    desk.bench.clock.advance(600)
+    assert await desk.provider.find(prepared, since=since) is None
+
+
+def desk_now(desk: Counter) -> Any:
+    return desk.provider._gateway.now()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+async def test_results_that_cannot_be_had(desk: Counter) -> None:
+    submission = await desk.submitted()
+    report = await desk.finished(submission.task_id)
+    target = desk.root / "x.part"
+    target.write_bytes(b"left over from before")
+    cases: list[tuple[str, dict[str, Any], Code]] = [
+        ("status", {"status": 404}, Code.RESULT_GONE),
+        ("status", {"status": 410}, Code.RESULT_GONE),
+        ("status", {"status": 403}, Code.RESULT_GONE),
+        ("status", {"status": 503}, Code.PROVIDER_UNAVAILABLE),
+        ("status", {"status": 429}, Code.PROVIDER_UNAVAILABLE),
+        ("drop_before", {"times": 2}, Code.PROVIDER_UNAVAILABLE),
+        ("wrong_length", {}, Code.RESULT_BROKEN),
+        ("truncate", {}, Code.RESULT_BROKEN),
+        ("html", {"status": 200}, Code.RESULT_BROKEN),
+        ("huge", {}, Code.RESULT_TOO_LARGE),
+    ]
+    for kind, fields, code in cases:
+        desk.fault("download", kind, **fields)
+        with pytest.raises(ProviderError) as caught:
+            await desk.provider.download(report.urls[0], target, max_bytes=4_000_000)
+        assert caught.value.code is code, kind
+        assert not target.exists(), kind
+        if code is Code.PROVIDER_UNAVAILABLE:
+            assert caught.value.retryable
+    got = await desk.provider.download(report.urls[0], target, max_bytes=4_000_000)
+    assert got.size == target.stat().st_size
+    with pytest.raises(ProviderError) as caught:
+        await desk.provider.download(report.urls[0], target, max_bytes=got.size - 1)
+    assert caught.value.code is Code.RESULT_TOO_LARGE
+    desk.bench.clock.advance(timedelta(days=2).total_seconds())
+    with pytest.raises(ProviderError) as caught:
+        await desk.provider.download(report.urls[0], target, max_bytes=4_000_000)
+    assert caught.value.code is Code.RESULT_GONE
+
+
+@pytest.mark.parametrize(
+    ("fate", "code"),
+    [
+        ("truncated_file", Code.RESULT_BROKEN),
+        ("not_a_video", Code.RESULT_BROKEN),
+        ("dead_url", Code.RESULT_GONE),
+    ],
+)
+async def test_a_bad_result_never_stays_on_disk(desk: Counter, fate: str, code: Code) -> None:
+    desk.fault("task", fate)
+    submission = await desk.submitted()
+    report = await desk.finished(submission.task_id)
+    target = desk.root / "x.part"
+    with pytest.raises(ProviderError) as caught:
+        await desk.provider.download(report.urls[0], target, max_bytes=10**8)
+    assert caught.value.code is code
+    assert not target.exists()
+    if fate == "dead_url":
+        fresh = await desk.provider.query(submission.task_id)
+        assert fresh.urls != report.urls
+        await desk.provider.download(fresh.urls[0], target, max_bytes=10**8)
+
+
+async def test_a_stalled_download_is_given_up(hasty: Counter) -> None:
+    url = await published(hasty)
+    hasty.fault("download", "slow", seconds=30)
+    target = hasty.root / "x.part"
+    with pytest.raises(ProviderError) as caught:
+        await hasty.provider.download(url, target, max_bytes=10**8)
+    assert caught.value.code is Code.PROVIDER_TIMEOUT
+    assert caught.value.retryable
+    assert not target.exists()
+
+
+async def published(desk: Counter) -> str:
+    """A finished video's address, got without the hasty adapter."""
+    made = await desk.bench.made({"model": "gemini-omni-flash-preview", "prompt": "a red apple"})
+    if desk.name == EVOLINK:
+        made = await desk.bench.made(
+            {"model": "gemini-omni-flash-text-to-video", "prompt": "a red apple"}
+        )
+    return await desk.bench.video(made)
+
+
+async def test_one_picture_is_handed_over_once(desk: Counter) -> None:
+    image = desk.image()
+    first = await desk.prepared(Mode.IMAGE, images=(image,))
+    second = await desk.prepared(Mode.IMAGE, images=(image,))
+    assert first.body == second.body
+    assert desk.upload_count == 1
+    desk.bench.clock.advance(timedelta(hours=49).total_seconds())
+    third = await desk.prepared(Mode.IMAGE, images=(image,))
+    assert desk.upload_count == 2
+    assert third.body != first.body
+
+
+async def test_a_refused_picture_is_handed_over_anew(desk: Counter) -> None:
+    prepared = await desk.prepared(Mode.IMAGE, images=(desk.image(),))
+    desk.fault("submit", "status", status=400)
+    with pytest.raises(ProviderError):
+        await desk.provider.submit(prepared, key="retake-generation-1")
+    await desk.prepared(Mode.IMAGE, images=(desk.image(),))
+    assert desk.upload_count == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [("status", {"status": 500}), ("drop_before", {}), ("malformed", {}), ("html", {})],
+)
+async def test_a_failed_upload_spends_nothing_and_may_be_repeated(
+    desk: Counter, kind: str, fields: dict[str, Any]
+) -> None:
+    desk.fault("upload", kind, **fields)
+    spec = desk.spec(Mode.IMAGE, images=(desk.image(),))
+    with pytest.raises(ProviderError) as caught:
+        await desk.provider.prepare(spec)
+    assert caught.value.accepted is Accepted.NO
+    assert caught.value.retryable
+    assert (await desk.provider.prepare(spec)).body["image_urls"]
+
+
+async def test_a_file_that_is_gone_is_told(desk: Counter) -> None:
+    image = desk.image()
+    (desk.root / image.path).unlink()
+    with pytest.raises(ProviderError) as caught:
+        await desk.prepared(Mode.IMAGE, images=(image,))
+    assert caught.value.code is Code.MEDIA_UNAVAILABLE
+    assert str(desk.root) not in str(caught.value)
+
+
+async def test_an_edit_without_any_source_is_refused_before_it_is_paid(desk: Counter) -> None:
+    for source in (None, SourceVideo()):
+        with pytest.raises(ProviderError) as caught:
+            await desk.prepared(Mode.EDIT, source=source)
+        assert caught.value.accepted is Accepted.NO
+        assert not caught.value.retryable
+    assert desk.standin.paid == []

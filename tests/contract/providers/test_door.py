@@ -1,0 +1,405 @@
+"""The door itself, against a server that behaves as badly as servers do."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from aiohttp import BodyPartReader, web
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from bot.domain.errors import Accepted, Code, MediaError, ProviderError
+from bot.providers.addresses import AddressPolicy
+from bot.providers.http import HttpDoor, Timeouts
+
+KEY = "sk-key-of-the-door-0123456789"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+QUICK = Timeouts(connect=5, submit=5, read=5, idle=5, transfer=5)
+
+
+@dataclass
+class Site:
+    """A server whose one handler a test may replace; ``seen`` are the requests, in order."""
+
+    url: str
+    handler: Handler
+    seen: list[web.BaseRequest] = field(default_factory=list)
+    connections: set[object] = field(default_factory=set)
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        made.seen.append(request)
+        made.connections.add(id(request.transport))
+        return await made.handler(request)  # pyright: ignore[reportArgumentType]
+
+    async def fine(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"fine": True})
+
+    server = web.Server(answer)
+    runner = web.ServerRunner(server, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made = Site(f"http://127.0.0.1:{runner.addresses[0][1]}", fine)
+    try:
+        yield made
+    finally:
+        await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    *, policy: AddressPolicy | None = None, resolver: AbstractResolver | None = None
+) -> AsyncIterator[HttpDoor]:
+    door = HttpDoor(
+        party="test",
+        policy=policy or AddressPolicy(loopback=True),
+        timeouts=QUICK,
+        resolver=resolver,
+    )
+    async with door:
+        yield door
+
+
+async def buy(door: HttpDoor, url: str) -> object:
+    return await door.buy(url, key=KEY, body={"model": "m"}, headers={"Idempotency-Key": "k"})
+
+
+def closed_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+async def test_a_refused_connection_took_nothing() -> None:
+    async with opened() as door:
+        with pytest.raises(ProviderError) as caught:
+            await buy(door, f"http://127.0.0.1:{closed_port()}/v1/videos")
+    assert caught.value.code is Code.PROVIDER_UNAVAILABLE
+    assert caught.value.accepted is Accepted.NO
+    assert caught.value.retryable
+
+
+class NoNames(AbstractResolver):
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        raise OSError(None, "DNS lookup failed")
+
+    async def close(self) -> None:
+        return None
+
+
+class Rebound(NoNames):
+    """A public name that leads back to this machine."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
+            for address in ("127.0.0.1", "169.254.169.254")
+        ]
+
+
+async def test_an_unknown_name_took_nothing() -> None:
+    async with opened(resolver=NoNames()) as door:
+        with pytest.raises(ProviderError) as caught:
+            await buy(door, "https://api.example.com/v1/videos")
+    assert caught.value.accepted is Accepted.NO
+    assert caught.value.retryable
+
+
+async def test_a_name_that_leads_inside_is_not_connected_to(tmp_path: Path) -> None:
+    async with opened(resolver=Rebound()) as door:
+        with pytest.raises(ProviderError) as caught:
+            await buy(door, "https://api.example.com/v1/videos")
+        assert caught.value.accepted is Accepted.NO
+        assert not caught.value.retryable
+        with pytest.raises(ProviderError) as caught:
+            await door.download("https://cdn.example.com/a", tmp_path / "a", max_bytes=10)
+    assert caught.value.code is Code.RESULT_BROKEN
+    assert caught.value.facts["reason"] == "address"
+
+
+async def test_a_certificate_nobody_signed_took_nothing(site: Site) -> None:
+    """Speaking TLS to a server that does not fails before the request is sent."""
+    async with opened() as door:
+        with pytest.raises(ProviderError) as caught:
+            await buy(door, site.url.replace("http://", "https://"))
+    assert caught.value.accepted is Accepted.NO
+
+
+async def test_a_connection_closed_without_an_answer_leaves_it_open(site: Site) -> None:
+    async def hang_up(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.close()
+        return web.Response()
+
+    site.handler = hang_up
+    async with opened() as door:
+        with pytest.raises(ProviderError) as caught:
+            await buy(door, site.url)
+    assert caught.value.accepted is Accepted.UNKNOWN
+    assert caught.value.code is Code.PROVIDER_UNAVAILABLE
+    assert len(site.seen) == 1
+
+
+async def test_nonsense_instead_of_http_leaves_it_open() -> None:
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"I AM NOT HTTP\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(babble, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, opened() as door:
+        with pytest.raises(ProviderError) as caught:
+            await buy(door, f"http://127.0.0.1:{port}/")
+    assert caught.value.accepted is Accepted.UNKNOWN
+
+
+async def test_a_paid_post_has_a_connection_of_its_own(site: Site) -> None:
+    async with opened() as door:
+        for _ in range(3):
+            await door.get(site.url, key=KEY)
+        assert len(site.connections) == 1
+        for _ in range(3):
+            await buy(door, site.url)
+        assert [request.headers.get("Connection") for request in site.seen[3:]] == ["close"] * 3
+
+
+async def test_few_connections_are_kept(site: Site) -> None:
+    arrived: list[asyncio.Event] = []
+    release = asyncio.Event()
+
+    async def wait(request: web.Request) -> web.StreamResponse:
+        arrived.append(asyncio.Event())
+        if len(arrived) == 2:
+            release.set()
+        await release.wait()
+        return web.json_response({})
+
+    site.handler = wait
+    door = HttpDoor(
+        party="test", policy=AddressPolicy(loopback=True), timeouts=QUICK, connections=2
+    )
+    async with door:
+        await asyncio.gather(*(door.get(site.url, key=KEY) for _ in range(6)))
+    assert len(site.connections) <= 2
+
+
+async def test_calls_do_not_follow_redirects_with_the_key(site: Site) -> None:
+    async def elsewhere(_: web.Request) -> web.StreamResponse:
+        raise web.HTTPFound(site.url + "/other")
+
+    site.handler = elsewhere
+    async with opened() as door:
+        answer = await door.get(site.url, key=KEY)
+    assert answer.status == 302
+    assert len(site.seen) == 1
+
+
+async def test_no_cookies_and_no_proxies_of_the_environment(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port()}")
+
+    async def bake(_: web.Request) -> web.StreamResponse:
+        response = web.json_response({})
+        response.set_cookie("session", "1")
+        return response
+
+    site.handler = bake
+    async with opened() as door:
+        await door.get(site.url, key=KEY)
+        await door.get(site.url, key=KEY)
+    assert "Cookie" not in site.seen[1].headers
+    assert site.seen[1].headers["Authorization"] == f"Bearer {KEY}"
+
+
+async def download(
+    door: HttpDoor, url: str, target: Path, max_bytes: int = 1_000_000
+) -> ProviderError:
+    with pytest.raises(ProviderError) as caught:
+        await door.download(url, target, max_bytes=max_bytes)
+    assert list(target.parent.glob(target.name)) == []
+    return caught.value
+
+
+async def test_a_few_redirects_are_followed(site: Site, tmp_path: Path) -> None:
+    async def hop(request: web.Request) -> web.StreamResponse:
+        left = int(request.path.strip("/"))
+        if left:
+            raise web.HTTPFound(f"/{left - 1}")
+        return web.Response(body=b"file")
+
+    site.handler = hop
+    async with opened() as door:
+        got = await door.download(f"{site.url}/3", tmp_path / "a", max_bytes=10)
+        assert got.size == 4
+        assert all("Authorization" not in request.headers for request in site.seen)
+        error = await download(door, f"{site.url}/4", tmp_path / "b")
+        assert (error.code, error.facts["reason"]) == (Code.RESULT_BROKEN, "redirects")
+        assert await door.fetch(f"{site.url}/0", tmp_path / "c", 10) == 4
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://169.254.169.254/latest/meta-data",
+        "https://10.0.0.1/a.mp4",
+        "https://[::ffff:10.0.0.1]/",
+        "http://cdn.example.com/a.mp4",
+        "file:///etc/passwd",
+        "https://user:pass@cdn.example.com/",
+        "http://[",
+    ],
+)
+async def test_a_redirect_is_judged_like_any_address(
+    site: Site, tmp_path: Path, location: str
+) -> None:
+    async def away(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=302, headers={"Location": location})
+
+    site.handler = away
+    async with opened() as door:
+        error = await download(door, site.url, tmp_path / "a")
+    assert error.code is Code.RESULT_BROKEN
+    assert location not in str(error)
+
+
+async def test_loopback_is_refused_unless_configured(site: Site, tmp_path: Path) -> None:
+    async with opened(policy=AddressPolicy()) as door:
+        error = await download(door, site.url, tmp_path / "a")
+        assert error.facts["reason"] == "address"
+        with pytest.raises(ProviderError):
+            await door.get(site.url, key=KEY)
+    assert site.seen == []
+
+
+async def test_the_cap_holds_without_a_length_and_against_a_false_one(
+    site: Site, tmp_path: Path
+) -> None:
+    async def pour(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(1000):
+                await response.write(b"x" * 65536)
+        return response
+
+    async def promise(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=b"x" * 2000)
+
+    async with opened() as door:
+        site.handler = pour
+        error = await download(door, site.url, tmp_path / "a", max_bytes=100_000)
+        assert error.code is Code.RESULT_TOO_LARGE
+        site.handler = promise
+        error = await download(door, site.url, tmp_path / "a", max_bytes=1999)
+        assert error.code is Code.RESULT_TOO_LARGE
+        got = await door.download(site.url, tmp_path / "a", max_bytes=2000)
+        assert got.size == 2000
+
+
+async def test_an_empty_or_packed_file_is_broken(site: Site, tmp_path: Path) -> None:
+    async def empty(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=b"")
+
+    async def packed(_: web.Request) -> web.StreamResponse:
+        response = web.Response(body=b"x" * 5000)
+        response.enable_compression(web.ContentCoding.gzip)
+        return response
+
+    async with opened() as door:
+        for handler in (empty, packed):
+            site.handler = handler
+            error = await download(door, site.url, tmp_path / "a")
+            assert error.code is Code.RESULT_BROKEN
+
+
+async def test_a_large_file_keeps_its_bytes(site: Site, tmp_path: Path) -> None:
+    body = bytes(range(256)) * 12_000
+    upload = tmp_path / "in.bin"
+    upload.write_bytes(body)
+    received = bytearray()
+
+    async def take(request: web.Request) -> web.StreamResponse:
+        if request.method == "POST":
+            part = await (await request.multipart()).next()
+            assert isinstance(part, BodyPartReader)
+            assert part.name == "file"
+            while chunk := await part.read_chunk(65536):
+                received.extend(chunk)
+            return web.json_response({"ok": True})
+        return web.Response(body=body)
+
+    site.handler = take
+    async with opened() as door:
+        answer = await door.upload(
+            site.url, key=KEY, file=upload, name="a.bin", mime="application/x"
+        )
+        assert answer.body == {"ok": True}
+        assert bytes(received) == body
+        await door.download(site.url, tmp_path / "out.bin", max_bytes=10**8)
+    assert (tmp_path / "out.bin").read_bytes() == body
+    assert int(site.seen[0].headers["Content-Length"]) > len(body)
+
+
+async def test_a_disk_that_refuses_is_our_own_trouble(site: Site, tmp_path: Path) -> None:
+    async with opened() as door:
+        with pytest.raises(MediaError) as caught:
+            await door.download(site.url, tmp_path / "no" / "such" / "folder", max_bytes=100)
+    assert caught.value.facts["reason"] == "disk"
+
+
+async def test_a_cancelled_download_leaves_nothing(site: Site, tmp_path: Path) -> None:
+    begun = asyncio.Event()
+
+    async def stall(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": "100"})
+        await response.prepare(request)
+        await response.write(b"x" * 10)
+        begun.set()
+        await asyncio.Event().wait()
+        return response
+
+    site.handler = stall
+    async with opened() as door:
+        task = asyncio.create_task(door.download(site.url, tmp_path / "a", max_bytes=100))
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert not (tmp_path / "a").exists()
+
+
+async def test_an_oversized_answer_is_not_read_to_its_end(site: Site) -> None:
+    async def bomb(_: web.Request) -> web.StreamResponse:
+        response = web.Response(body=b" " * 40_000_000)
+        response.enable_compression(web.ContentCoding.gzip)
+        return response
+
+    site.handler = bomb
+    async with opened() as door:
+        with pytest.raises(ProviderError) as caught:
+            await door.get(site.url, key=KEY)
+    assert caught.value.code is Code.PROVIDER_MALFORMED
+
+
+async def test_deeply_nested_json_is_no_json(site: Site) -> None:
+    async def nest(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=b"[" * 500_000, content_type="application/json")
+
+    site.handler = nest
+    async with opened() as door:
+        answer = await door.get(site.url, key=KEY)
+    assert answer.is_json is False

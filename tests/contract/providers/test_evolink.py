@@ -1,0 +1,143 @@
+"""What EvoLink alone can do: batches, finding by list, callbacks, videos hosted for others."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from bot.domain.catalogue import Mode
+from bot.domain.errors import Accepted, Code, ProviderError
+from bot.domain.ports.provider import SourceVideo
+from tests.contract.providers.counter import Counter, StandInTime
+
+
+def now(desk: Counter) -> datetime:
+    return StandInTime(desk.bench.clock).now()
+
+
+async def test_fifty_tasks_cost_one_call(evolink: Counter) -> None:
+    evolink.standin.balance_usd = 1000
+    ids = [(await evolink.submitted(key=f"retake-generation-{n:04}")).task_id for n in range(50)]
+    before = evolink.standin.counts["batch"]
+    reports = await evolink.provider.query_many(ids)
+    assert set(reports) == set(ids)
+    assert evolink.standin.counts["batch"] == before + 1
+
+
+async def test_a_batch_that_fails_says_nothing_about_its_tasks(evolink: Counter) -> None:
+    submission = await evolink.submitted()
+    for kind in ("malformed", "html", "drop_after"):
+        evolink.fault("batch", kind)
+        with pytest.raises(ProviderError) as caught:
+            await evolink.provider.query_many([submission.task_id])
+        assert caught.value.retryable
+
+
+async def test_absence_is_proven_only_after_a_while(evolink: Counter) -> None:
+    prepared = await evolink.prepared()
+    since = now(evolink)
+    with pytest.raises(ProviderError) as caught:
+        await evolink.provider.find(prepared, since=since)
+    assert caught.value.accepted is Accepted.UNKNOWN
+    assert caught.value.retry_after == pytest.approx(120)
+    evolink.bench.clock.advance(121)
+    assert await evolink.provider.find(prepared, since=since) is None
+
+
+async def test_a_task_in_the_list_is_ours_only_when_all_others_are_known(
+    evolink: Counter,
+) -> None:
+    prepared = await evolink.prepared()
+    other = await evolink.submitted(key="retake-generation-other")
+    since = now(evolink)
+    evolink.fault("submit", "drop_after")
+    with pytest.raises(ProviderError):
+        await evolink.provider.submit(prepared, key="retake-generation-1")
+    lost = evolink.standin.paid[-1]
+    evolink.bench.clock.advance(121)
+    with pytest.raises(ProviderError) as caught:
+        await evolink.provider.find(prepared, since=since)
+    assert caught.value.code is Code.SUBMIT_UNKNOWN
+    found = await evolink.provider.find(prepared, since=since, others={other.task_id})
+    assert found is not None
+    assert found.task_id == lost
+    with pytest.raises(ProviderError):
+        await evolink.provider.find(prepared, since=since, others=())
+    everyone = {other.task_id, found.task_id}
+    assert await evolink.provider.find(prepared, since=since, others=everyone) is None
+
+
+async def test_older_tasks_and_other_models_do_not_count(evolink: Counter) -> None:
+    await evolink.submitted(key="retake-generation-old")
+    evolink.bench.clock.advance(3600)
+    since = now(evolink)
+    await evolink.submitted(key="retake-generation-new", model="omni-flash-1.1")
+    evolink.bench.clock.advance(121)
+    assert await evolink.provider.find(await evolink.prepared(), since=since) is None
+
+
+async def test_a_long_list_is_read_page_by_page(evolink: Counter) -> None:
+    evolink.standin.balance_usd = 1000
+    since = now(evolink)
+    ids = [(await evolink.submitted(key=f"retake-generation-{n:04}")).task_id for n in range(60)]
+    evolink.bench.clock.advance(121)
+    found = await evolink.provider.find(await evolink.prepared(), since=since, others=ids[1:])
+    assert found is not None
+    assert found.task_id == ids[0]
+    evolink.fault("list", "status", status=500)
+    with pytest.raises(ProviderError) as caught:
+        await evolink.provider.find(await evolink.prepared(), since=since)
+    assert caught.value.code is Code.PROVIDER_UNAVAILABLE
+
+
+async def test_the_callback_is_asked_for(evolink: Counter) -> None:
+    url = f"{evolink.bench.url}/callbacks/evolink/g/signature"
+    submission = await evolink.submitted(callback_url=url)
+    assert evolink.provider.calls_back
+    told = evolink.standin.tasks[submission.task_id].submission
+    assert told.callback_url == url
+
+
+async def test_a_refused_video_upload_falls_back_to_a_link(evolink: Counter) -> None:
+    source = await evolink.video()
+    url = evolink.bench.serve("source.mp4", (evolink.root / source.path).read_bytes())
+    evolink.fault("upload", "status", status=415, times=2)
+    ways = [
+        SourceVideo(media=source, result_url=url),
+        SourceVideo(media=source, discord_url=url),
+    ]
+    for way in ways:
+        prepared = await evolink.prepared(Mode.EDIT, source=way)
+        assert prepared.body["video_urls"] == [url]
+        await evolink.provider.submit(prepared, key="retake-generation-1")
+
+
+async def test_an_upload_that_may_work_later_is_no_reason_for_a_worse_way(
+    evolink: Counter,
+) -> None:
+    source = await evolink.video()
+    evolink.fault("upload", "status", status=503)
+    with pytest.raises(ProviderError) as caught:
+        await evolink.prepared(
+            Mode.EDIT, source=SourceVideo(media=source, discord_url="https://cdn.example/x")
+        )
+    assert caught.value.retryable
+
+
+async def test_the_reservation_is_told(evolink: Counter) -> None:
+    submission = await evolink.submitted()
+    task = evolink.standin.tasks[submission.task_id]
+    assert submission.reserved_micro_usd == pytest.approx(task.reserved_micro, rel=0.01)
+
+
+async def test_auto_duration_is_sent_as_the_word(evolink: Counter) -> None:
+    prepared = await evolink.prepared(duration="auto")
+    assert prepared.body["duration"] == "auto"
+    assert "quality" not in prepared.body
+    await evolink.provider.submit(prepared, key="retake-generation-1")
+
+
+async def test_an_expiry_counts_from_the_making(evolink: Counter) -> None:
+    made_at = now(evolink)
+    submission = await evolink.submitted()
+    report = await evolink.finished(submission.task_id)
+    assert report.urls_expire_at == made_at + timedelta(hours=24)
