@@ -42,7 +42,7 @@ class LimitsCog(commands.Cog):
         name="limits",
         description=said("command.limits.about"),
         default_permissions=discord.Permissions(manage_guild=True),
-        guild_only=True,
+        allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=False),
     )
 
     @limits.command(name="show", description=said("command.limits.show"))

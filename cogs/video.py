@@ -92,7 +92,7 @@ class VideoCog(commands.Cog):
         image15: File = None,
         image16: File = None,
     ) -> None:
-        images = [image, *(interaction.namespace[name] for name in MORE_IMAGES)]
+        images = [image, *(getattr(interaction.namespace, name) for name in MORE_IMAGES)]
         given = Given(
             images=tuple(origins.incoming(file) for file in images if file is not None),
             last_frame=None if last_frame is None else origins.incoming(last_frame),

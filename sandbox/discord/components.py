@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any
 
+from sandbox.discord.choices import SELECTS, Kind, check_select
 from sandbox.discord.errors import Form
 from sandbox.discord.world import Attachment
 
@@ -18,30 +18,6 @@ Json = dict[str, Any]
 Path = tuple[str | int, ...]
 
 
-class Kind(IntEnum):
-    ACTION_ROW = 1
-    BUTTON = 2
-    STRING_SELECT = 3
-    TEXT_INPUT = 4
-    USER_SELECT = 5
-    ROLE_SELECT = 6
-    MENTIONABLE_SELECT = 7
-    CHANNEL_SELECT = 8
-    SECTION = 9
-    TEXT_DISPLAY = 10
-    THUMBNAIL = 11
-    MEDIA_GALLERY = 12
-    FILE = 13
-    SEPARATOR = 14
-    CONTAINER = 17
-    LABEL = 18
-    FILE_UPLOAD = 19
-    RADIO_GROUP = 21
-    CHECKBOX_GROUP = 22
-    CHECKBOX = 23
-
-
-SELECTS = {3, 5, 6, 7, 8}
 IN_ROW = {2, *SELECTS}
 TOP_V2 = {1, 9, 10, 12, 13, 14, 17}
 IN_CONTAINER = TOP_V2 - {17}
@@ -281,6 +257,9 @@ class Layout:
         kept = {key: value for key, value in component.items() if value is not None}
         kept["id"] = component.get("id") or next(self._free_ids)
         kind = component["type"]
+        if "emoji" in kept:
+            # A unicode emoji comes back without an id, however it was sent.
+            kept["emoji"] = {k: v for k, v in kept["emoji"].items() if v is not None}
         if "components" in kept:
             kept["components"] = [self._kept(child) for child in kept["components"]]
         if kind in SELECTS:
@@ -317,53 +296,3 @@ class Layout:
             return {"id": "0", "url": url, "proxy_url": url}
         file = self.files[url.removeprefix("attachment://")]
         return {"id": file.id, "attachment_id": file.id, "url": url, "proxy_url": url}
-
-
-def check_select(form: Form, select: Json, path: Path) -> None:
-    """The rules of every kind of select, in messages and in modals."""
-    low, high = select.get("min_values"), select.get("max_values")
-    low, high = 1 if low is None else low, 1 if high is None else high
-    if not 0 <= low <= 25:
-        form.add((*path, "min_values"), "NUMBER_TYPE_MAX", "int value should be between 0 and 25.")
-    if not 1 <= high <= 25 or low > high:
-        form.add((*path, "max_values"), "NUMBER_TYPE_MAX", "int value should be between 1 and 25.")
-    if len(select.get("placeholder") or "") > 150:
-        form.too_long(150, *path, "placeholder")
-    if select["type"] != Kind.STRING_SELECT:
-        return
-    options = select.get("options") or []
-    if not 1 <= len(options) <= 25:
-        form.length(1, 25, *path, "options")
-        return
-    check_options(form, options, (*path, "options"))
-    if high > len(options) or low > len(options):
-        form.add(
-            (*path, "options"),
-            "SELECT_COMPONENT_INVALID_NUMBER_OF_OPTIONS",
-            "There are fewer options than min_values or max_values ask for",
-        )
-    if sum(bool(option.get("default")) for option in options) > high:
-        form.add(
-            (*path, "options"),
-            "SELECT_COMPONENT_TOO_MANY_DEFAULT_OPTIONS",
-            "There are more default options than max_values",
-        )
-
-
-def check_options(form: Form, options: list[Json], path: Path) -> None:
-    """Labels, values and descriptions of a list to choose from; values are unique."""
-    seen: set[str] = set()
-    for index, option in enumerate(options):
-        for key in ("label", "value"):
-            if not 1 <= len(option.get(key) or "") <= 100:
-                form.length(1, 100, *path, index, key)
-        if len(option.get("description") or "") > 100:
-            form.too_long(100, *path, index, "description")
-        value = option.get("value") or ""
-        if value in seen:
-            form.add(
-                (*path, index, "value"),
-                "SELECT_COMPONENT_OPTION_VALUE_DUPLICATED",
-                "The specified option value is already used",
-            )
-        seen.add(value)

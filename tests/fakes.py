@@ -1,0 +1,323 @@
+"""Small stand-ins for our own ports and services, and sample values of the domain.
+
+The fakes keep what was asked of them and answer as a test says; an error put into ``refusals`` is
+raised by the next call. Nothing here stands for something that is not ours.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from bot.domain.catalogue import Catalogue, Mode, ModelName, Offer, Plan, ProviderName
+from bot.domain.errors import Code, Refused
+from bot.domain.generation import Generation, Place, Posting, Standing, State, Target, TargetKind
+from bot.domain.ids import (
+    ChannelId,
+    ConversationId,
+    GenerationId,
+    GuildId,
+    MessageId,
+    UserId,
+)
+from bot.domain.media import MediaKind, StoredMedia
+from bot.domain.ports.media import IncomingFile
+from bot.domain.quota import EffectiveLimits, LimitChanges, Limits, LimitSource, Usage
+from bot.domain.request import VideoRequest
+from bot.services import Services
+from bot.services.cancel import CancelResult
+from bot.services.edit import Viewer
+from bot.services.generate import Ask, Receipt
+from bot.services.history import HistoryPage
+from bot.services.limits import LimitsView, QuotaView
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+EVOLINK, APIMART = ProviderName("evolink"), ProviderName("apimart")
+FLASH = ModelName("omni-flash")
+
+SOURCES: dict[str, LimitSource] = dict.fromkeys(
+    ("videos", "seconds", "period", "concurrent", "cooldown"), LimitSource.SERVER
+)
+
+
+def offer(mode: Mode, **changes: Any) -> Offer:
+    given: dict[str, Any] = {
+        "provider": EVOLINK,
+        "model": FLASH,
+        "mode": mode,
+        "model_id": f"flash-{mode}",
+        "min_duration": 3,
+        "max_duration": 10,
+        "default_duration": 5,
+        "aspect_ratios": ("16:9", "9:16"),
+        "resolutions": ("720p", "1080p"),
+        "max_images": 3,
+        "micro_usd_per_second": {"": 100_000},
+    }
+    return Offer(**(given | changes))
+
+
+CATALOGUE = Catalogue(
+    offers=(offer(Mode.TEXT), offer(Mode.IMAGE), offer(Mode.EDIT), offer(Mode.EXTEND)),
+    titles={FLASH: "Omni Flash", ModelName("omni-flash-1.1"): "Omni Flash 1.1"},
+    default_model=FLASH,
+)
+
+
+def plan(**changes: Any) -> Plan:
+    given: dict[str, Any] = {
+        "provider": EVOLINK,
+        "model": FLASH,
+        "mode": Mode.TEXT,
+        "model_id": "flash-text",
+        "duration": 5,
+        "auto_duration": False,
+        "aspect_ratio": "16:9",
+        "resolution": "720p",
+        "seconds": 5,
+        "micro_usd": 500_000,
+        "estimated_seconds": 60,
+    }
+    return Plan(**(given | changes))
+
+
+def generation(number: int = 1, **changes: Any) -> Generation:
+    """A generation of a fox in the snow; ``number`` makes its id."""
+    given: dict[str, Any] = {
+        "id": GenerationId(f"{number:020d}"),
+        "conversation_id": ConversationId("c" * 20),
+        "version": 1,
+        "parent_id": None,
+        "request_key": f"interaction:{number}",
+        "requester_id": UserId(130000000000000002),
+        "request": VideoRequest(prompt="a fox in the snow"),
+        "plan": plan(),
+        "place": Place(guild_id=GuildId(1), channel_id=ChannelId(2)),
+        "created_at": NOON,
+        "updated_at": NOON,
+    }
+    return Generation(**(given | changes))
+
+
+def delivered(
+    number: int = 1, *, message_id: int = 77, channel_id: int = 2, **changes: Any
+) -> Generation:
+    """A generation whose video stands in that message."""
+    target = Target(kind=TargetKind.CHANNEL, id=channel_id)
+    posting = Posting(
+        target=target,
+        nonce="n",
+        started_at=NOON,
+        message_id=MessageId(message_id),
+        channel_id=ChannelId(channel_id),
+    )
+    return generation(
+        number, **({"state": State.DELIVERED, "posting": posting, "file": video_file()} | changes)
+    )
+
+
+def video_file(**changes: Any) -> StoredMedia:
+    given: dict[str, Any] = {
+        "kind": MediaKind.VIDEO,
+        "path": "fox.mp4",
+        "mime": "video/mp4",
+        "size": 4,
+        "sha256": "0" * 64,
+        "width": 1280,
+        "height": 720,
+        "duration_ms": 5000,
+    }
+    return StoredMedia(**(given | changes))
+
+
+def quota(used: int = 3, limit: int = 5, **limits: Any) -> QuotaView:
+    rule = EffectiveLimits(limits=Limits(videos=limit, **limits), sources=SOURCES)
+    return QuotaView(
+        rule=rule,
+        usage=Usage(videos=used, seconds=15, open=1),
+        resets_at=NOON + timedelta(hours=12),
+    )
+
+
+@dataclass
+class Calls:
+    """What was asked, and what the next call is to raise."""
+
+    refusals: list[Exception] = field(default_factory=list)
+    made: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def take(self, *call: Any) -> None:
+        self.made.append(call)
+        if self.refusals:
+            raise self.refusals.pop(0)
+
+
+@dataclass
+class FakeGenerate(Calls):
+    """Takes every wish on, after ``gate`` was opened where there is one."""
+
+    gate: asyncio.Event | None = None
+    standing: Standing = field(
+        default_factory=lambda: Standing(position=3, eta_at=NOON + timedelta(seconds=90))
+    )
+
+    @property
+    def asks(self) -> list[Ask]:
+        return [call[-1] for call in self.made]
+
+    async def request(self, ask: Ask) -> Receipt:
+        return await self._taken("request", ask)
+
+    async def again(self, generation_id: GenerationId, ask: Ask) -> Receipt:
+        return await self._taken("again", generation_id, ask)
+
+    async def _taken(self, *call: Any) -> Receipt:
+        self.take(*call)
+        if self.gate is not None:
+            await self.gate.wait()
+        ask: Ask = call[-1]
+        place = Place(guild_id=ask.guild_id, channel_id=ask.channel_id, private=ask.private)
+        made = generation(
+            len(self.made), requester_id=ask.requester_id, request=ask.request, place=place
+        )
+        return Receipt(generation=made, standing=self.standing, quota=quota(), repeated=False)
+
+
+@dataclass
+class FakeEdit(Calls):
+    """Knows the videos in ``videos``, by message."""
+
+    videos: dict[int, Generation] = field(default_factory=dict)
+
+    async def subject(self, message_id: MessageId, *, viewer: Viewer) -> Generation:
+        self.take("subject", message_id, viewer)
+        return self._found(self.videos.get(message_id))
+
+    async def by_id(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
+        self.take("by_id", generation_id, viewer)
+        return self._found(next((g for g in self.videos.values() if g.id == generation_id), None))
+
+    def _found(self, found: Generation | None) -> Generation:
+        if found is None:
+            raise Refused(Code.NOT_FOUND)
+        return found
+
+
+@dataclass
+class FakeIntake:
+    """Believes what every file says of itself."""
+
+    calls: Calls = field(default_factory=Calls)
+
+    @property
+    def files(self) -> list[IncomingFile]:
+        return [file for files, _ in self.calls.made for file in files]
+
+    async def take(
+        self, files: Sequence[IncomingFile], *, kinds: Sequence[MediaKind]
+    ) -> tuple[StoredMedia, ...]:
+        self.calls.take(tuple(files), tuple(kinds))
+        return tuple(video_file(kind=kinds[0], name=file.name, path=file.name) for file in files)
+
+
+@dataclass
+class FakeCancel(Calls):
+    result: CancelResult = CancelResult.CANCELLED
+    subject: Generation = field(default_factory=generation)
+
+    async def request(
+        self, generation_id: GenerationId, *, viewer: Viewer
+    ) -> tuple[CancelResult, Generation]:
+        self.take("request", generation_id, viewer)
+        return self.result, self.subject
+
+    async def drop(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
+        self.take("drop", generation_id, viewer)
+        return self.subject
+
+    async def keep(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
+        self.take("keep", generation_id, viewer)
+        return self.subject
+
+
+@dataclass
+class FakeJobs(Calls):
+    open: list[tuple[Generation, Standing]] = field(default_factory=list)
+
+    async def of(self, viewer: Viewer) -> Sequence[tuple[Generation, Standing]]:
+        self.take("of", viewer)
+        return self.open
+
+    def standing(self, generation: Generation) -> Standing:
+        return Standing()
+
+
+@dataclass
+class FakeHistory(Calls):
+    items: list[Generation] = field(default_factory=list)
+
+    async def page(
+        self, viewer: Viewer, *, of: UserId, page: int = 0, size: int = 5
+    ) -> HistoryPage:
+        self.take("page", viewer, of, page)
+        shown = self.items[page * size : (page + 1) * size]
+        return HistoryPage(items=shown, page=page, has_more=len(self.items) > (page + 1) * size)
+
+    async def details(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
+        self.take("details", generation_id, viewer)
+        return next(item for item in self.items if item.id == generation_id)
+
+    async def delete(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
+        self.take("delete", generation_id, viewer)
+        found = next(item for item in self.items if item.id == generation_id)
+        return replace(found, deleted_at=NOON)
+
+
+@dataclass
+class FakeLimits(Calls):
+    async def mine(self, guild_id: GuildId, user_id: UserId) -> QuotaView:
+        self.take("mine", guild_id, user_id)
+        return quota()
+
+    async def show(self, guild_id: GuildId) -> LimitsView:
+        self.take("show", guild_id)
+        return self._view()
+
+    async def set_server(
+        self, guild_id: GuildId, actor_id: UserId, changes: LimitChanges
+    ) -> LimitsView:
+        self.take("set_server", guild_id, actor_id, changes)
+        return self._view(changes)
+
+    async def set_member(
+        self, guild_id: GuildId, actor_id: UserId, member_id: UserId, changes: LimitChanges
+    ) -> QuotaView:
+        self.take("set_member", guild_id, actor_id, member_id, changes)
+        return quota(limit=changes.videos or 5)
+
+    async def reset(self, guild_id: GuildId, actor_id: UserId, member_id: UserId) -> QuotaView:
+        self.take("reset", guild_id, actor_id, member_id)
+        return quota(used=0)
+
+    def _view(self, server: LimitChanges | None = None) -> LimitsView:
+        members = ((UserId(130000000000000003), LimitChanges(videos=20)),)
+        return LimitsView(default=Limits(), server=server, members=members)
+
+
+@dataclass
+class FakeServices:
+    """All that the cogs call, in memory."""
+
+    generate: FakeGenerate = field(default_factory=FakeGenerate)
+    edit: FakeEdit = field(default_factory=FakeEdit)
+    intake: FakeIntake = field(default_factory=FakeIntake)
+    cancel: FakeCancel = field(default_factory=FakeCancel)
+    jobs: FakeJobs = field(default_factory=FakeJobs)
+    history: FakeHistory = field(default_factory=FakeHistory)
+    limits: FakeLimits = field(default_factory=FakeLimits)
+    catalogue: Catalogue = CATALOGUE
+
+    def as_services(self) -> Services:
+        """Under the type the client declares."""
+        return cast(Services, self)

@@ -1,0 +1,253 @@
+"""New videos: the command with all its options, the menu, the button Again."""
+
+import asyncio
+
+import discord
+import pytest
+
+from bot.domain.errors import Code, Refused, StorageUnavailable
+from bot.domain.ids import DIRECT
+from bot.domain.media import MediaKind
+from bot.domain.request import Operation
+from sandbox.discord.opening import GENERAL, MIRA, STUDIO, TOM, VIDEOS
+from tests.fakes import delivered
+from tests.integration.flows.conftest import Retake, Starting, texts
+
+EPHEMERAL = 64
+
+
+async def public_thread(retake: Retake) -> discord.Thread:
+    channel = retake.client.get_channel(int(GENERAL))
+    assert isinstance(channel, discord.TextChannel)
+    return await channel.create_thread(name="talk", type=discord.ChannelType.public_thread)
+
+
+async def test_words_become_a_wish_and_a_receipt(retake: Retake) -> None:
+    answered = await retake.command(
+        "tom", "video", prompt="a fox", duration="8", aspect_ratio="9:16", resolution="720p"
+    )
+    (ask,) = retake.services.generate.asks
+    assert ask.request_key == f"interaction:{answered['id']}"
+    assert (ask.requester_id, ask.guild_id, ask.channel_id) == (int(TOM), int(STUDIO), int(VIDEOS))
+    assert (ask.thread_id, ask.private, ask.parent_id) == (None, False, None)
+    request = ask.request
+    assert (request.operation, request.prompt) == (Operation.CREATE, "a fox")
+    assert (request.duration, request.aspect_ratio, request.resolution) == (8, "9:16", "720p")
+    (shown,) = answered["responses"]
+    assert shown["flags"] & EPHEMERAL
+    text = texts(answered)
+    assert "You are number 3 in line." in text
+    assert "Ready <t:1795176090:R>." in text
+    assert "Estimated price $0.50 for 5 seconds." in text
+    assert "2 of 5 videos left today, resets <t:1795219200:R>." in text
+    assert f"<#{VIDEOS}>" in text
+
+
+async def test_what_is_not_said_is_left_to_the_model(retake: Retake) -> None:
+    await retake.command("tom", "video", prompt="a fox")
+    (ask,) = retake.services.generate.asks
+    request = ask.request
+    assert (request.duration, request.aspect_ratio, request.resolution) == (None, None, None)
+    assert (request.model, request.images, request.video) == (None, (), None)
+
+
+async def test_auto_is_passed_on(retake: Retake) -> None:
+    await retake.command("tom", "video", prompt="a fox", duration="auto", aspect_ratio="auto")
+    (ask,) = retake.services.generate.asks
+    assert (ask.request.duration, ask.request.aspect_ratio) == ("auto", "auto")
+
+
+async def test_sixteen_images_and_a_last_frame_keep_their_order(retake: Retake) -> None:
+    options = {}
+    for number in range(1, 17):
+        name = "image" if number == 1 else f"image{number}"
+        upload = await retake.standin.people.upload(f"{number}.png", b"x", "image/png")
+        options[name] = upload["id"]
+    frame = await retake.standin.people.upload("end.png", b"x", "image/png")
+    answered = await retake.command("tom", "video", last_frame=frame["id"], **options)
+    (ask,) = retake.services.generate.asks
+    names = [image.name for image in ask.request.images]
+    assert names == [f"{number}.png" for number in range(1, 17)]
+    assert ask.request.last_frame is not None
+    assert ask.request.last_frame.name == "end.png"
+    assert "On it" in texts(answered)
+
+
+async def test_a_video_to_edit_comes_with_its_link(retake: Retake) -> None:
+    clip = await retake.standin.people.upload("clip.mp4", b"x", "video/mp4")
+    await retake.command("tom", "video", prompt="make it night", video=clip["id"])
+    (ask,) = retake.services.generate.asks
+    assert ask.request.operation is Operation.EDIT
+    assert ask.request.video is not None
+    assert ask.request.video_url is not None
+    assert "/clip.mp4?" in ask.request.video_url
+    assert [kinds for _, kinds in retake.services.intake.calls.made] == [(MediaKind.VIDEO,)]
+
+
+async def test_a_file_of_the_wrong_kind_is_refused_before_it_is_fetched(retake: Retake) -> None:
+    text = await retake.standin.people.upload("notes.txt", b"x", "text/plain")
+    answered = await retake.command("tom", "video", prompt="x", image=text["id"])
+    assert "“notes.txt” is not a file I can use here. I take PNG, JPEG" in texts(answered)
+    assert retake.services.intake.files == []
+    assert retake.services.generate.asks == []
+
+
+async def test_a_refused_file_is_told_after_thinking(retake: Retake) -> None:
+    retake.services.intake.calls.refusals.append(Refused(Code.MEDIA_BROKEN, name="a.png"))
+    image = await retake.standin.people.upload("a.png", b"x", "image/png")
+    answered = await retake.command("tom", "video", prompt="x", image=image["id"])
+    assert "“a.png” looks damaged" in texts(answered)
+    assert retake.services.generate.asks == []
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            Refused(Code.QUOTA_VIDEOS, limit=5, used=5, period="day", source="server", resets_at=9),
+            "You have used 5 of 5 videos today. That is this server's limit; it resets <t:9:R>.",
+        ),
+        (
+            Refused(
+                Code.DURATION_UNSUPPORTED, requested=12, minimum=3, maximum=10, model="omni-flash"
+            ),
+            "Omni Flash makes videos of 3 to 10 seconds, not 12.",
+        ),
+        (StorageUnavailable("no disk"), "I cannot reach my records right now"),
+        (ValueError("a secret detail"), "Something went wrong on my side. Nothing was charged."),
+    ],
+)
+async def test_what_goes_wrong_is_told_in_private(
+    retake: Retake, error: Exception, sentence: str
+) -> None:
+    retake.services.generate.refusals.append(error)
+    answered = await retake.command("tom", "video", prompt="x")
+    assert sentence in texts(answered)
+    assert "secret detail" not in texts(answered)
+    assert answered["responses"][0]["flags"] & EPHEMERAL
+
+
+async def test_a_slow_database_does_not_cost_the_answer(start: Starting) -> None:
+    retake: Retake = await start(patience=0.01)
+    retake.services.generate.gate = asyncio.Event()
+    people = retake.standin.people
+    id_ = await people.command("tom", "videos", "video", options={"prompt": "x"})
+    await retake.standin.wait("INTERACTION", {"id": id_, "state": "deferred"})
+    retake.services.generate.gate.set()
+    assert "On it" in texts(await retake.settled(id_))
+
+
+async def test_in_a_direct_message(retake: Retake) -> None:
+    answered = await retake.command("tom", "video", channel="dm", prompt="a fox")
+    (ask,) = retake.services.generate.asks
+    assert ask.guild_id == DIRECT
+    assert "I post it right here." in texts(answered)
+
+
+async def test_in_a_thread(retake: Retake) -> None:
+    thread = await public_thread(retake)
+    await retake.command("tom", "video", channel=str(thread.id), prompt="a fox")
+    (ask,) = retake.services.generate.asks
+    assert (ask.channel_id, ask.thread_id) == (int(GENERAL), thread.id)
+
+
+async def test_a_private_wish_leaves_a_public_thread(retake: Retake) -> None:
+    thread = await public_thread(retake)
+    answered = await retake.command(
+        "tom", "video", channel=str(thread.id), prompt="x", private=True
+    )
+    (ask,) = retake.services.generate.asks
+    assert (ask.channel_id, ask.thread_id, ask.private) == (int(GENERAL), None, True)
+    assert "only you can see it" in texts(answered)
+
+
+async def test_models_and_resolutions_are_offered_while_typing(retake: Retake) -> None:
+    people = retake.standin.people
+    offered = await people.autocomplete(
+        "tom", "videos", "video", options={"prompt": "x", "model": "FLASH"}, focused="model"
+    )
+    assert offered == [{"name": "Omni Flash", "value": "omni-flash"}]
+    sharp = await people.autocomplete(
+        "tom", "videos", "video", options={"prompt": "x", "resolution": "10"}, focused="resolution"
+    )
+    assert [choice["value"] for choice in sharp] == ["1080p"]
+
+
+async def test_before_the_services_are_there(start: Starting) -> None:
+    retake: Retake = await start(attached=False)
+    answered = await retake.command("tom", "video", prompt="x")
+    assert "I am just restarting." in texts(answered)
+
+
+async def test_again_asks_for_the_same_from_where_it_was_pressed(retake: Retake) -> None:
+    video = delivered(4)
+    message = await retake.post_video(video)
+    answered = await retake.press("ana", str(message.id), f"rt:again:{video.id}")
+    ((what, generation_id, ask),) = retake.services.generate.made
+    assert (what, generation_id) == ("again", video.id)
+    assert ask.request_key == f"interaction:{answered['id']}"
+    assert "On it" in texts(answered)
+
+
+async def test_the_menu_makes_a_video_of_images(retake: Retake) -> None:
+    people = retake.standin.people
+    uploads = [await people.upload(f"{n}.png", b"x", "image/png") for n in "ab"]
+    posted = await people.send("ana", "videos", "my cats", uploads=uploads)
+    opened = await retake.menu("tom", "Make a video of this", posted["id"])
+    assert opened["state"] == "modal"
+    assert opened["modal"]["title"] == "Make a video of this"
+    await retake.submit("tom", opened, prompt="they dance", aspect=["9:16"], duration=["7"])
+    (ask,) = retake.services.generate.asks
+    assert [image.name for image in ask.request.images] == ["a.png", "b.png"]
+    request = ask.request
+    assert (request.prompt, request.aspect_ratio, request.duration) == ("they dance", "9:16", 7)
+    assert ask.requester_id == int(TOM)
+
+
+async def test_the_menu_starts_from_the_words_of_a_message(retake: Retake) -> None:
+    posted = await retake.standin.people.send("ana", "videos", "a storm over the sea")
+    opened = await retake.menu("tom", "Make a video of this", posted["id"])
+    prompt = opened["modal"]["components"][0]["component"]
+    assert prompt["value"] == "a storm over the sea"
+    await retake.submit("tom", opened, prompt="a storm over the sea")
+    (ask,) = retake.services.generate.asks
+    assert (ask.request.images, ask.request.duration, ask.request.model) == ((), None, None)
+
+
+async def test_the_menu_needs_something_to_begin_with(retake: Retake) -> None:
+    people = retake.standin.people
+    sound = await people.upload("a.mp3", b"x", "audio/mpeg")
+    posted = await people.send("ana", "videos", uploads=[sound])
+    answered = await retake.menu("tom", "Make a video of this", posted["id"])
+    assert "no image in that message" in texts(answered)
+
+
+async def test_a_form_opened_before_a_restart_asks_to_be_opened_again(
+    retake: Retake, start: Starting
+) -> None:
+    people = retake.standin.people
+    image = await people.upload("a.png", b"x", "image/png")
+    posted = await people.send("ana", "videos", uploads=[image])
+    opened = await retake.menu("tom", "Make a video of this", posted["id"])
+    await retake.client.close()
+    restarted: Retake = await start()
+    answered = await restarted.submit("tom", opened, prompt="x")
+    assert "Please attach it again." in texts(answered)
+
+
+async def test_every_command_is_offered_to_those_who_may_use_it(retake: Retake) -> None:
+    commands = retake.standin.commands
+    everybody = {"video", "jobs", "history", "quota", "Edit video", "Make a video of this"}
+    assert {command["name"] for command in commands.offered(TOM)} == everybody
+    assert {command["name"] for command in commands.offered(MIRA)} == everybody | {"limits"}
+
+
+async def test_commands_of_one_server_appear_only_there(start: Starting) -> None:
+    retake: Retake = await start(sync_guild=int(STUDIO))
+    assert retake.standin.commands.registered(None) == []
+    assert len(retake.standin.commands.registered(STUDIO)) == 7
+
+
+async def test_a_bot_without_a_place_for_its_commands_still_runs(start: Starting) -> None:
+    retake: Retake = await start(sync_guild=1)
+    assert retake.client.is_ready()
