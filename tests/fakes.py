@@ -158,9 +158,15 @@ class FakeGenerate(Calls):
     """Takes every wish on, after ``gate`` was opened where there is one."""
 
     gate: asyncio.Event | None = None
+    _arrived: asyncio.Queue[Ask] = field(default_factory=asyncio.Queue)
     standing: Standing = field(
         default_factory=lambda: Standing(position=3, eta_at=NOON + timedelta(seconds=90))
     )
+
+    async def next(self) -> Ask:
+        """The next wish, once it is there: a reply has no answer to wait for."""
+        async with asyncio.timeout(10):
+            return await self._arrived.get()
 
     @property
     def asks(self) -> list[Ask]:
@@ -174,6 +180,7 @@ class FakeGenerate(Calls):
 
     async def _taken(self, *call: Any) -> Receipt:
         self.take(*call)
+        self._arrived.put_nowait(call[-1])
         if self.gate is not None:
             await self.gate.wait()
         ask: Ask = call[-1]

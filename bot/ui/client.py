@@ -21,7 +21,7 @@ from discord.http import Route
 from bot.domain.errors import Code, Refused
 from bot.ui.answers import answer
 from bot.ui.cards import Brush
-from bot.ui.controls import Control, ControlId, Switchboard
+from bot.ui.controls import FORMS, Control, ControlId, Switchboard
 from bot.ui.messages import Messages
 from bot.ui.translation import CatalogueTranslator
 from bot.ui.uploads import SourceMemory
@@ -148,7 +148,10 @@ class RetakeClient(commands.Bot):
 
         async with Wall(messages=messages, titles=self.titles(), tell=tell):
             control = ControlId.parse(custom_id)
-            handler = None if control is None else self.switchboard.handler(control.verb)
+            is_form = interaction.type is discord.InteractionType.modal_submit
+            handler = None
+            if control is not None and (control.verb in FORMS) == is_form:
+                handler = self.switchboard.handler(control.verb)
             if control is None or handler is None:
                 log.warning("unknown_control", custom_id=custom_id[:100])
                 await answer(interaction, messages.say("failure.unknown_control"))

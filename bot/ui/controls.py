@@ -43,6 +43,8 @@ class Verb(StrEnum):
     FORM_MAKE = "fmake"
 
 
+FORMS = frozenset({Verb.FORM_EDIT, Verb.FORM_EXTEND, Verb.FORM_UPLOAD, Verb.FORM_MAKE})
+
 _ARGUMENTS: dict[Verb, str] = {
     **dict.fromkeys(Verb, r"(?P<generation>[0-9a-v]{20})"),
     Verb.HISTORY: r"(?P<user>[1-9]\d{0,19}):(?P<page>0|[1-9]\d{0,3})",

@@ -17,7 +17,7 @@ from bot.ui.client import RetakeClient, Wishes, configure_endpoints
 from bot.ui.controls import Verb, control
 from cogs import EXTENSIONS
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.opening import VIDEOS
+from sandbox.discord.opening import GENERAL, VIDEOS
 from tests.fakes import FakeServices
 
 Json = dict[str, Any]
@@ -47,6 +47,11 @@ class Retake:
         self.services.edit.videos[message.id] = generation
         self.services.history.items.append(generation)
         return message
+
+    async def public_thread(self, *, channel: str = GENERAL) -> discord.Thread:
+        place = self.client.get_channel(int(channel))
+        assert isinstance(place, discord.TextChannel)
+        return await place.create_thread(name="talk", type=discord.ChannelType.public_thread)
 
     async def command(
         self,

@@ -2,7 +2,6 @@
 
 import asyncio
 
-import discord
 import pytest
 
 from bot.domain.errors import Code, Refused, StorageUnavailable
@@ -14,12 +13,6 @@ from tests.fakes import delivered
 from tests.integration.flows.conftest import Retake, Starting, texts
 
 EPHEMERAL = 64
-
-
-async def public_thread(retake: Retake) -> discord.Thread:
-    channel = retake.client.get_channel(int(GENERAL))
-    assert isinstance(channel, discord.TextChannel)
-    return await channel.create_thread(name="talk", type=discord.ChannelType.public_thread)
 
 
 async def test_words_become_a_wish_and_a_receipt(retake: Retake) -> None:
@@ -145,14 +138,14 @@ async def test_in_a_direct_message(retake: Retake) -> None:
 
 
 async def test_in_a_thread(retake: Retake) -> None:
-    thread = await public_thread(retake)
+    thread = await retake.public_thread()
     await retake.command("tom", "video", channel=str(thread.id), prompt="a fox")
     (ask,) = retake.services.generate.asks
     assert (ask.channel_id, ask.thread_id) == (int(GENERAL), thread.id)
 
 
 async def test_a_private_wish_leaves_a_public_thread(retake: Retake) -> None:
-    thread = await public_thread(retake)
+    thread = await retake.public_thread()
     answered = await retake.command(
         "tom", "video", channel=str(thread.id), prompt="x", private=True
     )

@@ -1,0 +1,214 @@
+"""Jobs, history, details, deleting, quota and limits; and ids that nobody of ours made."""
+
+from dataclasses import replace
+
+import discord
+import pytest
+from discord import ui
+
+from bot.domain.errors import Code, Refused
+from bot.domain.generation import Standing, State
+from bot.domain.quota import LimitChanges, Period
+from bot.services.cancel import CancelResult
+from sandbox.discord.opening import ANA, GENERAL, MIRA, STUDIO, TOM, VIDEOS
+from tests.fakes import NOON, delivered, generation
+from tests.integration.flows.conftest import Retake, buttons, texts
+
+FOX = delivered(7)
+
+
+async def test_nothing_in_the_making(retake: Retake) -> None:
+    assert "nothing in the making" in texts(await retake.command("tom", "jobs"))
+
+
+async def test_jobs_show_where_they_stand_and_can_be_cancelled(retake: Retake) -> None:
+    retake.services.jobs.open = [
+        (generation(1), Standing(position=2, eta_at=NOON)),
+        (generation(2, state=State.RUNNING), Standing(progress=50)),
+    ]
+    shown = await retake.command("tom", "jobs")
+    text = texts(shown)
+    assert "**In line**, number 2 · ready <t:1795176000:R>" in text
+    assert "`▰▰▰▰▰▰▱▱▱▱▱▱` 50 %" in text
+    (viewer,) = [call[1] for call in retake.services.jobs.made]
+    assert (viewer.user_id, viewer.guild_id, viewer.moderator) == (int(TOM), int(STUDIO), False)
+    message = shown["responses"][0]
+    answered = await retake.press("tom", message["id"], f"rt:cancel:{generation(1).id}")
+    assert "did not count against your limit" in texts(answered)
+
+
+async def test_many_jobs_fit_one_card(retake: Retake) -> None:
+    retake.services.jobs.open = [
+        (generation(n, request=replace(generation().request, prompt="long " * 200)), Standing())
+        for n in range(1, 31)
+    ]
+    assert "And 21 videos more." in texts(await retake.command("tom", "jobs"))
+
+
+@pytest.mark.parametrize(("label", "decision"), [("Drop it", "drop"), ("Deliver it", "keep")])
+async def test_what_the_service_cannot_stop_is_for_the_person_to_decide(
+    retake: Retake, label: str, decision: str
+) -> None:
+    retake.services.cancel.result = CancelResult.SUBMITTED
+    retake.services.cancel.subject = subject = generation(5, state=State.RUNNING)
+    retake.services.jobs.open = [(subject, Standing())]
+    jobs = await retake.command("tom", "jobs")
+    asked = await retake.press("tom", jobs["responses"][0]["id"], f"rt:cancel:{subject.id}")
+    assert "cannot be stopped" in texts(asked)
+    choice = asked["responses"][0]
+    answered = await retake.press("tom", choice["id"], buttons(choice)[label])
+    assert retake.services.cancel.made[-1][:2] == (decision, subject.id)
+    assert "All right" in texts(answered)
+
+
+async def test_what_is_over_cannot_be_cancelled(retake: Retake) -> None:
+    retake.services.cancel.result = CancelResult.ENDED
+    retake.services.jobs.open = [(generation(1), Standing())]
+    jobs = await retake.command("tom", "jobs")
+    pressed = f"rt:cancel:{generation(1).id}"
+    answered = await retake.press("tom", jobs["responses"][0]["id"], pressed)
+    assert "already over" in texts(answered)
+
+
+async def test_history_has_pages_links_and_details(retake: Retake) -> None:
+    retake.services.history.items = [delivered(n, message_id=n) for n in range(1, 8)]
+    shown = await retake.command("tom", "history")
+    first = shown["responses"][0]
+    assert "[open](<https://discord.com/channels/1/2/1>)" in texts(shown)
+    assert buttons(first)["Older"] == f"rt:history:{TOM}:1"
+    await retake.press("tom", first["id"], f"rt:history:{TOM}:1")
+    turned = retake.standin.world.messages[first["id"]]
+    assert "Page 2" in str(turned.components)
+    assert retake.services.history.made[-1][2:] == (int(TOM), 1)
+    detailed = await retake.press("tom", first["id"], f"rt:details:{delivered(6).id}")
+    assert "**Model** Omni Flash (EvoLink), video from text" in texts(detailed)
+
+
+async def test_an_empty_history(retake: Retake) -> None:
+    assert "`/video` makes the first one." in texts(await retake.command("tom", "history"))
+
+
+async def test_somebody_elses_history_is_the_services_to_refuse(retake: Retake) -> None:
+    retake.services.history.refusals.append(Refused(Code.NOT_YOURS))
+    assert "or a moderator" in texts(await retake.command("tom", "history", member=ANA))
+    shown = await retake.command("mira", "history", member=ANA)
+    assert f"<@{ANA}> has not made a video here." in texts(shown)
+    viewer = retake.services.history.made[-1][1]
+    assert (viewer.user_id, viewer.moderator) == (int(MIRA), True)
+
+
+async def test_deleting_asks_first_and_removes_the_message(retake: Retake) -> None:
+    message = await retake.post_video(FOX)
+    retake.services.history.items = [delivered(7, message_id=message.id, channel_id=int(VIDEOS))]
+    asked = await retake.press("tom", str(message.id), f"rt:delete:{FOX.id}")
+    assert str(message.id) in retake.standin.world.messages
+    choice = asked["responses"][0]
+    answered = await retake.press("tom", choice["id"], buttons(choice)["Delete for good"])
+    assert "Deleted." in texts(answered)
+    assert str(message.id) not in retake.standin.world.messages
+
+
+async def test_a_message_that_is_gone_already_is_deleted_as_well(retake: Retake) -> None:
+    message = await retake.post_video(FOX)
+    retake.services.history.items = [delivered(7, message_id=message.id, channel_id=int(VIDEOS))]
+    asked = await retake.press("tom", str(message.id), f"rt:delete:{FOX.id}")
+    await message.delete()
+    choice = asked["responses"][0]
+    answered = await retake.press("tom", choice["id"], buttons(choice)["Delete for good"])
+    assert "Deleted." in texts(answered)
+
+
+async def test_others_may_not_delete(retake: Retake) -> None:
+    message = await retake.post_video(FOX)
+    asked = await retake.press("ana", str(message.id), f"rt:delete:{FOX.id}")
+    retake.services.history.refusals.append(Refused(Code.NOT_YOURS))
+    choice = asked["responses"][0]
+    answered = await retake.press("ana", choice["id"], buttons(choice)["Delete for good"])
+    assert "Only the person who asked for it" in texts(answered)
+    assert str(message.id) in retake.standin.world.messages
+
+
+async def test_quota(retake: Retake) -> None:
+    text = texts(await retake.command("tom", "quota"))
+    assert "**Videos** 3 of 5 today · 2 left" in text
+    assert "Resets <t:1795219200:R>" in text
+    assert "This is this server's limit." in text
+    assert retake.services.limits.made == [("mine", int(STUDIO), int(TOM))]
+
+
+async def test_limits_are_shown(retake: Retake) -> None:
+    text = texts(await retake.command("mira", "limits", path=("show",)))
+    assert "**Everybody** 10 videos a day · any number of seconds · 3 at a time" in text
+    assert f"<@{ANA}> 20 videos" in text
+
+
+async def test_limits_of_the_server_are_set(retake: Retake) -> None:
+    shown = await retake.command("mira", "limits", path=("server",), videos=4, period="week")
+    changes = LimitChanges(videos=4, period=Period.WEEK)
+    assert retake.services.limits.made == [("set_server", int(STUDIO), int(MIRA), changes)]
+    assert "Saved." in texts(shown)
+    assert "4 videos a week" in texts(shown)
+
+
+async def test_limits_of_a_member_are_set(retake: Retake) -> None:
+    shown = await retake.command("mira", "limits", path=("user",), member=ANA, videos=9, cooldown=0)
+    changes = LimitChanges(videos=9, cooldown=0)
+    call = ("set_member", int(STUDIO), int(MIRA), int(ANA), changes)
+    assert retake.services.limits.made == [call]
+    assert f"Quota of <@{ANA}>" in texts(shown)
+
+
+async def test_limits_without_a_value_change_nothing(retake: Retake) -> None:
+    shown = await retake.command("mira", "limits", path=("server",))
+    assert "at least one value" in texts(shown)
+    assert retake.services.limits.made == []
+
+
+async def test_a_member_starts_afresh(retake: Retake) -> None:
+    shown = await retake.command("mira", "limits", path=("reset",), member=ANA)
+    assert retake.services.limits.made == [("reset", int(STUDIO), int(MIRA), int(ANA))]
+    assert "**Videos** 0 of 5 today" in texts(shown)
+
+
+@pytest.mark.parametrize(
+    "custom_id",
+    [
+        "rt:",
+        "rt:nothing:00000000000000000007",
+        "rt:edit:",
+        "rt:edit:0000000000000000000Z",
+        "rt:edit:00000000000000000007:more",
+        "rt:edit:00000000000000000007\n",
+        "rt:erase:' OR 1=1 --",
+        "rt:history:0:0",
+        "rt:history:1:99999",
+        "rt:fedit:00000000000000000007",
+    ],
+)
+async def test_ids_nobody_of_ours_made_are_refused_politely(retake: Retake, custom_id: str) -> None:
+    channel = retake.client.get_partial_messageable(int(GENERAL))
+    view = ui.View(timeout=None)
+    view.add_item(ui.Button(label="Press me", custom_id=custom_id))
+    message = await channel.send("x", view=view)
+    view.stop()
+    answered = await retake.press("tom", str(message.id), custom_id)
+    assert "That button is not one I know." in texts(answered)
+    assert retake.services.generate.made == []
+    assert retake.services.edit.made == []
+    assert retake.services.history.made == []
+
+
+async def test_a_press_that_fails_says_so(retake: Retake) -> None:
+    message = await retake.post_video(FOX)
+    retake.services.history.refusals.append(RuntimeError("a secret detail"))
+    answered = await retake.press("tom", str(message.id), f"rt:details:{FOX.id}")
+    assert "Something went wrong on my side." in texts(answered)
+    assert "secret" not in texts(answered)
+
+
+async def test_discords_own_refusal_is_put_into_words(retake: Retake) -> None:
+    message = await retake.post_video(FOX)
+    response = type("Response", (), {"status": 400, "reason": "Bad Request"})()
+    retake.services.history.refusals.append(discord.HTTPException(response, "raw words"))
+    answered = await retake.press("tom", str(message.id), f"rt:details:{FOX.id}")
+    assert "I could not do that in Discord just now." in texts(answered)
