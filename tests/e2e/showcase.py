@@ -351,15 +351,11 @@ def add_answers(client: Showcase) -> None:
 
     async def layout(interaction: discord.Interaction) -> None:
         """Every block of the newer components"""
-        await interaction.response.send_message(
-            view=Layout(client),
-            files=[
-                client.finished(),
-                discord.File(client.picture, "picture.png"),
-                discord.File(client.picture, "other.png"),
-                discord.File(client.picture, "notes.txt"),
-            ],
-        )
+        names = ("picture.png", "other.png", "notes.txt")
+        files = [client.finished(), *(discord.File(client.picture, name) for name in names)]
+        await interaction.response.send_message(view=Layout(client), files=files)
+        for file in files:
+            file.close()
 
     async def choices(interaction: discord.Interaction) -> None:
         """An embed and selects"""
@@ -369,11 +365,9 @@ def add_answers(client: Showcase) -> None:
         embed.add_field(name="Model", value="Flash").add_field(name="Length", value="6 s")
         embed.set_footer(text="a footer").set_thumbnail(url="attachment://picture.png")
         embed.colour = discord.Colour.green()
-        await interaction.response.send_message(
-            embed=embed,
-            file=discord.File(client.picture, "picture.png"),
-            view=Choices(client),
-        )
+        file = discord.File(client.picture, "picture.png")
+        await interaction.response.send_message(embed=embed, file=file, view=Choices(client))
+        file.close()
 
     async def think(interaction: discord.Interaction) -> None:
         """Thinks until it is let go"""

@@ -11,7 +11,18 @@ const linked = (url, content, name) =>
     ? el("a", { class: name, href: url, target: "_blank", rel: "noopener noreferrer" }, content)
     : el("span", { class: name }, content);
 
-export function embedNode(embed, cache) {
+/** A picture of an embed may name a file of its message instead of an address. */
+function media(part, type, attachments) {
+  const name = /^attachment:\/\/(.+)$/.exec(part?.url ?? "")?.[1];
+  const file = name ? attachments.find((one) => one.filename === name) : null;
+  if (!part || (name && !file)) return null;
+  return { ...file, ...part, url: file?.url ?? part.url, content_type: part.content_type ?? file?.content_type ?? type };
+}
+
+export function embedNode(embed, attachments, cache) {
+  const image = media(embed.image, "image/png", attachments);
+  const video = media(embed.video, "video/mp4", attachments);
+  const thumbnail = media(embed.thumbnail, "image/png", attachments);
   const colour = typeof embed.color === "number" && embed.color ? `#${embed.color.toString(16).padStart(6, "0")}` : null;
   const fields = (embed.fields ?? []).map((field) =>
     el("div", { class: `embed-field${field.inline ? " inline" : ""}` },
@@ -24,8 +35,8 @@ export function embedNode(embed, cache) {
       embed.title ? linked(embed.url, markdown(embed.title, resolver), "embed-title") : null,
       embed.description ? el("div", { class: "embed-description markdown" }, markdown(embed.description, resolver)) : null,
       fields.length ? el("div", { class: "embed-fields" }, fields) : null,
-      embed.image ? mediaNode({ ...embed.image, content_type: embed.image.content_type ?? "image/png" }, cache) : null,
-      embed.video ? mediaNode({ ...embed.video, content_type: embed.video.content_type ?? "video/mp4" }, cache) : null,
+      image ? mediaNode(image, cache) : null,
+      video ? mediaNode(video, cache) : null,
       footer ? el("div", { class: "embed-footer", text: footer }) : null),
-    embed.thumbnail ? el("div", { class: "thumbnail" }, mediaNode({ ...embed.thumbnail, content_type: embed.thumbnail.content_type ?? "image/png" }, cache)) : null);
+    thumbnail ? el("div", { class: "thumbnail" }, mediaNode(thumbnail, cache)) : null);
 }

@@ -127,6 +127,7 @@ async function become(userId) {
     const wanted = data.users.find((user) => user.id === known && !user.bot) ?? data.users.find((user) => user.username === FIRST.username && !user.bot);
     if (wanted && wanted.id !== data.me.id) data = await api.state(wanted.id);
   }
+  live.replaceChildren(); // what one person was told is not for the next
   setState(data);
   localStorage.setItem(PERSON_KEY, data.me.id);
   close();

@@ -54,8 +54,8 @@ export class MessageRow {
     this.#draw("header", [grouped, name, author, stamp(when)], () => headerNodes(shown, { grouped, name, author, when }));
     const loading = Boolean(flags & LOADING);
     this.#draw("content", [shown.content, shown.edited_timestamp, v2, loading, shown.type], () => contentNodes(shown, { v2, loading }));
-    this.#draw("attachments", v2 ? null : shown.attachments, () => (v2 ? [] : attachmentNodes(shown, this.#cache)));
-    this.#draw("embeds", flags & 4 ? null : shown.embeds, () => (flags & 4 ? [] : (shown.embeds ?? []).map((embed) => embedNode(embed, this.#cache))));
+    this.#draw("attachments", v2 ? null : [shown.attachments, shown.embeds], () => (v2 ? [] : attachmentNodes(shown, this.#cache)));
+    this.#draw("embeds", flags & 4 ? null : [shown.embeds, shown.attachments], () => (flags & 4 ? [] : (shown.embeds ?? []).map((embed) => embedNode(embed, shown.attachments ?? [], this.#cache))));
     this.#draw("components", [shown.components, shown.attachments, busy], () => [
       el("div", { class: `components${v2 ? " v2" : ""}` }, componentNodes(shown.components ?? [], { message: shown, cache: this.#cache, busy })),
       v2 && shown.edited_timestamp ? edited(shown) : null,
@@ -153,7 +153,8 @@ function contentNodes(message, { v2, loading }) {
 }
 
 function attachmentNodes(message, cache) {
-  const all = message.attachments ?? [];
+  const named = JSON.stringify(message.embeds ?? []);
+  const all = (message.attachments ?? []).filter((one) => !named.includes(`"attachment://${one.filename}"`)); // shown there
   const media = all.filter((one) => kindOf(one) !== "file");
   const files = all.filter((one) => kindOf(one) === "file");
   const spoilt = (one) => ({ ...one, spoiler: one.filename?.startsWith("SPOILER_") });
