@@ -5,6 +5,7 @@ Owns a server on loopback. The sandbox itself (`./retake sandbox`) does not come
 
 import argparse
 import asyncio
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -19,7 +20,9 @@ async def serve(port: int) -> None:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     standin.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    print(f"{standin.base_url}  (api_url {standin.base_url}/api/v10, token {standin.token})")
+    print(  # noqa: T201 - a command speaks by printing
+        f"{standin.base_url}  (api_url {standin.base_url}/api/v10, token {standin.token})"
+    )
     try:
         await asyncio.Event().wait()
     finally:
@@ -30,10 +33,8 @@ async def serve(port: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="A stand-in for Discord on loopback.")
     parser.add_argument("--port", type=int, default=8901, help="0 for any free one")
-    try:
+    with suppress(KeyboardInterrupt):
         asyncio.run(serve(parser.parse_args().port))
-    except KeyboardInterrupt:
-        pass
 
 
 if __name__ == "__main__":

@@ -1,19 +1,19 @@
-"""The control interface of the Discord stand-in over HTTP, as docs/reference/sandbox.md writes it.
+"""Acting as a person over HTTP, as docs/reference/sandbox.md writes it.
 
-Owns reading bodies, statuses and the event streams. Must not decide what acting as a person means
-(`people`) or what a fault does (`faults`).
+Owns reading bodies and the event streams. Must not decide what acting as a person means (`people`),
+nor know the control from behind (`behind`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import BodyPartReader, web
 
 from sandbox.discord import permissions
+from sandbox.discord.control_answers import answering, json_body, refusal, seconds
 from sandbox.discord.permissions import Permission
 from sandbox.discord.world import Channel, ChannelKind, Guild
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 KEEP_ALIVE_SECONDS = 15.0
-LONGEST_WAIT = 120.0
 
 
 class Control:
@@ -45,14 +44,8 @@ class Control:
             ("POST", "/users/{id}/components", self._component),
             ("POST", "/users/{id}/modals", self._modal),
             ("GET", "/interactions/{id}", self._interaction),
-            ("POST", "/discord/faults", self._order_fault),
-            ("DELETE", "/discord/faults", self._clear_faults),
-            ("POST", "/discord/gateway", self._gateway),
-            ("POST", "/discord/world", self._world),
-            ("GET", "/discord/exchanges", self._exchanges),
-            ("POST", "/discord/wait", self._wait),
         ):
-            add(method, f"/control{path}", _answering(handler))
+            add(method, f"/control{path}", answering(handler))
         add("GET", "/control/events", self._events)
 
     # What a person sees
@@ -155,7 +148,7 @@ class Control:
         try:
             user = self._standin.world.user(request.query["user"])
         except KeyError as error:
-            return _refusal(404, error)
+            return refusal(404, error)
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
@@ -192,7 +185,7 @@ class Control:
         raise ValueError("the form has no field called file")
 
     async def _send(self, request: web.Request) -> Json:
-        body = await _body(request)
+        body = await json_body(request)
         message = await self._standin.people.send(
             request.match_info["id"],
             str(body["channel_id"]),
@@ -210,7 +203,7 @@ class Control:
         return {}
 
     async def _command(self, request: web.Request) -> Json:
-        body = await _body(request)
+        body = await json_body(request)
         return {
             "interaction_id": await self._standin.people.command(
                 request.match_info["id"],
@@ -222,7 +215,7 @@ class Control:
         }
 
     async def _autocomplete(self, request: web.Request) -> Json:
-        body = await _body(request)
+        body = await json_body(request)
         return {
             "choices": await self._standin.people.autocomplete(
                 request.match_info["id"],
@@ -235,7 +228,7 @@ class Control:
         }
 
     async def _context(self, request: web.Request) -> Json:
-        body = await _body(request)
+        body = await json_body(request)
         return {
             "interaction_id": await self._standin.people.context(
                 request.match_info["id"],
@@ -246,7 +239,7 @@ class Control:
         }
 
     async def _component(self, request: web.Request) -> Json:
-        body = await _body(request)
+        body = await json_body(request)
         return {
             "interaction_id": await self._standin.people.press(
                 request.match_info["id"],
@@ -257,7 +250,7 @@ class Control:
         }
 
     async def _modal(self, request: web.Request) -> Json:
-        body = await _body(request)
+        body = await json_body(request)
         return {
             "interaction_id": await self._standin.people.submit(
                 request.match_info["id"], str(body["interaction_id"]), body.get("values") or {}
@@ -265,116 +258,5 @@ class Control:
         }
 
     async def _interaction(self, request: web.Request) -> Json:
-        wait = min(float(request.query.get("wait") or 0), LONGEST_WAIT)
+        wait = seconds(request.query.get("wait"))
         return await self._standin.people.interaction(request.match_info["id"], wait=wait)
-
-    # From behind
-
-    async def _order_fault(self, request: web.Request) -> Json:
-        return {"id": self._standin.faults.order(await _body(request)).id}
-
-    async def _clear_faults(self, request: web.Request) -> Json:
-        self._standin.faults.clear()
-        return {}
-
-    async def _gateway(self, request: web.Request) -> Json:
-        body, gateway = await _body(request), self._standin.gateway
-        resumable = body.get("resumable", True)
-        match body.get("do"):
-            case "reconnect":
-                gateway.ask_to_reconnect()
-            case "invalid_session":
-                gateway.invalidate(resumable=resumable)
-            case "drop":
-                gateway.drop(resumable=resumable)
-            case "refuse":
-                gateway.refuse(float(body.get("seconds") or 0))
-            case other:
-                raise ValueError(f"the gateway cannot {other!r}")
-        return {}
-
-    async def _world(self, request: web.Request) -> Json:
-        body, standin, world = await _body(request), self._standin, self._standin.world
-        match body.get("do"):
-            case "permissions":
-                standin.set_permissions(
-                    world.channel(str(body["channel_id"])),
-                    allow=permissions.named(body.get("allow") or []),
-                    deny=permissions.named(body.get("deny") or []),
-                )
-            case "delete_channel":
-                standin.delete_channel(world.channel(str(body["channel_id"])))
-            case "archive":
-                channel = self._thread(body)
-                standin.threads.archive(channel, archived=body.get("archived", True))
-            case "lock":
-                standin.threads.lock(self._thread(body))
-            case "kick_bot":
-                standin.kick_bot(world.guild(str(body["guild_id"])))
-            case "upload_limit":
-                world.guild(str(body["guild_id"])).upload_limit = int(body["bytes"])
-            case "expire_attachments":
-                standin.expire_attachments()
-            case "close_dms":
-                world.user(str(body["user_id"])).dms_open = bool(body.get("open", False))
-            case "strict_rate_limits":
-                standin.limits.strict = bool(body.get("on", True))
-            case "advance":
-                standin.advance(float(body["seconds"]))
-            case other:
-                raise ValueError(f"the world cannot {other!r}")
-        return {}
-
-    def _thread(self, body: Json) -> Channel:
-        channel = self._standin.world.channel(str(body["channel_id"]))
-        if channel.thread is None:
-            raise ValueError("that channel is no thread")
-        return channel
-
-    async def _exchanges(self, request: web.Request) -> Json:
-        after = int(request.query.get("after") or 0)
-        return {
-            "exchanges": self._standin.exchanges_after(after),
-            "violations": len(self._standin.violations),
-        }
-
-    async def _wait(self, request: web.Request) -> Json:
-        body = await _body(request)
-        timeout = min(float(body.get("timeout", 10)), LONGEST_WAIT)
-        return await self._standin.wait(
-            body["event"], body.get("match"), after=int(body.get("after") or 0), timeout=timeout
-        )
-
-
-Handled = Callable[[web.Request], Awaitable[Json]]
-
-
-def _answering(handler: Handled) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """JSON out; what was asked wrongly is a sentence with 400, 404 or 409."""
-
-    async def answer(request: web.Request) -> web.Response:
-        try:
-            return web.json_response(await handler(request))
-        except KeyError as error:
-            return _refusal(404 if " " in str(error) else 400, error)
-        except TimeoutError as error:
-            return _refusal(409, error)
-        except ValueError as error:
-            return _refusal(400, error)
-
-    return answer
-
-
-def _refusal(status: int, error: Exception) -> web.Response:
-    said = str(error.args[0]) if error.args else type(error).__name__
-    if isinstance(error, KeyError) and " " not in said:
-        said = f"{said} is missing"
-    return web.json_response({"error": said}, status=status)
-
-
-async def _body(request: web.Request) -> Json:
-    raw = await request.read()
-    body = json.loads(raw) if raw else {}
-    if not isinstance(body, dict):
-        raise ValueError("the body is a JSON object")
-    return body

@@ -1,4 +1,4 @@
-"""Who is told: every change goes into the numbered log, to the bot's gateway and to people's streams.
+"""Who is told: every change goes into the numbered log and to people's streams.
 
 Owns the event log, its waiters and the streams. Must not change the world.
 """
@@ -19,7 +19,7 @@ STREAM_DEPTH = 5000
 
 @dataclass(kw_only=True, eq=False)
 class Waiter:
-    type: str
+    name: str
     match: Match
     after: int
     found: asyncio.Future[Json]
@@ -33,36 +33,36 @@ class EventLog:
         self._events: dict[str, deque[Json]] = {}
         self._waiters: dict[str, list[Waiter]] = {}
 
-    def append(self, type: str, data: Any) -> None:
+    def append(self, name: str, data: Any) -> None:
         self.position += 1
-        event = {"n": self.position, "type": type, "data": data}
-        kept = self._events.get(type)
+        event = {"n": self.position, "type": name, "data": data}
+        kept = self._events.get(name)
         if kept is None:
-            kept = self._events[type] = deque(maxlen=KEPT_PER_TYPE)
+            kept = self._events[name] = deque(maxlen=KEPT_PER_TYPE)
         kept.append(event)
-        for waiter in list(self._waiters.get(type, ())):
+        for waiter in list(self._waiters.get(name, ())):
             if event["n"] > waiter.after and not waiter.found.done() and fits(data, waiter.match):
                 waiter.found.set_result(event)
 
-    def newest(self, type: str, *, after: int = 0) -> list[Json]:
-        return [event for event in self._events.get(type, ()) if event["n"] > after]
+    def newest(self, name: str, *, after: int = 0) -> list[Json]:
+        return [event for event in self._events.get(name, ()) if event["n"] > after]
 
-    async def wait(self, type: str, match: Match, *, after: int, timeout: float) -> Json:
+    async def wait(self, name: str, match: Match, *, after: int, timeout: float) -> Json:
         """The first kept event that fits, or the next one; TimeoutError when none comes."""
-        for event in self._events.get(type, ()):
+        for event in self._events.get(name, ()):
             if event["n"] > after and fits(event["data"], match):
                 return event
         waiter = Waiter(
-            type=type, match=match, after=after, found=asyncio.get_running_loop().create_future()
+            name=name, match=match, after=after, found=asyncio.get_running_loop().create_future()
         )
-        self._waiters.setdefault(type, []).append(waiter)
+        self._waiters.setdefault(name, []).append(waiter)
         try:
             async with asyncio.timeout(timeout):
                 return await waiter.found
         except TimeoutError:
-            raise TimeoutError(f"no {type} that fits {match} within {timeout:g} s") from None
+            raise TimeoutError(f"no {name} that fits {match} within {timeout:g} s") from None
         finally:
-            self._waiters[type].remove(waiter)
+            self._waiters[name].remove(waiter)
 
 
 def fits(data: Any, match: Match) -> bool:
@@ -124,11 +124,11 @@ class Streams:
 
     def send(
         self,
-        type: str,
+        name: str,
         view: Callable[[str], Any],
         *,
-        sees: Callable[[str], bool] = lambda user_id: True,
+        sees: Callable[[str], bool] = lambda _: True,
     ) -> None:
         for stream in list(self._open):
             if sees(stream.user_id):
-                stream.put({"type": type, "data": view(stream.user_id)})
+                stream.put({"type": name, "data": view(stream.user_id)})

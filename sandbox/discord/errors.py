@@ -56,17 +56,21 @@ class Form:
     def __bool__(self) -> bool:
         return bool(self._tree)
 
+    def refusal(self) -> DiscordError:
+        """Discord's 50035 with everything that was found."""
+        return DiscordError(400, 50035, "Invalid Form Body", errors=self._tree)
+
     def check(self) -> None:
-        """Raise Discord's 50035 when anything was found."""
+        """Refuse when anything was found."""
         if self._tree:
-            raise DiscordError(400, 50035, "Invalid Form Body", errors=self._tree)
+            raise self.refusal()
 
 
 def invalid(code: str, message: str, *path: str | int) -> DiscordError:
     """A form with a single fault."""
     form = Form()
     form.add(path, code, message)
-    return DiscordError(400, 50035, "Invalid Form Body", errors=form._tree)
+    return form.refusal()
 
 
 def unauthorized() -> DiscordError:

@@ -73,7 +73,7 @@ class Faults:
         """A fault from a control request; a ValueError says what is wrong with it."""
         known = {"method", "route", "status", "body", "headers", "delay", "drop", "times"}
         if strange := set(wish) - known:
-            raise ValueError(f"a fault has no {sorted(strange)[0]!r}")
+            raise ValueError(f"a fault has no {min(strange)!r}")
         fault = Fault(
             id=f"f{next(self._numbers)}",
             method=str(wish.get("method") or "*").upper(),
@@ -108,7 +108,7 @@ class Faults:
 
 def plain(route: str) -> str:
     """A template without its parameters' names: documents differ in how they spell them."""
-    return re.sub(r"\{[^}]*\}", "{}", route.split("?")[0]).rstrip("/") or "/"
+    return re.sub(r"\{[^}]*\}", "{}", route.split("?", maxsplit=1)[0]).rstrip("/") or "/"
 
 
 class RateLimits:

@@ -1,131 +1,35 @@
-"""Discord's gateway: sessions, sequence numbers, replay after a drop, close codes.
+"""Discord's gateway: the conversation with the bot over its WebSocket.
 
-Owns the WebSocket conversation with the bot. Must not know what an event means; `dispatch`ed events
-arrive here already decided, and are written down per session.
+Owns identifying, resuming, heartbeats and hanging up. Must not know what an event means: events
+arrive here already decided. What a session and a line are is in `sessions`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import secrets
-from collections import deque
 from collections.abc import Callable
-from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSMsgType, web
 
-from sandbox.discord.render import Json
+from sandbox.discord.sessions import (
+    HEARTBEAT_SECONDS,
+    KNOWN_INTENTS,
+    PRIVILEGED,
+    RESUMABLE_SECONDS,
+    Close,
+    Hangup,
+    Intent,
+    Line,
+    Op,
+    Session,
+)
 
 if TYPE_CHECKING:
     from sandbox.discord.standin import DiscordStandIn
 
-HEARTBEAT_SECONDS = 41.25
-REPLAY = 5000
-RESUMABLE_SECONDS = 300
-COMMANDS_PER_MINUTE = 120
-
-
-class Op(IntEnum):
-    DISPATCH = 0
-    HEARTBEAT = 1
-    IDENTIFY = 2
-    PRESENCE = 3
-    VOICE_STATE = 4
-    RESUME = 6
-    RECONNECT = 7
-    REQUEST_MEMBERS = 8
-    INVALID_SESSION = 9
-    HELLO = 10
-    HEARTBEAT_ACK = 11
-
-
-class Intent(IntFlag):
-    NONE = 0
-    GUILDS = 1 << 0
-    GUILD_MEMBERS = 1 << 1
-    GUILD_PRESENCES = 1 << 8
-    GUILD_MESSAGES = 1 << 9
-    DIRECT_MESSAGES = 1 << 12
-    MESSAGE_CONTENT = 1 << 15
-
-
-PRIVILEGED = Intent.GUILD_MEMBERS | Intent.GUILD_PRESENCES | Intent.MESSAGE_CONTENT
-KNOWN_INTENTS = (1 << 27) - 1
-
-
-class Close(IntEnum):
-    UNKNOWN_OPCODE = 4001
-    DECODE_ERROR = 4002
-    NOT_AUTHENTICATED = 4003
-    AUTHENTICATION_FAILED = 4004
-    ALREADY_AUTHENTICATED = 4005
-    INVALID_SEQ = 4007
-    RATE_LIMITED = 4008
-    SESSION_TIMED_OUT = 4009
-    INVALID_SHARD = 4010
-    INVALID_API_VERSION = 4012
-    INVALID_INTENTS = 4013
-    DISALLOWED_INTENTS = 4014
-
-
-class Hangup(Exception):
-    """This conversation ends with a close code."""
-
-    def __init__(self, code: Close) -> None:
-        super().__init__(code.name)
-        self.code = code
-
-
-class Session:
-    """One identified bot session: outlives its socket, so that it can be resumed."""
-
-    def __init__(self, intents: Intent) -> None:
-        self.id = secrets.token_hex(16)
-        self.intents = intents
-        self.seq = 0
-        self.replay: deque[tuple[int, str]] = deque(maxlen=REPLAY)
-        self.line: Line | None = None
-        self.lost_at = 0.0
-
-    def dispatch(self, type: str, data: object) -> None:
-        self.seq += 1
-        frame = json.dumps({"op": 0, "s": self.seq, "t": type, "d": data})
-        self.replay.append((self.seq, frame))
-        if self.line:
-            self.line.put(frame)
-
-
-class Line:
-    """One open socket: what is to be sent goes through its queue, so senders never wait."""
-
-    def __init__(self, socket: web.WebSocketResponse, request: web.Request) -> None:
-        self.socket = socket
-        self.request = request
-        self.queue: asyncio.Queue[str | None] = asyncio.Queue()
-        self.session: Session | None = None
-        self.heard: deque[float] = deque(maxlen=COMMANDS_PER_MINUTE)
-
-    def put(self, frame: str | None) -> None:
-        self.queue.put_nowait(frame)
-
-    def say(self, op: Op, data: object = None) -> None:
-        self.put(json.dumps({"op": op.value, "s": None, "t": None, "d": data}))
-
-    async def write(self) -> None:
-        while (frame := await self.queue.get()) is not None:
-            if self.socket.closed:
-                return
-            try:
-                await self.socket.send_str(frame)
-            except ConnectionError:
-                return
-
-    def cut(self) -> None:
-        """The connection is gone from one moment to the next."""
-        if self.request.transport:
-            self.request.transport.abort()
+Json = dict[str, Any]
 
 
 class Gateway:
@@ -148,7 +52,7 @@ class Gateway:
 
     def send(
         self,
-        type: str,
+        name: str,
         view: Callable[[Session], Json],
         *,
         intent: Intent = Intent.NONE,
@@ -158,7 +62,7 @@ class Gateway:
             if self._expired(session):
                 del self._sessions[session.id]
             elif not intent or session.intents & intent:
-                session.dispatch(type, view(session))
+                session.dispatch(name, view(session))
 
     def _expired(self, session: Session) -> bool:
         if session.line:
@@ -207,8 +111,6 @@ class Gateway:
             async with asyncio.TaskGroup() as tasks:
                 writer = tasks.create_task(line.write())
                 try:
-                    if request.query.get("v", "10") not in ("9", "10"):
-                        raise Hangup(Close.INVALID_API_VERSION)
                     await self._converse(line)
                 except Hangup as end:
                     await socket.close(code=end.code, message=end.code.name.encode())
@@ -232,6 +134,8 @@ class Gateway:
         self._standin.bot_presence_changed()
 
     async def _converse(self, line: Line) -> None:
+        if line.request.query.get("v", "10") not in {"9", "10"}:
+            raise Hangup(Close.INVALID_API_VERSION)
         line.say(
             Op.HELLO,
             {"heartbeat_interval": int(HEARTBEAT_SECONDS * 1000), "_trace": ["sandbox"]},
@@ -247,12 +151,8 @@ class Gateway:
             if len(line.heard) == line.heard.maxlen and now - line.heard[0] < 60:
                 raise Hangup(Close.RATE_LIMITED)
             line.heard.append(now)
-            try:
-                payload = json.loads(frame.data)
-                op, data = payload["op"], payload.get("d")
-            except (ValueError, KeyError, TypeError):
-                raise Hangup(Close.DECODE_ERROR) from None
-            await self._hear(line, op, data)
+            payload = _payload(frame.data)
+            await self._hear(line, payload["op"], payload.get("d"))
 
     async def _hear(self, line: Line, op: Any, data: Any) -> None:
         if op == Op.HEARTBEAT:
@@ -361,3 +261,13 @@ class Gateway:
         if data.get("nonce"):
             chunk["nonce"] = data["nonce"]
         session.dispatch("GUILD_MEMBERS_CHUNK", chunk)
+
+
+def _payload(raw: str | bytes) -> Json:
+    try:
+        payload = json.loads(raw)
+    except ValueError:
+        raise Hangup(Close.DECODE_ERROR) from None
+    if not isinstance(payload, dict) or "op" not in payload:
+        raise Hangup(Close.DECODE_ERROR)
+    return payload

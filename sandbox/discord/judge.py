@@ -132,7 +132,7 @@ class Judge:
             self._known[key] = validator
         side = "request" if key[2] == "request" else "answer"
         return [
-            f"{side}: {'/'.join(map(str, error.instance_path)) or '(all of it)'}: {error.message[:300]}"
+            f"{side}: {'/'.join(map(str, error.instance_path)) or 'all'}: {error.message[:300]}"
             for error in validator.iter_errors(instance)
         ]
 
@@ -163,10 +163,8 @@ def _strict(spec: Json, *, snowflakes_may_be_integers: bool) -> Json:
     """The schemas, closed: what a schema does not name is a violation."""
     schemas = deepcopy(spec["components"]["schemas"])
     closed = {name: _absolute(_closed(schema)) for name, schema in schemas.items()}
-    # Without a property of their own these say nothing about what else there may be.
-    for name in ("Error",):
-        closed[name].pop("additionalProperties", None)
-        closed[name].pop("unevaluatedProperties", None)
+    # The root of every error is completed by those who refer to it: they close it.
+    closed["Error"].pop("additionalProperties", None)
     if snowflakes_may_be_integers:
         closed[SNOWFLAKE] = {"anyOf": [closed[SNOWFLAKE], {"type": "integer", "minimum": 0}]}
     return closed
@@ -211,7 +209,7 @@ def _without_false_alarms(method: str, template: str, request: Any) -> Any:
     if template.endswith("/commands") or "/commands/{command_id}" in template:
         cleaned.pop("nsfw", None)
     edits = method == "PATCH" and "/messages/" in template
-    if edits or cleaned.get("type") == 7 and template.endswith("/callback"):
+    if edits or (cleaned.get("type") == 7 and template.endswith("/callback")):
         cleaned.pop("tts", None)
     if isinstance(cleaned.get("embeds"), list):
         cleaned["embeds"] = [
@@ -231,8 +229,9 @@ def _without_false_alarms(method: str, template: str, request: Any) -> Any:
 
 
 def _with_numbered_codes(response: Any) -> Any:
-    """Discord's nested errors carry words as codes, as its reference shows; the document says
-    integers. That one contradiction between the two is set aside here."""
+    """Nested errors with their codes set aside: Discord sends words there, as its reference shows,
+    while the document says integers.
+    """
     if isinstance(response, list):
         return [_with_numbered_codes(item) for item in response]
     if not isinstance(response, dict):

@@ -6,15 +6,15 @@ not store anything, nor know who may write where (`messages`).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.discord.cdn import Cdn
+from sandbox.discord.cdn import Cdn, safe_name
 from sandbox.discord.components import Layout
-from sandbox.discord.errors import Form
+from sandbox.discord.embeds import check_embeds
+from sandbox.discord.errors import DiscordError, Form, invalid
 from sandbox.discord.world import Attachment, Message, MessageFlag
 
 Json = dict[str, Any]
@@ -24,11 +24,6 @@ SETTABLE = (
     | MessageFlag.SUPPRESS_NOTIFICATIONS
     | MessageFlag.COMPONENTS_V2
 )
-EMBED_LIMITS = {"title": 256, "description": 4096}
-EMBED_TEXTS = ("title", "description")
-# Discord's own file size cap of one request is far above any server's limit.
-MENTION = re.compile(r"<@!?(\d+)>")
-ROLE_MENTION = re.compile(r"<@&(\d+)>")
 
 
 @dataclass(kw_only=True)
@@ -77,9 +72,7 @@ class MessageRules:
         if body is None:
             body = {}
         if not isinstance(body, dict):
-            form.add((), "MODEL_TYPE_CONVERT", "Only dictionaries may be used in a ModelType")
-            form.check()
-            raise AssertionError("unreachable")
+            raise invalid("MODEL_TYPE_CONVERT", "Only dictionaries may be used", *at)
         draft = Draft(fields=set(body))
         flags = body.get("flags") or 0
         if not isinstance(flags, int):
@@ -88,7 +81,7 @@ class MessageRules:
         draft.flags = flags & SETTABLE
         v2 = bool(draft.flags & MessageFlag.COMPONENTS_V2) or bool(editing and editing.is_v2)
         draft.content = self._content(form, body, content_limit)
-        draft.embeds = self._embeds(form, body)
+        draft.embeds = check_embeds(form, body)
         draft.allowed_mentions = _allowed_mentions(form, body)
         for unsupported in ("poll", "sticker_ids"):
             if body.get(unsupported):
@@ -106,7 +99,7 @@ class MessageRules:
             draft.components = Layout(form, v2, by_name).check(body["components"])
         elif "components" in body:
             draft.components = []
-        self._as_a_whole(form, draft, editing, v2, uploads, may_be_empty)
+        self._as_a_whole(form, draft, editing, v2=v2, may_be_empty=may_be_empty)
         form.check()
         return draft
 
@@ -123,58 +116,10 @@ class MessageRules:
             form.too_long(limit, "content")
         return content.strip()
 
-    def _embeds(self, form: Form, body: Json) -> list[Json] | None:
-        if "embeds" not in body:
-            return None
-        embeds = body["embeds"] or []
-        if len(embeds) > 10:
-            form.add(("embeds",), "BASE_TYPE_MAX_LENGTH", "Must be 10 or fewer in length.")
-        total = 0
-        kept = []
-        for index, embed in enumerate(embeds):
-            for key, limit in EMBED_LIMITS.items():
-                if len(embed.get(key) or "") > limit:
-                    form.too_long(limit, "embeds", index, key)
-            total += sum(len(embed.get(key) or "") for key in EMBED_TEXTS)
-            footer, author = embed.get("footer") or {}, embed.get("author") or {}
-            for part, key, limit in ((footer, "text", 2048), (author, "name", 256)):
-                where = "footer" if part is footer else "author"
-                if len(part.get(key) or "") > limit:
-                    form.too_long(limit, "embeds", index, where, key)
-                total += len(part.get(key) or "")
-            fields = embed.get("fields") or []
-            if len(fields) > 25:
-                form.add(
-                    ("embeds", index, "fields"),
-                    "BASE_TYPE_MAX_LENGTH",
-                    "Must be 25 or fewer in length.",
-                )
-            for number, item in enumerate(fields):
-                for key, limit in (("name", 256), ("value", 1024)):
-                    if not item.get(key):
-                        form.required("embeds", index, "fields", number, key)
-                    elif len(item[key]) > limit:
-                        form.too_long(limit, "embeds", index, "fields", number, key)
-                total += len(item.get("name") or "") + len(item.get("value") or "")
-            if not any(
-                value for key, value in embed.items() if key not in ("type", "flags", "color")
-            ):
-                form.required("embeds", index, "description")
-            kept.append(_kept_embed(embed))
-        if total > 6000:
-            form.add(
-                ("embeds",),
-                "MAX_EMBED_SIZE_EXCEEDED",
-                "Embed size exceeds maximum size of 6000",
-            )
-        return kept
-
     def _files(
         self, form: Form, body: Json, uploads: Mapping[int, Upload], editing: Message | None
     ) -> dict[str, str]:
         """Checks the list of attachments; answers each name as given → as it will be kept."""
-        from sandbox.discord.cdn import safe_name
-
         listed = body.get("attachments")
         present = {file.id: file.filename for file in editing.attachments} if editing else {}
         names = {}
@@ -208,7 +153,7 @@ class MessageRules:
         channel_id: str,
     ) -> list[Attachment] | None:
         """The attachments the message will have; None when an edit does not touch them."""
-        listed = body.get("attachments")
+        listed: list[Json] | None = body.get("attachments")
         present = {file.id: file for file in editing.attachments} if editing else {}
         if listed is None and "attachments" in body:
             listed = []
@@ -244,8 +189,8 @@ class MessageRules:
         form: Form,
         draft: Draft,
         editing: Message | None,
+        *,
         v2: bool,
-        uploads: Mapping[int, Upload],
         may_be_empty: bool,
     ) -> None:
         if v2:
@@ -255,7 +200,8 @@ class MessageRules:
                     form.add(
                         (key,),
                         "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2",
-                        f"The '{key}' field cannot be used when using MessageFlags.IS_COMPONENTS_V2",
+                        f"The '{key}' field cannot be used when using "
+                        "MessageFlags.IS_COMPONENTS_V2",
                     )
             if not editing and not draft.components and not may_be_empty and not form:
                 form.required("components")
@@ -268,7 +214,7 @@ class MessageRules:
             return getattr(editing, key) if value is None and editing else value
 
         if not any(now(key) for key in ("content", "embeds", "components", "attachments")):
-            raise_empty()
+            raise DiscordError(400, 50006, "Cannot send an empty message")
 
 
 class _Within(Form):
@@ -280,12 +226,6 @@ class _Within(Form):
 
     def add(self, path: tuple[str | int, ...], code: str, message: str) -> None:
         super().add((*self._at, *path), code, message)
-
-
-def raise_empty() -> None:
-    from sandbox.discord.errors import DiscordError
-
-    raise DiscordError(400, 50006, "Cannot send an empty message")
 
 
 def _allowed_mentions(form: Form, body: Json) -> Json | None:
@@ -311,12 +251,3 @@ def _allowed_mentions(form: Form, body: Json) -> Json | None:
         if kind not in ("users", "roles", "everyone"):
             form.choice(("users", "roles", "everyone"), "allowed_mentions", "parse", index)
     return allowed
-
-
-def _kept_embed(embed: Json) -> Json:
-    kept = {key: value for key, value in embed.items() if value is not None}
-    kept["type"] = "rich"
-    kept.pop("flags", None)
-    for item in kept.get("fields", []):
-        item.setdefault("inline", False)
-    return kept

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sandbox.discord.errors import DiscordError, invalid, missing_permissions, unknown
-from sandbox.discord.gateway import Intent, Session
-from sandbox.discord.message_rules import MENTION, ROLE_MENTION, Draft
+from sandbox.discord.mentions import mention
+from sandbox.discord.message_rules import Draft
 from sandbox.discord.permissions import Permission
+from sandbox.discord.sessions import Intent, Session
 from sandbox.discord.world import Channel, Message, MessageFlag, MessageKind
 
 if TYPE_CHECKING:
@@ -86,7 +87,9 @@ class Messages:
                 message.flags |= MessageFlag.EPHEMERAL
                 for file in message.attachments:
                     file.ephemeral = True
-        self._mention(channel, message, draft.allowed_mentions, replied_to, ping)
+        mention(
+            self._world, channel, message, draft.allowed_mentions, replied_to=replied_to, ping=ping
+        )
         self._store(channel, message)
         if nonce is not None:
             self._remember_nonce(author_id, channel.id, nonce, message)
@@ -128,45 +131,6 @@ class Messages:
             }
         self._nonces[author_id, channel_id, str(nonce)] = (now, message.id)
 
-    def _mention(
-        self,
-        channel: Channel,
-        message: Message,
-        allowed: Json | None,
-        replied_to: Message | None,
-        ping: bool | None,
-    ) -> None:
-        """Who is pinged: by the content, by the reply, within what was allowed."""
-        text = message.content
-        if message.is_v2:
-            from sandbox.discord.components import walk
-
-            text = "\n".join(
-                item["content"] for item in walk(message.components) if item["type"] == 10
-            )
-        parse = None if allowed is None else allowed.get("parse") or []
-        users = [user for user in dict.fromkeys(MENTION.findall(text)) if user in self._world.users]
-        roles = list(dict.fromkeys(ROLE_MENTION.findall(text)))
-        if parse is not None and allowed is not None:
-            if "users" not in parse:
-                users = [user for user in users if user in map(str, allowed.get("users") or [])]
-            if "roles" not in parse:
-                roles = [role for role in roles if role in map(str, allowed.get("roles") or [])]
-        guild = self._world.guild_of(channel)
-        may = self._world.allowed(message.author_id, channel)
-        everyone = ("@everyone" in text or "@here" in text) and (
-            parse is None or "everyone" in parse
-        )
-        message.mention_everyone = bool(everyone and guild and may & Permission.MENTION_EVERYONE)
-        message.mention_roles = [role for role in roles if guild and role in guild.roles]
-        if replied_to:
-            if ping is None:
-                ping = True if allowed is None else bool(allowed.get("replied_user"))
-            # A reply to an answer of an interaction does not ping the bot: the facts say so.
-            if ping and not replied_to.interaction_id and replied_to.author_id not in users:
-                users.append(replied_to.author_id)
-        message.mentions = users
-
     # Changing
 
     def edit(self, message: Message, draft: Draft) -> Message:
@@ -194,19 +158,18 @@ class Messages:
             message.flags = message.flags & keep | draft.flags & ~MessageFlag.EPHEMERAL
         message.flags &= ~MessageFlag.LOADING
         if draft.content is not None or draft.components is not None:
-            before = message.mentions
+            # An edit pings nobody, but the list follows the words; a reply's target stays.
             channel = self._world.channels[message.channel_id]
             target = self._world.messages.get((message.reference or {}).get("message_id", ""))
-            # An edit pings nobody new, but the list follows the content.
-            self._mention(
+            pinged = target is not None and target.author_id in message.mentions
+            mention(
+                self._world,
                 channel,
                 message,
                 draft.allowed_mentions,
-                None,
-                target and target.author_id in before,
+                replied_to=target,
+                ping=pinged,
             )
-            if target and target.author_id in before and target.author_id not in message.mentions:
-                message.mentions.append(target.author_id)
         message.edited_at = now
         self.tell("MESSAGE_UPDATE", message)
         return message
@@ -247,7 +210,7 @@ class Messages:
         whole = standin.render.gateway_message(message)
         standin.log.append(event, whole)
         sees = self._seen_by(message)
-        standin.streams.send(event, lambda user_id: whole, sees=sees)
+        standin.streams.send(event, lambda _: whole, sees=sees)
         if message.ephemeral or not self._world.sees(self._world.bot_id, channel):
             return
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.discord.components import SELECTS, Kind, check_options, check_select, walk
+from sandbox.discord.choices import SELECTS, Kind, check_options, check_select
+from sandbox.discord.components import walk
 from sandbox.discord.errors import Form
 
 Json = dict[str, Any]
@@ -100,7 +101,7 @@ def submission(modal: Json, values: Json, attach: Callable[[list[str]], list[str
     """The filled form in the modal's own shape; `attach` turns upload ids into attachment ids."""
     known = {field["custom_id"] for field in walk(modal["components"]) if "custom_id" in field}
     if strange := set(values) - known:
-        raise Refused(f"the modal has no field {sorted(strange)[0]!r}")
+        raise Refused(f"the modal has no field {min(strange)!r}")
     numbers = iter(range(1, 100))
 
     def one(component: Json) -> Json:
@@ -139,14 +140,14 @@ def _filled(field: Json, values: Json, attach: Callable[[list[str]], list[str]])
         case Kind.CHECKBOX:
             return sent | {"value": bool(field.get("default") if value is None else value)}
         case Kind.RADIO_GROUP:
-            chosen = _chosen(field, value, required)
+            chosen = _chosen(field, value, required=required)
             return sent | {"value": chosen[0] if chosen else None}
         case Kind.FILE_UPLOAD:
             uploads = _listed(value)
-            _count(field, uploads, required)
+            _count(field, uploads, required=required)
             return sent | {"values": attach(uploads)}
         case _:
-            return sent | {"values": _chosen(field, value, required)}
+            return sent | {"values": _chosen(field, value, required=required)}
 
 
 def _listed(value: object) -> list[str]:
@@ -155,18 +156,18 @@ def _listed(value: object) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else [str(value)]
 
 
-def _chosen(field: Json, value: object, required: bool) -> list[str]:
+def _chosen(field: Json, value: object, *, required: bool) -> list[str]:
     options = field.get("options")
     chosen = _listed(value)
     if value is None and options:
         chosen = [option["value"] for option in options if option.get("default")]
     if options and (strange := set(chosen) - {option["value"] for option in options}):
-        raise Refused(f"{field['custom_id']} offers no {sorted(strange)[0]!r}")
-    _count(field, chosen, required)
+        raise Refused(f"{field['custom_id']} offers no {min(strange)!r}")
+    _count(field, chosen, required=required)
     return chosen
 
 
-def _count(field: Json, chosen: list[str], required: bool) -> None:
+def _count(field: Json, chosen: list[str], *, required: bool) -> None:
     low = field.get("min_values")
     low = 1 if low is None else low
     if chosen or required:

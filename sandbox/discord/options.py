@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from sandbox.discord import commands
+from sandbox.discord import command_rules as commands
 from sandbox.discord.world import Attachment, Channel
 
 if TYPE_CHECKING:
@@ -191,12 +191,12 @@ class Options:
         if whole and isinstance(value, float) and value != number:
             raise Unfit(f"{name} is a whole number")
         low, high = option.get("min_value"), option.get("max_value")
-        if low is not None and number < low or high is not None and number > high:
+        if (low is not None and number < low) or (high is not None and number > high):
             raise Unfit(f"{name} is between {low} and {high}")
         self._offered(option, number)
         return number
 
-    def _offered(self, option: Json, value: str | int | float) -> None:
+    def _offered(self, option: Json, value: str | float) -> None:
         choices = option.get("choices")
         if choices and value not in [choice["value"] for choice in choices]:
             raise Unfit(f"{option['name']} does not offer {value!r}")

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sandbox.discord import modals
-from sandbox.discord.components import SELECTS, walk
+from sandbox.discord.choices import SELECTS
+from sandbox.discord.components import walk
 from sandbox.discord.errors import DiscordError
 from sandbox.discord.interactions import Interaction, Kind, State
 from sandbox.discord.message_rules import Draft
@@ -128,7 +129,7 @@ class People:
         message = self._message(person, message_id)
         channel = self._world.channels[message.channel_id]
         allowed = self._world.allowed(person.id, channel)
-        own = message.author_id == person.id or message.visible_to == person.id
+        own = person.id in (message.author_id, message.visible_to)
         if not own and not (channel.guild_id and allowed & Permission.MANAGE_MESSAGES):
             raise Refused("you may not delete this message")
         self._standin.messages.delete(message)
@@ -225,7 +226,7 @@ class People:
         if select["type"] == 3:
             offered = {option["value"] for option in select["options"]}
             if strange := set(values) - offered:
-                raise Refused(f"{sorted(strange)[0]!r} is not offered")
+                raise Refused(f"{min(strange)!r} is not offered")
             return {"values": values}
         chosen = [resolved.entity(select["type"], value) for value in values]
         return {"values": chosen, "resolved": resolved.json()}

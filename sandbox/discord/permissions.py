@@ -45,6 +45,7 @@ class Permission(IntFlag):
 
 
 P = Permission
+NOTHING = Permission(0)
 ALL = Permission(sum(bit.value for bit in Permission))
 # What Discord gives to @everyone in a new server, as far as these bits go.
 EVERYONE = (

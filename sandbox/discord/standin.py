@@ -11,12 +11,14 @@ from typing import Any
 
 from aiohttp import web
 
+from sandbox.discord.answers import Answers
+from sandbox.discord.behind import Behind
 from sandbox.discord.cdn import Cdn
 from sandbox.discord.commands import Commands
 from sandbox.discord.control import Control
 from sandbox.discord.dispatch import EventLog, Match, Streams
 from sandbox.discord.faults import Faults, RateLimits
-from sandbox.discord.gateway import Gateway, Intent
+from sandbox.discord.gateway import Gateway
 from sandbox.discord.interactions import Interactions
 from sandbox.discord.judge import Judge
 from sandbox.discord.loopback import loopback_only
@@ -27,6 +29,7 @@ from sandbox.discord.people import People
 from sandbox.discord.permissions import Permission
 from sandbox.discord.render import Renderer
 from sandbox.discord.rest.door import Door
+from sandbox.discord.sessions import Intent
 from sandbox.discord.snowflakes import Clock, Snowflakes, iso
 from sandbox.discord.threads import Threads
 from sandbox.discord.world import Channel, ChannelKind, Guild, Overwrite, World
@@ -41,7 +44,7 @@ class DiscordStandIn:
         self,
         *,
         clock: Callable[[], float] = time.time,
-        token: str = "sandbox-token",
+        token: str = "sandbox-token",  # noqa: S107 - printed on the screen
         application_id: int = APPLICATION_ID,
         validator: Judge | None = None,
     ) -> None:
@@ -70,9 +73,11 @@ class DiscordStandIn:
         self.threads = Threads(self)
         self.commands = Commands(self)
         self.interactions = Interactions(self)
+        self.answers = Answers(self)
         self.people = People(self)
         self._door = Door(self)
         self._control = Control(self)
+        self._behind = Behind(self)
         self._was_online = False
 
     @property
@@ -95,6 +100,7 @@ class DiscordStandIn:
         self.gateway.mount(app)
         self.cdn.mount(app)
         self._control.mount(app)
+        self._behind.mount(app)
         app.on_shutdown.append(self._hang_up)
 
     async def _hang_up(self, app: web.Application) -> None:
@@ -110,7 +116,7 @@ class DiscordStandIn:
 
     # Events
 
-    def publish(self, type: str, data: object) -> None:
+    def publish(self, type: str, data: object) -> None:  # noqa: A002 - the name on the wire
         """An event of our own, to every open stream and into the log."""
         self.log.append(type, data)
         self.streams.send(type, lambda _: data)
@@ -128,7 +134,7 @@ class DiscordStandIn:
 
     def tell(
         self,
-        type: str,
+        name: str,
         data: Json,
         *,
         sees: Callable[[str], bool],
@@ -136,10 +142,10 @@ class DiscordStandIn:
         to_bot: bool = True,
     ) -> None:
         """One and the same event for the log, for people and for the bot."""
-        self.log.append(type, data)
-        self.streams.send(type, lambda _: data, sees=sees)
+        self.log.append(name, data)
+        self.streams.send(name, lambda _: data, sees=sees)
         if to_bot:
-            self.gateway.send(type, lambda _: data, intent=intent)
+            self.gateway.send(name, lambda _: data, intent=intent)
 
     def bot_presence_changed(self) -> None:
         if self.gateway.online != self._was_online:

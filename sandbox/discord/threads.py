@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from sandbox.discord.errors import DiscordError, Form, missing_access, missing_permissions
-from sandbox.discord.gateway import Intent
 from sandbox.discord.permissions import Permission
+from sandbox.discord.sessions import Intent
 from sandbox.discord.world import Channel, ChannelKind, Message, MessageKind, Thread
 
 if TYPE_CHECKING:

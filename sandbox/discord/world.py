@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.discord import permissions
-from sandbox.discord.permissions import Permission
+from sandbox.discord.permissions import NOTHING, Permission
 
 MIB = 1024 * 1024
 UPLOAD_LIMITS = {0: 10 * MIB, 1: 10 * MIB, 2: 50 * MIB, 3: 100 * MIB}
@@ -77,8 +77,8 @@ class Member:
 class Overwrite:
     id: str
     of_member: bool
-    allow: Permission = Permission(0)
-    deny: Permission = Permission(0)
+    allow: Permission = NOTHING
+    deny: Permission = NOTHING
 
 
 @dataclass(kw_only=True)

@@ -109,7 +109,7 @@ async def read_body(request: web.Request, spool: Spool) -> Body:
         return await _multipart(request, spool)
     if request.content_type not in ("application/json", "application/octet-stream"):
         raise DiscordError(
-            400, 50035, f'Expected "Content-Type" header to be one of {{"application/json"}}.'
+            400, 50035, 'Expected "Content-Type" header to be one of {"application/json"}.'
         )
     return Body(data=_parsed(await request.read()))
 

@@ -1,16 +1,17 @@
 """Answers to interactions: the callback, and the webhook for what follows."""
 
+from sandbox.discord.answers import Callback
 from sandbox.discord.errors import unknown
-from sandbox.discord.interactions import WIRE_TYPE, Callback, Interaction
+from sandbox.discord.interactions import WIRE_TYPE, Interaction
 from sandbox.discord.rest.call import Answer, Call, Json, Route
 from sandbox.discord.world import MessageFlag
 
 
 def callback(call: Call) -> Answer:
-    interactions = call.standin.interactions
-    interaction = interactions.open(call.params["interaction_id"], call.params["interaction_token"])
+    answers = call.standin.answers
+    interaction = answers.open(call.params["interaction_id"], call.params["interaction_token"])
     body = call.json
-    message = interactions.answer(interaction, body, call.body.uploads)
+    message = answers.answer(interaction, body, call.body.uploads)
     if call.query.get("with_response") not in ("1", "true", "True"):
         return 204, None
     answer: Json = {
@@ -33,28 +34,28 @@ def callback(call: Call) -> Answer:
 
 def _interaction(call: Call) -> Interaction:
     call.own_application()
-    return call.standin.interactions.by_token(call.params["webhook_token"])
+    return call.standin.answers.by_token(call.params["webhook_token"])
 
 
 def follow_up(call: Call) -> Answer:
     interaction = _interaction(call)
-    message = call.standin.interactions.follow_up(interaction, call.json, call.body.uploads)
+    message = call.standin.answers.follow_up(interaction, call.json, call.body.uploads)
     return 200, call.standin.render.message(message)
 
 
 def get(call: Call) -> Answer:
-    message = call.standin.interactions.message(_interaction(call), _id(call))
+    message = call.standin.answers.message(_interaction(call), _id(call))
     return 200, call.standin.render.message(message)
 
 
 def edit(call: Call) -> Answer:
     interaction = _interaction(call)
-    message = call.standin.interactions.edit(interaction, _id(call), call.json, call.body.uploads)
+    message = call.standin.answers.edit(interaction, _id(call), call.json, call.body.uploads)
     return 200, call.standin.render.message(message)
 
 
 def delete(call: Call) -> Answer:
-    call.standin.interactions.delete(_interaction(call), _id(call))
+    call.standin.answers.delete(_interaction(call), _id(call))
     return 204, None
 
 

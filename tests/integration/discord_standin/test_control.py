@@ -2,14 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import aiohttp
 import discord
 import pytest
 
+from sandbox.discord import DiscordStandIn
 from sandbox.discord.opening import ANA, ANNOUNCEMENTS, GENERAL, MIRA, STUDIO, TOM
+from tests.integration.discord_client import Bot, OwnedClock, SmallClient, Start
 from tests.integration.discord_standin.pictures import png
 
 
@@ -36,7 +38,7 @@ class Http:
         async with self.session.post(f"{self._base}/uploads", data=form) as response:
             return await response.json()
 
-    async def events(self, user: str) -> AsyncIterator[dict[str, Any]]:
+    async def events(self, user: str) -> AsyncGenerator[dict[str, Any], None]:
         async with self.session.get(f"{self._base}/events", params={"user": user}) as response:
             assert response.content_type == "text/event-stream"
             async for line in response.content:
@@ -47,12 +49,12 @@ class Http:
 
 
 @pytest.fixture
-async def http(standin) -> AsyncIterator[Http]:
+async def http(standin: DiscordStandIn) -> AsyncIterator[Http]:
     async with aiohttp.ClientSession() as session:
         yield Http(standin.base_url, session)
 
 
-async def test_the_state_as_a_person_sees_it(http: Http, bot) -> None:
+async def test_the_state_as_a_person_sees_it(http: Http, bot: Bot) -> None:
     state = await http("GET", "/state", user=TOM)
     assert (state["me"]["username"], state["me"]["admin"]) == ("tom", False)
     assert [user["admin"] for user in state["users"] if user["username"] == "mira"] == [True]
@@ -69,7 +71,7 @@ async def test_the_state_as_a_person_sees_it(http: Http, bot) -> None:
     }
 
 
-async def test_messages_uploads_and_replies(http: Http, bot) -> None:
+async def test_messages_uploads_and_replies(http: Http, bot: Bot) -> None:
     upload = await http.upload("cat.png", png(2, 1))
     assert (upload["filename"], upload["size"]) == ("cat.png", len(png(2, 1)))
     sent = await http(
@@ -97,7 +99,7 @@ async def test_messages_uploads_and_replies(http: Http, bot) -> None:
     assert after["messages"][0]["referenced_message"] is None
 
 
-async def test_a_stream_carries_what_its_person_may_see(http: Http, bot) -> None:
+async def test_a_stream_carries_what_its_person_may_see(http: Http, bot: Bot) -> None:
     stream = http.events(TOM)
     assert (await anext(stream))["type"] == "open"
     await bot.standin.people.send("mira", "dm", "not for tom")
@@ -113,14 +115,14 @@ async def test_a_stream_carries_what_its_person_may_see(http: Http, bot) -> None
     await stream.aclose()
 
 
-async def test_a_whole_conversation(http: Http, start) -> None:
+async def test_a_whole_conversation(http: Http, start: Start) -> None:
     class Form(discord.ui.Modal, title="Prompt"):
         prompt: discord.ui.TextInput = discord.ui.TextInput(label="Prompt", custom_id="prompt")
 
         async def on_submit(self, interaction: discord.Interaction) -> None:
             await interaction.response.send_message(f"making {self.prompt.value}")
 
-    def prepare(client) -> None:
+    def prepare(client: SmallClient) -> None:
         @client.tree.command(description="Make")
         async def make(interaction: discord.Interaction) -> None:
             view = discord.ui.View(timeout=None)
@@ -203,7 +205,7 @@ async def test_what_is_wrong_is_a_sentence(
     assert sentence in answer["error"]
 
 
-async def test_the_world_from_behind(http: Http, bot, clock) -> None:
+async def test_the_world_from_behind(http: Http, bot: Bot, clock: OwnedClock) -> None:
     standin, world = bot.standin, bot.standin.world
 
     async def change(do: str, **extra: Any) -> None:
@@ -221,7 +223,7 @@ async def test_the_world_from_behind(http: Http, bot, clock) -> None:
     thread = await (await bot.channel("general").send("x")).create_thread(name="t")
     await change("archive", channel_id=str(thread.id))
     await change("lock", channel_id=str(thread.id))
-    assert world.channels[str(thread.id)].thread.locked
+    assert bot.thread(thread.id).locked
     await change("strict_rate_limits", on=True)
     assert standin.limits.strict
     await change("kick_bot", guild_id=STUDIO)
@@ -230,7 +232,7 @@ async def test_the_world_from_behind(http: Http, bot, clock) -> None:
     assert GENERAL not in world.channels
 
 
-async def test_waiting_for_an_event_past_or_to_come(http: Http, bot) -> None:
+async def test_waiting_for_an_event_past_or_to_come(http: Http, bot: Bot) -> None:
     await bot.channel("general").send("one")
     wish = {"event": "MESSAGE_CREATE", "match": {"author.username": "retake"}}
     first = await http("POST", "/discord/wait", wish)
@@ -242,16 +244,14 @@ async def test_waiting_for_an_event_past_or_to_come(http: Http, bot) -> None:
     assert later.result()["data"]["content"] == "two"
 
 
-async def test_faults_over_http(http: Http, bot) -> None:
+async def test_faults_over_http(http: Http, bot: Bot) -> None:
     wish = {"method": "GET", "route": "/users/{user.id}", "status": 500}
     assert (await http("POST", "/discord/faults", wish))["id"]
     await http("DELETE", "/discord/faults")
     assert (await bot.client.fetch_user(int(MIRA))).name == "mira"
 
 
-@pytest.mark.parametrize(
-    "headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}]
-)
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
 async def test_other_pages_and_names_are_refused(http: Http, headers: dict[str, str]) -> None:
     url = f"{http._base}/state"
     async with http.session.get(url, params={"user": MIRA}, headers=headers) as response:

@@ -4,14 +4,21 @@ import aiohttp
 import discord
 import pytest
 
+from sandbox.discord import DiscordStandIn
 from sandbox.discord.opening import GENERAL
+from tests.integration.discord_client import Bot, OwnedClock
 
 MESSAGES = "/channels/{channel.id}/messages"
 
 
-async def test_a_status_once_and_without_effect(bot) -> None:
+async def test_a_status_once_and_without_effect(bot: Bot) -> None:
     bot.standin.faults.order(
-        {"method": "POST", "route": MESSAGES, "status": 403, "body": {"code": 50001, "message": "No"}}
+        {
+            "method": "POST",
+            "route": MESSAGES,
+            "status": 403,
+            "body": {"code": 50001, "message": "No"},
+        }
     )
     with pytest.raises(discord.Forbidden) as refused:
         await bot.channel("general").send("x")
@@ -20,7 +27,9 @@ async def test_a_status_once_and_without_effect(bot) -> None:
     assert [m.content for m in bot.standin.world.channels[GENERAL].messages.values()] == ["y"]
 
 
-async def test_a_server_error_is_retried_by_the_client(bot, monkeypatch) -> None:
+async def test_a_server_error_is_retried_by_the_client(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     waits: list[float] = []
 
     async def at_once(seconds: float) -> None:
@@ -33,7 +42,9 @@ async def test_a_server_error_is_retried_by_the_client(bot, monkeypatch) -> None
 
 
 @pytest.mark.parametrize(("drop", "kept"), [("before", 0), ("after", 1)])
-async def test_a_dropped_connection_before_or_after_the_effect(bot, drop: str, kept: int) -> None:
+async def test_a_dropped_connection_before_or_after_the_effect(
+    bot: Bot, drop: str, kept: int
+) -> None:
     bot.standin.faults.order({"method": "POST", "route": MESSAGES, "drop": drop})
     with pytest.raises((aiohttp.ClientError, ConnectionError)):
         await bot.channel("general").send("x", nonce="n-1")
@@ -42,7 +53,7 @@ async def test_a_dropped_connection_before_or_after_the_effect(bot, drop: str, k
     assert list(bot.standin.world.channels[GENERAL].messages) == [str(again.id)]
 
 
-async def test_a_rate_limit_is_waited_for(bot) -> None:
+async def test_a_rate_limit_is_waited_for(bot: Bot) -> None:
     bot.standin.faults.order(
         {"method": "POST", "route": MESSAGES, "status": 429, "headers": {"Retry-After": 0.05}}
     )
@@ -51,7 +62,7 @@ async def test_a_rate_limit_is_waited_for(bot) -> None:
     assert statuses == [429, 200]
 
 
-async def test_strict_limits_refuse_the_sixth_message(bot, clock) -> None:
+async def test_strict_limits_refuse_the_sixth_message(bot: Bot, clock: OwnedClock) -> None:
     bot.standin.limits.strict = True
     url = f"{bot.standin.base_url}/api/v10/channels/{GENERAL}/messages"
     headers = {"Authorization": f"Bot {bot.standin.token}"}
@@ -71,7 +82,7 @@ async def test_strict_limits_refuse_the_sixth_message(bot, clock) -> None:
         assert (await send())[0] == 200
 
 
-async def test_a_fault_may_delay(bot) -> None:
+async def test_a_fault_may_delay(bot: Bot) -> None:
     fault = bot.standin.faults.order({"method": "POST", "route": MESSAGES, "delay": 0.01})
     await bot.channel("general").send("x")
     assert fault.times == 0
@@ -80,12 +91,12 @@ async def test_a_fault_may_delay(bot) -> None:
 @pytest.mark.parametrize(
     "wish", [{}, {"drop": "sometimes"}, {"status": 500, "wen": 1}, {"method": "POST"}]
 )
-async def test_a_fault_that_makes_no_sense_is_refused(standin, wish: dict) -> None:
-    with pytest.raises(ValueError, match="drop|fault"):
+async def test_a_fault_that_makes_no_sense_is_refused(standin: DiscordStandIn, wish: dict) -> None:
+    with pytest.raises(ValueError, match=r"drop|fault"):
         standin.faults.order(wish)
 
 
-async def test_cleared_faults_do_nothing(bot) -> None:
+async def test_cleared_faults_do_nothing(bot: Bot) -> None:
     bot.standin.faults.order({"status": 500, "times": 9})
     bot.standin.faults.clear()
     await bot.channel("general").send("x")

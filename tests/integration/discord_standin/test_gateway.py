@@ -9,11 +9,12 @@ import pytest
 from sandbox.discord import DiscordStandIn
 from sandbox.discord.gateway import Intent
 from sandbox.discord.opening import GENERAL
+from tests.integration.discord_client import Bot, OwnedClock, Start
 
 
-async def test_a_client_logs_in_and_knows_its_servers(bot) -> None:
+async def test_a_client_logs_in_and_knows_its_servers(bot: Bot) -> None:
     client = bot.client
-    assert client.user.name == "retake"
+    assert bot.user.name == "retake"
     assert {guild.name for guild in client.guilds} == {"Retake Studio", "Other Server"}
     general = bot.channel("general")
     assert general.guild.me.guild_permissions.attach_files
@@ -22,15 +23,15 @@ async def test_a_client_logs_in_and_knows_its_servers(bot) -> None:
     assert not announcements.permissions_for(announcements.guild.me).send_messages
 
 
-async def test_a_persons_message_arrives(bot) -> None:
-    sent = await bot.standin.people.send("mira", "general", f"<@{bot.client.user.id}> hello")
+async def test_a_persons_message_arrives(bot: Bot) -> None:
+    sent = await bot.standin.people.send("mira", "general", f"<@{bot.user.id}> hello")
     message = await bot.client.hear("message")
     assert message.id == int(sent["id"])
     assert message.author.display_name == "Mira"
     assert message.guild.name == "Retake Studio"
 
 
-async def test_what_happened_during_a_drop_is_replayed(bot) -> None:
+async def test_what_happened_during_a_drop_is_replayed(bot: Bot) -> None:
     standin = bot.standin
     before = standin.position
     standin.gateway.drop(resumable=True)
@@ -42,25 +43,25 @@ async def test_what_happened_during_a_drop_is_replayed(bot) -> None:
     assert len(bot.client.heard["ready"]) == 1
 
 
-async def test_a_lost_session_is_not_resumed(bot) -> None:
+async def test_a_lost_session_is_not_resumed(bot: Bot) -> None:
     bot.standin.gateway.drop(resumable=False)
     await bot.client.hear("ready", 2)
     assert "resumed" not in bot.client.heard
 
 
-async def test_a_request_to_reconnect_is_followed_by_a_resume(bot) -> None:
+async def test_a_request_to_reconnect_is_followed_by_a_resume(bot: Bot) -> None:
     bot.standin.gateway.ask_to_reconnect()
     await bot.client.hear("resumed")
     assert len(bot.client.heard["ready"]) == 1
 
 
 @pytest.mark.parametrize(("resumable", "event"), [(True, "resumed"), (False, "ready")])
-async def test_an_invalid_session(bot, resumable: bool, event: str) -> None:
+async def test_an_invalid_session(bot: Bot, resumable: bool, event: str) -> None:
     bot.standin.gateway.invalidate(resumable=resumable)
     await bot.client.hear(event, 1 if resumable else 2)
 
 
-async def test_a_session_lost_for_too_long_is_gone(bot, clock) -> None:
+async def test_a_session_lost_for_too_long_is_gone(bot: Bot, clock: OwnedClock) -> None:
     standin = bot.standin
     before = standin.position
     standin.gateway.refuse(1)
@@ -71,12 +72,12 @@ async def test_a_session_lost_for_too_long_is_gone(bot, clock) -> None:
     assert "resumed" not in bot.client.heard
 
 
-async def test_privileged_intents_were_not_granted(start) -> None:
+async def test_privileged_intents_were_not_granted(start: Start) -> None:
     with pytest.raises(discord.PrivilegedIntentsRequired):
         await start(intents=discord.Intents.all())
 
 
-async def test_a_wrong_token_is_refused(start) -> None:
+async def test_a_wrong_token_is_refused(start: Start) -> None:
     with pytest.raises(discord.LoginFailure):
         await start(token="another")
 
@@ -116,14 +117,14 @@ async def test_close_codes(standin: DiscordStandIn, frames: list[object], code: 
     assert await hang_up_code(standin, *frames) == code
 
 
-async def test_an_event_of_an_intent_not_asked_for_stays_away(start) -> None:
+async def test_an_event_of_an_intent_not_asked_for_stays_away(start: Start) -> None:
     bot = await start(intents=discord.Intents(guilds=True, dm_messages=True))
     await bot.standin.people.send("mira", "general", "for others")
     await bot.standin.people.send("mira", "dm", "for the bot")
     assert (await bot.client.hear("message")).content == "for the bot"
 
 
-async def test_changes_to_the_world_reach_the_client(bot) -> None:
+async def test_changes_to_the_world_reach_the_client(bot: Bot) -> None:
     standin = bot.standin
     standin.delete_channel(standin.world.channels[GENERAL])
     channel = await bot.client.hear("guild_channel_delete")

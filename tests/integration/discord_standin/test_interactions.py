@@ -2,13 +2,16 @@
 
 import asyncio
 import io
+from typing import Any
 
 import aiohttp
 import discord
 import pytest
 from discord import app_commands
 
-from sandbox.discord.people import Refused
+from sandbox.discord import DiscordStandIn
+from sandbox.discord.people import People, Refused
+from tests.integration.discord_client import Bot, OwnedClock, SmallClient, Start
 from tests.integration.discord_standin.pictures import png
 
 
@@ -52,12 +55,16 @@ class Form(discord.ui.Modal, title="Edit video"):
 class Desk:
     """Commands of every kind, and what they were given."""
 
+    bot: Bot
+    standin: DiscordStandIn
+    people: People
+
     def __init__(self) -> None:
         self.given: asyncio.Queue = asyncio.Queue()
         self.form: asyncio.Future[Form] = asyncio.get_running_loop().create_future()
         self.hold = asyncio.Event()
 
-    def prepare(self, client) -> None:
+    def prepare(self, client: SmallClient) -> None:
         tree, desk = client.tree, self
 
         @tree.command(description="Make a video")
@@ -122,7 +129,7 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(start):
+async def desk(start: Start) -> Desk:
     desk = Desk()
     desk.bot = await start(prepare=desk.prepare)
     desk.standin = desk.bot.standin
@@ -130,7 +137,7 @@ async def desk(start):
     return desk
 
 
-async def test_a_command_with_every_kind_of_option(desk) -> None:
+async def test_a_command_with_every_kind_of_option(desk: Desk) -> None:
     upload = await desk.people.upload("cat.png", png(2, 2), "image/png")
     begun = await desk.people.command(
         "mira",
@@ -168,30 +175,32 @@ async def test_a_command_with_every_kind_of_option(desk) -> None:
         ({"prompt": "x", "private": "yes"}, "true or false"),
     ],
 )
-async def test_the_persons_client_checks_options(desk, options: dict, sentence: str) -> None:
+async def test_the_persons_client_checks_options(desk: Desk, options: dict, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         await desk.people.command("mira", "general", "video", options=options)
 
 
-async def test_autocomplete(desk) -> None:
+async def test_autocomplete(desk: Desk) -> None:
     choices = await desk.people.autocomplete(
         "mira", "general", "video", options={"aspect": "9", "duration": 4}, focused="aspect"
     )
     assert choices == [{"name": "9:16 4", "value": "9:16"}]
 
 
-async def test_only_those_with_the_permission_get_a_command(desk) -> None:
+async def test_only_those_with_the_permission_get_a_command(desk: Desk) -> None:
     begun = await desk.people.command("mira", "general", "limits", path=["show"])
     assert (await desk.people.interaction(begun, wait=5))["state"] == "answered"
     with pytest.raises(Refused, match="not allowed"):
         await desk.people.command("tom", "general", "limits", path=["show"])
-    offered = {user: {c["name"] for c in desk.standin.commands.offered(desk.standin.world.user(user).id)} for user in ("mira", "tom")}
-    assert offered["mira"] - offered["tom"] == {"limits"}
+    commands, world = desk.standin.commands, desk.standin.world
+    mira = {command["name"] for command in commands.offered(world.user("mira").id)}
+    tom = {command["name"] for command in commands.offered(world.user("tom").id)}
+    assert mira - tom == {"limits"}
     with pytest.raises(Refused, match="direct messages"):
         await desk.people.command("mira", "dm", "limits", path=["show"])
 
 
-async def test_a_command_in_a_direct_message(desk) -> None:
+async def test_a_command_in_a_direct_message(desk: Desk) -> None:
     await desk.people.command("ana", "dm", "video", options={"prompt": "here"})
     interaction, *_ = await desk.given.get()
     assert isinstance(interaction.channel, discord.DMChannel)
@@ -199,7 +208,7 @@ async def test_a_command_in_a_direct_message(desk) -> None:
     assert interaction.guild is None
 
 
-async def test_thinking_is_replaced_by_the_first_follow_up(desk) -> None:
+async def test_thinking_is_replaced_by_the_first_follow_up(desk: Desk) -> None:
     begun = await desk.people.command("mira", "general", "slow")
     await desk.given.get()
     thinking = await desk.people.interaction(begun)
@@ -217,7 +226,7 @@ async def test_thinking_is_replaced_by_the_first_follow_up(desk) -> None:
     assert not second["flags"] & 64
 
 
-async def test_an_ephemeral_answer_is_seen_by_one_person(desk) -> None:
+async def test_an_ephemeral_answer_is_seen_by_one_person(desk: Desk) -> None:
     begun = await desk.people.command("tom", "general", "video", options={"prompt": "x"})
     answer = (await desk.people.interaction(begun, wait=5))["responses"][0]
     world = desk.standin.world
@@ -228,7 +237,7 @@ async def test_an_ephemeral_answer_is_seen_by_one_person(desk) -> None:
         await desk.bot.channel("general").fetch_message(int(answer["id"]))
 
 
-async def test_no_answer_within_three_seconds_fails(desk, clock) -> None:
+async def test_no_answer_within_three_seconds_fails(desk: Desk, clock: OwnedClock) -> None:
     begun = await desk.people.command("mira", "general", "silent")
     interaction = await desk.given.get()
     assert (await desk.people.interaction(begun))["state"] == "pending"
@@ -240,7 +249,7 @@ async def test_no_answer_within_three_seconds_fails(desk, clock) -> None:
     assert refused.value.code == 10062
 
 
-async def test_pushing_the_clock_fails_those_who_wait(desk) -> None:
+async def test_pushing_the_clock_fails_those_who_wait(desk: Desk) -> None:
     begun = await desk.people.command("mira", "general", "silent")
     await desk.given.get()
     waiting = asyncio.ensure_future(desk.people.interaction(begun, wait=30))
@@ -249,12 +258,11 @@ async def test_pushing_the_clock_fails_those_who_wait(desk) -> None:
     assert (await waiting)["state"] == "failed"
 
 
-async def test_a_second_callback_is_refused(desk) -> None:
+async def test_a_second_callback_is_refused(desk: Desk) -> None:
     await desk.people.command("mira", "general", "silent")
     interaction = await desk.given.get()
-    url = (
-        f"{desk.standin.base_url}/api/v10/interactions/{interaction.id}/{interaction.token}/callback"
-    )
+    path = f"/api/v10/interactions/{interaction.id}/{interaction.token}/callback"
+    url = desk.standin.base_url + path
     async with aiohttp.ClientSession() as session:
         async with session.post(url, json={"type": 5}) as first:
             assert first.status == 204
@@ -263,7 +271,7 @@ async def test_a_second_callback_is_refused(desk) -> None:
             assert (await second.json())["code"] == 40060
 
 
-async def test_the_token_lives_fifteen_minutes(desk, clock) -> None:
+async def test_the_token_lives_fifteen_minutes(desk: Desk, clock: OwnedClock) -> None:
     await desk.people.command("mira", "general", "video", options={"prompt": "x"})
     interaction, *_ = await desk.given.get()
     clock.now += 14 * 60
@@ -274,7 +282,7 @@ async def test_the_token_lives_fifteen_minutes(desk, clock) -> None:
     assert (refused.value.status, refused.value.code) == (401, 50027)
 
 
-async def test_a_follow_up_before_the_answer_is_refused(desk) -> None:
+async def test_a_follow_up_before_the_answer_is_refused(desk: Desk) -> None:
     await desk.people.command("mira", "general", "silent")
     interaction = await desk.given.get()
     with pytest.raises(discord.NotFound) as refused:
@@ -282,7 +290,7 @@ async def test_a_follow_up_before_the_answer_is_refused(desk) -> None:
     assert refused.value.code == 10015
 
 
-async def test_a_context_menu_delivers_the_whole_message(desk) -> None:
+async def test_a_context_menu_delivers_the_whole_message(desk: Desk) -> None:
     upload = await desk.people.upload("clip.mp4", b"\x00\x00\x00\x18ftypisom", "video/mp4")
     sent = await desk.people.send("tom", "general", "my own words", uploads=[upload["id"]])
     begun = await desk.people.context("mira", "general", "Edit video", sent["id"])
@@ -294,7 +302,7 @@ async def test_a_context_menu_delivers_the_whole_message(desk) -> None:
     assert answered["responses"][0]["interaction_metadata"]["target_message_id"] == sent["id"]
 
 
-async def test_a_modal_with_every_field(desk) -> None:
+async def test_a_modal_with_every_field(desk: Desk) -> None:
     begun = await desk.people.command("mira", "general", "form")
     opened = await desk.people.interaction(begun, wait=5)
     assert (opened["state"], opened["modal"]["title"]) == ("modal", "Edit video")
@@ -305,11 +313,16 @@ async def test_a_modal_with_every_field(desk) -> None:
         {"prompt": "a bluer fox", "size": "9:16", "files": [upload["id"]], "whom": "tom"},
     )
     form = await desk.form
-    assert form.prompt.component.value == "a bluer fox"
-    assert form.size.component.value == "9:16"
-    assert form.loud.component.value is True
-    assert await form.files.component.values[0].read() == png(2, 2)
-    assert form.whom.component.values[0].name == "tom"
+    filled: dict[str, Any] = {
+        item.component.custom_id: item.component  # pyright: ignore[reportAttributeAccessIssue]
+        for item in form.children
+        if isinstance(item, discord.ui.Label)
+    }
+    assert filled["prompt"].value == "a bluer fox"
+    assert filled["size"].value == "9:16"
+    assert filled["loud"].value is True
+    assert await filled["files"].values[0].read() == png(2, 2)
+    assert filled["whom"].values[0].name == "tom"
     answered = await desk.people.interaction(submitted, wait=5)
     assert (answered["kind"], answered["responses"][0]["content"]) == ("modal", "got it")
     metadata = answered["responses"][0]["interaction_metadata"]
@@ -325,7 +338,9 @@ async def test_a_modal_with_every_field(desk) -> None:
         ({}, "size is required"),
     ],
 )
-async def test_a_modal_is_checked_before_it_is_sent(desk, values: dict, sentence: str) -> None:
+async def test_a_modal_is_checked_before_it_is_sent(
+    desk: Desk, values: dict, sentence: str
+) -> None:
     begun = await desk.people.command("mira", "general", "form")
     await desk.people.interaction(begun, wait=5)
     with pytest.raises(Refused, match=sentence):
@@ -364,7 +379,7 @@ class Buttons(discord.ui.View):
         raise AssertionError
 
 
-async def test_buttons_and_selects(desk) -> None:
+async def test_buttons_and_selects(desk: Desk) -> None:
     seen: asyncio.Queue = asyncio.Queue()
     message = await desk.bot.channel("general").send("choose", view=Buttons(seen))
     shown = str(message.id)
@@ -395,14 +410,14 @@ async def test_buttons_and_selects(desk) -> None:
     ],
 )
 async def test_a_client_does_not_send_what_cannot_be(
-    desk, custom_id: str, values: list[str], sentence: str
+    desk: Desk, custom_id: str, values: list[str], sentence: str
 ) -> None:
     message = await desk.bot.channel("general").send("choose", view=Buttons(asyncio.Queue()))
     with pytest.raises((Refused, KeyError), match=sentence):
         await desk.people.press("mira", str(message.id), custom_id, values=values)
 
 
-async def test_a_file_in_the_answer(desk) -> None:
+async def test_a_file_in_the_answer(desk: Desk) -> None:
     await desk.people.command("mira", "general", "silent")
     interaction = await desk.given.get()
     answer = await interaction.response.send_message(
@@ -418,7 +433,7 @@ async def test_a_file_in_the_answer(desk) -> None:
     assert str(edited.id) not in desk.standin.world.messages
 
 
-async def test_a_reply_to_an_answer_does_not_mention_the_bot(desk) -> None:
+async def test_a_reply_to_an_answer_does_not_mention_the_bot(desk: Desk) -> None:
     sent = await desk.people.send("tom", "general", "words")
     begun = await desk.people.context("mira", "general", "Edit video", sent["id"])
     answer = (await desk.people.interaction(begun, wait=5))["responses"][0]

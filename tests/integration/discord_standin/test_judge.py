@@ -1,12 +1,15 @@
 """The judge finds planted violations in either direction, and lets only known false alarms pass."""
 
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from sandbox.discord.errors import DiscordError, Form, rate_limited, unknown
 from sandbox.discord.judge import Judge
 from sandbox.discord.opening import GENERAL
+from tests.integration.discord_client import Bot
 
 MESSAGES = "/channels/{channel_id}/messages"
 MESSAGE = "/channels/{channel_id}/messages/{message_id}"
@@ -15,7 +18,7 @@ CALLBACK = "/interactions/{interaction_id}/{interaction_token}/callback"
 
 
 @pytest.fixture
-async def answer(bot) -> dict[str, Any]:
+async def answer(bot: Bot) -> dict[str, Any]:
     """A message as the stand-in answers it."""
     sent = await bot.channel("general").send("x")
     return bot.standin.render.message(bot.standin.world.messages[str(sent.id)])
@@ -96,9 +99,7 @@ async def test_an_answer_with_something_missing(judge: Judge, answer: Any, missi
     ],
 )
 async def test_what_is_around_the_bodies(judge: Judge, answer: Any, changed: Any) -> None:
-    assert judged(judge, **{"answer": answer} | changed) if "response" not in changed else judged(
-        judge, **changed
-    )
+    assert judged(judge, **{"response": answer} | changed)
 
 
 ALARMS: dict[str, dict[str, Any]] = {
@@ -151,8 +152,6 @@ async def test_no_other_alarm_passes(judge: Judge, answer: Any, exchange: Any) -
 
 
 async def test_every_kind_of_error_the_stand_in_answers_fits(judge: Judge) -> None:
-    from sandbox.discord.errors import Form, DiscordError, rate_limited, unknown
-
     form = Form()
     form.required("data", "components", 0, "label")
     with pytest.raises(DiscordError) as refused:
@@ -162,7 +161,7 @@ async def test_every_kind_of_error_the_stand_in_answers_fits(judge: Judge) -> No
 
 
 @pytest.mark.expect_violations("contents")
-async def test_a_violation_on_the_wire_is_kept_and_listed(bot) -> None:
+async def test_a_violation_on_the_wire_is_kept_and_listed(bot: Bot) -> None:
     standin = bot.standin
     headers = {"Authorization": f"Bot {standin.token}"}
     async with aiohttp.ClientSession(headers=headers) as session:
@@ -176,7 +175,7 @@ async def test_a_violation_on_the_wire_is_kept_and_listed(bot) -> None:
     assert "contents" in exchanges["exchanges"][-1]["violations"][0]
 
 
-def test_the_document_may_be_named(monkeypatch, tmp_path) -> None:
+def test_the_document_may_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("RETAKE_DISCORD_OPENAPI", str(tmp_path / "absent.json"))
     with pytest.raises(FileNotFoundError, match="RETAKE_DISCORD_OPENAPI"):
         Judge.load()

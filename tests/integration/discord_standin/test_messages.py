@@ -6,7 +6,8 @@ import aiohttp
 import discord
 import pytest
 
-from sandbox.discord.opening import GENERAL, STUDIO
+from sandbox.discord.opening import GENERAL, MIRA, STUDIO
+from tests.integration.discord_client import Bot, OwnedClock
 from tests.integration.discord_standin.pictures import png
 
 BYTES = b"\x00\x00\x00\x18ftypisom" + b"video" * 1000
@@ -17,7 +18,7 @@ async def fetch(url: str, **headers: str) -> tuple[int, bytes]:
         return response.status, await response.read()
 
 
-async def test_send_edit_delete(bot) -> None:
+async def test_send_edit_delete(bot: Bot) -> None:
     sent = await bot.channel("general").send("one")
     assert (await bot.client.hear("message")).id == sent.id
     edited = await sent.edit(content="two")
@@ -32,7 +33,7 @@ async def test_send_edit_delete(bot) -> None:
     assert refused.value.code == 10008
 
 
-async def test_a_file_comes_back_byte_by_byte_and_by_range(bot) -> None:
+async def test_a_file_comes_back_byte_by_byte_and_by_range(bot: Bot) -> None:
     file = discord.File(io.BytesIO(BYTES), "a film (1).mp4", description="a red fox")
     sent = await bot.channel("general").send("here", file=file)
     [attachment] = sent.attachments
@@ -43,12 +44,12 @@ async def test_a_file_comes_back_byte_by_byte_and_by_range(bot) -> None:
     assert await fetch(attachment.url, Range="bytes=4-7") == (206, b"ftyp")
 
 
-async def test_a_picture_has_its_size(bot) -> None:
+async def test_a_picture_has_its_size(bot: Bot) -> None:
     sent = await bot.channel("general").send(file=discord.File(io.BytesIO(png(3, 2)), "p.png"))
     assert (sent.attachments[0].width, sent.attachments[0].height) == (3, 2)
 
 
-async def test_addresses_are_signed_and_expire(bot, clock) -> None:
+async def test_addresses_are_signed_and_expire(bot: Bot, clock: OwnedClock) -> None:
     sent = await bot.channel("general").send(file=discord.File(io.BytesIO(BYTES), "a.mp4"))
     url = sent.attachments[0].url
     assert (await fetch(url))[0] == 200
@@ -62,7 +63,7 @@ async def test_addresses_are_signed_and_expire(bot, clock) -> None:
     assert (await fetch(again.attachments[0].url))[0] == 404
 
 
-async def test_kept_removed_and_added_attachments(bot) -> None:
+async def test_kept_removed_and_added_attachments(bot: Bot) -> None:
     files = [discord.File(io.BytesIO(png(1, 1)), name) for name in ("a.png", "b.png")]
     sent = await bot.channel("general").send(files=files)
     kept = sent.attachments[1]
@@ -74,7 +75,9 @@ async def test_kept_removed_and_added_attachments(bot) -> None:
 
 
 @pytest.mark.parametrize("again", ["same text", "another text"])
-async def test_a_nonce_gives_the_first_message_again(bot, clock, again: str) -> None:
+async def test_a_nonce_gives_the_first_message_again(
+    bot: Bot, clock: OwnedClock, again: str
+) -> None:
     first = await bot.channel("general").send("same text", nonce="g-1")
     second = await bot.channel("general").send(again, nonce="g-1")
     assert second.id == first.id
@@ -84,26 +87,24 @@ async def test_a_nonce_gives_the_first_message_again(bot, clock, again: str) -> 
     assert third.id != first.id
 
 
-async def test_a_nonce_of_a_deleted_message_is_free_again(bot) -> None:
+async def test_a_nonce_of_a_deleted_message_is_free_again(bot: Bot) -> None:
     first = await bot.channel("general").send("x", nonce="g-1")
     await first.delete()
     assert (await bot.channel("general").send("x", nonce="g-1")).id != first.id
 
 
-async def test_the_upload_limit_is_per_file_and_per_server(bot) -> None:
+async def test_the_upload_limit_is_per_file_and_per_server(bot: Bot) -> None:
     bot.standin.world.guilds[STUDIO].upload_limit = 1000
     small = [discord.File(io.BytesIO(b"x" * 1000), f"{n}.bin") for n in range(3)]
     assert len((await bot.channel("general").send(files=small)).attachments) == 3
     with pytest.raises(discord.HTTPException) as refused:
         await bot.channel("general").send(file=discord.File(io.BytesIO(b"x" * 1001), "big.bin"))
     assert (refused.value.status, refused.value.code) == (413, 40005)
-    dm = await bot.client.get_user(int(bot.standin.world.user("mira").id)).create_dm() if (
-        bot.client.get_user(int(bot.standin.world.user("mira").id))
-    ) else await (await bot.client.fetch_user(int(bot.standin.world.user("mira").id))).create_dm()
+    dm = await (await bot.client.fetch_user(int(MIRA))).create_dm()
     assert (await dm.send(file=discord.File(io.BytesIO(b"x" * 1001), "big.bin"))).attachments
 
 
-async def test_spooled_files_of_refused_requests_do_not_stay(bot) -> None:
+async def test_spooled_files_of_refused_requests_do_not_stay(bot: Bot) -> None:
     bot.standin.world.guilds[STUDIO].upload_limit = 10
     with pytest.raises(discord.HTTPException):
         await bot.channel("general").send(file=discord.File(io.BytesIO(b"x" * 11), "big.bin"))
@@ -113,7 +114,7 @@ async def test_spooled_files_of_refused_requests_do_not_stay(bot) -> None:
 # The content rule
 
 
-async def test_without_the_intent_words_of_others_are_empty(bot) -> None:
+async def test_without_the_intent_words_of_others_are_empty(bot: Bot) -> None:
     upload = await bot.standin.people.upload("a.png", png(1, 1), "image/png")
     await bot.standin.people.send("mira", "general", "not for the bot", uploads=[upload["id"]])
     message = await bot.client.hear("message")
@@ -122,11 +123,11 @@ async def test_without_the_intent_words_of_others_are_empty(bot) -> None:
     assert (fetched.content, fetched.attachments) == ("", [])
 
 
-async def test_a_mention_a_dm_and_a_reply_with_ping_are_read(bot) -> None:
+async def test_a_mention_a_dm_and_a_reply_with_ping_are_read(bot: Bot) -> None:
     people = bot.standin.people
     mine = await bot.channel("general").send("a finished video")
     await bot.client.hear("message", 1)
-    await people.send("mira", "general", f"<@{bot.client.user.id}> look")
+    await people.send("mira", "general", f"<@{bot.user.id}> look")
     assert (await bot.client.hear("message", 2)).content.endswith("look")
     await people.send("mira", "dm", "between us")
     assert (await bot.client.hear("message", 3)).content == "between us"
@@ -139,7 +140,7 @@ async def test_a_mention_a_dm_and_a_reply_with_ping_are_read(bot) -> None:
     assert len(reply.attachments) == 1
 
 
-async def test_a_reply_without_ping_is_empty_but_still_a_reply(bot) -> None:
+async def test_a_reply_without_ping_is_empty_but_still_a_reply(bot: Bot) -> None:
     mine = await bot.channel("general").send("a finished video")
     await bot.standin.people.send("tom", "general", "bluer", reply_to=str(mine.id), ping=False)
     reply = await bot.client.hear("message", 2)
@@ -147,7 +148,7 @@ async def test_a_reply_without_ping_is_empty_but_still_a_reply(bot) -> None:
     assert reply.reference.message_id == mine.id
 
 
-async def test_a_reply_to_a_deleted_message_has_no_target(bot) -> None:
+async def test_a_reply_to_a_deleted_message_has_no_target(bot: Bot) -> None:
     mine = await bot.channel("general").send("gone soon")
     sent = await bot.standin.people.send("tom", "general", "late", reply_to=str(mine.id))
     await mine.delete()
@@ -157,7 +158,7 @@ async def test_a_reply_to_a_deleted_message_has_no_target(bot) -> None:
     )
 
 
-async def test_the_bots_reply_pings_as_allowed(bot) -> None:
+async def test_the_bots_reply_pings_as_allowed(bot: Bot) -> None:
     asked = await bot.standin.people.send("mira", "general", "please")
     message = await bot.client.hear("message")
     quiet = await message.reply("done", mention_author=False)
@@ -205,7 +206,7 @@ def files() -> list[discord.File]:
     ]
 
 
-async def test_a_layout_resolves_its_attachments(bot) -> None:
+async def test_a_layout_resolves_its_attachments(bot: Bot) -> None:
     sent = await bot.channel("general").send(view=Card(), files=files())
     assert sent.flags.components_v2
     assert sent.attachments == []  # They are in the layout and nowhere else.
@@ -217,7 +218,7 @@ async def test_a_layout_resolves_its_attachments(bot) -> None:
     assert (media.width, media.content_type) == (4, "image/png")
 
 
-async def test_a_layout_cannot_go_back(bot) -> None:
+async def test_a_layout_cannot_go_back(bot: Bot) -> None:
     sent = await bot.channel("general").send(view=Card(), files=files())
     with pytest.raises(discord.HTTPException) as refused:
         await sent.edit(content="plain again")
@@ -225,7 +226,7 @@ async def test_a_layout_cannot_go_back(bot) -> None:
     assert "LEGACY_FIELDS" in str(bot.standin.exchanges[-1]["response"])
 
 
-async def test_a_plain_message_becomes_a_layout_only_when_emptied(bot) -> None:
+async def test_a_plain_message_becomes_a_layout_only_when_emptied(bot: Bot) -> None:
     sent = await bot.channel("general").send("words")
     view = discord.ui.LayoutView().add_item(discord.ui.TextDisplay("layout"))
     with pytest.raises(discord.HTTPException):
@@ -234,7 +235,7 @@ async def test_a_plain_message_becomes_a_layout_only_when_emptied(bot) -> None:
     assert edited.flags.components_v2
 
 
-async def test_people_see_what_the_bot_wrote(bot) -> None:
+async def test_people_see_what_the_bot_wrote(bot: Bot) -> None:
     sent = await bot.channel("general").send("for all")
     async with (
         aiohttp.ClientSession() as session,
@@ -247,7 +248,7 @@ async def test_people_see_what_the_bot_wrote(bot) -> None:
     assert [item["id"] for item in listed] == [str(sent.id)]
 
 
-async def test_history_before_after_and_around(bot) -> None:
+async def test_history_before_after_and_around(bot: Bot) -> None:
     channel = bot.channel("general")
     sent = [await channel.send(str(number)) for number in range(6)]
 

@@ -1,5 +1,6 @@
 """Every rule that Discord's document does not carry, over the bare wire."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from sandbox.discord import DiscordStandIn
 from sandbox.discord.opening import ANNOUNCEMENTS, GENERAL, STUDIO, TOM
+from tests.integration.discord_client import OwnedClock
 
 # What a broken rule sends is often outside the document too; the judge is asked elsewhere.
 pytestmark = pytest.mark.usefixtures("lenient")
@@ -168,7 +170,10 @@ BAD_MESSAGES = {
     ),
     "a layout without anything": ({"flags": V2}, "components", "BASE_TYPE_REQUIRED"),
     "a layout's text": (
-        {"flags": V2, "components": [text("x" * 2001), {"type": 17, "components": [text("x" * 2000)]}]},
+        {
+            "flags": V2,
+            "components": [text("x" * 2001), {"type": 17, "components": [text("x" * 2000)]}],
+        },
         "components",
         "COMPONENT_DISPLAYABLE_TEXT_SIZE_EXCEEDED",
     ),
@@ -475,8 +480,6 @@ async def test_more_than_25_choices(wire: Wire, standin: DiscordStandIn) -> None
     typed = option("prompt", autocomplete=True)
     url = f"/applications/{standin.application_id}/commands"
     await wire("PUT", url, [command(options=[typed])])
-    import asyncio
-
     async with asyncio.TaskGroup() as tasks:
         asked = tasks.create_task(
             standin.people.autocomplete("mira", "general", "video", focused="prompt")
@@ -573,7 +576,7 @@ async def test_others_messages_are_not_the_bots(wire: Wire, standin: DiscordStan
 
 
 async def test_edits_of_an_old_message_run_out(
-    wire: Wire, standin: DiscordStandIn, clock: Any
+    wire: Wire, standin: DiscordStandIn, clock: OwnedClock
 ) -> None:
     _, sent = await wire("POST", f"/channels/{GENERAL}/messages", {"content": "x"})
     url = f"/channels/{GENERAL}/messages/{sent['id']}"

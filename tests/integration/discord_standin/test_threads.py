@@ -1,21 +1,25 @@
 """Threads with a real client: made, joined, archived, locked, private, gone; and permissions."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 import discord
 import pytest
 
 from sandbox.discord.opening import GENERAL
 from sandbox.discord.permissions import Permission
+from tests.integration.discord_client import Bot
 
 NOTHING = Permission(0)
 
 
-async def refusal(call) -> tuple[int, int]:
+async def refusal(call: Awaitable[object]) -> tuple[int, int]:
     with pytest.raises(discord.HTTPException) as refused:
         await call
     return refused.value.status, refused.value.code
 
 
-async def test_a_thread_of_a_message_has_its_id(bot) -> None:
+async def test_a_thread_of_a_message_has_its_id(bot: Bot) -> None:
     starter = await bot.channel("general").send("status")
     thread = await starter.create_thread(name="Foxes", auto_archive_duration=60)
     assert thread.id == starter.id
@@ -26,11 +30,11 @@ async def test_a_thread_of_a_message_has_its_id(bot) -> None:
     assert await refusal(starter.create_thread(name="Again")) == (400, 160004)
     video = await thread.send("the video")
     assert [message.id async for message in thread.history(limit=1)] == [video.id]
-    first = [message async for message in thread.history(oldest_first=True)][0]
+    [first, *_] = [message async for message in thread.history(oldest_first=True)]
     assert first.type is discord.MessageType.thread_starter_message
 
 
-async def test_a_thread_without_a_message_is_announced(bot) -> None:
+async def test_a_thread_without_a_message_is_announced(bot: Bot) -> None:
     thread = await bot.channel("general").create_thread(
         name="Open", type=discord.ChannelType.public_thread
     )
@@ -40,7 +44,7 @@ async def test_a_thread_without_a_message_is_announced(bot) -> None:
     assert thread.id != announced.id
 
 
-async def test_a_private_thread_is_for_those_who_are_in_it(bot) -> None:
+async def test_a_private_thread_is_for_those_who_are_in_it(bot: Bot) -> None:
     standin, world = bot.standin, bot.standin.world
     thread = await bot.channel("general").create_thread(name="Secret", invitable=False)
     channel = world.channels[str(thread.id)]
@@ -56,13 +60,13 @@ async def test_a_private_thread_is_for_those_who_are_in_it(bot) -> None:
     await standin.people.send("tom", str(thread.id), f"<@{ana.id}> come in")
     assert world.sees(ana.id, channel)
     assert {member.id for member in await thread.fetch_members()} == {
-        bot.client.user.id,
+        bot.user.id,
         int(tom.id),
         int(ana.id),
     }
 
 
-async def test_an_archived_thread(bot) -> None:
+async def test_an_archived_thread(bot: Bot) -> None:
     starter = await bot.channel("general").send("status")
     thread = await starter.create_thread(name="Foxes")
     video = await thread.send("the video")
@@ -70,11 +74,11 @@ async def test_an_archived_thread(bot) -> None:
     assert await refusal(video.edit(content="x")) == (400, 50083)
     assert await refusal(thread.edit(name="Wolves")) == (400, 50083)
     await thread.send("back again")
-    assert not bot.standin.world.channels[str(thread.id)].thread.archived
+    assert not bot.thread(thread.id).archived
     await video.edit(content="x")
 
 
-async def test_a_locked_thread_stays_shut(bot) -> None:
+async def test_a_locked_thread_stays_shut(bot: Bot) -> None:
     thread = await (await bot.channel("general").send("status")).create_thread(name="Foxes")
     bot.standin.threads.lock(bot.standin.world.channels[str(thread.id)])
     assert await refusal(thread.send("x")) == (403, 160005)
@@ -83,7 +87,7 @@ async def test_a_locked_thread_stays_shut(bot) -> None:
     await bot.standin.people.send("mira", str(thread.id), "the owner may")
 
 
-async def test_a_thread_is_renamed_archived_and_unarchived_by_its_owner(bot) -> None:
+async def test_a_thread_is_renamed_archived_and_unarchived_by_its_owner(bot: Bot) -> None:
     thread = await (await bot.channel("general").send("status")).create_thread(name="Foxes")
     renamed = await thread.edit(name="Wolves")
     assert renamed.name == "Wolves"
@@ -92,14 +96,16 @@ async def test_a_thread_is_renamed_archived_and_unarchived_by_its_owner(bot) -> 
     assert await refusal(thread.edit(locked=True)) == (403, 50013)
 
 
-async def test_a_deleted_thread_is_unknown(bot) -> None:
+async def test_a_deleted_thread_is_unknown(bot: Bot) -> None:
     thread = await (await bot.channel("general").send("status")).create_thread(name="Foxes")
     bot.standin.delete_channel(bot.standin.world.channels[str(thread.id)])
     assert (await bot.client.hear("thread_delete")).id == thread.id
     assert await refusal(thread.send("x")) == (404, 10003)
 
 
-async def test_a_thousand_active_threads_are_enough(bot, monkeypatch) -> None:
+async def test_a_thousand_active_threads_are_enough(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sandbox.discord.threads.ACTIVE_THREADS", 1)
     channel = bot.channel("general")
     first = await (await channel.send("1")).create_thread(name="1")
@@ -108,7 +114,7 @@ async def test_a_thousand_active_threads_are_enough(bot, monkeypatch) -> None:
     await (await channel.send("3")).create_thread(name="3")
 
 
-async def test_no_thread_of_a_thread_or_a_dm(bot) -> None:
+async def test_no_thread_of_a_thread_or_a_dm(bot: Bot) -> None:
     thread = await (await bot.channel("general").send("status")).create_thread(name="Foxes")
     inside = await thread.send("x")
     assert await refusal(inside.create_thread(name="Deeper")) == (400, 50024)
@@ -132,7 +138,9 @@ async def test_no_thread_of_a_thread_or_a_dm(bot) -> None:
         ("read_message_history", lambda c, m: c.fetch_message(m.id), (403, 50001)),
     ],
 )
-async def test_a_permission_taken_away_in_a_channel(bot, denied: str, act, expected) -> None:
+async def test_a_permission_taken_away_in_a_channel(
+    bot: Bot, denied: str, act: Callable[[Any, Any], Awaitable[object]], expected: tuple[int, int]
+) -> None:
     channel = bot.channel("general")
     message = await channel.send("before")
     place = bot.standin.world.channels[GENERAL]
@@ -140,7 +148,7 @@ async def test_a_permission_taken_away_in_a_channel(bot, denied: str, act, expec
     assert await refusal(act(channel, message)) == expected
 
 
-async def test_a_thread_needs_its_own_permission(bot) -> None:
+async def test_a_thread_needs_its_own_permission(bot: Bot) -> None:
     channel = bot.channel("general")
     thread = await (await channel.send("status")).create_thread(name="Foxes")
     place = bot.standin.world.channels[GENERAL]
@@ -151,7 +159,7 @@ async def test_a_thread_needs_its_own_permission(bot) -> None:
     await channel.send("the channel is open")
 
 
-async def test_a_kicked_bot_has_no_access(bot) -> None:
+async def test_a_kicked_bot_has_no_access(bot: Bot) -> None:
     channel = bot.channel("general")
     bot.standin.kick_bot(bot.standin.world.guild("Retake Studio"))
     assert await refusal(channel.send("x")) == (403, 50001)
