@@ -237,8 +237,6 @@ def _keep(source: Path, destination: Path) -> int:
     with source.open("rb") as file:
         os.fsync(file.fileno())
     source.replace(destination)
-    # Under a content's own name the same file may come again: it counts as new then.
-    os.utime(destination)
     folder = os.open(destination.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)

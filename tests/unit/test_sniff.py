@@ -1,6 +1,7 @@
 """What a file is, told by its first bytes and by nothing else."""
 
 import struct
+import zlib
 
 import pytest
 from hypothesis import given
@@ -108,6 +109,21 @@ def test_no_bytes_make_the_rewriting_raise_anything_else(magic: bytes, rest: byt
         except MalformedError:
             continue
         assert len(stripped.data) <= len(magic + rest)
+
+
+def test_a_png_must_unpack_to_exactly_what_it_announces() -> None:
+    def png(rows: bytes) -> bytes:
+        chunks = ((b"IHDR", PNG[16:29]), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+        return PNG[:8] + b"".join(
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+            for name, body in chunks
+        )
+
+    announced = 480 * (1 + 640 * 3)
+    assert strip_png(png(bytes(announced))).data == png(bytes(announced))
+    for wrong in (announced - 1, announced + 1, 0):
+        with pytest.raises(MalformedError):
+            strip_png(png(bytes(wrong)))
 
 
 @pytest.mark.parametrize(

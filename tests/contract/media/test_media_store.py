@@ -141,6 +141,13 @@ async def test_a_result_is_adopted_as_it_is(store: MediaStore, files: Path) -> N
     check_kept(store, media)
 
 
+async def test_a_result_that_is_stored_lying_is_measured_as_shown(
+    store: MediaStore, files: Path
+) -> None:
+    media = await adopted(store, files / "turned.mp4")
+    assert (media.width, media.height) == (180, 320)
+
+
 async def test_a_result_fetched_again_takes_the_place_of_the_first(
     store: MediaStore, files: Path
 ) -> None:
