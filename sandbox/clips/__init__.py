@@ -7,7 +7,8 @@ Knows nothing of HTTP, tasks or money.
 import asyncio
 import hashlib
 import math
-from dataclasses import dataclass, field
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -52,21 +53,31 @@ class ClipSource(Protocol):
         ...
 
 
-@dataclass(kw_only=True)
 class FixedClips:
-    """Always the same file: for benches, where rendering would be measured instead of Retake."""
+    """Always the same video: for benches, where rendering would be measured instead of Retake.
 
-    path: Path
-    rendered: int = field(default=0, init=False)
+    ``rendered`` counts how often it was handed out.
+    """
+
+    def __init__(self, video: Path | bytes) -> None:
+        self.rendered = 0
+        self._room: tempfile.TemporaryDirectory[str] | None = None
+        if isinstance(video, Path):
+            self._path = video
+        else:
+            self._room = tempfile.TemporaryDirectory(prefix="fixed-clip-")
+            self._path = Path(self._room.name, "fixed.mp4")
+            self._path.write_bytes(video)
 
     async def render(self, request: ClipRequest) -> Path:
         """The file."""
-        del request
         self.rendered += 1
-        return self.path
+        return self._path
 
     async def close(self) -> None:
-        """Nothing is kept."""
+        """Remove what was written for bytes."""
+        if self._room is not None:
+            self._room.cleanup()
 
 
 def frame_size(aspect: str, quality: str) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.gateways.faults import CUT, PROXY_PAGE, Fault, FaultPlan, Kind, Op, Sleep, reset, spoil
+from sandbox.gateways.fetch import OWN_FETCH
 from sandbox.gateways.settings import Settings
 from sandbox.gateways.submission import Refused
 
@@ -93,10 +94,12 @@ class Door(abc.ABC):
 
         @functools.wraps(handler)
         async def enter(request: web.Request) -> web.StreamResponse:
-            call = self.record(request, op)
+            own = OWN_FETCH in request.headers
+            call = self.record(request, "fetch" if own else op)
             started = time.perf_counter()
             try:
-                response = await self._answer(request, op, handler, key_needed=key_needed)
+                fault = None if own else self.faults.take(op)
+                response = await self._answer(request, fault, handler, key_needed=key_needed)
                 call.status = 0 if CUT in request else response.status
                 call.replayed = response.headers.get("idempotency-replayed") == "true"
                 return response
@@ -151,9 +154,8 @@ class Door(abc.ABC):
         return web.json_response(body, status=status, headers=headers)
 
     async def _answer(
-        self, request: web.Request, op: Op, handler: Handler, *, key_needed: bool
+        self, request: web.Request, fault: Fault | None, handler: Handler, *, key_needed: bool
     ) -> web.StreamResponse:
-        fault = self.faults.take(op)
         if fault is None:
             return await self._guarded(request, handler, key_needed=key_needed)
         if fault.kind is Kind.DROP_BEFORE:

@@ -17,6 +17,9 @@ from sandbox.clips import ffmpeg
 from sandbox.gateways.rules import Media, Mode
 from sandbox.gateways.submission import Refused, Submission, decoded
 
+OWN_FETCH = "X-Sandbox-Fetch"
+"""The header of a stand-in's own downloads: faults are meant for others' calls."""
+
 _MOST_IMAGE_BYTES = 20 * 1024 * 1024
 _MOST_VIDEO_BYTES = 100 * 1024 * 1024
 _MOST_PIXELS = 50_000_000
@@ -84,7 +87,8 @@ class Fetcher:
         """Download a URL of at most ``most`` bytes."""
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=_SECONDS)
-            self._session = aiohttp.ClientSession(timeout=timeout, trust_env=False)
+            headers = {OWN_FETCH: "1"}
+            self._session = aiohttp.ClientSession(timeout=timeout, headers=headers)
         try:
             async with self._session.get(url, max_redirects=_REDIRECTS) as response:
                 if response.status != 200:

@@ -226,9 +226,14 @@ async def test_closing_leaves_neither_processes_nor_scraps(
 
 
 async def test_fixed_clips_hand_out_one_file(tmp_path: Path) -> None:
-    fixed = FixedClips(path=tmp_path / "one.mp4")
+    fixed = FixedClips(tmp_path / "one.mp4")
     assert await fixed.render(ask()) == await fixed.render(ask(prompt="other"))
     assert fixed.rendered == 2
+    written = FixedClips(b"bytes of a video")
+    path = await written.render(ask())
+    assert path.read_bytes() == b"bytes of a video"
+    await written.close()
+    assert not path.is_file()
 
 
 async def test_what_is_no_video_cannot_be_probed(tmp_path: Path) -> None:

@@ -227,6 +227,15 @@ async def test_files_that_are_not_what_they_seem(bench: Bench, tmp_path: Any) ->
         await ffmpeg.probe(path)
 
 
+async def test_a_stand_in_s_own_download_takes_no_fault(bench: Bench) -> None:
+    video = await bench.video(await bench.made(ASK))
+    bench.fault("evolink", "download", "status", status=503)
+    edit = {"model": "gemini-omni-flash-video-edit", "prompt": "night", "video_urls": [video]}
+    assert (await bench.evolink(edit)).status == 200
+    assert bench.gateways.evolink.counts["download"] == 0
+    assert (await bench.ask("GET", video, key=None)).status == 503
+
+
 async def test_a_dead_address_is_replaced_after_it_was_tried(bench: Bench) -> None:
     bench.fault("evolink", "task", "dead_url")
     task_id = await bench.made(ASK)
