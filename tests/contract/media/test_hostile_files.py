@@ -231,9 +231,11 @@ async def test_ffmpeg_opens_nothing_but_the_file_it_was_given(
 ) -> None:
     """Even a playlist that got past the door finds its protocols and demuxers closed."""
     playlist = tmp_path / "list.mp4"
-    playlist.write_text(f"#EXTM3U\n#EXTINF:1,\n{files / 'clip.mp4'}\n#EXT-X-ENDLIST\n")
-    arguments = ["-v", "error", *from_file(playlist, "mov"), "-f", "null", "-"]
-    assert not (await ffmpeg.run(arguments, PROBE)).ok
+    playlist.write_text("ffconcat version 1.0\nfile clip.mp4\n")
+    (tmp_path / "clip.mp4").write_bytes((files / "clip.mp4").read_bytes())
+    for demuxer, opens in (("concat", True), ("mov", False)):
+        arguments = ["-v", "error", *from_file(playlist, demuxer), "-f", "null", "-"]
+        assert (await ffmpeg.run(arguments, PROBE)).ok is opens
     for address in (
         "http://127.0.0.1:9/x.mp4",
         "data:video/mp4;base64,AAAA",
