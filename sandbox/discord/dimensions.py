@@ -14,7 +14,7 @@ HEAD = 32
 
 def content_type(filename: str) -> str:
     """What Discord calls this file: it goes by the name."""
-    return mimetypes.guess_type(filename)[0] or "application/octet-stream"
+    return mimetypes.guess_type(filename, strict=False)[0] or "application/octet-stream"
 
 
 def dimensions(path: Path) -> tuple[int, int] | None:
