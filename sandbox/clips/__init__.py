@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 from PIL import Image
 
-from sandbox.clips import ffmpeg, lettering, remake, scenery
+from sandbox.clips import ffmpeg, lettering, mood, remake, scenery
 from sandbox.clips.film import Film, Sheet, Source, develop
 
 __all__ = ["ClipRequest", "ClipSource", "Clips", "FixedClips", "frame_size"]
@@ -155,7 +155,7 @@ class Clips:
             drawn=drawn,
             seconds=seconds,
             sheets=sheets,
-            chord=scenery.chord_of(request.prompt),
+            chord=mood.chord_of(request.prompt),
             version=version,
             source=source if request.mode == "edit" else None,
             prologue=source if request.mode == "extend" else None,
@@ -189,22 +189,23 @@ def _like(footage: ffmpeg.Footage, quality: str) -> tuple[int, int]:
 def _sheets(
     request: ClipRequest, size: tuple[int, int], version: int, seconds: float, length: int
 ) -> list[Sheet]:
-    mood = scenery.mood_of(request.prompt)
-    ink = _dark(mood.palette.land[2])
+    chosen = mood.mood_of(request.prompt)
+    palette = chosen.palette
+    ink = _dark(palette.land[2])
     words = lettering.Words(
         prompt=request.prompt,
         version=version,
         origin=f"{request.gateway} · {_MODES[request.mode]}",
         figures=_figures(request, size, length),
     )
-    frame = Sheet(image=lettering.bands(words, size, ink, mood.palette.accent))
+    frame = Sheet(image=lettering.bands(words, size, ink, palette.accent))
     if request.mode == "edit":
         pictures = remake.weather(request.prompt, size) + remake.inset(request.images, size)
     elif request.images or request.last_frame:
         pictures = remake.photographs(request.images, request.last_frame, size, seconds)
     else:
-        pictures = scenery.scene(mood, size)
-    return [*pictures, frame, _progress(size, seconds, mood.palette.accent)]
+        pictures = scenery.scene(chosen, size)
+    return [*pictures, frame, _progress(size, seconds, palette.accent)]
 
 
 _MODES = {
@@ -226,12 +227,12 @@ def _figures(request: ClipRequest, size: tuple[int, int], length: int) -> str:
     return f"{aspect} · {plus}{length} s · {request.quality}"
 
 
-def _dark(colour: scenery.Colour) -> scenery.Colour:
+def _dark(colour: mood.Colour) -> mood.Colour:
     r, g, b = (round(c * 0.42) for c in colour)
     return r, g, b
 
 
-def _progress(size: tuple[int, int], seconds: float, accent: scenery.Colour) -> Sheet:
+def _progress(size: tuple[int, int], seconds: float, accent: mood.Colour) -> Sheet:
     """A thin line on the footer's upper edge that grows with the time."""
     high = max(2, math.ceil(min(size) / 180) // 2 * 2)
     line = Image.new("RGBA", (size[0], high), (*accent, 255))

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from sandbox.clips import lettering
 from sandbox.clips.film import Sheet
-from sandbox.clips.scenery import seed_of
+from sandbox.clips.mood import seed_of
 
 # Each grade works on luma and the two colour differences directly: filters that go through RGB are
 # ten times slower.
@@ -49,7 +49,8 @@ def grade_of(instruction: str) -> str:
     text = instruction.lower()
     chosen = [chain for words, chain in _GRADES if any(word in text for word in words)]
     if chosen:
-        return ",".join(chosen[:2])
+        # Without colours there is nothing left to tint.
+        return chosen[0] if "hue=s=0," in chosen[0] else ",".join(chosen[:2])
     return f"hue=h={60 + seed_of(instruction) % 240}:s=1.15"
 
 

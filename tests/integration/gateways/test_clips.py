@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from sandbox.clips import ClipRequest, Clips, FixedClips, ffmpeg, frame_size, remake, scenery
+from sandbox.clips import ClipRequest, Clips, FixedClips, ffmpeg, frame_size, mood, remake
 from tests.integration.gateways.bench import Bench, draw
 
 
@@ -157,6 +157,12 @@ async def test_words_of_colour_do_the_obvious(
     assert (_share(after, channel) - _share(before, channel)) * direction > 0.03
 
 
+def test_two_words_add_up_but_black_and_white_stays_so() -> None:
+    night, snow = remake.grade_of("make it night"), remake.grade_of("let it snow")
+    assert remake.grade_of("night with snow") == f"{night},{snow}"
+    assert remake.grade_of("black and white, rain") == remake.grade_of("black and white")
+
+
 def test_any_other_instruction_turns_the_hue_and_weather_falls() -> None:
     one, other = remake.grade_of("a tiny hat"), remake.grade_of("a large hat")
     assert one.startswith("hue=h=")
@@ -258,11 +264,11 @@ async def test_the_gateway_hands_out_an_edit_of_the_edit(bench: Bench, tmp_path:
 
 
 def test_moods_follow_words_and_chords_are_pleasant() -> None:
-    assert scenery.mood_of("Boats on the ocean").place == "sea"
-    assert scenery.mood_of("a city at night").place == "city"
-    assert scenery.mood_of("a city at night").palette.dark
-    assert scenery.mood_of("xyzzy") == scenery.mood_of("xyzzy")
-    low, fifth, _ = scenery.chord_of("a fox")
+    assert mood.mood_of("Boats on the ocean").place == "sea"
+    assert mood.mood_of("a city at night").place == "city"
+    assert mood.mood_of("a city at night").palette.dark
+    assert mood.mood_of("xyzzy") == mood.mood_of("xyzzy")
+    low, fifth, _ = mood.chord_of("a fox")
     assert fifth / low == pytest.approx(1.5, abs=0.01)
 
 
