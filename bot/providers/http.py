@@ -101,7 +101,7 @@ class HttpDoor:
     ) -> Answer:
         """Read something, once."""
         with CallGuard(self._party):
-            request = self._request("GET", url, key=key, params=params)
+            request = self._request(self._pooled, "GET", url, key=key, params=params)
             return await self._answer(self._pooled, request, total=self._timeouts.read)
 
     async def post(
@@ -114,7 +114,7 @@ class HttpDoor:
     ) -> Answer:
         """A POST that costs nothing, once."""
         with CallGuard(self._party):
-            request = self._request("POST", url, key=key, body=body, headers=headers)
+            request = self._request(self._pooled, "POST", url, key=key, body=body, headers=headers)
             return await self._answer(self._pooled, request, total=self._timeouts.read)
 
     async def buy(
@@ -122,7 +122,7 @@ class HttpDoor:
     ) -> Answer:
         """The paid POST, once. An error's ``accepted`` tells whether it may have been taken."""
         with CallGuard(self._party, paid=True):
-            request = self._request("POST", url, key=key, body=body, headers=headers)
+            request = self._request(self._single, "POST", url, key=key, body=body, headers=headers)
             return await self._answer(self._single, request, total=self._timeouts.submit)
 
     async def upload(self, url: str, *, key: str, file: Path, name: str, mime: str) -> Answer:
@@ -236,6 +236,7 @@ class HttpDoor:
 
     def _request(
         self,
+        client: httpx.AsyncClient,
         method: str,
         url: str,
         *,
@@ -244,7 +245,7 @@ class HttpDoor:
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Request:
-        return self._pooled.build_request(
+        return client.build_request(
             method,
             self._policy.check_url(url),
             params=params,
