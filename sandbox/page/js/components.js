@@ -2,6 +2,7 @@
 // (containers, sections, text, separators, galleries, files). Draws what a message carries and hands
 // presses to the interactions; knows nothing of the message list.
 
+import { hex } from "./colours.js";
 import { el } from "./dom.js";
 import { icon } from "./icons.js";
 import { press } from "./interactions.js";
@@ -11,7 +12,6 @@ import { resolver } from "./names.js";
 import { initialValues, isSelect, selectButton } from "./selects.js";
 
 const BUTTONS = { 1: "primary", 2: "secondary", 3: "success", 4: "danger", 5: "link", 6: "premium" };
-const colour = (value) => `#${value.toString(16).padStart(6, "0")}`;
 
 const KINDS = {
   1: actionRow, 2: button, 9: section, 10: textDisplay, 11: thumbnail, 12: mediaGallery, 13: file, 14: separator, 17: container,
@@ -100,7 +100,7 @@ function separator(component) {
 
 function container(component, context) {
   const tinted = typeof component.accent_color === "number";
-  const box = el("div", { class: `container${tinted ? " tinted" : ""}`, style: tinted ? { "--accent": colour(component.accent_color) } : {} },
+  const box = el("div", { class: `container${tinted ? " tinted" : ""}`, style: tinted ? { "--accent": hex(component.accent_color) } : {} },
     componentNodes(component.components, context));
   return component.spoiler ? spoiler(box) : box;
 }

@@ -1,5 +1,6 @@
 // Embeds, the older kind of card. Draws one from Discord's embed object; knows nothing else.
 
+import { hex } from "./colours.js";
 import { el } from "./dom.js";
 import { markdown } from "./markdown.js";
 import { mediaNode } from "./media.js";
@@ -23,7 +24,7 @@ export function embedNode(embed, attachments, cache) {
   const image = media(embed.image, "image/png", attachments);
   const video = media(embed.video, "video/mp4", attachments);
   const thumbnail = media(embed.thumbnail, "image/png", attachments);
-  const colour = typeof embed.color === "number" && embed.color ? `#${embed.color.toString(16).padStart(6, "0")}` : null;
+  const colour = typeof embed.color === "number" && embed.color ? hex(embed.color) : null;
   const fields = (embed.fields ?? []).map((field) =>
     el("div", { class: `embed-field${field.inline ? " inline" : ""}` },
       el("div", { class: "embed-field-name" }, markdown(field.name, resolver)),

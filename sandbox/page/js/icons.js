@@ -1,6 +1,7 @@
 // The page's pictures: line icons, Retake's mark and generated avatars, all drawn as SVG nodes so
 // that nothing is fetched. Knows users only as an id, a name and a colour.
 
+import { colourOf, underWhite } from "./colours.js";
 import { svg } from "./dom.js";
 
 const PATHS = {
@@ -58,29 +59,6 @@ export function mark(size = 40) {
   );
 }
 
-const COLOURS = ["#3f7fc4", "#a8568f", "#3b8a6a", "#b0672e", "#7a64c8", "#b9505c", "#2f8894", "#6d7f2f"];
-
-/** A stable colour for an id when the world gave none. */
-export function colourOf(user) {
-  const given = user.color;
-  if (typeof given === "number" && given > 0) return `#${given.toString(16).padStart(6, "0")}`;
-  if (typeof given === "string" && /^#[0-9a-f]{6}$/i.test(given)) return given;
-  let sum = 0;
-  for (const char of String(user.id)) sum = (sum * 31 + char.charCodeAt(0)) % 9973;
-  return COLOURS[sum % COLOURS.length];
-}
-
-/** White letters on a bright colour would be hard to read: the disc's colour is darkened to fit. */
-function readable(colour) {
-  let [r, g, b] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
-  const light = () => {
-    const [x, y, z] = [r, g, b].map((c) => (c / 255 <= 0.04 ? c / 3294.6 : ((c / 255 + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
-  };
-  while (1.05 / (light() + 0.05) < 4.5) [r, g, b] = [r, g, b].map((c) => Math.floor(c * 0.94));
-  return `rgb(${r} ${g} ${b})`;
-}
-
 export function avatar(user, name, size = 40) {
   const disc = svg("svg", { class: "avatar", viewBox: "0 0 40 40", width: size, height: size, "aria-hidden": "true" });
   if (user.bot) {
@@ -89,7 +67,7 @@ export function avatar(user, name, size = 40) {
   }
   const letter = svg("text", { x: 20, y: 27, "text-anchor": "middle", "font-size": 19, "font-weight": 600, fill: "#fff" });
   letter.textContent = ([...name][0] ?? "?").toUpperCase();
-  disc.append(svg("rect", { width: 40, height: 40, fill: readable(colourOf(user)) }), letter);
+  disc.append(svg("rect", { width: 40, height: 40, fill: underWhite(colourOf(user)) }), letter);
   return disc;
 }
 

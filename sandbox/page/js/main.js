@@ -42,7 +42,7 @@ function drawer(which) {
   sidebar.node.inert = !left && matchMedia("(max-width: 800px)").matches;
   panel.node.inert = which !== "right";
   main.inert = Boolean(which);
-  if (left) sidebar.node.querySelector(".channel-link.current, .channel-link")?.focus();
+  if (left) (sidebar.node.querySelector(".channel-link.current") ?? sidebar.node.querySelector(".channel-link"))?.focus();
   if (which === "right") {
     panel.refresh();
     panel.node.querySelector("input, button")?.focus();

@@ -3,6 +3,7 @@
 // beyond whether it continues the row above.
 
 import { dismissMessage, dismissUnderway, ephemeralNote } from "./actions.js";
+import { hex, onGround } from "./colours.js";
 import { componentNodes } from "./components.js";
 import { el, replace } from "./dom.js";
 import { embedNode } from "./embeds.js";
@@ -115,8 +116,9 @@ export const badge = () => el("span", { class: "badge", text: "APP", title: "An 
 function roleColour(id) {
   const guild = guildOf(state.channelId);
   const member = guild?.members.find((one) => one.user_id === id);
-  const role = guild?.roles.find((one) => member?.roles.includes(one.id) && one.color);
-  return role ? `#${role.color.toString(16).padStart(6, "0")}` : null;
+  const coloured = (guild?.roles ?? []).filter((one) => one.color && member?.roles.includes(one.id));
+  const role = coloured.sort((a, b) => b.position - a.position)[0];
+  return role ? onGround(hex(role.color)) : null;
 }
 
 function headerNodes(message, { grouped, name, author, when }) {

@@ -154,7 +154,8 @@ export class MessageList {
 
   #anchor() {
     const top = this.scroller.getBoundingClientRect().top;
-    const node = [...this.list.children].find((one) => one.getBoundingClientRect().bottom > top);
+    // A message, not a day's line: that one moves up when older messages of the day come in.
+    const node = [...this.list.querySelectorAll(".message")].find((one) => one.getBoundingClientRect().bottom > top);
     return node ? { node, at: node.getBoundingClientRect().top } : null;
   }
 

@@ -1,0 +1,145 @@
+"""The panel of the gateways: money, speed, faults to come, tasks, calls."""
+
+import aiohttp
+import pytest
+from playwright.async_api import Locator, expect
+
+from sandbox.gateways import EVOLINK_KEY
+from tests.e2e.chat import Chat
+from tests.e2e.conftest import Stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def submit(stage: Stage, prompt: str) -> int:
+    """A task of EvoLink, as the bot would submit it; the status of the answer."""
+    body = {"model": "gemini-omni-flash-text-to-video", "prompt": prompt}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(
+            f"{stage.url}/evolink/v1/videos/generations",
+            json=body,
+            headers={"Authorization": f"Bearer {EVOLINK_KEY}"},
+        ) as answer,
+    ):
+        return answer.status
+
+
+def card(chat: Chat) -> Locator:
+    return chat.page.get_by_role("region", name="EvoLink", exact=True)
+
+
+async def shown(chat: Chat, width: int) -> Locator:
+    if width < 1100:
+        await chat.page.get_by_role("button", name="Gateways").click()
+    evolink = card(chat)
+    await expect(evolink.get_by_role("heading", name="EvoLink")).to_be_visible()
+    return evolink
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+async def test_a_task_from_its_beginning_to_its_end(chat: Chat, stage: Stage, width: int) -> None:
+    stage.gateways.evolink.settings.seconds = 600
+    evolink = await shown(chat, width)
+    await expect(evolink).to_contain_text("No tasks yet")
+    assert await submit(stage, "A fox runs through snow") == 200
+    task = evolink.locator(".task")
+    await expect(task).to_contain_text("text")
+    await expect(task.locator(".task-prompt")).to_have_text("A fox runs through snow")
+    await expect(task.get_by_role("progressbar")).to_be_visible()
+    await task.get_by_role("button", name="Finish now").click()
+    await expect(task.locator(".task-facts")).to_contain_text("completed")
+    await expect(task.get_by_role("progressbar")).to_have_count(0)
+    charged = f"${stage.gateways.evolink.charged_usd:.3f}".removesuffix("0")
+    await expect(evolink.locator(".charged")).to_have_text(charged)
+    link = task.get_by_role("link", name="Result")
+    await expect(link).to_be_visible()
+    async with chat.page.context.expect_page() as opening:
+        await link.click()
+    result = await opening.value
+    await result.wait_for_function("() => document.querySelector('video')?.readyState > 0")
+    await result.close()
+    await evolink.get_by_text("Last calls").click()
+    await expect(evolink.locator(".call").first).to_contain_text("POST/v1/videos/generations")
+
+
+async def test_progress_moves_without_being_asked(chat: Chat, stage: Stage) -> None:
+    stage.gateways.evolink.settings.seconds = 20
+    evolink = await shown(chat, 1400)
+    await submit(stage, "slowly")
+    bar = evolink.get_by_role("progressbar")
+    await expect(bar).not_to_have_attribute("aria-valuenow", "0", timeout=10_000)
+    await evolink.get_by_role("button", name="Fail", exact=True).click()
+    await expect(evolink.locator(".task")).to_have_class("task bad")
+    await expect(evolink.locator(".task-error")).to_be_visible()
+    await expect(evolink.locator(".task-facts")).to_contain_text("not charged")
+
+
+async def test_the_speed_is_set_with_the_slider(chat: Chat, stage: Stage) -> None:
+    evolink = await shown(chat, 1400)
+    slider = evolink.get_by_role("slider", name="EvoLink: seconds per task")
+    await expect(evolink.locator("output")).to_have_text("8 s")
+    await slider.focus()
+    async with chat.page.expect_response("**/control/gateways/evolink"):
+        await chat.press("ArrowRight")
+    assert stage.gateways.evolink.settings.seconds == 9
+    await expect(evolink.locator("output")).to_have_text("9 s")
+
+
+@pytest.mark.parametrize("status", [402, 429, 500])
+async def test_the_next_submit_is_refused(chat: Chat, stage: Stage, status: int) -> None:
+    evolink = await shown(chat, 1400)
+    await evolink.get_by_role("button", name=str(status)).click()
+    await expect(evolink.locator(".waiting-faults")).to_contain_text(f"submit {status}")
+    assert await submit(stage, "refused") == status
+    await expect(evolink.locator(".waiting-faults")).to_be_hidden()
+    assert await submit(stage, "taken") == 200
+
+
+async def test_the_next_submit_is_dropped(chat: Chat, stage: Stage) -> None:
+    stage.gateways.evolink.settings.seconds = 600
+    evolink = await shown(chat, 1400)
+    await evolink.get_by_role("button", name="Dropped").click()
+    await expect(evolink.locator(".waiting-faults")).to_contain_text("submit drop after")
+    with pytest.raises(aiohttp.ClientError):
+        await submit(stage, "lost")
+    await expect(evolink.locator(".task-prompt")).to_have_text("lost")
+
+
+@pytest.mark.parametrize(
+    ("preset", "fault"),
+    [("Moderation", "moderation"), ("Fails", "fail"), ("No video", "no video")],
+)
+async def test_what_becomes_of_the_next_task(
+    chat: Chat, stage: Stage, preset: str, fault: str
+) -> None:
+    stage.gateways.evolink.settings.seconds = 600
+    evolink = await shown(chat, 1400)
+    await evolink.get_by_role("button", name=preset).click()
+    await expect(evolink.locator(".waiting-faults")).to_contain_text(f"task {fault}")
+    await submit(stage, "doomed")
+    await expect(evolink.locator(".waiting-faults")).to_be_hidden()
+    await evolink.get_by_role("button", name="Finish now").click()
+    kind = "good" if preset == "No video" else "bad"
+    await expect(evolink.locator(".task")).to_have_class(f"task {kind}")
+
+
+async def test_waiting_faults_are_cleared(chat: Chat, stage: Stage) -> None:
+    evolink = await shown(chat, 1400)
+    await evolink.get_by_role("button", name="500").click()
+    await evolink.get_by_role("button", name="Clear").click()
+    await expect(evolink.locator(".waiting-faults")).to_be_hidden()
+    assert await submit(stage, "taken") == 200
+
+
+async def test_a_long_prompt_stays_in_its_card(chat: Chat, stage: Stage) -> None:
+    stage.gateways.evolink.settings.seconds = 600
+    evolink = await shown(chat, 1400)
+    await submit(stage, "<b>x</b> " + "very long words " * 40)
+    task = evolink.locator(".task")
+    await expect(task.locator(".task-prompt")).to_contain_text("<b>x</b>")
+    inner, outer = await task.bounding_box(), await evolink.bounding_box()
+    assert inner is not None
+    assert outer is not None
+    assert inner["x"] + inner["width"] <= outer["x"] + outer["width"]
+    assert inner["height"] < 140
