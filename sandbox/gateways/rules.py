@@ -107,19 +107,14 @@ _SHORT = Duration(least=3, most=10, default=3, auto=False)
 _QUALITIES = ("360p", "720p", "1080p", "4k")
 
 
-def _prices(at_720p: int) -> dict[str, int]:
-    """360p costs a third, 1080p one and a half times, 4k three times the price of 720p."""
-    return {
-        "360p": at_720p // 3,
-        "720p": at_720p,
-        "1080p": at_720p * 3 // 2,
-        "4k": at_720p * 3,
-    }
+# 1.0: 5,792 tokens a second at 14.875 USD per million tokens; APIMart's as told by third parties.
+_EVOLINK_PRICE = {"720p": 86_156}
+_APIMART_PRICE = {"720p": 88_000}
 
-
-# 5,792 tokens a second at 14.875 USD per million tokens.
-_EVOLINK_PRICE = 86_156
-_APIMART_PRICE = 88_000
+# 1.1: Google's price for 720p; EvoLink documents a third of it for 360p, one and a half times for
+# 1080p and three times for 4k.
+_EVOLINK_1_1_PRICES = {"360p": 33_333, "720p": 100_000, "1080p": 150_000, "4k": 300_000}
+_APIMART_1_1_PRICES = {"360p": 30_000, "720p": 100_000, "1080p": 150_000, "4k": 300_000}
 
 
 def _evolink(name: str, mode: Mode, **more: object) -> Model:
@@ -127,7 +122,7 @@ def _evolink(name: str, mode: Mode, **more: object) -> Model:
         name=name,
         mode=mode,
         prompt_required=True,
-        price={"720p": _EVOLINK_PRICE},
+        price=_EVOLINK_PRICE,
         callback=True,
         **more,  # type: ignore[arg-type]
     )
@@ -138,7 +133,7 @@ def _evolink_1_1(task: str, mode: Mode, **more: object) -> Model:
         name=f"gemini-omni-1.1-flash-{task}",
         mode=mode,
         prompt_required=True,
-        price=_prices(_EVOLINK_PRICE),
+        price=_EVOLINK_1_1_PRICES,
         quality=Quality(parameter="quality", values=_QUALITIES, default="720p"),
         callback=True,
         **more,  # type: ignore[arg-type]
@@ -202,7 +197,7 @@ _APIMART_MODELS = (
         name="gemini-omni-flash-preview",
         mode=None,
         prompt_required=False,
-        price={"720p": _APIMART_PRICE},
+        price=_APIMART_PRICE,
         images=Media(least=0, most=16, forms=_URL, formats=_PHOTOS),
         videos=Media(
             least=0,
@@ -220,7 +215,7 @@ _APIMART_MODELS = (
         name="gemini-omni-1.1-flash",
         mode=None,
         prompt_required=False,
-        price=_prices(_APIMART_PRICE),
+        price=_APIMART_1_1_PRICES,
         images=Media(least=0, most=10, forms=_URL, formats=_PHOTOS),
         videos=Media(
             least=0,

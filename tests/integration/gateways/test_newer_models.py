@@ -40,7 +40,7 @@ async def test_defaults_are_three_seconds_and_auto(bench: Bench) -> None:
 async def test_quality_has_its_price(bench: Bench, quality: str, factor: float) -> None:
     answer = await bench.evolink({"model": TEXT, "prompt": "p", "duration": 4, "quality": quality})
     reserved = answer.json["usage"]["credits_reserved"]
-    assert reserved == pytest.approx(4 * 0.086156 * 68 * factor, abs=0.01)
+    assert reserved == pytest.approx(4 * 0.1 * 68 * factor, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ async def test_an_extension_takes_longer_videos_and_pays_for_what_is_added(
     bench.clock.advance(8)
     task = await bench.task(answer.json["id"])
     assert task["task_info"]["video_duration"] == 15
-    assert task["usage"]["cost"]["usd"] == pytest.approx(4 * 0.086156)
+    assert task["usage"]["cost"]["usd"] == pytest.approx(4 * 0.1)
     assert (await bench.evolink(body | {"aspect_ratio": "16:9"})).status == 400
 
 
