@@ -7,7 +7,7 @@ reached them, and do as their scripts say.
 import asyncio
 import heapq
 import itertools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -171,7 +171,13 @@ class FakeProvider:
             raise fault
         return Submission(task_id=task.task_id, estimated_seconds=round(self.seconds))
 
-    async def find(self, prepared: PreparedTask, *, since: datetime) -> Submission | None:
+    async def find(
+        self,
+        prepared: PreparedTask,
+        *,
+        since: datetime,
+        others: Collection[TaskId] | None = None,
+    ) -> Submission | None:
         for task in self.tasks.values():
             if task.body == prepared.body and task.made_at >= since:
                 return Submission(task_id=task.task_id)

@@ -145,6 +145,12 @@ def _override(
 
 def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(old)
+    prices, resolutions = old.get("micro_usd_per_second"), new.get("resolutions")
+    if isinstance(prices, Mapping) and isinstance(resolutions, list):
+        # Prices of resolutions that were taken away go with them.
+        result["micro_usd_per_second"] = {
+            name: price for name, price in prices.items() if name in resolutions
+        }
     for key, value in new.items():
         before = result.get(key)
         if isinstance(before, Mapping) and isinstance(value, Mapping):

@@ -91,6 +91,18 @@ def test_any_key_can_be_overridden_and_the_rest_stays() -> None:
     assert offer(EVOLINK, NEW, Mode.EDIT, catalogue=catalogue) == offer(EVOLINK, NEW, Mode.EDIT)
 
 
+def test_a_resolution_that_is_taken_away_takes_its_price_along() -> None:
+    tables = {"text": {"resolutions": ["1080p", "720p"]}}
+    changed = offer(
+        EVOLINK,
+        NEW,
+        Mode.TEXT,
+        catalogue=load_catalogue(overrides={"evolink": {"omni-flash-1.1": tables}}),
+    )
+    assert changed.resolutions == ("1080p", "720p")
+    assert dict(changed.micro_usd_per_second) == {"720p": 100_000, "1080p": 150_000}
+
+
 def test_new_models_and_providers_can_be_added_and_modes_taken_away() -> None:
     catalogue = load_catalogue(
         default_model="omni-flash-1.2",
