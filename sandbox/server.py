@@ -9,16 +9,11 @@ from typing import Self
 
 from aiohttp import web
 
+from sandbox import page
 from sandbox.clips import ClipSource
 from sandbox.discord import DiscordStandIn
 from sandbox.discord.judge import Judge
 from sandbox.gateways import APIMART_KEY, EVOLINK_KEY, Gateways
-
-PAGE = Path(__file__).parent / "page"
-POLICY = (
-    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self'; "
-    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
-)
 
 
 class Sandbox:
@@ -51,9 +46,7 @@ class Sandbox:
         app = web.Application(client_max_size=512 * 2**20)
         self.discord.mount(app)
         self.gateways.mount(app)
-        app.router.add_get("/", _index)
-        app.router.add_static("/page", PAGE)
-        app.on_response_prepare.append(_guard_page)
+        page.mount(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         try:
@@ -117,15 +110,3 @@ port = {port}
         trace: TracebackType | None,
     ) -> None:
         await self.close()
-
-
-async def _index(request: web.Request) -> web.FileResponse:
-    return web.FileResponse(PAGE / "index.html")
-
-
-async def _guard_page(request: web.Request, response: web.StreamResponse) -> None:
-    """The page runs only what it was served with, and nothing of it is kept between versions."""
-    if request.path == "/" or request.path.startswith("/page/"):
-        response.headers["Content-Security-Policy"] = POLICY
-        response.headers["Cache-Control"] = "no-cache"
-        response.headers["X-Content-Type-Options"] = "nosniff"

@@ -78,8 +78,7 @@ class PostingSteps:
         """Post the video at the chosen place, unless it is there already."""
         generation = live.generation
         posting = _posting(generation)
-        age = (self.outside.clock.now() - posting.started_at).total_seconds()
-        if live.doubtful and age > NONCE_SECONDS:
+        if live.doubtful and self._age(live) > NONCE_SECONDS:
             try:
                 found = await self.outside.messenger.find_video(
                     generation, posting.target, since=posting.started_at - timedelta(seconds=5)
@@ -93,7 +92,7 @@ class PostingSteps:
         except PostError as error:
             return await self._not_posted(live, error)
         except MediaError as error:
-            return await self._next_place(live, Failure(code=error.code, facts=error.facts))
+            return await self._not_fitted(live, error)
         return await self._posted(live, posted)
 
     async def announce(self, live: Live) -> Next:
@@ -153,12 +152,19 @@ class PostingSteps:
             self.outside.telemetry.delivered((now - result.ready_at).total_seconds())
         return NOW
 
+    async def _not_fitted(self, live: Live, error: MediaError) -> Next:
+        """A full disk passes; a file that cannot be made small enough does not."""
+        if error.code is not Code.INTERNAL or self._age(live) > self.outside.policy.post_deadline:
+            return await self._next_place(live, Failure(code=error.code, facts=error.facts))
+        live.misses += 1
+        wait = backoff(live.misses)
+        live.generation = await self.transitions.park(live.generation, ParkReason.DISK, wait)
+        return Next(after=wait)
+
     async def _not_posted(self, live: Live, error: PostError) -> Next:
         log.info("post_failed", generation=live.generation.id, error=str(error))
-        posting = _posting(live.generation)
         later = not error.definite or error.retry_after is not None
-        age = (self.outside.clock.now() - posting.started_at).total_seconds()
-        if not later or age > self.outside.policy.post_deadline:
+        if not later or self._age(live) > self.outside.policy.post_deadline:
             return await self._next_place(live, Failure(code=error.code, facts=error.facts))
         live.misses += 1
         live.doubtful = live.doubtful or not error.definite
@@ -184,6 +190,11 @@ class PostingSteps:
 
         live.generation = await self.transitions.record(live.generation, step_down)
         return NOW
+
+    def _age(self, live: Live) -> float:
+        """Seconds since the intent to post here was committed."""
+        started_at = _posting(live.generation).started_at
+        return (self.outside.clock.now() - started_at).total_seconds()
 
     def _original(self, generation: Generation) -> str | None:
         result = generation.result

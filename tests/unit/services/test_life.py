@@ -290,6 +290,14 @@ async def test_too_large_is_fitted_again_to_the_limit_learned(world: World) -> N
     assert [target.kind for _, target, _ in world.messenger.videos] == [TargetKind.THREAD]
 
 
+async def test_a_full_disk_only_delays(world: World) -> None:
+    world.media.fit_faults.extend([MediaError(Code.INTERNAL, reason="disk_full")] * 5)
+    worker = world.start()
+    await world.ask(worker)
+    await world.until_over()
+    assert [target.kind for _, target, _ in world.messenger.videos] == [TargetKind.THREAD]
+
+
 async def test_a_post_without_an_answer_is_not_posted_twice(world: World) -> None:
     unknown = PostError(Code.POST_UNKNOWN, definite=False)
     world.messenger.post_faults.append(("after", unknown))
