@@ -14,6 +14,7 @@ _MARKS = re.compile(
     r"([\\*_~`|<\[\]@]|^[#>+-]|(?<=^\d)\.|(?<=^\d\d)\.|:(?=//)|\.(?=gg/)|\.(?=com/invite))",
     re.IGNORECASE,
 )
+_FLAG_LETTERS = "".join(map(chr, range(0x1F1E6, 0x1F200)))
 # Joiners hold emoji and scripts together; everything else of these categories can reorder or hide
 # text: right-to-left overrides, zero-width spaces, control characters.
 _KEPT_FORMATS = frozenset("\u200c\u200d")
@@ -63,5 +64,7 @@ def _joins(text: str, at: int) -> bool:
     char, before = text[at], text[at - 1]
     modifies = unicodedata.combining(char) != 0 or char in "\u200d\ufe0f\ufe0e"
     tone = "\U0001f3fb" <= char <= "\U0001f3ff"
-    flag = "\U0001f1e6" <= char <= "\U0001f1ff" and "\U0001f1e6" <= before <= "\U0001f1ff"
+    # Flags are pairs of letters of their own: the second of a pair belongs to the first.
+    letters = len(text[:at]) - len(text[:at].rstrip(_FLAG_LETTERS))
+    flag = char in _FLAG_LETTERS and letters % 2 == 1
     return modifies or tone or flag or before == "\u200d"

@@ -45,7 +45,7 @@ class Messages(string.Formatter):
         """The sentences for a Discord locale such as ``en-US``; English where there is no file."""
         return _load(tag)
 
-    def keys(self) -> frozenset[str]:
+    def names(self) -> frozenset[str]:
         """Every key of this language."""
         return frozenset(self._sentences)
 

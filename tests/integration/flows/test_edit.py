@@ -42,6 +42,7 @@ async def test_a_reply_in_a_thread_stays_there(retake: Retake) -> None:
 
 async def test_a_reply_in_a_direct_message_needs_no_ping(retake: Retake) -> None:
     direct = retake.standin.world.dm(TOM)
+    assert direct is not None
     video = await retake.post_video(FOX, channel=direct.id)
     await retake.standin.people.send("tom", "dm", "bluer", reply_to=str(video.id), ping=False)
     ask = await retake.services.generate.next()

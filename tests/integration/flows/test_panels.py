@@ -1,6 +1,8 @@
 """Jobs, history, details, deleting, quota and limits; and ids that nobody of ours made."""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import discord
 import pytest
@@ -208,7 +210,7 @@ async def test_a_press_that_fails_says_so(retake: Retake) -> None:
 
 async def test_discords_own_refusal_is_put_into_words(retake: Retake) -> None:
     message = await retake.post_video(FOX)
-    response = type("Response", (), {"status": 400, "reason": "Bad Request"})()
+    response: Any = SimpleNamespace(status=400, reason="Bad Request")
     retake.services.history.refusals.append(discord.HTTPException(response, "raw words"))
     answered = await retake.press("tom", str(message.id), f"rt:details:{FOX.id}")
     assert "I could not do that in Discord just now." in texts(answered)

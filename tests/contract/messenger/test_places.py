@@ -1,0 +1,138 @@
+"""Where the status message and the thread go, and what happens where they cannot."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.domain.errors import Code, PostError
+from bot.domain.generation import Place, Standing
+from bot.domain.ids import DIRECT, ChannelId, GuildId
+from bot.domain.request import VideoRequest
+from sandbox.discord.opening import ANNOUNCEMENTS, GENERAL, STUDIO, TOM, VIDEOS
+from sandbox.discord.permissions import Permission
+from tests.contract.messenger.conftest import Desk
+from tests.integration.flows.conftest import words
+
+V2 = 32768
+
+
+async def test_a_status_message_and_its_thread(desk: Desk) -> None:
+    asked = desk.generation()
+    place = await desk.messenger.open_status(asked, Standing(position=2), again=False)
+    assert place.status_channel_id == int(VIDEOS)
+    assert place.thread_id == place.status_message_id
+    shown = desk.message(place.status_message_id)
+    assert shown["flags"] & V2
+    assert shown["mentions"] == []
+    assert "**a fox in the snow**" in words(shown)
+    assert "**In line**, number 2" in words(shown)
+    assert desk.standin.world.channels[str(place.thread_id)].name == "a fox in the snow"
+
+
+async def test_asking_twice_posts_once(desk: Desk) -> None:
+    """Within Discord's memory the nonce does it; later the message is looked for."""
+    asked = desk.generation()
+    first = await desk.messenger.open_status(asked, Standing(), again=False)
+    assert await desk.messenger.open_status(asked, Standing(), again=False) == first
+    desk.standin.advance(3600)
+    assert await desk.messenger.open_status(asked, Standing(), again=True) == first
+    assert len(desk.standin.world.channels[VIDEOS].messages) == 1
+
+
+async def test_anothers_status_is_not_taken_for_this_one(desk: Desk) -> None:
+    one, other = desk.generation(), desk.generation()
+    first = await desk.messenger.open_status(one, Standing(), again=False)
+    second = await desk.messenger.open_status(other, Standing(), again=True)
+    assert first.status_message_id != second.status_message_id
+
+
+async def test_without_the_right_to_make_threads_there_is_none(desk: Desk) -> None:
+    channel = desk.standin.world.channel("videos")
+    desk.standin.set_permissions(
+        channel, allow=Permission(0), deny=Permission.CREATE_PUBLIC_THREADS
+    )
+    place = (await desk.opened()).place
+    assert place.thread_id is None
+    assert place.status_message_id is not None
+
+
+async def test_where_the_bot_may_not_write(desk: Desk) -> None:
+    asked = desk.generation(
+        place=Place(guild_id=GuildId(int(STUDIO)), channel_id=ChannelId(int(ANNOUNCEMENTS)))
+    )
+    with pytest.raises(PostError) as refused:
+        await desk.messenger.open_status(asked, Standing(), again=False)
+    assert refused.value.code is Code.POST_FORBIDDEN
+    assert refused.value.definite
+
+
+async def test_where_there_is_nothing_any_more(desk: Desk) -> None:
+    asked = desk.generation()
+    desk.standin.delete_channel(desk.standin.world.channel("videos"))
+    with pytest.raises(PostError) as refused:
+        await desk.messenger.open_status(asked, Standing(), again=False)
+    assert refused.value.code is Code.POST_TARGET_GONE
+    assert refused.value.definite
+
+
+async def test_from_inside_a_thread_it_stays_there(desk: Desk) -> None:
+    first = await desk.opened()
+    place = replace(desk.generation().place, thread_id=first.place.thread_id, in_thread=True)
+    asked = desk.generation(place=place)
+    opened = await desk.messenger.open_status(asked, Standing(), again=False)
+    assert opened.status_channel_id == first.place.thread_id
+    assert opened.thread_id == first.place.thread_id
+
+
+async def test_in_a_direct_message_there_is_no_thread(desk: Desk) -> None:
+    direct = desk.standin.world.dm(TOM)
+    assert direct is not None
+    place = Place(guild_id=DIRECT, channel_id=ChannelId(int(direct.id)))
+    opened = (await desk.opened(place=place)).place
+    assert (opened.thread_id, opened.status_channel_id) == (None, int(direct.id))
+
+
+def private(desk: Desk) -> Place:
+    return replace(desk.generation().place, private=True)
+
+
+async def test_private_is_a_private_thread(desk: Desk) -> None:
+    opened = (await desk.opened(place=private(desk))).place
+    thread = desk.standin.world.channels[str(opened.thread_id)].thread
+    assert thread is not None
+    assert thread.private
+    assert TOM in thread.members
+    assert opened.status_channel_id == opened.thread_id
+    assert desk.standin.world.channels[VIDEOS].messages == {}
+
+
+async def test_a_private_thread_is_made_once(desk: Desk) -> None:
+    asked = desk.generation(place=private(desk))
+    first = await desk.messenger.open_status(asked, Standing(), again=False)
+    desk.standin.advance(3600)
+    assert await desk.messenger.open_status(asked, Standing(), again=True) == first
+
+
+async def test_private_without_private_threads_is_a_direct_message(desk: Desk) -> None:
+    channel = desk.standin.world.channel("videos")
+    desk.standin.set_permissions(
+        channel, allow=Permission(0), deny=Permission.CREATE_PRIVATE_THREADS
+    )
+    opened = (await desk.opened(place=private(desk))).place
+    direct = desk.standin.world.dm(TOM)
+    assert direct is not None
+    assert (opened.thread_id, opened.status_channel_id) == (None, int(direct.id))
+
+
+async def test_long_and_hostile_prompts(desk: Desk) -> None:
+    prompt = "@everyone <@&150000000000000001> **bold** https://evil.example \u202e " * 60
+    asked = await desk.opened(request=VideoRequest(prompt=prompt[:4000]))
+    shown = desk.message(asked.place.status_message_id)
+    assert shown["mentions"] == []
+    assert shown["mention_everyone"] is False
+    assert "\\@everyone \\<\\@&150000000000000001> \\*\\*bold" in words(shown)
+    assert "https\\://evil" in words(shown)
+    name = desk.standin.world.channels[str(asked.place.thread_id)].name
+    assert name is not None
+    assert len(name) <= 100
+    assert GENERAL not in name

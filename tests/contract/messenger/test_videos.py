@@ -1,0 +1,310 @@
+"""Posting finished videos: once, with one ping, and what each refusal means."""
+
+import asyncio
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import discord
+import pytest
+
+from bot.domain.errors import Code, PostError
+from bot.domain.generation import Place, Target, TargetKind
+from bot.domain.ids import DIRECT, ChannelId, GuildId
+from bot.domain.request import VideoRequest
+from bot.ui import refusals
+from sandbox.discord.opening import ANNOUNCEMENTS, STUDIO, TOM, VIDEOS
+from tests.contract.messenger.conftest import Desk
+from tests.integration.flows.conftest import buttons
+
+SEND = {"method": "POST", "route": "/channels/{channel.id}/messages"}
+DIRECTLY = Target(kind=TargetKind.DIRECT, id=int(TOM))
+
+
+async def test_a_video_is_a_plain_message_with_one_ping_and_its_buttons(desk: Desk) -> None:
+    asked = await desk.opened(version=2, parent_version=1)
+    posted = await desk.post(asked)
+    assert posted.channel_id == asked.place.thread_id
+    message = desk.message(posted.message_id)
+    assert [user["id"] for user in message["mentions"]] == [TOM]
+    assert message["flags"] & discord.MessageFlags(suppress_embeds=True).value
+    assert not message["flags"] & discord.MessageFlags(components_v2=True).value
+    assert message["content"].splitlines() == [
+        f"<@{TOM}> your video is ready: **a fox in the snow**",
+        f"-# v2 · Edit of v1 by <@{TOM}> · Omni Flash · 5 s · 16:9 · 720p",
+    ]
+    (file,) = message["attachments"]
+    assert file["filename"] == "a-fox-in-the-snow-v2.mp4"
+    assert file["description"] == "AI-made video, version 2: a fox in the snow"
+    assert buttons(message) == {
+        "Edit": f"rt:edit:{asked.id}",
+        "Again": f"rt:again:{asked.id}",
+        "Extend": f"rt:extend:{asked.id}",
+        "Details": f"rt:details:{asked.id}",
+        "Delete": f"rt:delete:{asked.id}",
+    }
+
+
+async def test_a_reply_to_a_video_shows_its_words_to_the_bot(desk: Desk) -> None:
+    """The reason why it is a plain message: its replies ping us."""
+    posted = await desk.post(await desk.opened())
+    heard = asyncio.ensure_future(
+        desk.client.wait_for("message", check=lambda message: not message.author.bot)
+    )
+    await asyncio.sleep(0)
+    await desk.standin.people.send(
+        "tom", str(posted.channel_id), "bluer", reply_to=str(posted.message_id)
+    )
+    async with asyncio.timeout(10):
+        assert (await heard).content == "bluer"
+
+
+async def test_a_hostile_prompt_pings_nobody_else(desk: Desk) -> None:
+    asked = await desk.opened(
+        request=VideoRequest(prompt="@everyone <@130000000000000003> [x](https://evil.example)")
+    )
+    message = desk.message((await desk.post(asked)).message_id)
+    assert [user["id"] for user in message["mentions"]] == [TOM]
+    assert message["mention_everyone"] is False
+
+
+async def test_posting_again_under_the_same_nonce_is_once(desk: Desk) -> None:
+    asked = await desk.opened()
+    posting = desk.posting(asked)
+    assert await desk.post(asked, posting) == await desk.post(asked, posting)
+
+
+async def test_in_a_direct_message_no_ping_is_needed(desk: Desk) -> None:
+    direct = desk.standin.world.dm(TOM)
+    assert direct is not None
+    place = Place(guild_id=DIRECT, channel_id=ChannelId(int(direct.id)))
+    posted = await desk.post(await desk.opened(place=place))
+    assert desk.message(posted.message_id)["mentions"] == []
+
+
+async def test_the_last_rung_is_a_direct_message(desk: Desk) -> None:
+    asked = await desk.opened()
+    posted = await desk.post(asked, desk.posting(asked, DIRECTLY))
+    direct = desk.standin.world.dm(TOM)
+    assert direct is not None
+    assert posted.channel_id == int(direct.id)
+    assert posted.target == DIRECTLY
+
+
+@pytest.mark.parametrize(
+    ("link", "line"),
+    [
+        ("https://results.example/1.mp4", "[Get the original](<https://results.example/1.mp4>)"),
+        (None, "larger than this place allows."),
+    ],
+)
+async def test_a_preview_says_so(desk: Desk, link: str | None, line: str) -> None:
+    asked = await desk.opened()
+    posted = await desk.post(asked, how="preview", original_url=link)
+    last = desk.message(posted.message_id)["content"].splitlines()[-1]
+    assert last.startswith("-# This is a smaller preview")
+    assert last.endswith(line)
+
+
+async def test_no_extend_where_the_model_cannot(desk: Desk) -> None:
+    asked = await desk.opened()
+    elsewhere = replace(asked, plan=replace(asked.plan, provider="apimart"))
+    message = desk.message((await desk.post(elsewhere)).message_id)
+    assert list(buttons(message)) == ["Edit", "Again", "Details", "Delete"]
+
+
+def fault(**wish: Any) -> dict[str, Any]:
+    return SEND | wish
+
+
+def body(code: int) -> dict[str, Any]:
+    return {"code": code, "message": "no"}
+
+
+@pytest.mark.parametrize(
+    ("wish", "code", "definite"),
+    [
+        (fault(status=403, body=body(50001)), Code.POST_FORBIDDEN, True),
+        (fault(status=403, body=body(50013)), Code.POST_FORBIDDEN, True),
+        (fault(status=400, body=body(50083)), Code.POST_FORBIDDEN, True),
+        (fault(status=403, body=body(50007)), Code.POST_FORBIDDEN, True),
+        (fault(status=404, body=body(10003)), Code.POST_TARGET_GONE, True),
+        (fault(status=404, body=body(10008)), Code.POST_TARGET_GONE, True),
+        (fault(status=413, body=body(40005)), Code.POST_TOO_LARGE, True),
+        (fault(status=400, body=body(50035)), Code.POST_REJECTED, True),
+        (fault(status=503), Code.POST_UNKNOWN, False),
+        (fault(status=429, headers={"Retry-After": "3600"}), Code.POST_UNAVAILABLE, True),
+        (fault(drop="before"), Code.POST_UNKNOWN, False),
+        (fault(drop="after"), Code.POST_UNKNOWN, False),
+    ],
+)
+async def test_what_a_refusal_means(
+    desk: Desk, wish: dict[str, Any], code: Code, *, definite: bool
+) -> None:
+    asked = await desk.opened()
+    desk.client.http.max_ratelimit_timeout = 60.0
+    desk.standin.faults.order(wish)
+    with pytest.raises(PostError) as refused:
+        await desk.post(asked)
+    assert (refused.value.code, refused.value.definite) == (code, definite)
+    later = code in {Code.POST_UNKNOWN, Code.POST_UNAVAILABLE}
+    assert (refused.value.retry_after is not None) == later
+
+
+async def test_no_answer_in_time_is_unknown(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = await desk.opened()
+    monkeypatch.setattr("bot.ui.delivery.UPLOAD_SECONDS", 0.05)
+    desk.standin.faults.order(fault(delay=5))
+    with pytest.raises(PostError) as refused:
+        await desk.post(asked)
+    assert (refused.value.code, refused.value.definite) == (Code.POST_UNKNOWN, False)
+
+
+async def test_where_nobody_listens_nothing_was_posted(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+) -> None:
+    asked = await desk.opened()
+    monkeypatch.setattr("discord.http.Route.BASE", f"http://127.0.0.1:{unused_tcp_port}/api/v10")
+    with pytest.raises(PostError) as refused:
+        await desk.post(asked)
+    assert (refused.value.code, refused.value.definite) == (Code.POST_UNAVAILABLE, True)
+    assert refused.value.retry_after == refusals.LATER_SECONDS
+
+
+async def test_a_lost_answer_and_the_same_nonce_make_one_message(desk: Desk) -> None:
+    asked = await desk.opened()
+    posting = desk.posting(asked)
+    desk.standin.faults.order(fault(drop="after"))
+    with pytest.raises(PostError):
+        await desk.post(asked, posting)
+    posted = await desk.post(asked, posting)
+    thread = desk.standin.world.channels[str(asked.place.thread_id)]
+    videos = [m for m in thread.messages.values() if m.attachments]
+    assert [video.id for video in videos] == [str(posted.message_id)]
+
+
+async def test_the_librarys_own_retry_carries_the_same_nonce(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a 500 discord.py sends the request again by itself."""
+    asked = await desk.opened()
+
+    async def at_once(delay: float) -> None:
+        """The library waits a second before it tries again."""
+
+    impatient = ModuleType("asyncio")
+    vars(impatient).update(vars(asyncio), sleep=at_once)
+    monkeypatch.setattr("discord.http.asyncio", impatient)
+    desk.standin.faults.order(fault(status=500))
+    await desk.post(asked, data=b"film" * 1000)
+    first, second = desk.calls("POST", f"/channels/{asked.place.thread_id}/messages")
+    assert [first["status"], second["status"]] == [500, 200]
+    assert first["request"]["nonce"] == second["request"]["nonce"] == desk.posting(asked).nonce
+    assert second["request"]["enforce_nonce"] is True
+
+
+async def test_a_video_is_found_by_its_marks(desk: Desk) -> None:
+    asked, other = await desk.opened(), await desk.opened()
+    posting = desk.posting(asked)
+    desk.standin.advance(120)
+    posted = await desk.post(asked, posting)
+    await desk.post(other)
+    desk.standin.advance(3600)
+    find = desk.messenger.find_video
+    found = await find(asked, posting.target, since=posting.started_at)
+    assert found is not None
+    assert (found.message_id, found.channel_id) == (posted.message_id, posted.channel_id)
+    assert await find(await desk.opened(), posting.target, since=posting.started_at) is None
+    assert await find(asked, posting.target, since=desk.clock.now()) is None
+
+
+async def test_somebody_elses_copy_is_not_our_video(desk: Desk) -> None:
+    asked = await desk.opened()
+    image = await desk.standin.people.upload("a.mp4", b"x", "video/mp4")
+    thread = str(asked.place.thread_id)
+    await desk.standin.people.send("ana", thread, f"rt:edit:{asked.id}", uploads=[image])
+    posting = desk.posting(asked)
+    assert await desk.messenger.find_video(asked, posting.target, since=posting.started_at) is None
+
+
+async def test_where_nothing_can_be_read_nothing_is_found(desk: Desk) -> None:
+    asked = await desk.opened()
+    posting = desk.posting(asked)
+    desk.standin.delete_channel(desk.standin.world.channels[str(asked.place.thread_id)])
+    assert await desk.messenger.find_video(asked, posting.target, since=posting.started_at) is None
+
+
+async def test_not_knowing_is_not_absence(desk: Desk) -> None:
+    asked = await desk.opened()
+    posting = desk.posting(asked)
+    desk.standin.faults.order(
+        {"method": "GET", "route": "/channels/{channel.id}/messages", "status": 503}
+    )
+    with pytest.raises(PostError):
+        await desk.messenger.find_video(asked, posting.target, since=posting.started_at)
+
+
+async def test_real_permissions_are_what_the_ladder_stands_on(desk: Desk) -> None:
+    place = Place(guild_id=GuildId(int(STUDIO)), channel_id=ChannelId(int(ANNOUNCEMENTS)))
+    asked = desk.generation(place=place)
+    with pytest.raises(PostError) as refused:
+        await desk.post(asked)
+    assert refused.value.code is Code.POST_FORBIDDEN
+    locked = await desk.opened()
+    thread = desk.standin.world.channels[str(locked.place.thread_id)]
+    desk.standin.threads.lock(thread)
+    with pytest.raises(PostError) as refused:
+        await desk.post(locked)
+    assert refused.value.code is Code.POST_FORBIDDEN
+    desk.standin.kick_bot(desk.standin.world.guild(STUDIO))
+    with pytest.raises(PostError) as refused:
+        await desk.post(desk.generation())
+    assert refused.value.definite
+
+
+async def test_at_most_eight_uploads_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [desk.generation() for _ in range(12)]
+    under_way, most, full, go = 0, 0, asyncio.Event(), asyncio.Event()
+
+    async def counted(*args: Any, **kwargs: Any) -> None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        if under_way == 8:
+            full.set()
+        await go.wait()
+        under_way -= 1
+        raise PostError(Code.POST_REJECTED, definite=True)
+
+    monkeypatch.setattr(desk.messenger, "_send_video", counted)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_refused(desk, each)) for each in asked]
+        await full.wait()
+        go.set()
+    assert most == 8
+    assert all(task.done() for task in tasks)
+
+
+async def _refused(desk: Desk, asked: Any) -> None:
+    with pytest.raises(PostError):
+        await desk.post(asked)
+
+
+async def test_the_limit_of_a_server_is_learned(desk: Desk) -> None:
+    asked = await desk.opened()
+    target = desk.posting(asked).target
+    limit = desk.messenger.upload_limit
+    desk.standin.world.guild(STUDIO).upload_limit = 12 * 2**20
+    assert limit(asked, target) == 20_000_000
+    with pytest.raises(PostError) as refused:
+        await desk.post(asked, data=bytes(15 * 2**20))
+    assert refused.value.code is Code.POST_TOO_LARGE
+    assert limit(asked, target) == 10 * 2**20
+    assert limit(asked, DIRECTLY) == 20_000_000
+    await desk.post(asked, data=bytes(10 * 2**20))
+    assert limit(asked, target) == 10 * 2**20
+
+
+async def test_videos_is_the_channel(desk: Desk) -> None:
+    """The sample place is the channel the stand-in opens with."""
+    assert desk.generation().place.channel_id == int(VIDEOS)

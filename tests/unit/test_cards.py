@@ -1,0 +1,400 @@
+"""Cards and panels: what they say in every state, and that none outgrows Discord's limits."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from discord import ui
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.catalogue import Adjustment
+from bot.domain.errors import Code
+from bot.domain.generation import (
+    Failure,
+    Generation,
+    Park,
+    ParkReason,
+    Place,
+    Posting,
+    Result,
+    Standing,
+    State,
+    Target,
+    TargetKind,
+)
+from bot.domain.ids import ChannelId, GuildId, MessageId, UserId
+from bot.domain.quota import LimitChanges, Limits
+from bot.domain.request import Operation, VideoRequest
+from bot.services.generate import Receipt
+from bot.services.history import HistoryPage
+from bot.services.limits import LimitsView
+from bot.ui import forms
+from bot.ui.cards import Brush, bar, details_card, receipt_card, status_card, video_url
+from bot.ui.controls import ControlId, Verb
+from bot.ui.messages import Messages
+from bot.ui.naming import alt_text, file_name, thread_name
+from bot.ui.panels import history_card, jobs_card, limits_card, quota_card
+from tests.fakes import CATALOGUE, NOON, delivered, generation, plan, quota, video_file
+
+ENGLISH = Messages.for_locale("en-US")
+BRUSH = Brush(messages=ENGLISH, catalogue=CATALOGUE)
+LONG = VideoRequest(prompt="*" * 4000)
+
+
+def text(view: ui.LayoutView) -> str:
+    return "\n".join(
+        item.content for item in view.walk_children() if isinstance(item, ui.TextDisplay)
+    )
+
+
+def labels(view: ui.LayoutView) -> list[str | None]:
+    return [item.label for item in view.walk_children() if isinstance(item, ui.Button)] + [
+        item.item.label for item in view.walk_children() if isinstance(item, ui.DynamicItem)
+    ]
+
+
+def colour(view: ui.LayoutView) -> int | None:
+    accent: Any = view.to_components()[0]["accent_color"]
+    return accent
+
+
+def status(made: Generation, **standing: Any) -> ui.LayoutView:
+    return status_card(made, Standing(**standing), BRUSH)
+
+
+@pytest.mark.parametrize(
+    ("percent", "cells"),
+    [(0, 0), (1, 1), (9, 1), (50, 6), (99, 11), (100, 12), (140, 12), (-5, 0)],
+)
+def test_the_bar_is_full_only_at_the_end(percent: int, cells: int) -> None:
+    assert bar(percent) == "▰" * cells + "▱" * (12 - cells)
+
+
+@pytest.mark.parametrize(
+    ("made", "standing", "line"),
+    [
+        (generation(), {}, "🟡 **Getting started**"),
+        (generation(), {"position": 4}, "🟡 **In line**, number 4"),
+        (
+            generation(),
+            {"position": 1, "eta_at": NOON},
+            "🟡 **In line**, number 1 · ready <t:1795176000:R>",
+        ),
+        (generation(state=State.SUBMITTING), {}, "🟡 **Handing it to the video service**"),
+        (
+            generation(state=State.SUBMIT_UNKNOWN),
+            {},
+            "🔵 **Checking** whether the video service took it on",
+        ),
+        (generation(state=State.RUNNING), {}, "🔵 **Working**"),
+        (
+            generation(state=State.RUNNING),
+            {"progress": 50, "eta_at": NOON},
+            "🔵 **Working** · ready <t:1795176000:R>\n`▰▰▰▰▰▰▱▱▱▱▱▱` 50 %",
+        ),
+        (generation(state=State.READY), {}, "🔵 **Almost there**: fetching the video"),
+        (generation(state=State.FETCHED), {}, "🔵 **Almost there**: posting the video"),
+        (generation(state=State.POSTING), {}, "🔵 **Almost there**: posting the video"),
+        (
+            generation(park=Park(reason=ParkReason.PROVIDER_BUSY, until=NOON)),
+            {"eta_at": NOON},
+            "🟠 **Paused**: the video service is busy. I try again <t:1795176000:R>.",
+        ),
+        (
+            generation(state=State.RUNNING, abandoned=True),
+            {},
+            "🔵 **Working**\n-# You asked me to drop this one, so it will not be posted.",
+        ),
+        (delivered(), {}, "🟢 **Done**"),
+        (delivered(deleted_at=NOON), {}, "⚪ **Deleted.**"),
+        (
+            generation(state=State.FAILED, failure=Failure(code=Code.MODERATED)),
+            {},
+            (
+                "🔴 **It did not work out.** The video service turned this down under its "
+                "content rules. Other words or another picture may pass. "
+                "This did not count against your limit."
+            ),
+        ),
+        (
+            generation(state=State.EXPIRED, failure=Failure(code=Code.DEADLINE)),
+            {},
+            (
+                "🔴 **It took too long.** This took too long, so I gave up on it. Please try "
+                "again. This did not count against your limit."
+            ),
+        ),
+        (
+            generation(state=State.UNDELIVERABLE, failure=Failure(code=Code.POST_TARGET_GONE)),
+            {},
+            (
+                "🔴 **Your video is made, but I could not post it.** The place you asked in is "
+                "gone, and I could not reach you directly either. This did not count against your limit."
+            ),
+        ),
+        (
+            generation(state=State.CANCELLED),
+            {},
+            "⚪ **Cancelled.** This did not count against your limit.",
+        ),
+        (
+            generation(
+                state=State.CANCELLED,
+                abandoned=True,
+                result=Result(urls=(), expires_at=None, ready_at=NOON),
+            ),
+            {},
+            (
+                "⚪ **Cancelled.** The video service had already made it, so it counted against "
+                "your limit."
+            ),
+        ),
+    ],
+)
+def test_every_state_says_where_it_stands(
+    made: Generation, standing: dict[str, Any], line: str
+) -> None:
+    _, shown = (
+        item.content for item in status(made, **standing).walk_children()
+        if isinstance(item, ui.TextDisplay)
+    )  # fmt: skip
+    assert shown == line
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_has_its_colour_and_the_mark_it_is_found_by(state: State) -> None:
+    view = status(generation(state=state))
+    expected = {State.QUEUED: 0xFEE75C, State.DELIVERED: 0x57F287, State.CANCELLED: 0x80848E}
+    expected |= dict.fromkeys((State.FAILED, State.EXPIRED, State.UNDELIVERABLE), 0xED4245)
+    assert colour(view) == expected.get(state, 0x5865F2)
+    assert "Details" in labels(view)
+    assert ("Cancel" in labels(view)) == (not generation(state=state).ended)
+
+
+def test_a_failed_one_can_be_tried_again_without_typing() -> None:
+    assert set(labels(status(generation(state=State.FAILED)))) == {"Again", "Details"}
+
+
+def test_the_head_says_what_it_is_made_from() -> None:
+    edit = generation(version=3, parent_version=2)
+    assert "-# v3 · Edit of v2 by <@130000000000000002> · Omni Flash" in text(status(edit))
+    longer = replace(edit, request=VideoRequest(operation=Operation.EXTEND))
+    assert "Extension of v2 by" in text(status(longer))
+    upload = generation(request=VideoRequest(operation=Operation.EDIT, video=video_file()))
+    assert "Edit of an upload by" in text(status(upload))
+    assert "asked by <@130000000000000002>" in text(status(generation()))
+
+
+def test_what_was_adjusted_is_told() -> None:
+    changes = (
+        Adjustment(option="duration", requested="12", applied="10"),
+        Adjustment(option="aspect_ratio", requested="1:1", applied=None),
+    )
+    shown = text(status(generation(plan=plan(adjustments=changes))))
+    assert (
+        "-# Changed to fit the model: length 12 → 10 · aspect ratio 1:1 → the model decides"
+        in shown
+    )
+
+
+def test_a_video_that_fell_back_to_a_direct_message_is_linked_there() -> None:
+    made = delivered(message_id=5, channel_id=6)
+    assert made.posting is not None
+    direct = Target(kind=TargetKind.DIRECT, id=9)
+    made = replace(made, posting=replace(made.posting, target=direct))
+    assert video_url(made) == "https://discord.com/channels/@me/6/5"
+
+
+def receipt(made: Generation, **changes: Any) -> Receipt:
+    given: dict[str, Any] = {
+        "generation": made,
+        "standing": Standing(),
+        "quota": quota(),
+        "repeated": False,
+    }
+    return Receipt(**(given | changes))
+
+
+def test_the_receipt_of_a_free_model_without_limits() -> None:
+    shown = text(
+        receipt_card(receipt(generation(plan=plan(micro_usd=0)), quota=quota(limit=0)), BRUSH)
+    )
+    assert "5 seconds of video." in shown
+    assert "It starts right away." in shown
+    assert "left" not in shown
+
+
+def test_the_receipt_of_what_is_known_already() -> None:
+    shown = text(receipt_card(receipt(generation(), repeated=True), BRUSH))
+    assert "Already on it" in shown
+
+
+def test_the_receipt_counts_seconds_where_they_count() -> None:
+    shown = text(receipt_card(receipt(generation(), quota=quota(limit=0, seconds=60)), BRUSH))
+    assert "45 of 60 seconds left today" in shown
+
+
+def test_details_tell_everything() -> None:
+    made = delivered(
+        version=2,
+        parent_version=1,
+        plan=plan(provider="elsewhere"),
+        request=VideoRequest(
+            prompt="x", images=(video_file(),) * 2, last_frame=video_file(), video=video_file()
+        ),
+        result=Result(urls=(), expires_at=None, ready_at=NOON, cost_micro_usd=430_000),
+    )
+    shown = text(details_card(made, BRUSH))
+    assert "**Model** Omni Flash (elsewhere), video from text" in shown
+    assert "**Given** 2 images · a last frame · a video" in shown
+    assert "**Price** $0.43" in shown
+    assert "**Made from** v1" in shown
+    assert "**State** done" in shown
+
+
+def test_details_without_a_prompt() -> None:
+    shown = text(details_card(generation(request=VideoRequest()), BRUSH))
+    assert "No prompt: it was made from what was attached." in shown
+    assert "**Estimated price** $0.50" in shown
+
+
+def test_a_quota_without_limits() -> None:
+    shown = text(quota_card(quota(limit=0, concurrent=0), who=None, messages=ENGLISH))
+    assert "**Videos** 3 today · no limit" in shown
+    assert "**At a time** 1 in the making · no limit" in shown
+
+
+def test_a_quota_from_two_rules() -> None:
+    view = quota(cooldown=30)
+    sources: Any = {**view.rule.sources, "seconds": "default"}
+    view = replace(view, rule=replace(view.rule, sources=sources))
+    shown = text(quota_card(view, who=UserId(4), messages=ENGLISH))
+    assert "Videos follow this server's limit, seconds follow the bot's usual limit." in shown
+    assert "**Pause** 30 seconds between two videos" in shown
+    assert "### Quota of <@4>" in shown
+
+
+def test_limits_of_everybody_and_of_some() -> None:
+    members = tuple((UserId(n), LimitChanges(videos=n)) for n in range(1, 31))
+    members += ((UserId(99), LimitChanges()),)
+    view = LimitsView(default=Limits(), server=LimitChanges(seconds=60), members=members)
+    shown = text(limits_card(view, ENGLISH))
+    assert "10 videos a day · 60 seconds of video a day · 3 at a time · no pause" in shown
+    assert "And 10 more." in shown
+    assert "<@99>" not in shown
+
+
+def test_a_period_of_its_own() -> None:
+    view = LimitsView(
+        default=Limits(),
+        server=None,
+        members=((UserId(1), LimitChanges(period=Limits().period)),),
+    )
+    shown = text(limits_card(view, ENGLISH))
+    assert "<@1> counted a day" in shown
+    assert "This server has set nothing of its own" in shown
+
+
+def biggest() -> list[ui.LayoutView]:
+    """The largest card of each kind."""
+    made = delivered(
+        request=LONG,
+        version=999,
+        parent_version=998,
+        plan=plan(
+            adjustments=tuple(
+                Adjustment(option=name, requested="x" * 100, applied="y" * 100)
+                for name in ("duration", "aspect_ratio", "resolution")
+            )
+        ),
+    )
+    running = replace(made, state=State.RUNNING, abandoned=True)
+    jobs = [(running, Standing(progress=50, eta_at=NOON + timedelta(days=1)))] * 50
+    page = HistoryPage(items=[made] * 5, page=3, has_more=True)
+    members = [
+        (UserId(10**19 + n), LimitChanges(videos=10**6, seconds=10**6, concurrent=9, cooldown=9))
+        for n in range(100)
+    ]
+    limits = LimitsView(default=Limits(), server=LimitChanges(videos=1), members=members)
+    return [
+        status(made),
+        status(running, progress=50, eta_at=NOON),
+        receipt_card(receipt(made), BRUSH),
+        details_card(made, BRUSH),
+        jobs_card(jobs, BRUSH),
+        history_card(page, of=UserId(10**19), own=False, brush=BRUSH),
+        quota_card(quota(seconds=9, cooldown=9), who=UserId(10**19), messages=ENGLISH),
+        limits_card(limits, ENGLISH, saved=True),
+    ]
+
+
+@pytest.mark.parametrize("view", biggest(), ids=range(8))
+def test_no_card_grows_beyond_discords_limits(view: ui.LayoutView) -> None:
+    assert view.content_length() <= 4000
+    assert view.total_children_count <= 40
+
+
+def test_names_made_from_prompts() -> None:
+    made = generation(version=3, request=VideoRequest(prompt="Ein Füchslein\nim *Schnee*! 🦊"))
+    assert file_name(made) == "ein-fuchslein-im-schnee-v3.mp4"
+    assert thread_name(made, ENGLISH) == "Ein Füchslein im *Schnee*! 🦊"
+    assert alt_text(made, ENGLISH) == "AI-made video, version 3: Ein Füchslein im *Schnee*! 🦊"
+    untitled = generation(request=VideoRequest(prompt="\u200b \n"))
+    assert file_name(untitled) == "video-v1.mp4"
+    assert thread_name(untitled, ENGLISH) == "Untitled"
+    assert alt_text(untitled, ENGLISH) == "AI-made video, version 1"
+
+
+@given(st.text(max_size=4000))
+def test_names_of_any_prompt_are_possible(prompt: str) -> None:
+    made = generation(request=VideoRequest(prompt=prompt))
+    assert 1 <= len(thread_name(made, ENGLISH)) <= 100
+    assert 1 <= len(alt_text(made, ENGLISH)) <= 1024
+    assert file_name(made).isascii()
+    assert len(file_name(made)) <= 60
+    assert status(made).content_length() <= 4000
+
+
+def test_ids_are_read_as_they_are_written() -> None:
+    of = generation()
+    for verb in Verb:
+        if verb is Verb.HISTORY:
+            written = ControlId(verb=verb, user_id=UserId(5), page=3)
+        elif verb in {Verb.FORM_UPLOAD, Verb.FORM_MAKE}:
+            written = ControlId(verb=verb, message_id=7)
+        else:
+            written = ControlId(verb=verb, generation_id=of.id)
+        assert len(str(written)) <= 100
+        assert ControlId.parse(str(written)) == written
+
+
+@given(st.text(max_size=120))
+def test_no_id_breaks_the_reading(custom_id: str) -> None:
+    read = ControlId.parse(custom_id)
+    assert read is None or str(read) == custom_id
+
+
+def test_an_empty_submission() -> None:
+    empty = forms.Submission.read({})
+    assert (empty.text(forms.PROMPT), empty.duration(), empty.files) == ("", None, {})
+
+
+def test_a_submission_of_the_old_shape() -> None:
+    row = {"type": 1, "components": [{"type": 4, "custom_id": "prompt", "value": " x "}]}
+    assert forms.Submission.read({"components": [row]}).text(forms.PROMPT) == "x"
+
+
+def test_places() -> None:
+    """A place with a thread is named by it."""
+    place = Place(guild_id=GuildId(1), channel_id=ChannelId(2), thread_id=ChannelId(3))
+    shown = text(receipt_card(receipt(generation(place=place)), BRUSH))
+    assert "I post it in <#3>" in shown
+    posting = Posting(
+        target=Target(kind=TargetKind.THREAD, id=3),
+        nonce="n",
+        started_at=NOON,
+        message_id=MessageId(1),
+    )
+    assert video_url(replace(delivered(), posting=posting)) is None

@@ -1,0 +1,267 @@
+"""The sentences: every code has one, every key is used, every fact can be put in."""
+
+import ast
+import re
+import string
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.catalogue import Mode, fit
+from bot.domain.errors import Code, Refused
+from bot.domain.generation import ParkReason, State
+from bot.domain.media import StoredMedia
+from bot.domain.quota import Limits, LimitSource, Period, Usage, check, effective
+from bot.domain.request import VideoRequest
+from bot.ui.messages import MessageError, Messages, languages
+from tests.fakes import offer, video_file
+
+ROOT = Path(__file__).parents[2]
+ENGLISH = Messages.for_locale("en-US")
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+KEY = re.compile(r"[a-z]+(\.[a-z0-9_]+)+")
+
+
+def placeholders(template: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
+
+
+def used_keys() -> tuple[set[str], list[str]]:
+    """Keys written out in the code, and patterns of those put together."""
+    written: set[str] = set()
+    patterns: list[str] = []
+    for path in [*(ROOT / "bot/ui").glob("*.py"), *(ROOT / "cogs").glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                written.add(node.value)
+            if isinstance(node, ast.JoinedStr):
+                parts = [
+                    re.escape(v.value)
+                    if isinstance(v, ast.Constant) and isinstance(v.value, str)
+                    else "[a-z0-9_]+"
+                    for v in node.values
+                ]
+                patterns.append("".join(parts))
+    return written, patterns
+
+
+@pytest.mark.parametrize("code", Code)
+def test_every_code_has_a_sentence_that_needs_no_facts(code: Code) -> None:
+    told = ENGLISH.explain(code, {})
+    assert told
+    assert not placeholders(told)
+    assert told.endswith((".", "!"))
+
+
+def test_no_code_is_left_over() -> None:
+    told = {key.split(".")[1] for key in ENGLISH.names() if key.startswith("code.")}
+    assert told == {code.value for code in Code}
+
+
+def test_every_key_is_used() -> None:
+    written, patterns = used_keys()
+    tables = re.compile(r"plural\.|word\.")
+    unused = {
+        key
+        for key in ENGLISH.names()
+        if key not in written
+        and not tables.match(key)
+        and not any(re.fullmatch(pattern, key) for pattern in patterns if "." in pattern)
+    }
+    assert unused == set()
+
+
+def test_every_used_key_is_there() -> None:
+    written, _ = used_keys()
+    roots = {key.split(".")[0] for key in ENGLISH.names()}
+    missing = {
+        text
+        for text in written
+        if KEY.fullmatch(text) and text.split(".")[0] in roots and not ENGLISH.has(text)
+    }
+    # A file's name and a template's beginning are no keys.
+    assert {text for text in missing if not text.endswith(".mp4")} == set()
+
+
+def test_every_table_a_sentence_names_is_there() -> None:
+    known = {"", "raw", "ago", "at", "usd", "mib", "person", "and", "or"}
+    tables = {key.split(".")[1] for key in ENGLISH.names() if key.startswith(("plural.", "word."))}
+    named = {
+        spec
+        for key in ENGLISH.names()
+        for _, name, spec, _ in string.Formatter().parse(ENGLISH.template(key))
+        if name and not key.startswith("plural.")
+    }
+    assert named <= known | tables
+
+
+@pytest.mark.parametrize(
+    ("table", "values"),
+    [
+        ("period", Period),
+        ("per", Period),
+        ("source", LimitSource),
+        ("mode", Mode),
+        ("park", ParkReason),
+        ("option", ["duration", "aspect_ratio", "resolution"]),
+    ],
+)
+def test_every_value_has_a_word(table: str, values: list[str]) -> None:
+    assert all(ENGLISH.word(table, value) for value in values)
+
+
+@pytest.mark.parametrize("state", [*State, "deleted"])
+def test_every_state_has_a_word(state: str) -> None:
+    assert ENGLISH.template(f"state.{state}")
+
+
+def quota_refusals() -> list[Refused]:
+    """What the rules of quota really raise, with their own facts."""
+    raised: list[Refused] = []
+    usage = Usage(videos=5, seconds=30, open=2, last_at=NOW)
+    rules = [
+        Limits(videos=5),
+        Limits(videos=0, seconds=30),
+        Limits(concurrent=2),
+        Limits(cooldown=60),
+    ]
+    for limits, period in product(rules, Period):
+        changed = effective(limits, None, None)
+        with pytest.raises(Refused) as refused:
+            check(changed, usage, seconds=8, now=NOW + timedelta(seconds=1))
+        raised.append(refused.value)
+        assert period
+    return raised
+
+
+def fitting_refusals() -> list[Refused]:
+    """What fitting to a model really raises."""
+    image: StoredMedia = video_file()
+    wishes = [
+        (VideoRequest(), offer(Mode.TEXT)),
+        (VideoRequest(prompt="x" * 50), offer(Mode.TEXT, max_prompt=10)),
+        (VideoRequest(prompt="x", duration=99), offer(Mode.TEXT)),
+        (VideoRequest(prompt="x", aspect_ratio="1:1"), offer(Mode.TEXT)),
+        (VideoRequest(prompt="x", resolution="8k"), offer(Mode.TEXT)),
+        (VideoRequest(prompt="x", images=(image,) * 4), offer(Mode.IMAGE)),
+        (VideoRequest(prompt="x", last_frame=image), offer(Mode.IMAGE)),
+        (
+            VideoRequest(prompt="x", video=image, source_ms=99_000),
+            offer(Mode.EDIT, max_source_seconds=10),
+        ),
+    ]
+    raised: list[Refused] = []
+    for request, given_offer in wishes:
+        with pytest.raises(Refused) as refused:
+            fit(request, given_offer)
+        raised.append(refused.value)
+    return raised
+
+
+@pytest.mark.parametrize("refused", [*quota_refusals(), *fitting_refusals()], ids=str)
+def test_real_refusals_fill_the_full_sentence(refused: Refused) -> None:
+    told = ENGLISH.explain(refused.code, refused.facts, titles={"omni-flash": "Omni Flash"})
+    full = ENGLISH.template(f"code.{refused.code}.text")
+    assert placeholders(full) <= set(refused.facts)
+    if placeholders(full):
+        assert told != ENGLISH.template(f"code.{refused.code}.plain")
+    assert "omni-flash" not in told
+
+
+@pytest.mark.parametrize(
+    ("code", "facts"),
+    [
+        (Code.MEDIA_TYPE, {"name": "a.txt", "allowed": ["PNG", "MP4"]}),
+        (Code.MEDIA_TOO_LARGE, {"name": "a.mp4", "size": 9, "limit": 10 * 2**20}),
+        (Code.MEDIA_DIMENSIONS, {"name": "a.png", "width": 9000, "height": 9000, "limit": 1}),
+        (Code.MEDIA_DURATION, {"name": "a.mp4", "seconds": 40, "limit": 30}),
+        (Code.MEDIA_BROKEN, {"name": "a.png"}),
+        (Code.MEDIA_UNAVAILABLE, {"name": "a.png"}),
+        (Code.MODE_UNSUPPORTED, {"model": "omni-flash", "mode": "edit"}),
+        (Code.MODEL_UNKNOWN, {"model": "sora"}),
+    ],
+)
+def test_other_facts_fill_the_full_sentence(code: Code, facts: dict[str, object]) -> None:
+    assert ENGLISH.explain(code, facts) != ENGLISH.template(f"code.{code}.plain")
+
+
+def test_a_missing_or_strange_fact_gives_the_short_form() -> None:
+    short = ENGLISH.template("code.quota_videos.plain")
+    facts = {"limit": 5, "used": 5, "period": "day", "source": "server", "resets_at": 9}
+    assert ENGLISH.explain(Code.QUOTA_VIDEOS, facts) != short
+    assert ENGLISH.explain(Code.QUOTA_VIDEOS, facts | {"limit": None}) == short
+    assert ENGLISH.explain(Code.QUOTA_VIDEOS, facts | {"limit": "many"}) == short
+    assert ENGLISH.explain(Code.QUOTA_VIDEOS, facts | {"period": "decade"}) == short
+
+
+def test_what_a_gateway_said_is_never_shown() -> None:
+    facts = {"provider": "evolink", "message": "raw words", "status": 500, "request_id": "r-1"}
+    for code in Code:
+        told = ENGLISH.explain(code, facts)
+        assert "raw words" not in told
+        assert "r-1" not in told
+
+
+@pytest.mark.parametrize(
+    ("spec", "value", "shown"),
+    [
+        ("", 12345, "12,345"),
+        ("", "*@everyone*", "\\*\\@everyone\\*"),
+        ("raw", "*x*", "*x*"),
+        ("ago", NOW, "<t:1795176000:R>"),
+        ("at", 1795176000, "<t:1795176000:f>"),
+        ("usd", 500_000, "$0.50"),
+        ("usd", 505_000, "$0.505"),
+        ("usd", 1_234_560_000, "$1,234.56"),
+        ("mib", 10 * 2**20, "10 MiB"),
+        ("mib", 20_000_000, "19.1 MiB"),
+        ("person", 42, "<@42>"),
+        ("and", ["a", "b", "c"], "a, b, and c"),
+        ("or", ["16:9", "9:16"], "16:9 or 9:16"),
+        ("video", 1, "1 video"),
+        ("video", 2000, "2,000 videos"),
+        ("period", Period.DAY, "today"),
+    ],
+)
+def test_facts_are_shown_as_people_write_them(spec: str, value: object, shown: str) -> None:
+    assert ENGLISH.format_field(value, spec) == shown
+
+
+def test_other_languages_write_numbers_their_way() -> None:
+    assert Messages.for_locale("en-GB").format_field(NOW, "ago") == "<t:1795176000:R>"
+    assert Messages.for_locale("de").say("quota.title") == ENGLISH.say("quota.title")
+    assert Messages.for_locale("nonsense-??").locale.language == "en"
+    assert Messages.for_locale("en-ZZZZZ").locale.language == "en"
+
+
+def test_a_fault_of_ours_is_loud() -> None:
+    with pytest.raises(MessageError):
+        ENGLISH.say("no.such.key")
+    with pytest.raises(MessageError):
+        ENGLISH.say("status.version")
+
+
+def test_facts_are_looked_up_by_name_only() -> None:
+    with pytest.raises(MessageError):
+        ENGLISH.vformat("{who.__class__}", (), {"who": 1})
+    with pytest.raises(MessageError):
+        ENGLISH.vformat("{who[0]}", (), {"who": "x"})
+
+
+@given(st.text(max_size=300))
+def test_no_text_breaks_a_sentence(text: str) -> None:
+    told = ENGLISH.say("video.ready_plain", prompt=text)
+    assert told.startswith("Your video is ready: **")
+
+
+@pytest.mark.parametrize("language", sorted(languages()))
+def test_languages_are_complete_and_use_the_same_facts(language: str) -> None:
+    theirs = Messages.for_locale(language)
+    assert theirs.names() == ENGLISH.names()
+    for key in ENGLISH.names():
+        if not key.startswith("plural."):
+            assert placeholders(theirs.template(key)) == placeholders(ENGLISH.template(key)), key
