@@ -17,6 +17,7 @@ from bot.ops.clock import SystemClock
 from bot.settings import Settings
 from bot.storage import open_storage
 from bot.ui.client import configure_endpoints
+from bot.ui.invitation import invitation
 
 ENOUGH_DISK = 2 * 2**30
 
@@ -122,4 +123,8 @@ async def _discord(settings: Settings) -> Finding:
         except (discord.HTTPException, OSError) as error:
             kind = type(error).__name__
             return Finding(ok=False, sentence=f"Discord did not answer ({kind}): try again later.")
-        return Finding(ok=True, sentence=f"Discord accepts the token: the bot is {client.user}.")
+        link = invitation(client.application_id or 0)
+        return Finding(
+            ok=True,
+            sentence=f"Discord accepts the token: the bot is {client.user}. Invite it with {link}",
+        )
