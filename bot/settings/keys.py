@@ -69,7 +69,7 @@ Name = Literal["evolink", "apimart", "google"]
 
 _WEB = "an https:// address (plain http:// only on loopback)"
 _KEY = "text in quotes; empty turns the provider off"
-_RUNNING = "a whole number from 1 to 1000"
+_RUNNING = "a whole number from 1 to 100000"
 _SECONDS = "a whole number of seconds, 60 or more"
 _COUNT = "a whole number, 0 or more (0 means no limit)"
 
@@ -125,7 +125,7 @@ class MediaSettings(_Section):
 
 class _ProviderSettings(_Section):
     api_key: SecretStr = Field(default=SecretStr(""), description=_KEY)
-    max_running: Whole = Field(default=20, ge=1, le=1000, description=_RUNNING)
+    max_running: Whole = Field(default=20, ge=1, le=100_000, description=_RUNNING)
     models: dict[str, Any] = Field(default={}, description="tables of catalogue entries")
 
 
