@@ -20,6 +20,7 @@ T = TypeVar("T")
 Unsent = (discord.HTTPException, aiohttp.ClientError, TimeoutError)
 
 LONGEST_SECONDS = 10.0
+ALREADY_ACKNOWLEDGED = 40060
 
 
 async def answer(
@@ -38,12 +39,22 @@ async def answer(
             said["view"] = view
     try:
         async with asyncio.timeout(LONGEST_SECONDS):
-            if interaction.response.is_done():
-                await interaction.followup.send(**said)
-            else:
-                await interaction.response.send_message(**said)
+            await _say(interaction, said)
     except Unsent as error:
         log.warning("answer_not_shown", interaction=interaction.id, error=str(error))
+
+
+async def _say(interaction: discord.Interaction[Any], said: dict[str, Any]) -> None:
+    if not interaction.response.is_done():
+        try:
+            await interaction.response.send_message(**said)
+        except discord.HTTPException as error:
+            # An acknowledgement whose own answer was lost on the way: it counts all the same.
+            if error.code != ALREADY_ACKNOWLEDGED:
+                raise
+        else:
+            return
+    await interaction.followup.send(**said)
 
 
 async def turn(interaction: discord.Interaction[Any], view: ui.LayoutView) -> None:

@@ -131,7 +131,8 @@ def test_the_bar_is_full_only_at_the_end(percent: int, cells: int) -> None:
             {},
             (
                 "🔴 **Your video is made, but I could not post it.** The place you asked in is "
-                "gone, and I could not reach you directly either. This did not count against your limit."
+                "gone, and I could not reach you directly either. "
+                "This did not count against your limit."
             ),
         ),
         (
