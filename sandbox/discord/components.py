@@ -258,8 +258,13 @@ class Layout:
         kept["id"] = component.get("id") or next(self._free_ids)
         kind = component["type"]
         if "emoji" in kept:
-            # A unicode emoji comes back without an id, however it was sent.
-            kept["emoji"] = {k: v for k, v in kept["emoji"].items() if v is not None}
+            kept["emoji"] = _known(kept["emoji"])
+        if kind == Kind.STRING_SELECT:
+            kept["options"] = [
+                _known(option)
+                | ({"emoji": _known(emoji)} if (emoji := option.get("emoji")) else {})
+                for option in kept["options"]
+            ]
         if "components" in kept:
             kept["components"] = [self._kept(child) for child in kept["components"]]
         if kind in SELECTS:
@@ -296,3 +301,8 @@ class Layout:
             return {"id": "0", "url": url, "proxy_url": url}
         file = self.files[url.removeprefix("attachment://")]
         return {"id": file.id, "attachment_id": file.id, "url": url, "proxy_url": url}
+
+
+def _known(part: Json) -> Json:
+    """Without what is null: a unicode emoji comes back without an id, however it was sent."""
+    return {key: value for key, value in part.items() if value is not None}

@@ -10,17 +10,9 @@ from pathlib import Path
 from aiohttp import web
 
 FOLDER = Path(__file__).parent
-POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "media-src 'self' blob:",
-        "img-src 'self' data: blob:",
-        "style-src 'self'",
-        "object-src 'none'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    )
+POLICY = (
+    "default-src 'self'; media-src 'self' blob:; img-src 'self' data: blob:; style-src 'self'; "
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import discord
 import imageio_ffmpeg
 import pytest
 import pytest_asyncio
 import yarl
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
 from PIL import Image
 from playwright.async_api import Browser, Page, async_playwright
 
@@ -154,10 +155,8 @@ class Stage:
 async def connected(client: Showcase, standin: DiscordStandIn) -> AsyncIterator[None]:
     """The client logged in to the stand-in, its commands registered."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(discord.http.Route, "BASE", f"{standin.base_url}/api/v10")
-    patch.setattr(
-        discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(standin.gateway_url)
-    )
+    patch.setattr(Route, "BASE", f"{standin.base_url}/api/v10")
+    patch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(standin.gateway_url))
     ended = asyncio.create_task(client.start(standin.token))
     try:
         ready = asyncio.create_task(client.ready.wait())

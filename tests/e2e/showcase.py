@@ -6,7 +6,7 @@ own but posts the clip it is given.
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,11 @@ class Showcase(discord.Client):
         error = sys.exc_info()[1]
         assert error is not None
         self.errors.append(error)
+
+    def place(self, channel_id: str) -> discord.TextChannel:
+        channel = self.get_channel(int(channel_id))
+        assert isinstance(channel, discord.TextChannel)
+        return channel
 
     def finished(self) -> discord.File:
         return discord.File(self.clip, "fox.mp4", description="A fox runs through snow")
@@ -281,7 +286,7 @@ def add_video(client: Showcase) -> None:
             app_commands.Choice(name="9:16 portrait", value="9:16"),
         ]
     )
-    async def video(
+    async def video(  # noqa: PLR0917 - discord.py fills in a command's options by name
         interaction: discord.Interaction,
         prompt: str,
         image: discord.Attachment | None = None,
@@ -382,7 +387,7 @@ def add_answers(client: Showcase) -> None:
         """Opens a form with choices"""
         await interaction.response.send_modal(ChoiceForm(client))
 
-    answers: dict[str, Callable[[discord.Interaction], Awaitable[None]]] = {
+    answers: dict[str, Callable[[discord.Interaction], Coroutine[Any, Any, None]]] = {
         "layout": layout,
         "choices": choices,
         "think": think,
@@ -390,7 +395,10 @@ def add_answers(client: Showcase) -> None:
         "form": form,
     }
     for name, answer in answers.items():
-        client.tree.command(name=name, description=answer.__doc__ or name)(answer)
+        command = app_commands.Command(
+            name=name, description=answer.__doc__ or name, callback=answer
+        )
+        client.tree.add_command(command)
 
 
 def add_menus(client: Showcase) -> None:

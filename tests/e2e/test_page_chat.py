@@ -154,8 +154,7 @@ async def test_a_reply_without_the_ping_arrives_empty(chat: Chat, stage: Stage) 
 
 
 async def test_edits_and_deletions_show_at_once(chat: Chat, stage: Stage) -> None:
-    place = stage.bot.get_channel(int(VIDEOS))
-    sent = await place.send("before")  # pyright: ignore[reportAttributeAccessIssue]
+    sent = await stage.bot.place(VIDEOS).send("before")
     await chat.message("before").wait_for()
     await sent.edit(content="after")
     await expect(chat.message("after")).to_contain_text("after (edited)")
@@ -202,9 +201,7 @@ async def test_a_long_press_opens_the_menu(stage: Stage, open_page: OpenPage) ->
 
 
 async def test_another_person_sees_their_own(chat: Chat, stage: Stage) -> None:
-    secret = await stage.bot.get_channel(int(VIDEOS)).create_thread(  # pyright: ignore
-        name="a secret of Tom"
-    )
+    secret = await stage.bot.place(VIDEOS).create_thread(name="a secret of Tom")
     tom = await stage.bot.fetch_user(int(TOM))
     await secret.add_user(tom)
     await secret.send("between us")
@@ -228,8 +225,7 @@ async def test_an_admin_deletes_what_others_wrote(chat: Chat) -> None:
 
 
 async def test_archived_and_locked_threads(chat: Chat, stage: Stage) -> None:
-    place = stage.bot.get_channel(int(VIDEOS))
-    starter = await place.send("a starter")  # pyright: ignore[reportAttributeAccessIssue]
+    starter = await stage.bot.place(VIDEOS).send("a starter")
     thread = await starter.create_thread(name="a thread")
     await thread.send("inside")
     card = chat.message("a starter").locator(".thread-card")

@@ -35,7 +35,8 @@ async def test_a_video_plays_inline_beside_its_buttons(chat: Chat, stage: Stage)
         await expect(video).to_have_attribute(attribute, value)
     await expect(video).to_have_attribute("aria-label", "A fox runs through snow")
     await chat.page.wait_for_function(
-        "() => { const v = document.querySelector('video'); return v?.readyState > 0 && v.videoWidth === 640 }"
+        "() => { const video = document.querySelector('video');"
+        " return video?.readyState > 0 && video.videoWidth === 640 }"
     )
     await video.evaluate("async v => { v.muted = true; await v.play() }")
     await chat.page.wait_for_function("() => document.querySelector('video').currentTime > 0.1")

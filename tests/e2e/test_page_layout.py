@@ -21,34 +21,42 @@ PALE_TEXTS = """() => {
         return [...brush.getImageData(0, 0, 1, 1).data].slice(0, 3);
     };
     const light = (rgb) => {
-        const [r, g, b] = rgb.map((c) => (c / 255 <= 0.04045 ? c / 3294.6 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+        const [r, g, b] = rgb.map((c) => c / 255)
+            .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
         return 0.2126 * r + 0.7152 * g + 0.0722 * b;
     };
     const faults = [];
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
         const node = walker.currentNode.parentElement;
-        if (!walker.currentNode.data.trim() || node.closest("svg, :disabled, .visually-hidden")) continue;
+        const text = walker.currentNode.data.trim().slice(0, 40);
+        if (!text || node.closest("svg, :disabled, .visually-hidden")) continue;
         if (!node.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
         const behind = [];
-        for (let at = node; at; at = at.parentElement) behind.unshift(getComputedStyle(at).backgroundColor);
+        for (let at = node; at; at = at.parentElement) {
+            behind.unshift(getComputedStyle(at).backgroundColor);
+        }
         const back = over(behind);
         const front = over([...behind, getComputedStyle(node).color]);
         const [high, low] = [light(front), light(back)].sort((a, b) => b - a);
         const ratio = (high + 0.05) / (low + 0.05);
-        if (ratio < 4.5) faults.push(`${walker.currentNode.data.trim().slice(0, 40)}: ${ratio.toFixed(2)}`);
+        if (ratio < 4.5) faults.push(`${text}: ${ratio.toFixed(2)}`);
     }
     return faults;
 }"""
-NAMELESS = """() => [...document.querySelectorAll("button, a[href], input, textarea, [role=button], dialog, video, img")]
+NAMELESS = """() => [...document.querySelectorAll(
+    "button, a[href], input, textarea, [role=button], dialog, video, img")]
     .filter((node) => node.checkVisibility() && !node.closest("[aria-hidden=true]"))
-    .filter((node) => !(node.getAttribute("aria-label") || node.getAttribute("alt") || node.textContent.trim()
-        || node.title || node.labels?.length))
+    .filter((node) => !(node.getAttribute("aria-label") || node.getAttribute("alt")
+        || node.textContent.trim() || node.title || node.labels?.length))
     .map((node) => node.outerHTML.slice(0, 120))"""
-CUT = """() => [...document.querySelectorAll("button, .badge, .chip, .tag, h1, h2, h3, .presets-label, dd, dt")]
-    .filter((node) => node.checkVisibility({ visibilityProperty: true }) && !node.closest(".visually-hidden, .rail"))
-    .filter((node) => node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).overflow === "visible"
-        && getComputedStyle(node).display !== "inline")
+CUT = """() => [...document.querySelectorAll(
+    "button, .badge, .chip, .tag, h1, h2, h3, .presets-label, dd, dt")]
+    .filter((node) => node.checkVisibility({ visibilityProperty: true }))
+    .filter((node) => !node.closest(".visually-hidden, .rail"))
+    .filter((node) => node.scrollWidth > node.clientWidth + 1)
+    .filter((node) => getComputedStyle(node).overflow === "visible")
+    .filter((node) => getComputedStyle(node).display !== "inline")
     .map((node) => `${node.className}: ${node.textContent.slice(0, 40)}`)"""
 
 
@@ -160,8 +168,8 @@ async def test_tab_reaches_every_region(chat: Chat) -> None:
     reached = set()
     for _ in range(40):
         region = await chat.page.evaluate(
-            """() => ["rail", "channels", "person", "channel-header", "messages", "composer", "gateway-panel"]
-                .find((name) => document.activeElement.closest(`.${name}`))"""
+            """() => ["rail", "channels", "person", "channel-header", "messages", "composer",
+                "gateway-panel"].find((name) => document.activeElement.closest(`.${name}`))"""
         )
         reached.add(region)
         await chat.press("Tab")
@@ -185,6 +193,7 @@ async def test_news_are_announced(chat: Chat, stage: Stage) -> None:
 async def test_motion_is_reduced_on_request(chat: Chat) -> None:
     await reduced(chat.page)
     await chat.command("think")
+    await chat.page.get_by_text("Retake is thinking…").wait_for()
     dot = chat.page.locator(".dots i").first
     assert await dot.evaluate("node => getComputedStyle(node).animationDuration") == "0.001s"
 

@@ -33,9 +33,7 @@ CASES = {
     ),
     "***both***": line("<strong><em>both</em></strong>"),
     "**a *b* c**": line("<strong>a <em>b</em> c</strong>"),
-    r"\*not\* and snake_case_name and 2 * 3 * 4": line(
-        "*not* and snake_case_name and 2 * 3 * 4"
-    ),
+    r"\*not\* and snake_case_name and 2 * 3 * 4": line("*not* and snake_case_name and 2 * 3 * 4"),
     "`**code**` ``a`b``": line("<code>**code**</code> <code>a`b</code>"),
     "```py\n**x**\n```after": '<pre tabindex="0"><code data-language="py">**x**</code></pre>'
     + line("after"),
