@@ -178,8 +178,13 @@ async def test_a_group_has_a_largest_size(group: Group, commits: list[str]) -> N
 
 
 async def test_who_gives_up_waiting_writes_nothing(storage: SqlStorage, group: Group) -> None:
+    ran: list[str] = []
+
+    async def never(tx: Transaction) -> None:
+        ran.append("although nobody waits for it")
+
     await group.begin()
-    _, impatient, _ = group.ask(add, add, add)
+    _, impatient, _ = group.ask(add, never, add)
     await asyncio.sleep(0)
     impatient.cancel()
     outcomes = await group.outcomes()
@@ -190,6 +195,7 @@ async def test_who_gives_up_waiting_writes_nothing(storage: SqlStorage, group: G
         type(None),
     ]
     assert await count(storage) == 3
+    assert ran == []
 
 
 async def test_who_gives_up_while_it_runs_is_undone_alone(
@@ -256,6 +262,30 @@ async def test_closing_finishes_what_was_asked_for(
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute(COUNT).fetchall() == [(81,)]
     assert not path.with_name("retake.db-wal").exists(), "the last connection checkpoints"
+
+
+async def test_closing_waits_for_who_still_reads(storage: SqlStorage, path: Path) -> None:
+    reading, go_on = asyncio.Event(), asyncio.Event()
+
+    async def look(tx: Transaction) -> list[Any]:
+        await raw(COUNT)(tx)
+        reading.set()
+        await go_on.wait()
+        return await raw(COUNT)(tx)
+
+    await storage.transact(add)
+    read = asyncio.ensure_future(storage.read(look))
+    await reading.wait()
+    closed = asyncio.ensure_future(storage.close())
+    closed.add_done_callback(lambda _: order.append("closed"))
+    read.add_done_callback(lambda _: order.append("read"))
+    order: list[str] = []
+    await asyncio.sleep(0)
+    go_on.set()
+    assert await read == [(1,)]
+    await closed
+    assert order == ["read", "closed"]
+    assert not path.with_name("retake.db-wal").exists()
 
 
 async def test_the_claim_reads_an_index_and_not_the_table(storage: SqlStorage) -> None:
