@@ -114,7 +114,7 @@ def excerpt(value: Any, *secrets: str) -> str:
     read = value if isinstance(value, str) else text(value)
     for secret in secrets:
         if secret:
-            read = read.replace(secret, "…")
+            read = re.sub(re.escape(secret), "…", read, flags=re.IGNORECASE)
     read = " ".join("".join(c if c.isprintable() else " " for c in read[:4000]).split())
     read = _TOKEN.sub("…", _LINK.sub("…", read))
     return read if len(read) <= _LONGEST_TEXT else read[: _LONGEST_TEXT - 1] + "…"

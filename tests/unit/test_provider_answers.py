@@ -21,7 +21,7 @@ from bot.providers.http import Answer, HttpDoor
 from tests.outside import START as NOW
 from tests.outside import OwnedClock
 
-KEY = "sk-live-0123456789abcdef"
+KEY = "Live-0123456789ABCDEF"
 TASK = TaskId("task-unified-1757169743-7cvnl5zw")
 PREPARED = PreparedTask(model_id="m", body={"model": "m"})
 
@@ -275,7 +275,7 @@ async def test_a_providers_words_are_kept_without_keys_and_links(adapter: Adapte
         await provider.submit(PREPARED, key="k")
     told = str(caught.value) + repr(caught.value)
     for secret in (KEY, "abc.def", "cdn.example.com", "sig=1", "base64", "\x1b", "\\x1b"):
-        assert secret not in told
+        assert secret.lower() not in told.lower()
     assert len(caught.value.facts["detail"]) <= 300
 
 
