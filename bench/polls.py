@@ -96,9 +96,11 @@ class EveryFew(Timing):
     seconds: float = 1.0
 
     async def start(self, live: Live) -> float:
+        del live
         return self.seconds
 
     def delay(self, live: Live) -> float:
+        del live
         return self.seconds
 
 
@@ -325,8 +327,8 @@ def main() -> None:
         bench="polls",
         about="Provider done to video posted, and polls per video (virtual time)",
         notes=[
-            f"completion times: log-normal, median {MEDIAN_SECONDS:g} s, sigma {SIGMA};"
-            f" the provider always estimates {MEDIAN_SECONDS:g} s",
+            f"completion times: log-normal, median {MEDIAN_SECONDS:g} s, sigma {SIGMA}",
+            f"the provider always estimates {MEDIAN_SECONDS:g} s",
             "polls: questions about a task; requests: calls to the gateway, per task",
         ],
     )

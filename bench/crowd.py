@@ -1,0 +1,161 @@
+"""Tasks in flight: the same ones in the bot's database and at the stand-in gateway.
+
+Owns who they are, when they began and when they end. The rows go through the real storage, so that
+they are what the bot itself would have written.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from bot.domain.catalogue import Mode, ModelName, Plan, ProviderName
+from bot.domain.conversation import Conversation
+from bot.domain.generation import Generation, Place, State, Task
+from bot.domain.ids import (
+    ChannelId,
+    ConversationId,
+    GenerationId,
+    GuildId,
+    MessageId,
+    TaskId,
+    UserId,
+    idempotency_key,
+)
+from bot.domain.ports.storage import Storage, Transaction
+from bot.domain.request import VideoRequest
+
+MODEL = "gemini-omni-flash-text-to-video"
+VIDEO_SECONDS = 5
+MEMBERS = 1000
+ROWS_AT_ONCE = 250
+FIRST_MEMBER = 170_000_000_000_000_000
+
+Spot = tuple[int, int, int]
+"""Where a status message stands: server, channel, message."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crowd:
+    """``staying`` tasks, begun over the last ``spread`` seconds before ``at``, each to take
+    ``takes`` seconds, then ``ending`` ones, the first of which ends at ``first_end`` and the others
+    ``every`` seconds apart. Times are seconds since 1970.
+    """
+
+    at: float
+    staying: int = 0
+    spread: float = 600.0
+    takes: float = 1200.0
+    ending: int = 0
+    first_end: float = 0.0
+    every: float = 0.0
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return self.staying + self.ending
+
+    def task_id(self, number: int) -> str:
+        """An id such as the gateway gives."""
+        return f"task-unified-{int(self.at)}-{number:08}"
+
+    def generation_id(self, number: int) -> str:
+        """An id such as the bot gives: it only has to be unlike all others."""
+        return f"crowd{number:015}"
+
+    def began(self, number: int) -> float:
+        """When the gateway took it."""
+        if number < self.staying:
+            return self.at - self.spread * number / max(self.staying, 1)
+        return self.at - self.spread
+
+    def ends(self, number: int) -> float:
+        """When its video is done."""
+        if number < self.staying:
+            return self.began(number) + self.takes
+        return self.first_end + (number - self.staying) * self.every
+
+    def as_json(self) -> str:
+        """For another process."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def read(cls, text: str) -> "Crowd":
+        """Back from ``as_json``."""
+        return cls(**json.loads(text))
+
+
+async def write_rows(storage: Storage, crowd: Crowd, spots: Sequence[Spot]) -> None:
+    """Put the crowd where a bot that was stopped has left it: running, owned by nobody."""
+    for start in range(0, crowd.count, ROWS_AT_ONCE):
+        numbers = range(start, min(start + ROWS_AT_ONCE, crowd.count))
+
+        async def work(tx: Transaction, numbers: range = numbers) -> None:
+            for number in numbers:
+                generation, conversation = _row(crowd, number, spots[number % len(spots)])
+                await tx.conversations.add(conversation)
+                await tx.generations.add(generation)
+                await tx.ledger.hold(generation, seconds=VIDEO_SECONDS, at=generation.created_at)
+
+        await storage.transact(work)
+
+
+def _row(crowd: Crowd, number: int, spot: Spot) -> tuple[Generation, Conversation]:
+    guild_id, channel_id, message_id = spot
+    provider = ProviderName("evolink")
+    began = datetime.fromtimestamp(crowd.began(number), UTC)
+    body = {"model": MODEL, "prompt": f"crowd {number}", "duration": VIDEO_SECONDS}
+    generation_id = GenerationId(crowd.generation_id(number))
+    conversation = Conversation(
+        id=ConversationId(generation_id),
+        guild_id=GuildId(guild_id),
+        channel_id=ChannelId(channel_id),
+        owner_id=UserId(FIRST_MEMBER + number % MEMBERS),
+        private=False,
+        title=body["prompt"],
+        created_at=began,
+        versions=1,
+    )
+    generation = Generation(
+        id=generation_id,
+        conversation_id=conversation.id,
+        version=1,
+        parent_id=None,
+        request_key=f"interaction:{number + 1}",
+        requester_id=conversation.owner_id,
+        state=State.RUNNING,
+        attempt=1,
+        request=VideoRequest(prompt=body["prompt"], duration=VIDEO_SECONDS),
+        plan=Plan(
+            provider=provider,
+            model=ModelName("omni-flash"),
+            mode=Mode.TEXT,
+            model_id=MODEL,
+            duration=VIDEO_SECONDS,
+            auto_duration=False,
+            aspect_ratio="16:9",
+            resolution="720p",
+            seconds=VIDEO_SECONDS,
+            micro_usd=430_000,
+            estimated_seconds=round(crowd.takes),
+        ),
+        place=Place(
+            guild_id=conversation.guild_id,
+            channel_id=conversation.channel_id,
+            status_message_id=MessageId(message_id),
+            status_channel_id=conversation.channel_id,
+        ),
+        task=Task(
+            provider=provider,
+            model_id=MODEL,
+            idempotency_key=idempotency_key(generation_id, 1),
+            body=body,
+            started_at=began,
+            submitted_at=began,
+            task_id=TaskId(crowd.task_id(number)),
+            estimated_seconds=round(crowd.takes),
+        ),
+        created_at=began,
+        updated_at=began,
+    )
+    return generation, conversation

@@ -1,0 +1,156 @@
+"""The gateways as a process of their own, with a crowd of tasks already in flight.
+
+Owns putting the crowd into EvoLink's book. Prints its address, then serves until its input ends,
+so that it never outlives the bench that started it. Every video is one and the same file.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from bench.crowd import MODEL, VIDEO_SECONDS, Crowd
+from sandbox.clips import FixedClips
+from sandbox.gateways import Gateways
+from sandbox.gateways.door import Call
+from sandbox.gateways.fetch import Given
+from sandbox.gateways.submission import judge
+from sandbox.gateways.tasks import Task
+
+RICH_USD = 10_000_000
+
+
+class Process:
+    """``python -m bench.gateways``, as seen by the bench that starts it."""
+
+    def __init__(self, *, crowd: Crowd, clip: Path) -> None:
+        self.crowd = crowd
+        self._clip = clip
+        self._process: asyncio.subprocess.Process | None = None
+        self.url = ""
+
+    async def start(self) -> str:
+        """Start it; its address."""
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bench.gateways",
+            "--crowd", self.crowd.as_json(), "--clip", str(self._clip),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert self._process.stdout is not None
+        async with asyncio.timeout(60):
+            self.url = (await self._process.stdout.readline()).decode().strip()
+        if not self.url:
+            raise RuntimeError("the gateways did not start")
+        return self.url
+
+    async def stop(self) -> None:
+        """Close its input and wait for its end."""
+        if self._process is not None:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+            try:
+                async with asyncio.timeout(10):
+                    await self._process.wait()
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+
+
+def enter_tasks(gateways: Gateways, crowd: Crowd, clip: Path) -> None:
+    """Put the crowd into EvoLink's book, as if it had been submitted and paid for long ago."""
+    evolink = gateways.evolink
+    evolink.balance_usd = gateways.apimart.balance_usd = RICH_USD
+    # What is asked for beside the crowd takes as long as the crowd does.
+    evolink.settings.seconds = crowd.takes
+    evolink.settings.progress_step = gateways.apimart.settings.progress_step = 1
+    body: dict[str, Any] = {"model": MODEL, "prompt": "crowd", "duration": VIDEO_SECONDS}
+    submission = judge(body, evolink.models, insecure_callbacks=False)
+    video = asyncio.get_running_loop().create_task(_ready(clip))
+    for number in range(crowd.count):
+        task = evolink.book.accept(
+            submission,
+            Given(),
+            task_id=crowd.task_id(number),
+            duration=max(crowd.ends(number) - time.time(), 0.0),
+            fate=lambda: None,
+            idempotency_key=None,
+            clip=lambda _seconds, _aspect: video,
+        )
+        assert task is not None
+        task.created_at = task.known_at = crowd.began(number)
+
+
+class Figures:
+    """What the bench wants to know: questions about tasks, calls, and when downloads began."""
+
+    def __init__(self, gateways: Gateways) -> None:
+        self._evolink = gateways.evolink
+        self._asked = 0
+        self._downloads: dict[str, float] = {}
+        self._settled, self._record = self._evolink.settled, self._evolink.record
+        self._evolink.settled = self._count_asked
+        self._evolink.record = self._note_download
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """``{asked, requests, downloads: {task id: time}}``."""
+        del request
+        began = {
+            task.id: self._downloads[task.result]
+            for task in self._evolink.tasks.values()
+            if task.result in self._downloads
+        }
+        counts = self._evolink.counts
+        requests = counts["query"] + counts["batch"]
+        return web.json_response({"asked": self._asked, "requests": requests, "downloads": began})
+
+    async def _count_asked(self, tasks: list[Task]) -> None:
+        self._asked += len(tasks)
+        await self._settled(tasks)
+
+    def _note_download(self, request: web.Request, op: str) -> Call:
+        if op == "download":
+            self._downloads.setdefault(request.match_info["token"], time.time())
+        return self._record(request, op)
+
+
+async def _ready(clip: Path) -> Path:
+    return clip
+
+
+async def serve(crowd: Crowd, clip: Path) -> None:
+    """Serve until the input ends."""
+    with tempfile.TemporaryDirectory(prefix="retake-bench-") as folder:
+        gateways = Gateways(directory=Path(folder), clips=FixedClips(clip))
+        enter_tasks(gateways, crowd, clip)
+        app = web.Application()
+        gateways.mount(app)
+        figures = Figures(gateways)
+        app.router.add_get("/figures", figures.answer)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            gateways.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            print(gateways.base_url, flush=True)
+            await asyncio.to_thread(sys.stdin.buffer.read)
+        finally:
+            await runner.cleanup()
+            await gateways.close()
+
+
+def main() -> None:
+    """Read the command line and serve."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--crowd", type=Crowd.read, required=True)
+    parser.add_argument("--clip", type=Path, required=True)
+    told = parser.parse_args()
+    asyncio.run(serve(told.crowd, told.clip))
+
+
+if __name__ == "__main__":
+    main()

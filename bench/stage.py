@@ -1,0 +1,356 @@
+"""Where the bot is measured: Discord in this process, the gateways and the bot in two others.
+
+Owns the stand-in's stopwatch: when an interaction was sent, when its callback came in, and whether
+the hold was in the bot's database at that moment. Everything is on loopback; Discord is given the
+distance it has (``DISTANCE_SECONDS`` before a call is looked at, longer for a video).
+"""
+
+import asyncio
+import re
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import aiohttp
+from aiohttp import web
+
+from bench import usual
+from bench.crowd import Crowd, Spot, write_rows
+from bench.gateways import Process
+from bot.ops.clock import SystemClock
+from bot.storage import open_storage
+from sandbox.discord import DiscordStandIn
+from sandbox.discord.message_rules import Draft
+from sandbox.discord.opening import STUDIO, TOM, VIDEOS
+from sandbox.discord.world import Channel, ChannelKind
+from sandbox.gateways import APIMART_KEY, EVOLINK_KEY
+from sandbox.process import BotProcess
+
+DISTANCE_SECONDS = 0.08
+UPLOAD_SECONDS = 1.0
+CHANNELS = 40
+LARGE_FILES = 2
+"""A server's boost level that allows 50 MB a file."""
+
+COMPONENTS_V2 = 1 << 15
+WITH_A_MESSAGE = 4
+"""The callback that answers at once; any other only promises an answer."""
+
+ONLINE_SECONDS = 120.0
+_NAMED = re.compile(r"crowd (\d+)")
+_HELD = """SELECT 1 FROM generations JOIN ledger ON ledger.generation_id = generations.id
+    WHERE request_key = ? AND kind = 'hold'"""
+
+
+class Bot(Protocol):
+    """A bot in a process of its own."""
+
+    @property
+    def pid(self) -> int: ...
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> int | None: ...
+
+
+@dataclass(kw_only=True)
+class Ack:
+    """One interaction. ``seconds`` from sending it to its callback; None: none came."""
+
+    sent_at: float
+    seconds: float | None = None
+    answered: bool = False
+    held: bool = False
+
+
+@dataclass
+class Stopwatch:
+    """What comes in, and when. ``database`` is the bot's, looked into while it runs."""
+
+    database: Path | None = None
+    acks: dict[str, Ack] = field(default_factory=dict[str, Ack])
+    calls: Counter[str] = field(default_factory=Counter[str])
+    refused: int = 0
+    _books: sqlite3.Connection | None = None
+
+    @web.middleware
+    async def middleware(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Note a call of the bot's, and let it wait as long as it would on its way to Discord."""
+        if not request.path.startswith("/api/"):
+            return await handler(request)
+        steps = request.path.split("/")
+        if steps[-1] == "callback":
+            self._acknowledged(steps[-3])
+        elif request.content_type == "multipart/form-data":
+            await asyncio.sleep(UPLOAD_SECONDS)
+        else:
+            await asyncio.sleep(DISTANCE_SECONDS)
+        response = await handler(request)
+        self.calls[f"{request.method} {steps[3]}"] += 1
+        self.refused += response.status == 429
+        return response
+
+    def _acknowledged(self, interaction_id: str) -> None:
+        now = time.perf_counter()
+        ack = self.acks.get(interaction_id)
+        if ack is None or ack.seconds is not None:
+            return
+        ack.seconds = now - ack.sent_at
+        ack.held = self._is_held(interaction_id)
+
+    def _is_held(self, interaction_id: str) -> bool:
+        if self.database is None:
+            return False
+        if self._books is None:
+            self._books = sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True)
+        return self._books.execute(_HELD, (f"interaction:{interaction_id}",)).fetchone() is not None
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if self._books is not None:
+            self._books.close()
+
+
+class Stage:
+    """The stand-ins with a crowd in flight, and a bot on them. An asynchronous context."""
+
+    def __init__(self, *, folder: Path, crowd: Crowd, clip: Path) -> None:
+        self.folder = folder
+        self.crowd = crowd
+        self.discord = DiscordStandIn()
+        self.discord.limits.strict = True
+        self.watch = Stopwatch()
+        self.gateways = Process(crowd=crowd, clip=clip)
+        self.config = folder / "config.toml"
+        self.database = folder / "retake.db"
+        self._parts = AsyncExitStack()
+        self._spots: list[Spot] = []
+
+    async def __aenter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.discord.world.guilds[STUDIO].premium_tier = LARGE_FILES
+        app = web.Application(client_max_size=512 * 2**20, middlewares=[self.watch.middleware])
+        self.discord.mount(app)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        self._parts.push_async_callback(self.discord.close)
+        self._parts.push_async_callback(runner.cleanup)
+        self._parts.callback(self.watch.close)
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        self.discord.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        self._spots = self._post_statuses()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._parts.aclose()
+
+    async def seed(self) -> None:
+        """Write the crowd into the bot's database."""
+        url = f"sqlite+aiosqlite:///{self.database}"
+        async with open_storage(url, clock=SystemClock()) as storage:
+            await write_rows(storage, self.crowd, self._spots)
+
+    async def open_gateways(self) -> None:
+        """Start the gateways and write down where the bot finds everything."""
+        url = await self.gateways.start()
+        self._parts.push_async_callback(self.gateways.stop)
+        self.config.write_text(self._configuration(url), encoding="utf-8")
+
+    def retake(self) -> BotProcess:
+        """The real bot, to be started."""
+        self.watch.database = self.database
+        return BotProcess(config=self.config, log=self.folder / "bot.log")
+
+    @asynccontextmanager
+    async def running(self, bot: Bot) -> AsyncIterator[Bot]:
+        """A bot that is online, stopped at the end."""
+        try:
+            await self.start(bot)
+            yield bot
+        finally:
+            await bot.stop()
+
+    async def start(self, bot: Bot) -> float:
+        """Start a bot; seconds until it was online."""
+        after, began = self.discord.position, time.perf_counter()
+        await bot.start()
+        await self.discord.wait("BOT", {"online": True}, after=after, timeout=ONLINE_SECONDS)
+        return time.perf_counter() - began
+
+    def usual(self, *, bare: bool = False) -> usual.Process:
+        """The baseline, to be started."""
+        told = {
+            "api_url": f"{self.discord.base_url}/api/v10",
+            "gateway_url": self.discord.gateway_url,
+            "token": self.discord.token,
+        }
+        if bare:
+            return usual.Process(self.folder / "bot.log", **told, bare=True)
+        return usual.Process(
+            self.folder / "bot.log",
+            **told,
+            gateways=self.gateways.url,
+            database=self.folder / "usual.db",
+            crowd=self.gateways.crowd.as_json(),
+            channel=sorted({channel_id for _, channel_id, _ in self._spots}) or [int(VIDEOS)],
+        )
+
+    async def figures(self) -> dict[str, Any]:
+        """What the gateways have counted."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{self.gateways.url}/figures") as answer,
+        ):
+            return await answer.json()
+
+    async def ask(self, prompt: str) -> str:
+        """Somebody types ``/video``; the interaction's id."""
+        sent_at = time.perf_counter()
+        options = {"prompt": prompt, "duration": "6"}
+        interaction_id = await self.discord.people.command(TOM, VIDEOS, "video", options=options)
+        self.watch.acks[interaction_id] = Ack(sent_at=sent_at)
+        return interaction_id
+
+    def finished_acks(self, ids: Sequence[str]) -> list[Ack]:
+        """These interactions, with how each was answered."""
+        for interaction_id in ids:
+            interaction = self.discord.interactions.get(interaction_id)
+            self.watch.acks[interaction_id].answered = interaction.callback == WITH_A_MESSAGE
+        return [self.watch.acks[interaction_id] for interaction_id in ids]
+
+    def _post_statuses(self) -> list[Spot]:
+        """The crowd's status messages, spread over channels."""
+        guild = self.discord.world.guilds[STUDIO]
+        channels = [
+            self.discord.world.add_channel(
+                Channel(
+                    id=self.discord.ids.next(),
+                    kind=ChannelKind.TEXT,
+                    name=f"crowd-{number}",
+                    guild_id=guild.id,
+                )
+            )
+            for number in range(min(CHANNELS, self.crowd.count))
+        ]
+        spots: list[Spot] = []
+        for number in range(self.crowd.count):
+            channel = channels[number % len(channels)]
+            card = {"type": 10, "id": 1, "content": f"Working on crowd {number}"}
+            message = self.discord.messages.create(
+                channel, self.discord.world.bot_id, Draft(components=[card], flags=COMPONENTS_V2)
+            )
+            spots.append((int(guild.id), int(channel.id), int(message.id)))
+        return spots
+
+    def _configuration(self, gateways: str) -> str:
+        return f"""\
+[discord]
+token = "{self.discord.token}"
+api_url = "{self.discord.base_url}/api/v10"
+gateway_url = "{self.discord.gateway_url}"
+guild_ready_timeout = 0.2
+
+[database]
+url = "sqlite+aiosqlite:///{self.database}"
+
+[media]
+dir = "{self.folder / "media"}"
+
+[providers.evolink]
+api_key = "{EVOLINK_KEY}"
+api_url = "{gateways}/evolink"
+files_url = "{gateways}/evolink-files"
+max_running = 100000
+
+[providers.apimart]
+api_key = "{APIMART_KEY}"
+api_url = "{gateways}/apimart"
+
+[limits]
+videos = 0
+seconds = 0
+concurrent = 0
+
+[log]
+level = "warning"
+
+[http]
+port = 0
+"""
+
+
+class Deliveries:
+    """The crowd's videos as they are posted, by number. An asynchronous context."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._news = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.posted: dict[int, float] = {}
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._look())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await _ended(self._task)
+
+    def between(self, first: float, last: float) -> dict[int, float]:
+        """Those posted in that time."""
+        return {number: at for number, at in self.posted.items() if first <= at <= last}
+
+    async def until(self, count: int, *, seconds: float) -> None:
+        """Wait for so many."""
+        async with asyncio.timeout(seconds):
+            while len(self.posted) < count:
+                self._news.clear()
+                await self._news.wait()
+
+    async def _look(self) -> None:
+        discord, after = self._stage.discord, self._stage.discord.position
+        while True:
+            event = await discord.wait(
+                "MESSAGE_CREATE", lambda data: data.get("attachments"), after=after, timeout=3600
+            )
+            after = event["n"]
+            if named := _NAMED.search(event["data"]["content"]):
+                self.posted[int(named[1])] = time.time()
+                self._news.set()
+            for file in event["data"]["attachments"]:
+                # Hundreds of videos of this size would fill the disk.
+                discord.world.attachments[file["id"]].path.unlink(missing_ok=True)
+
+
+class LoopLag:
+    """How late this process itself is: what it measures is off by as much."""
+
+    def __init__(self) -> None:
+        self.late: list[float] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._look())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await _ended(self._task)
+
+    async def _look(self) -> None:
+        while True:
+            due = time.perf_counter() + 0.01
+            await asyncio.sleep(0.01)
+            self.late.append(time.perf_counter() - due)
+
+
+async def _ended(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
