@@ -153,6 +153,28 @@ async def test_a_cancelled_reader_gives_its_connection_back(storage: Storage) ->
     assert await count(storage) == 0
 
 
+async def test_a_reader_cancelled_within_a_statement_harms_nobody(storage: Storage) -> None:
+    slow = (
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)"
+        " SELECT COUNT(*) FROM n"
+    )
+    for _ in range(6):
+        asked = asyncio.Event()
+
+        async def look(tx: Transaction, asked: asyncio.Event = asked) -> None:
+            await raw(COUNT)(tx)
+            asked.set()
+            await raw(slow)(tx)
+
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(storage.read(look))
+            await asked.wait()
+            await asyncio.sleep(0)
+            task.cancel()
+        assert task.cancelled()
+    assert await asyncio.gather(*(count(storage) for _ in range(10))) == [0] * 10
+
+
 async def test_it_is_all_there_after_a_restart(
     url: str, storage: SqlStorage, shelf: Shelf, clock: OwnedClock
 ) -> None:
