@@ -210,7 +210,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             host=settings.http.host,
             port=settings.http.port,
             metrics=metrics,
-            health=lambda: _health(client, generate),
+            health=lambda: _health(client, generate, board),
             hint=scheduler.hint,
             signer=signer,
             telemetry=metrics,
@@ -354,12 +354,19 @@ def _signer(settings: Settings) -> CallbackSigner | None:
     return CallbackSigner(settings.discord.token.get_secret_value())
 
 
-def _health(client: RetakeClient, generate: Generate) -> Health:
+def _health(client: RetakeClient, generate: Generate, board: Board) -> Health:
     online = client.is_ready() and not client.is_closed()
+    providers = {
+        str(name): PartHealth(ok=not breaker.is_open, detail=breaker.reason or "answers")
+        for name, breaker in board.breakers.items()
+    }
     return Health(
         alive=not client.is_closed(),
         ready=online and not generate.stopping,
-        parts={"discord": PartHealth(ok=online, detail="connected" if online else "connecting")},
+        parts={
+            "discord": PartHealth(ok=online, detail="connected" if online else "connecting"),
+            **providers,
+        },
     )
 
 

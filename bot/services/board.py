@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from bot.domain.breaker import FINAL, Breaker
 from bot.domain.catalogue import ProviderName
+from bot.domain.errors import Code, ProviderError
 from bot.domain.generation import Generation, Standing, State
 from bot.domain.ids import GenerationId
 from bot.domain.ports.provider import Candidate
@@ -23,8 +25,8 @@ class Live:
     ``reading`` is the latest progress as (seconds since submission, fraction 0..1). ``doubtful``
     tells that an outside effect of the present state may have happened before: look first.
     ``misses`` counts failed tries of the present step, ``polls`` the queries made. ``solo`` ones
-    are
-    polled by themselves, since a batch with them failed on our side.
+    are polled by themselves, since a batch with them failed on our side. ``paused`` maps a provider
+    that turned this one away to the monotonic time until which it is not asked again.
     """
 
     generation: Generation
@@ -36,6 +38,7 @@ class Live:
     hinted: bool = False
     solo: bool = False
     status_opened: bool = False
+    paused: dict[ProviderName, float] = field(default_factory=dict[ProviderName, float])
 
 
 @dataclass
@@ -52,7 +55,7 @@ class Board:
     )
     _line: list[GenerationId] | None = None
     _freed: bool = False
-    _busy: dict[ProviderName, float] = field(default_factory=dict[ProviderName, float])
+    breakers: dict[ProviderName, Breaker] = field(default_factory=dict[ProviderName, Breaker])
 
     def put(self, generation: Generation, *, claimed: bool) -> Live:
         """Take a generation in; ``claimed`` ones were somebody else's and may be half done."""
@@ -78,6 +81,7 @@ class Board:
             if generation_id in taken or len(taken) < self._capacity(candidate.provider):
                 self.leave_slot(generation_id)
                 taken.add(generation_id)
+                self.breakers[candidate.provider] = self.breaker(candidate.provider).asked()
                 if self._waiting.pop(generation_id, None) is not None:
                     self._line = None
                 return candidate
@@ -88,11 +92,12 @@ class Board:
 
     def leave_slot(self, generation_id: GenerationId) -> None:
         """Free the place a generation holds, if any."""
-        for taken in self._slots.values():
+        for provider, taken in self._slots.items():
             if generation_id in taken:
                 taken.discard(generation_id)
                 self._line = None
                 self._freed = True
+                self.breakers[provider] = self.breaker(provider).unasked()
 
     def line(self) -> Sequence[GenerationId]:
         """Those waiting, in the order they will be served: round robin over people, then by age.
@@ -127,17 +132,41 @@ class Board:
         """Whether the next task for this provider would have to wait."""
         return len(self._slots.get(provider, ())) >= self._capacity(provider)
 
-    def mark_busy(self, provider: ProviderName, *, until: float) -> None:
-        """Nobody asks this provider for a new task before ``until`` (monotonic seconds)."""
-        self._busy[provider] = max(until, self._busy.get(provider, until))
+    def breaker(self, provider: ProviderName) -> Breaker:
+        """Whether a provider may be asked for new tasks."""
+        return self.breakers.get(provider, Breaker())
 
-    def is_busy(self, provider: ProviderName, now: float) -> bool:
-        """Whether it asked to be left alone for now."""
-        return self._busy.get(provider, now) > now
+    def may_ask(self, live: Live, provider: ProviderName, now: float) -> bool:
+        """Whether this generation may be offered to a provider at ``now`` (monotonic seconds)."""
+        return not self.breaker(provider).blocks(now) and live.paused.get(provider, now) <= now
 
-    def busy_for(self, providers: Iterable[ProviderName], now: float) -> float:
-        """Seconds until the first of them may be asked again."""
-        return max(min(self._busy.get(provider, now) for provider in providers) - now, 0.5)
+    def wait(self, live: Live, providers: Iterable[ProviderName], now: float) -> float:
+        """Seconds until the first of them may be asked."""
+        waits = (
+            max(self.breaker(provider).wait(now), live.paused.get(provider, now) - now)
+            for provider in providers
+        )
+        return max(min(waits), 0.5)
+
+    def hopeless(self, providers: Iterable[ProviderName], now: float) -> Code | None:
+        """Why none of them can be asked for long (no money, no right); None while one can."""
+        reason: Code | None = None
+        for provider in providers:
+            breaker = self.breaker(provider)
+            if not breaker.blocks(now) or breaker.reason not in FINAL:
+                return None
+            reason = breaker.reason
+        return reason
+
+    def failed(self, provider: ProviderName, error: ProviderError, now: float) -> None:
+        """A call to a provider failed (``now`` in monotonic seconds)."""
+        before = self.breaker(provider)
+        self.breakers[provider] = before.failed(error.code, now, error.retry_after)
+
+    def answered(self, provider: ProviderName, *, took_a_task: bool) -> None:
+        """A call to a provider succeeded."""
+        if provider in self.breakers:
+            self.breakers[provider] = self.breakers[provider].answered(took_a_task=took_a_task)
 
     def refresh(self, generation: Generation) -> None:
         """Take over a row that was changed beside the scheduler."""

@@ -82,7 +82,7 @@ class Generate:
             raise Refused(Code.STOPPING)
         parent = await self._parent(ask)
         request = with_source(ask.request, parent)
-        plan = self.outside.providers.candidates(request, parent=parent)[0].plan
+        plan = self._plan(request, parent)
         now = self.outside.clock.now()
         generation_id = new_generation_id(now)
 
@@ -138,6 +138,15 @@ class Generate:
         if first is None:
             raise Refused(Code.NOT_FOUND)
         return await self.request(replace(ask, request=first.request, parent_id=first.parent_id))
+
+    def _plan(self, request: VideoRequest, parent: Generation | None) -> Plan:
+        """The first provider's that can be asked, else the first one's that could."""
+        candidates = self.outside.providers.candidates(request, parent=parent)
+        now = self.outside.clock.monotonic()
+        if reason := self.board.hopeless([c.provider for c in candidates], now):
+            raise Refused(reason)
+        able = [c for c in candidates if not self.board.breaker(c.provider).blocks(now)]
+        return (able or candidates)[0].plan
 
     async def _parent(self, ask: Ask) -> Generation | None:
         if ask.parent_id is None:

@@ -4,6 +4,7 @@ Owns the rule that a POST whose outcome is unknown is never repeated blindly, an
 another provider take over. How a provider is spoken to is its adapter's business.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -45,6 +46,9 @@ UNSAID_BY_A_REPLAY = frozenset(
 )
 """Refusals of a repeated POST that say nothing about the first one."""
 
+BUSY_REASONS = frozenset({None, Code.PROVIDER_RATE_LIMITED})
+"""A provider left alone for these only asked for a pause."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SubmissionSteps:
@@ -74,17 +78,25 @@ class SubmissionSteps:
         except Refused as refusal:
             live.generation = await self._fail_as_refused(generation, refusal.code, **refusal.facts)
             return NOW
-        able = [c for c in candidates if not self.board.is_busy(c.provider, self._monotonic())]
+        now = self.outside.clock.monotonic()
+        able = [c for c in candidates if self.board.may_ask(live, c.provider, now)]
         if not able:
-            wait = self.board.busy_for((c.provider for c in candidates), self._monotonic())
-            live.generation = await self.transitions.park(
-                generation, ParkReason.PROVIDER_BUSY, wait
-            )
-            return Next(after=wait)
+            return await self._none_able(live, [c.provider for c in candidates], now)
         candidate = self.board.take_slot(generation.id, able)
         if candidate is None:
             return WAITING
         return await self._hand_over(live, candidate, parent)
+
+    async def _none_able(self, live: Live, providers: Sequence[ProviderName], now: float) -> Next:
+        """All of them are to be left alone: wait, or end when waiting cannot help."""
+        if (reason := self.board.hopeless(providers, now)) is not None:
+            live.generation = await self._fail_as_refused(live.generation, reason)
+            return NOW
+        wait = self.board.wait(live, providers, now)
+        throttled = {self.board.breaker(p).reason for p in providers} <= BUSY_REASONS
+        reason_shown = ParkReason.PROVIDER_BUSY if throttled else ParkReason.PROVIDER_DOWN
+        live.generation = await self.transitions.park(live.generation, reason_shown, wait)
+        return Next(after=wait)
 
     async def submitting(self, live: Live) -> Next:
         """Found in this state, the POST may have been sent: never send it again as new."""
@@ -180,6 +192,7 @@ class SubmissionSteps:
                 self.board.leave_slot(live.generation.id)
                 return await self._refused(live, provider.name, error)
             log.warning("submit_unknown", generation=live.generation.id, error=str(error))
+            self.board.failed(provider.name, error, self.outside.clock.monotonic())
             live.generation = await self.transitions.record(
                 live.generation, lambda g: replace(g, state=State.SUBMIT_UNKNOWN)
             )
@@ -221,6 +234,7 @@ class SubmissionSteps:
 
     async def _accepted(self, live: Live, submission: Submission) -> Next:
         now = self.outside.clock.now()
+        self.board.answered(_task(live.generation).provider, took_a_task=True)
         live.misses = 0
         live.reading = None
         live.generation = await self.transitions.record(
@@ -243,6 +257,8 @@ class SubmissionSteps:
     async def _refused(self, live: Live, provider: ProviderName, error: ProviderError) -> Next:
         """A definite refusal: pass it on where that can help, wait where waiting can, else end."""
         log.info("provider_refused", generation=live.generation.id, error=str(error))
+        now = self.outside.clock.monotonic()
+        self.board.failed(provider, error, now)
         if error.code in TELL_THE_OWNER:
             await self.outside.messenger.alert_owner(error.code, {"provider": provider})
         failure = Failure(code=error.code, facts={**error.facts, "provider": provider})
@@ -252,8 +268,7 @@ class SubmissionSteps:
         refused_by = live.generation.refused_by
         if error.retryable:
             live.misses += 1
-            wait = error.retry_after or backoff(live.misses, first=5.0)
-            self.board.mark_busy(provider, until=self._monotonic() + wait)
+            live.paused[provider] = now + (error.retry_after or backoff(live.misses, first=5.0))
         else:
             refused_by = (*refused_by, provider)
         live.generation = await self.transitions.record(
@@ -324,9 +339,6 @@ class SubmissionSteps:
             result_url=result.urls[0] if result is not None and fresh else None,
             media=file if kept else None,
         )
-
-    def _monotonic(self) -> float:
-        return self.outside.clock.monotonic()
 
 
 def _task(generation: Generation) -> Task:

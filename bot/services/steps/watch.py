@@ -52,6 +52,7 @@ class WatchSteps:
             reports = await self._ask(provider, [_task_id(live) for live in lives])
         except ProviderError as error:
             return await self._unanswered(provider, lives, error)
+        self.board.answered(provider, took_a_task=False)
         answers: dict[GenerationId, Next] = {}
         for live in lives:
             live.polls += 1
@@ -97,6 +98,7 @@ class WatchSteps:
         self, provider: ProviderName, lives: Sequence[Live], error: ProviderError
     ) -> dict[GenerationId, Next]:
         log.info("poll_failed", provider=provider, tasks=len(lives), error=str(error))
+        self.board.failed(provider, error, self.outside.clock.monotonic())
         if error.code is Code.PROVIDER_RATE_LIMITED:
             self.timing.throttled(provider)
         if error.code in TELL_THE_OWNER:
@@ -188,6 +190,7 @@ class WatchSteps:
             micro_usd=report.cost_micro_usd,
             at=self.outside.clock.now(),
         )
+        self.outside.telemetry.spent(generation.plan.provider, report.cost_micro_usd)
 
 
 def _task_id(live: Live) -> TaskId:
