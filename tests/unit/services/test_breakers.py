@@ -1,4 +1,4 @@
-"""Providers that are down or out of money are left alone, gone round, and tried again by one probe."""
+"""Providers down or out of money are left alone, gone round, and tried again by one probe."""
 
 import pytest
 
