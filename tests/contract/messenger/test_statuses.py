@@ -43,6 +43,14 @@ async def edited(desk: Desk, asked: Generation, count: int) -> list[str]:
     return found
 
 
+async def settled(desk: Desk) -> None:
+    """Whatever was due has been edited: what is due last is another message, and it was."""
+    other = await desk.opened()
+    await desk.messenger.update_status(working(other), Standing(progress=77))
+    await desk.clock.step(3)
+    assert "77 %" in (await edited(desk, other, 1))[0]
+
+
 def working(asked: Generation, revision: int = 2) -> Generation:
     return replace(asked, state=State.RUNNING, revision=revision)
 
@@ -79,8 +87,7 @@ async def test_nothing_new_is_no_edit(desk: Desk) -> None:
         await edited(desk, asked, 1)
         jitter = Standing(progress=10, eta_at=eta_at + timedelta(seconds=4))
         await desk.messenger.update_status(working(asked), jitter)
-        await desk.clock.step(3)
-        await desk.clock.idle()
+        await settled(desk)
         moved = Standing(progress=10, eta_at=eta_at + timedelta(seconds=40))
         await desk.messenger.update_status(working(asked), moved)
         await desk.clock.step(3)
@@ -115,8 +122,7 @@ async def test_the_end_is_shown_before_the_call_returns_and_never_undone(desk: D
         assert "under its content rules" in edits(desk, asked)[-1]
         assert "This did not count against your limit." in edits(desk, asked)[-1]
         await desk.messenger.update_status(working(asked, revision=99), Standing(progress=99))
-        await desk.clock.step(10)
-        await desk.clock.idle()
+        await settled(desk)
     assert len(edits(desk, asked)) == before
 
 

@@ -13,7 +13,7 @@ from bot.domain.generation import Place, Target, TargetKind
 from bot.domain.ids import DIRECT, ChannelId, GuildId
 from bot.domain.request import VideoRequest
 from bot.ui import refusals
-from sandbox.discord.opening import ANNOUNCEMENTS, STUDIO, TOM, VIDEOS
+from sandbox.discord.opening import ANA, ANNOUNCEMENTS, STUDIO, TOM, VIDEOS
 from tests.contract.messenger.conftest import Desk
 from tests.integration.flows.conftest import buttons
 
@@ -66,6 +66,8 @@ async def test_a_hostile_prompt_pings_nobody_else(desk: Desk) -> None:
     message = desk.message((await desk.post(asked)).message_id)
     assert [user["id"] for user in message["mentions"]] == [TOM]
     assert message["mention_everyone"] is False
+    sent = desk.calls("POST", f"/channels/{asked.place.thread_id}/messages")[-1]["request"]
+    assert sent["allowed_mentions"] == {"parse": [], "users": [int(TOM)]}
 
 
 async def test_posting_again_under_the_same_nonce_is_once(desk: Desk) -> None:
@@ -218,12 +220,14 @@ async def test_a_video_is_found_by_its_marks(desk: Desk) -> None:
     assert await find(asked, posting.target, since=desk.clock.now()) is None
 
 
-async def test_somebody_elses_copy_is_not_our_video(desk: Desk) -> None:
+async def test_another_bots_copy_is_not_our_video(desk: Desk) -> None:
     asked = await desk.opened()
-    image = await desk.standin.people.upload("a.mp4", b"x", "video/mp4")
-    thread = str(asked.place.thread_id)
-    await desk.standin.people.send("ana", thread, f"rt:edit:{asked.id}", uploads=[image])
     posting = desk.posting(asked)
+    world = desk.standin.world
+    thread = world.channels[str(asked.place.thread_id)]
+    posted = await desk.post(asked, posting)
+    world.messages[str(posted.message_id)].author_id = ANA
+    assert thread.messages
     assert await desk.messenger.find_video(asked, posting.target, since=posting.started_at) is None
 
 

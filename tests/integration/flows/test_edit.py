@@ -95,6 +95,13 @@ async def test_what_was_said_below_a_reply_goes_away_again(
     await retake.standin.wait("MESSAGE_DELETE", {"id": said["id"]}, after=after)
 
 
+async def test_an_open_form_is_not_kept_in_memory(retake: Retake) -> None:
+    """People close forms without a word: each would stay for ever."""
+    video = await retake.post_video(FOX)
+    await retake.press("ana", str(video.id), f"rt:edit:{FOX.id}")
+    assert retake.client._connection._view_store._modals == {}
+
+
 async def test_a_refused_reply_is_told_without_a_ping(retake: Retake) -> None:
     retake.services.generate.refusals.append(
         Refused(Code.QUOTA_CONCURRENT, limit=3, used=3, source="default")
@@ -105,6 +112,8 @@ async def test_a_refused_reply_is_told_without_a_ping(retake: Retake) -> None:
     said = await hint(retake, after)
     assert "You already have 3 videos in the making" in said["content"]
     assert said["mentions"] == []
+    sent = [e for e in retake.standin.exchanges if e["path"].endswith(f"{VIDEOS}/messages")]
+    assert sent[-1]["request"]["allowed_mentions"] == {"parse": [], "replied_user": False}
 
 
 async def test_a_reply_to_something_unfinished_says_so(retake: Retake) -> None:
