@@ -4,7 +4,7 @@ Owns the compare-and-set and the claim. Which state may follow which is the doma
 state means is the services' business.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from functools import cache
@@ -74,6 +74,12 @@ _TURNS = (
     .order_by(generations.c.version)
 )
 _COUNT_OPEN = select(generations.c.state, func.count()).where(_UNENDED).group_by("state")
+_TASKS_OF_OTHERS = select(generations.c.task_id).where(
+    generations.c.provider == bindparam("provider"),
+    generations.c.id != bindparam("generation_id"),
+    generations.c.task.is_not(None),
+    generations.c.updated_at >= bindparam("since"),
+)
 _SAVE = (
     update(generations)
     .where(
@@ -251,6 +257,17 @@ class SqlGenerations:
     async def turns(self, conversation_id: ConversationId) -> Sequence[Generation]:
         """All turns of a conversation in order of version."""
         return await self._many(_TURNS, conversation_id=conversation_id)
+
+    async def tasks_of_others(
+        self, generation_id: GenerationId, provider: ProviderName, *, since: datetime
+    ) -> Collection[TaskId] | None:
+        """The tasks there of all others that changed after ``since``; None: one is in doubt."""
+        rows = await self._connection.execute(
+            _TASKS_OF_OTHERS,
+            {"provider": provider, "generation_id": generation_id, "since": since},
+        )
+        known = set(rows.scalars())
+        return None if None in known else known
 
     async def count_open(self) -> dict[State, int]:
         """How many unended generations are in each state."""

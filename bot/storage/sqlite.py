@@ -21,6 +21,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from bot.domain.errors import StorageUnavailable
 from bot.domain.ports.clock import Clock
+from bot.storage.aiosqlite_cursor import OneTripConnection
 from bot.storage.failures import is_refused_write, translating
 from bot.storage.group_commit import Writer
 from bot.storage.transaction import SqlTransaction
@@ -154,7 +155,11 @@ def _engine(path: Path, *, write: bool) -> AsyncEngine:
     """An engine whose transactions begin by our own word: IMMEDIATE for the writer."""
     url = URL.create("sqlite+aiosqlite", database=str(path))
     # isolation_level None: the driver begins nothing by itself.
-    arguments: dict[str, Any] = {"isolation_level": None, "timeout": _BUSY_TIMEOUT_S}
+    arguments: dict[str, Any] = {
+        "isolation_level": None,
+        "timeout": _BUSY_TIMEOUT_S,
+        "async_creator_fn": OneTripConnection,
+    }
     if write:
         engine = create_async_engine(url, connect_args=arguments, poolclass=NullPool)
     else:

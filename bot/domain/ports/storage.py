@@ -5,7 +5,7 @@ a backend that retries, so it has no effects but through the transaction, and ne
 network.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -97,6 +97,15 @@ class Generations(Protocol):
 
     async def turns(self, conversation_id: ConversationId) -> Sequence[Generation]:
         """All turns of a conversation in order of version."""
+        ...
+
+    async def tasks_of_others(
+        self, generation_id: GenerationId, provider: ProviderName, *, since: datetime
+    ) -> Collection[TaskId] | None:
+        """The tasks at a provider of all other generations that changed after ``since``.
+
+        None when one of those may have a task there that nobody knows.
+        """
         ...
 
     async def count_open(self) -> dict[State, int]:

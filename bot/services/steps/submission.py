@@ -42,7 +42,14 @@ ANOTHER_MAY_TAKE_IT = frozenset(
 )
 TELL_THE_OWNER = frozenset({Code.PROVIDER_BALANCE, Code.PROVIDER_AUTH, Code.PROVIDER_MODEL_ACCESS})
 UNSAID_BY_A_REPLAY = frozenset(
-    {Code.PROVIDER_RATE_LIMITED, Code.PROVIDER_UNAVAILABLE, Code.PROVIDER_TIMEOUT}
+    {
+        Code.PROVIDER_RATE_LIMITED,
+        Code.PROVIDER_UNAVAILABLE,
+        Code.PROVIDER_TIMEOUT,
+        # Asked before the key is looked at, as far as anybody knows.
+        Code.PROVIDER_BALANCE,
+        Code.PROVIDER_AUTH,
+    }
 )
 """Refusals of a repeated POST that say nothing about the first one."""
 
@@ -209,8 +216,14 @@ class SubmissionSteps:
             submission = await provider.submit(prepared, key=task.idempotency_key)
         except ProviderError as error:
             log.warning("replay_failed", generation=live.generation.id, error=str(error))
+            self.board.failed(provider.name, error, self.outside.clock.monotonic())
             if error.accepted is not Accepted.NO or error.code in UNSAID_BY_A_REPLAY:
                 live.misses += 1
+                if error.accepted is Accepted.NO:
+                    # It was turned away at the door: the one repetition is still to be had.
+                    live.generation = await self.transitions.record(
+                        live.generation, lambda g: replace(g, task=replace(task, replayed=False))
+                    )
                 return Next(after=backoff(live.misses, first=5.0, longest=60.0))
             self.board.leave_slot(live.generation.id)
             return await self._refused(live, provider.name, error)
@@ -218,8 +231,13 @@ class SubmissionSteps:
 
     async def _look_up(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next:
         task = _task(live.generation)
+        others = await self.outside.storage.read(
+            lambda tx: tx.generations.tasks_of_others(
+                live.generation.id, task.provider, since=task.started_at
+            )
+        )
         try:
-            submission = await provider.find(prepared, since=task.started_at)
+            submission = await provider.find(prepared, since=task.started_at, others=others)
         except ProviderError as error:
             log.info("look_up_failed", generation=live.generation.id, error=str(error))
             live.misses += 1

@@ -414,3 +414,21 @@ async def test_the_unended_are_counted_by_state(storage: Storage, shelf: Shelf) 
     await shelf.move(await shelf.put(), State.CANCELLED)
     counted = await storage.read(lambda tx: tx.generations.count_open())
     assert counted == {State.QUEUED: 3, State.SUBMITTING: 1}
+
+
+async def test_tasks_of_others_are_known_or_in_doubt(shelf: Shelf, storage: Storage) -> None:
+    mine = await shelf.put()
+    old = await shelf.put(updated_at=NOON - timedelta(hours=1), task=submitted("task-old"))
+    new = await shelf.put(updated_at=NOON, task=submitted("task-new"))
+    await shelf.put(updated_at=NOON)
+
+    async def others(since: timedelta) -> object:
+        return await storage.read(
+            lambda tx: tx.generations.tasks_of_others(mine.id, EVOLINK, since=NOON - since)
+        )
+
+    assert await others(timedelta(0)) == {"task-new"}
+    assert await others(timedelta(hours=2)) == {"task-new", "task-old"}
+    assert old.id != new.id
+    await shelf.put(updated_at=NOON, task=replace(submitted(""), task_id=None))
+    assert await others(timedelta(0)) is None
