@@ -69,17 +69,24 @@ class OwnedClock:
             finally:
                 for waiter in waiters:
                     waiter.cancel()
+                rung.set()
             return event.is_set()
         return await event.wait()
 
     def ring_next(self) -> bool:
         """Move to the next timer and ring it; False when there is none."""
-        if not self._timers:
+        if (due := self.next_due()) is None:
             return False
-        due, _, rung = heapq.heappop(self._timers)
+        _, _, rung = heapq.heappop(self._timers)
         self.seconds = max(self.seconds, due)
         rung.set()
         return True
+
+    def next_due(self) -> float | None:
+        """When the next timer rings that somebody still waits for."""
+        while self._timers and self._timers[0][2].is_set():
+            heapq.heappop(self._timers)
+        return self._timers[0][0] if self._timers else None
 
 
 class WatchedStorage:

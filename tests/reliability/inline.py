@@ -1,0 +1,46 @@
+"""The real SQLite driver without its threads: every statement runs where it is asked for.
+
+With no other thread, what a simulation does depends on nothing but its seed and its script, and a
+thousand short lives take a minute instead of an hour. The SQL, the files and the commits are real.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import aiosqlite.core
+import pytest
+
+
+class _Here:
+    """Stands where the driver keeps its queue: what is put in is done at once."""
+
+    def put_nowait(self, item: tuple[Any, Callable[[], Any]]) -> None:
+        future, function = item
+        try:
+            result = function()
+        except BaseException as error:  # noqa: BLE001 - handed on, as the driver's thread does
+            if future is not None:
+                future.set_exception(error)
+        else:
+            if future is not None:
+                future.set_result(result)
+
+
+class _Nobody:
+    """Stands where the driver keeps its thread."""
+
+    daemon = True
+
+    def __init__(self, **_: Any) -> None: ...
+
+    def start(self) -> None: ...
+
+
+@contextmanager
+def inline_sqlite() -> Iterator[None]:
+    """Connections opened meanwhile have no thread."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aiosqlite.core, "SimpleQueue", _Here)
+        patch.setattr(aiosqlite.core, "Thread", _Nobody)
+        yield

@@ -1,0 +1,122 @@
+"""The points at which a process can be stopped: before and after each outside effect and commit.
+
+Found by watching the ports and the wires, not by a list: a method that is added to a port is a
+point from its first call on. A process that was stopped does nothing more, however its tasks end.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+READS = frozenset({"read"})
+"""Methods without an effect: stopping around them is stopping around their neighbours."""
+
+
+class Moment(StrEnum):
+    """When the process stops, seen from an effect.
+
+    ``LATE``: stopped while the request is on its way; it arrives some time after.
+    """
+
+    BEFORE = "before"
+    AFTER = "after"
+    LATE = "late"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crash:
+    """Stop at the point of this number (counted from the process's start), be away so long."""
+
+    point: int
+    moment: Moment
+    away: float
+
+    def __str__(self) -> str:
+        return f"{self.moment} point {self.point}, {self.away:g} s away"
+
+
+@dataclass
+class Process:
+    """What SIGKILL and SIGSTOP work on: everything that was started inside of it.
+
+    ``points`` are the names of those passed so far.
+    """
+
+    crash: Crash | None = None
+    send_late: Callable[[Callable[[], Awaitable[Any]]], None] | None = None
+    alive: bool = True
+    counting: bool = True
+    points: list[str] = field(default_factory=list)
+    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    going: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.going.set()
+
+    def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run something inside this process."""
+        task = asyncio.ensure_future(work)
+        self.tasks.add(task)
+        return task
+
+    def die(self) -> None:
+        """Stop at once. Nothing is put down: whatever still asks for an effect ends instead."""
+        self.alive = False
+        for task in self.tasks:
+            task.cancel()
+
+    async def buried(self) -> None:
+        """Wait until nothing of it moves any more."""
+        if self.tasks:
+            await asyncio.wait(self.tasks)
+
+    async def breathe(self) -> None:
+        """Go on only while the process does."""
+        if not self.going.is_set():
+            await self.going.wait()
+        if not self.alive:
+            raise asyncio.CancelledError
+
+    async def pass_point(self, name: str, call: Callable[[], Awaitable[Any]]) -> Any:
+        """One effect, with the moments before and after it."""
+        await self.breathe()
+        if not self.counting:
+            return await call()
+        self.points.append(name)
+        here = self.crash is not None and self.crash.point == len(self.points)
+        if here and self.crash is not None and self.crash.moment is not Moment.AFTER:
+            if self.crash.moment is Moment.LATE and self.send_late is not None:
+                self.send_late(call)
+            self.die()
+            await self.breathe()
+        try:
+            return await call()
+        finally:
+            if here:
+                self.die()
+            await self.breathe()
+
+
+class Watched:
+    """Something outside, as one process reaches it: each call of an async method is a point."""
+
+    def __init__(self, target: Any, process: Process, name: str) -> None:
+        self._target = target
+        self._process = process
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        value = getattr(self._target, attribute)
+        if not inspect.iscoroutinefunction(value) or attribute in READS:
+            return value
+
+        async def watched(*args: Any, **kwargs: Any) -> Any:
+            name = f"{self._name}.{attribute}"
+            if attribute == "transact":
+                name = f"commit {args[0].__qualname__.removesuffix('.<locals>.work')}"
+            return await self._process.pass_point(name, lambda: value(*args, **kwargs))
+
+        return watched
