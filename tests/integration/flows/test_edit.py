@@ -99,6 +99,8 @@ async def test_an_open_form_is_not_kept_in_memory(retake: Retake) -> None:
     """People close forms without a word: each would stay for ever."""
     video = await retake.post_video(FOX)
     await retake.press("ana", str(video.id), f"rt:edit:{FOX.id}")
+    # The library keeps a form after Discord's answer to it: a later answer is behind that.
+    await retake.command("ana", "quota")
     assert retake.client._connection._view_store._modals == {}
 
 
