@@ -39,6 +39,30 @@ async def test_a_link_leads_to_a_channel_and_a_person(stage: Stage, open_page: O
     await expect(page.locator(".channel-header h1")).to_have_text("general")
 
 
+async def test_a_link_that_leads_nowhere_ends_at_the_first_channel(
+    stage: Stage, open_page: OpenPage
+) -> None:
+    page = await open_page(f"{stage.url}/#/channel/{GENERAL}0?user={TOM}")
+    await expect(page.locator(".channel-header h1")).to_have_text("videos")
+
+
+@BOTH
+async def test_the_newest_stays_in_sight_while_media_load(chat: Chat, stage: Stage) -> None:
+    for number in range(4):
+        await chat.said("videos", f"video {number}", file=stage.bot.finished(), by=stage.bot)
+    await chat.page.wait_for_function(
+        "() => [...document.querySelectorAll('video')].slice(-2).every(v => v.readyState > 0)"
+        " && document.querySelectorAll('video').length === 4"
+    )
+    await expect(chat.messages.last.locator("video")).to_be_in_viewport(ratio=0.95)
+    await chat.page.locator(".scroller").hover()
+    await chat.page.mouse.wheel(0, -400)
+    jump = chat.page.get_by_role("button", name="Jump to present")
+    await expect(jump).to_be_visible()
+    await jump.click()
+    await expect(jump).to_be_hidden()
+
+
 @BOTH
 async def test_writing_over_several_lines(chat: Chat, stage: Stage) -> None:
     await chat.composer.focus()

@@ -10,7 +10,7 @@ import { MessageList } from "./messages.js";
 import { hrefOf, otherOf, titleOf } from "./names.js";
 import { closePopover, popoverOpen } from "./popover.js";
 import { Sidebar } from "./sidebar.js";
-import { THREADS, channel, emit, guildOf, isUnread, nameOf, on, putInteraction, setConnection, setReply, setState, state, take } from "./store.js";
+import { THREADS, channel, emit, guildOf, isUnread, nameOf, on, setConnection, setReply, setState, state, take } from "./store.js";
 
 const PANEL_KEY = "retake.panel";
 const PERSON_KEY = "retake.person";
@@ -139,21 +139,28 @@ async function become(userId) {
   });
 }
 
+/** The world as it is now; should the server be gone, the stream comes back first and asks again. */
+async function look() {
+  try {
+    setState(await api.state(state.me.id));
+  } catch (error) {
+    if (error.status === undefined) throw error;
+    notice(error.message);
+  }
+}
+
 /** After a gap in the stream everything that may have been missed is asked for again. */
 async function resync() {
-  setState(await api.state(state.me.id));
+  await look();
   await messages.refresh();
   panel.refresh();
-  for (const one of state.interactions.values()) {
-    if (one.state === "pending" || one.state === "deferred") putInteraction(await api.interaction(one.id));
-  }
 }
 
 async function route() {
   const { channelId, userId } = address();
   if (!state.me || (userId && userId !== state.me.id)) {
     try {
-      await become(userId);
+      await become(userId).catch((error) => (userId && error.status === 404 ? become(null) : Promise.reject(error)));
     } catch (error) {
       if (error.status === undefined) throw error;
       fail(error);
@@ -191,7 +198,7 @@ function connect() {
   on("connection", drawBanner);
   on("unread", drawHeader);
   on("bot", () => { drawHeader(); drawBanner(); });
-  on("stale", async () => setState(await api.state(state.me.id)));
+  on("stale", look);
   on("world", () => {
     if (!state.channelId) return;
     if (!channel()) route();

@@ -17,7 +17,8 @@ const PAGE = 50;
 export class MessageList {
   #rows = new Map();
   #pending = false;
-  #stick = true;
+  #stick = true; // at the newest message, and to stay there
+  #top = 0;
   #loading = false;
   #divider = null; // the id of the first unread message when the channel was opened
   #missed = 0;
@@ -165,7 +166,10 @@ export class MessageList {
 
   async #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    this.#stick = scrollHeight - scrollTop - clientHeight < 48;
+    // What grows below (a video that learned its size) moves nothing: only scrolling up lets go.
+    if (scrollHeight - scrollTop - clientHeight < 48) this.#stick = true;
+    else if (scrollTop < this.#top) this.#stick = false;
+    this.#top = scrollTop;
     this.#seen();
     const kept = history(state.channelId);
     if (scrollTop > 300 || this.#loading || kept.complete || !kept.loaded) return;
