@@ -15,7 +15,7 @@ _ROWS_AT_ONCE = 64  # of aiosqlite's iteration, which nobody here uses
 
 
 class OneTripCursor:
-    """What SQLAlchemy uses of a cursor."""
+    """What SQLAlchemy uses of a cursor for one statement at a time."""
 
     arraysize = 1
 
@@ -33,10 +33,6 @@ class OneTripCursor:
         """Run a statement and fetch all it gives."""
         await self._connection.trip(self._run, operation, parameters)
 
-    async def executemany(self, operation: str, parameters: Sequence[Sequence[Any]]) -> None:
-        """Run a statement for each set of values."""
-        await self._connection.trip(self._run_many, operation, parameters)
-
     async def fetchall(self) -> list[Any]:
         """The rows that came with the statement."""
         rows, self._rows = self._rows, []
@@ -49,15 +45,6 @@ class OneTripCursor:
         cursor.execute(operation, parameters)
         self.description = cursor.description
         self._rows = cursor.fetchall() if cursor.description else []
-        self._note(cursor)
-
-    def _run_many(
-        self, cursor: sqlite3.Cursor, operation: str, parameters: Sequence[Sequence[Any]]
-    ) -> None:
-        cursor.executemany(operation, parameters)
-        self._note(cursor)
-
-    def _note(self, cursor: sqlite3.Cursor) -> None:
         # Only now: SQLite knows how many rows RETURNING changed when all of them were fetched.
         self.rowcount = cursor.rowcount
         self.lastrowid = cursor.lastrowid

@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.domain.errors import StorageUnavailable
@@ -111,11 +112,11 @@ class Writer:
         group = [first]
         try:
             await self._transact(await self._connected(), group)
-        except DRIVER_ERRORS as error:
+        except (SQLAlchemyError, *DRIVER_ERRORS) as error:
             # The connection may be in any state: a full disk undoes a transaction by itself.
-            await self.disconnect()
             for job in group:
                 job.fail(unavailable(error))
+            await self.disconnect()
         except asyncio.CancelledError:
             for job in group:
                 job.fail(StorageUnavailable("the database was closed"))

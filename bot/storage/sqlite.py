@@ -84,13 +84,10 @@ class SqliteBackend:
 
     async def transact(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:
         """Run ``work`` in the writer's next group."""
-        patience = asyncio.timeout(_ANSWER_WITHIN_S)
         try:
-            async with patience:
+            async with asyncio.timeout(_ANSWER_WITHIN_S):
                 return await self._writer.submit(work)
         except TimeoutError:
-            if not patience.expired():
-                raise
             raise StorageUnavailable(f"no answer within {_ANSWER_WITHIN_S} seconds") from None
 
     async def read(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:

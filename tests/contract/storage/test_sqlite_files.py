@@ -119,6 +119,11 @@ async def test_a_missing_directory_is_named(tmp_path: Path) -> None:
     assert not path.parent.exists()
 
 
+async def test_a_sqlite_that_is_too_old_is_named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    assert "is too old, 3.35 is needed" in await refusal(url)
+
+
 async def test_a_directory_is_no_database(tmp_path: Path) -> None:
     assert await refusal(f"sqlite:///{tmp_path}") == (
         f"{tmp_path} is a directory, not a database file"

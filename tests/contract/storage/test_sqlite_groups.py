@@ -188,6 +188,23 @@ async def test_who_waits_too_long_is_told_and_nothing_is_written(
     assert await count(storage) == 0
 
 
+async def test_a_lost_connection_is_replaced_and_nobody_is_told_a_lie(
+    storage: SqlStorage, group: Group
+) -> None:
+    async def lose(tx: Transaction) -> None:
+        connection: Any = tx.generations._connection  # pyright: ignore[reportAttributeAccessIssue]
+        await (await connection.get_raw_connection()).driver_connection.close()
+        await add(tx)
+
+    await group.begin()
+    group.ask(lose, add)
+    outcomes = await group.outcomes()
+    assert [type(outcome) for outcome in outcomes] == [StorageUnavailable] * 3
+    assert await count(storage) == 0
+    await storage.transact(add)
+    assert await count(storage) == 1
+
+
 async def test_closing_finishes_what_was_asked_for(
     storage: SqlStorage, group: Group, path: Path
 ) -> None:

@@ -112,6 +112,13 @@ async def test_a_reader_may_not_write(storage: Storage) -> None:
     assert await count(storage) == 1
 
 
+async def test_a_wrong_statement_harms_nobody(storage: Storage) -> None:
+    for attempt in (storage.read, storage.transact):
+        with pytest.raises(Exception, match="no_such_table"):
+            await attempt(raw("SELECT * FROM no_such_table"))
+        assert await count(storage) == 0
+
+
 async def test_more_readers_than_connections_take_turns(storage: Storage) -> None:
     assert await asyncio.gather(*(count(storage) for _ in range(40))) == [0] * 40
 
