@@ -137,7 +137,6 @@ class EditCog(commands.Cog):
         """Take a reply for what it is: an instruction, with attachments to go by."""
         prompt = replies.instruction(self.client, message)
         given = Given(images=tuple(origins.incoming(file) for file in message.attachments))
-        given.check()
         services = self.client.services
         taken = await take_in(services, given)
         request = VideoRequest(operation=Operation.EDIT, prompt=prompt, images=taken.images)

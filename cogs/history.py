@@ -12,9 +12,13 @@ from bot.ui.answers import answer, promptly, turn
 from bot.ui.cards import details_card
 from bot.ui.client import Interaction, RetakeClient
 from bot.ui.controls import ControlId, Verb, control
+from bot.ui.naming import file_name
 from bot.ui.panels import history_card
 from bot.ui.translation import said
 from bot.ui.withdrawal import withdraw
+
+SMALLEST_LIMIT = 10 * 2**20
+"""What every answer may carry, whatever the server's tier."""
 
 
 class HistoryCog(commands.Cog):
@@ -26,6 +30,7 @@ class HistoryCog(commands.Cog):
     async def cog_load(self) -> None:
         self.client.switchboard.on(Verb.HISTORY, self.page)
         self.client.switchboard.on(Verb.DETAILS, self.details)
+        self.client.switchboard.on(Verb.FETCH, self.fetch)
         self.client.switchboard.on(Verb.DELETE, self.ask_to_delete)
         self.client.switchboard.on(Verb.ERASE, self.delete)
 
@@ -51,6 +56,20 @@ class HistoryCog(commands.Cog):
             patience=client.wishes.patience,
         )
         await answer(interaction, details_card(generation, client.brush(interaction)))
+
+    async def fetch(self, interaction: Interaction, pressed: ControlId) -> None:
+        """The button Get the file, of a video that could not be posted anywhere."""
+        client = interaction.client
+        generation, copy = await promptly(
+            interaction,
+            client.services.history.copy(
+                pressed.generation(), viewer=origins.viewer(interaction), max_bytes=SMALLEST_LIMIT
+            ),
+            patience=client.wishes.patience,
+        )
+        file = discord.File(copy.path, filename=file_name(generation))
+        messages = client.messages(interaction)
+        await answer(interaction, messages.say("fetch.here", version=generation.version), file=file)
 
     async def ask_to_delete(self, interaction: Interaction, pressed: ControlId) -> None:
         """The button asks once more: what is deleted does not come back."""

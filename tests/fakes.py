@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 from bot.domain.catalogue import Catalogue, Mode, ModelName, Offer, Plan, ProviderName
@@ -21,7 +22,7 @@ from bot.domain.ids import (
     MessageId,
     UserId,
 )
-from bot.domain.media import MediaKind, StoredMedia
+from bot.domain.media import FittedMedia, MediaKind, StoredMedia
 from bot.domain.ports.media import IncomingFile
 from bot.domain.quota import EffectiveLimits, LimitChanges, Limits, LimitSource, Usage
 from bot.domain.request import VideoRequest
@@ -263,6 +264,7 @@ class FakeJobs(Calls):
 @dataclass
 class FakeHistory(Calls):
     items: list[Generation] = field(default_factory=list)
+    file: Path | None = None
 
     async def page(
         self, viewer: Viewer, *, of: UserId, page: int = 0, size: int = 5
@@ -274,6 +276,16 @@ class FakeHistory(Calls):
     async def details(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
         self.take("details", generation_id, viewer)
         return next(item for item in self.items if item.id == generation_id)
+
+    async def copy(
+        self, generation_id: GenerationId, *, viewer: Viewer, max_bytes: int
+    ) -> tuple[Generation, FittedMedia]:
+        self.take("copy", generation_id, viewer, max_bytes)
+        found = next(item for item in self.items if item.id == generation_id)
+        assert self.file is not None
+        return found, FittedMedia(
+            path=str(self.file), size=self.file.stat().st_size, how="original"
+        )
 
     async def delete(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
         self.take("delete", generation_id, viewer)

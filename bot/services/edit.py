@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 from bot.domain.errors import Code, Refused
 from bot.domain.generation import Generation, State
-from bot.domain.ids import GenerationId, GuildId, MessageId, UserId
+from bot.domain.ids import DIRECT, GenerationId, GuildId, MessageId, UserId
 from bot.domain.ports.storage import Storage
+
+EDITABLE = frozenset({State.POSTING, State.DELIVERED, State.UNDELIVERABLE})
+"""A video is seen a moment before it is written down as delivered: who is quick is not refused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,12 +21,14 @@ class Viewer:
 
 
 def may_see(generation: Generation, user_id: UserId, guild_id: GuildId) -> bool:
-    """Only inside the same server; a private conversation or a direct message only by its own."""
+    """Inside the same server, or one's own in a direct message, where a video may have ended up.
+
+    A private conversation or a direct message is only for who asked.
+    """
     place = generation.place
-    if place.guild_id != guild_id:
-        return False
-    shared = bool(guild_id) and not place.private
-    return shared or generation.requester_id == user_id
+    if generation.requester_id == user_id:
+        return guild_id in {place.guild_id, DIRECT}
+    return place.guild_id == guild_id != DIRECT and not place.private
 
 
 def may_change(generation: Generation, viewer: Viewer) -> bool:
@@ -60,6 +65,6 @@ class Edit:
     def _checked(self, found: Generation | None, viewer: Viewer) -> Generation:
         if found is None or not may_see(found, viewer.user_id, viewer.guild_id):
             raise Refused(Code.NOT_FOUND)
-        if found.state not in {State.DELIVERED, State.UNDELIVERABLE} or found.deleted_at:
+        if found.state not in EDITABLE or found.deleted_at:
             raise Refused(Code.NOT_FINISHED)
         return found

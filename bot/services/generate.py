@@ -1,9 +1,8 @@
 """A wish becomes a generation: fitted to a provider, checked against limits, held, durable."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain.catalogue import Plan
 from bot.domain.conversation import Conversation
 from bot.domain.errors import Code, Refused
 from bot.domain.generation import Generation, Place, Standing, State
@@ -17,6 +16,7 @@ from bot.domain.ids import (
     new_conversation_id,
     new_generation_id,
 )
+from bot.domain.ports.provider import Candidate
 from bot.domain.ports.storage import Transaction
 from bot.domain.quota import check
 from bot.domain.request import Operation, VideoRequest
@@ -82,7 +82,8 @@ class Generate:
             raise Refused(Code.STOPPING)
         parent = await self._parent(ask)
         request = with_source(ask.request, parent)
-        plan = self._plan(request, parent)
+        candidates = self._candidates(request, parent)
+        plan = candidates[0].plan
         now = self.outside.clock.now()
         generation_id = new_generation_id(now)
 
@@ -118,7 +119,7 @@ class Generate:
             await tx.generations.add(generation)
             await tx.ledger.hold(generation, seconds=plan.seconds, at=now)
             quota = await quota_of(tx, limits, ask.guild_id, ask.requester_id, now)
-            standing = self._expected(generation, plan)
+            standing = self._expected(generation, candidates)
             return Receipt(generation=generation, standing=standing, quota=quota, repeated=False)
 
         receipt = await self.outside.storage.transact(work)
@@ -135,18 +136,18 @@ class Generate:
             Refused: NOT_FOUND, or as ``request``.
         """
         first = await self.outside.storage.read(lambda tx: tx.generations.get(generation_id))
-        if first is None:
+        if first is None or not may_see(first, ask.requester_id, ask.guild_id):
             raise Refused(Code.NOT_FOUND)
         return await self.request(replace(ask, request=first.request, parent_id=first.parent_id))
 
-    def _plan(self, request: VideoRequest, parent: Generation | None) -> Plan:
-        """The first provider's that can be asked, else the first one's that could."""
+    def _candidates(self, request: VideoRequest, parent: Generation | None) -> Sequence[Candidate]:
+        """Those that can be asked now, the best first, else all that could."""
         candidates = self.outside.providers.candidates(request, parent=parent)
         now = self.outside.clock.monotonic()
         if reason := self.board.hopeless([c.provider for c in candidates], now):
             raise Refused(reason)
         able = [c for c in candidates if not self.board.breaker(c.provider).blocks(now)]
-        return (able or candidates)[0].plan
+        return able or candidates
 
     async def _parent(self, ask: Ask) -> Generation | None:
         if ask.parent_id is None:
@@ -178,9 +179,9 @@ class Generate:
         await tx.conversations.add(conversation)
         return conversation.id
 
-    def _expected(self, generation: Generation, plan: Plan) -> Standing:
+    def _expected(self, generation: Generation, candidates: Sequence[Candidate]) -> Standing:
         position = None
-        if self.board.is_full(plan.provider):
+        if all(self.board.is_full(candidate.provider) for candidate in candidates):
             position = self.board.waiting() + 1
         standing = self.board.standing(generation, now=self.outside.clock.now())
         return replace(standing, position=position)

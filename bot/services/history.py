@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain.errors import Code, Refused
-from bot.domain.generation import Generation
+from bot.domain.errors import Code, MediaError, Refused
+from bot.domain.generation import Generation, State
 from bot.domain.ids import GenerationId, UserId
+from bot.domain.media import FittedMedia
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.media import MediaStore
 from bot.domain.ports.storage import Storage, Transaction
 from bot.services.edit import Viewer, may_change, may_see
+
+SEEN_TIMES, SEEN_SECONDS = 5, 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,22 @@ class History:
             raise Refused(Code.NOT_FOUND)
         return found
 
+    async def copy(
+        self, generation_id: GenerationId, *, viewer: Viewer, max_bytes: int
+    ) -> tuple[Generation, FittedMedia]:
+        """A finished video's file, small enough to be handed over.
+
+        Raises:
+            Refused: NOT_FOUND, NOT_FINISHED, MEDIA_UNAVAILABLE (its time of keeping is over).
+        """
+        found = await self.details(generation_id, viewer=viewer)
+        if found.file is None or found.deleted_at is not None:
+            raise Refused(Code.NOT_FINISHED)
+        try:
+            return found, await self.media.fit(found.file, max_bytes=max_bytes)
+        except MediaError as error:
+            raise Refused(Code.MEDIA_UNAVAILABLE) from error
+
     async def delete(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
         """Mark a video deleted and drop our file; the caller deletes the message.
 
@@ -67,6 +86,12 @@ class History:
         found = await self.details(generation_id, viewer=viewer)
         if not may_change(found, viewer):
             raise Refused(Code.NOT_YOURS)
+        for _ in range(SEEN_TIMES):
+            if found.state is not State.POSTING:
+                break
+            # Seen a moment before it is written down: who is quick need not come back.
+            await self.clock.sleep(SEEN_SECONDS)
+            found = await self.details(generation_id, viewer=viewer)
         if not found.ended:
             raise Refused(Code.NOT_FINISHED)
         if found.deleted_at is not None:

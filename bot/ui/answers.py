@@ -20,6 +20,7 @@ T = TypeVar("T")
 Unsent = (discord.HTTPException, aiohttp.ClientError, TimeoutError)
 
 LONGEST_SECONDS = 10.0
+UPLOAD_SECONDS = 120.0
 ALREADY_ACKNOWLEDGED = 40060
 
 
@@ -28,9 +29,12 @@ async def answer(
     content: str | ui.LayoutView,
     *,
     view: ui.View | None = None,
+    file: discord.File | None = None,
 ) -> None:
     """Say something only this person sees; the follow-up of a deferred answer where one is due."""
     said: dict[str, Any] = {"ephemeral": True}
+    if file is not None:
+        said["file"] = file
     if isinstance(content, ui.LayoutView):
         said["view"] = content
     else:
@@ -38,10 +42,13 @@ async def answer(
         if view is not None:
             said["view"] = view
     try:
-        async with asyncio.timeout(LONGEST_SECONDS):
+        async with asyncio.timeout(LONGEST_SECONDS if file is None else UPLOAD_SECONDS):
             await _say(interaction, said)
     except Unsent as error:
         log.warning("answer_not_shown", interaction=interaction.id, error=str(error))
+    finally:
+        if file is not None:
+            file.close()
 
 
 async def _say(interaction: discord.Interaction[Any], said: dict[str, Any]) -> None:

@@ -104,8 +104,11 @@ def options(plan: Plan, messages: Messages) -> list[str]:
         length = [messages.say("options.duration", seconds=plan.duration)]
     elif plan.auto_duration:
         length = [messages.say("options.auto")]
-    chosen = [plan.aspect_ratio, plan.resolution]
-    return length + [plain(value) for value in chosen if value]
+    shape = plan.aspect_ratio and plain(plan.aspect_ratio)
+    if plan.aspect_ratio == "auto":
+        shape = messages.say("options.auto_shape")
+    chosen = [shape, plan.resolution and plain(plan.resolution)]
+    return length + [value for value in chosen if value]
 
 
 def adjustments(changes: tuple[Adjustment, ...], messages: Messages) -> str:
@@ -252,6 +255,10 @@ def details_card(generation: Generation, brush: Brush) -> ui.LayoutView:
     ]
     if (url := video_url(generation)) is not None:
         items.append(ui.ActionRow[Any](_link(messages.say("status.watch"), url)))
+    elif generation.state is State.UNDELIVERABLE and generation.deleted_at is None:
+        items.append(
+            ui.ActionRow[Any](control(Verb.FETCH, generation, messages.say("button.fetch")))
+        )
     return card(*items, colour=_COLOURS.get(generation.state, BLURPLE))
 
 

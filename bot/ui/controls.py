@@ -31,6 +31,7 @@ class Verb(StrEnum):
     AGAIN = "again"
     EXTEND = "extend"
     DETAILS = "details"
+    FETCH = "fetch"
     DELETE = "delete"
     ERASE = "erase"
     CANCEL = "cancel"
@@ -142,6 +143,7 @@ STYLES: dict[Verb, tuple[discord.ButtonStyle, str | None]] = {
     Verb.AGAIN: (discord.ButtonStyle.secondary, "🔄"),
     Verb.EXTEND: (discord.ButtonStyle.secondary, "➕"),
     Verb.DETAILS: (discord.ButtonStyle.secondary, "📋"),
+    Verb.FETCH: (discord.ButtonStyle.primary, "📎"),
     Verb.DELETE: (discord.ButtonStyle.secondary, "🗑️"),
     Verb.ERASE: (discord.ButtonStyle.danger, None),
     Verb.CANCEL: (discord.ButtonStyle.secondary, "✖️"),

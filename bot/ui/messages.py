@@ -71,6 +71,8 @@ class Messages(string.Formatter):
         told = {name: value for name, value in facts.items() if value is not None}
         if isinstance(model := told.get("model"), str):
             told["model"] = (titles or {}).get(model, model)
+        if isinstance(allowed := told.get("allowed"), list):
+            told["allowed"] = [(titles or {}).get(name, name) for name in allowed]
         try:
             return self.vformat(self.template(f"code.{code.value}.text"), (), told)
         except (MessageError, ValueError, TypeError):

@@ -1,14 +1,14 @@
 """From a wish to its receipt: the steps that every command, button and form shares.
 
-Owns the order: refuse what can be refused at once, acknowledge before anything slow, take the files
-in, ask the service, show the receipt. What a wish is made of is its caller's business.
+Owns the order: acknowledge before anything slow, take the files in, ask the service, show the
+receipt. What a file is, its content says, never its name. What a wish is made of is its caller's
+business.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.domain.errors import Code, Refused
 from bot.domain.ids import GenerationId
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.media import IncomingFile
@@ -35,15 +35,6 @@ class Given:
     def pictures(self) -> tuple[IncomingFile, ...]:
         """All images, the last frame last."""
         return self.images if self.last_frame is None else (*self.images, self.last_frame)
-
-    def check(self) -> None:
-        """Refuse what says of itself that it is something else, before anything is fetched.
-
-        Raises:
-            Refused: MEDIA_TYPE.
-        """
-        _check(self.pictures(), "image/", ["PNG", "JPEG", "WebP", "GIF"])
-        _check([self.video] if self.video else [], "video/", ["MP4", "MOV", "WebM"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +71,6 @@ async def take_in(services: "Services", given: Given) -> Taken:
 async def order(interaction: Interaction, given: Given, wish: Callable[[Taken], "Ask"]) -> None:
     """Take the files in, ask for the video, show the receipt."""
     services = interaction.client.services
-    given.check()
     if given:
         await think(interaction)
         taken = await take_in(services, given)
@@ -103,9 +93,3 @@ async def show(interaction: Interaction, receipt: "Receipt") -> None:
 
 def _patience(interaction: Interaction) -> float:
     return interaction.client.wishes.patience
-
-
-def _check(files: Sequence[IncomingFile], kind: str, allowed: list[str]) -> None:
-    for file in files:
-        if file.content_type is not None and not file.content_type.startswith(kind):
-            raise Refused(Code.MEDIA_TYPE, name=file.name, allowed=allowed)

@@ -1,6 +1,7 @@
 """Jobs, history, details, deleting, quota and limits; and ids that nobody of ours made."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -97,6 +98,23 @@ async def test_somebody_elses_history_is_the_services_to_refuse(retake: Retake) 
     assert f"<@{ANA}> has not made a video here." in texts(shown)
     viewer = retake.services.history.made[-1][1]
     assert (viewer.user_id, viewer.moderator) == (int(MIRA), True)
+
+
+async def test_a_video_that_could_not_be_posted_is_handed_over(
+    retake: Retake, tmp_path: Path
+) -> None:
+    lost = replace(delivered(3, message_id=3), state=State.UNDELIVERABLE, posting=None)
+    retake.services.history.items = [lost]
+    retake.services.history.file = tmp_path / "video.mp4"
+    retake.services.history.file.write_bytes(b"a video")
+    shown = await retake.command("tom", "history")
+    detailed = await retake.press("tom", shown["responses"][0]["id"], f"rt:details:{lost.id}")
+    card = detailed["responses"][0]
+    given = await retake.press("tom", card["id"], buttons(card)["Get the file"])
+    assert [a["filename"] for a in given["responses"][0]["attachments"]] == [
+        "a-fox-in-the-snow-v1.mp4"
+    ]
+    assert given["responses"][0]["flags"] & 64
 
 
 async def test_deleting_asks_first_and_removes_the_message(retake: Retake) -> None:
