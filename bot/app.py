@@ -26,6 +26,7 @@ from bot.ops.callbacks import CallbackSigner
 from bot.ops.clock import SystemClock
 from bot.ops.health import Health, PartHealth
 from bot.ops.http import SideDoor
+from bot.ops.metered import MeteredProvider
 from bot.ops.metrics import Metrics
 from bot.providers.addresses import AddressPolicy
 from bot.providers.apimart import ApiMart
@@ -139,7 +140,11 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             raise CannotRunError(
                 f"The database cannot be opened: {error.facts['reason']}"
             ) from None
-        providers = await stack.enter_async_context(open_providers(settings, clock))
+        metrics = Metrics()
+        providers = [
+            MeteredProvider(provider, telemetry=metrics, clock=clock)
+            for provider in await stack.enter_async_context(open_providers(settings, clock))
+        ]
         catalogue = load_catalogue(
             default_model=settings.providers.default_model,
             overrides={
@@ -167,7 +172,6 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
         )
         await stack.enter_async_context(client)
         messenger = DiscordMessenger(client=client, clock=clock, catalogue=catalogue)
-        metrics = Metrics()
         signer = _signer(settings)
         outside = Outside(
             storage=storage,

@@ -62,6 +62,15 @@ def may_follow(before: State, after: State) -> bool:
     return before == after or after in FOLLOWS.get(before, frozenset())
 
 
+LATE = "late:"
+"""How the request key of a generation begins that delivers what came too late for another one."""
+
+
+def late_key(provider: ProviderName, task_id: TaskId) -> str:
+    """The request key of the one generation that may deliver a task's late result."""
+    return f"{LATE}{provider}:{task_id}"
+
+
 class ParkReason(StrEnum):
     """Why a generation waits aside for a while."""
 
@@ -170,7 +179,8 @@ class Generation:
     """One video being made. A value: every change makes a new one, saved by compare-and-set.
 
     ``version`` numbers the turns of its conversation (v1, v2, …); ``parent_id`` is the generation
-    this one edits. ``request_key`` is unique per interaction or message, so asking twice is once.
+    this one edits. ``request_key`` is unique per interaction or message, so asking twice is once,
+    and per late result (``LATE``).
     ``revision`` counts saves; ``attempt`` counts submissions; ``strikes`` counts failures of our
     own in the same step. ``abandoned`` means that the one who asked does not want the result.
     ``announced`` tells that the end was shown to people: until then a worker looks after it.
@@ -210,6 +220,11 @@ class Generation:
     def ended(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.state in ENDS
+
+    @property
+    def late(self) -> bool:
+        """Whether it delivers what came too late for another generation: it costs nothing."""
+        return self.request_key.startswith(LATE)
 
 
 @dataclass(frozen=True, kw_only=True)

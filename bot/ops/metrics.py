@@ -11,7 +11,6 @@ from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Code
 from bot.domain.generation import ENDS, State
 
-_ACKNOWLEDGED = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)
 _CALLS = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60)
 _LAGS = (0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 300, 3600)
 
@@ -23,12 +22,6 @@ class Metrics:
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
-        self._acknowledged = Histogram(
-            "retake_acknowledgement_seconds",
-            "From an interaction's arrival to its acknowledgement",
-            buckets=_ACKNOWLEDGED,
-            registry=registry,
-        )
         self._refused = Counter(
             "retake_refusals",
             "Requests refused before anything was held",
@@ -82,9 +75,6 @@ class Metrics:
     def render(self) -> bytes:
         """Everything in Prometheus' text format."""
         return generate_latest(self._registry)
-
-    def acknowledged(self, seconds: float) -> None:
-        self._acknowledged.observe(seconds)
 
     def refused(self, code: Code) -> None:
         self._refused.labels(code.value).inc()

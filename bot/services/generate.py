@@ -78,6 +78,13 @@ class Generate:
             Refused: with nothing held.
             StorageUnavailable: nothing held.
         """
+        try:
+            return await self._take(ask)
+        except Refused as refusal:
+            self.outside.telemetry.refused(refusal.code)
+            raise
+
+    async def _take(self, ask: Ask) -> Receipt:
         if self.stopping:
             raise Refused(Code.STOPPING)
         parent = await self._parent(ask)

@@ -25,7 +25,13 @@ from bot.domain.ids import (
     UserId,
     WorkerId,
 )
-from bot.storage.tables import generation_events, generations, insert_into, workers
+from bot.storage.tables import (
+    ENDED_WITHOUT_VIDEO,
+    generation_events,
+    generations,
+    insert_into,
+    workers,
+)
 from bot.storage.workers import beat
 
 _FIELDS = tuple(field.name for field in fields(Generation))
@@ -74,6 +80,21 @@ _TURNS = (
     .order_by(generations.c.version)
 )
 _COUNT_OPEN = select(generations.c.state, func.count()).where(_UNENDED).group_by("state")
+_IN_LIMBO = (
+    select(*_COLUMNS)
+    .where(_UNENDED, generations.c.state == State.SUBMIT_UNKNOWN.value)
+    .order_by(*_OLDEST_FIRST)
+)
+_LOST = (
+    select(*_COLUMNS)
+    .where(
+        ENDED_WITHOUT_VIDEO,
+        generations.c.ended_at >= bindparam("since"),
+        generations.c.task.is_not(None),
+    )
+    .order_by(generations.c.ended_at.desc(), generations.c.id.desc())
+    .limit(bindparam("limit"))
+)
 _TASKS_OF_OTHERS = select(generations.c.task_id).where(
     generations.c.provider == bindparam("provider"),
     generations.c.id != bindparam("generation_id"),
@@ -273,6 +294,14 @@ class SqlGenerations:
         """How many unended generations are in each state."""
         rows = await self._connection.execute(_COUNT_OPEN)
         return {State(state): count for state, count in rows}
+
+    async def in_limbo(self) -> Sequence[Generation]:
+        """All generations in ``submit_unknown``, oldest first."""
+        return await self._many(_IN_LIMBO)
+
+    async def lost(self, *, since: datetime, limit: int) -> Sequence[Generation]:
+        """Generations with a task that ended without their video after ``since``, newest first."""
+        return await self._many(_LOST, since=since, limit=limit)
 
     async def _remember(self, generation: Generation) -> None:
         await self._connection.execute(

@@ -14,7 +14,7 @@ from sqlalchemy import Row, bindparam, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.catalogue import ProviderName
-from bot.domain.generation import Generation
+from bot.domain.generation import LATE, Generation
 from bot.domain.ids import GenerationId, GuildId, TaskId, UserId
 from bot.domain.quota import Usage
 from bot.storage import invariants
@@ -44,6 +44,8 @@ _OPEN = (
         generations.c.guild_id == bindparam("guild_id"),
         generations.c.requester_id == bindparam("user_id"),
         generations.c.ended_at.is_(None),
+        # What is delivered late and free takes nobody's place.
+        generations.c.request_key.not_like(f"{LATE}%"),
     )
     .scalar_subquery()
 )
@@ -134,8 +136,10 @@ class SqlLedger:
         videos, seconds, unended, last_at = row
         return Usage(videos=int(videos), seconds=int(seconds), open=unended, last_at=last_at)
 
-    async def hold(self, generation: Generation, *, seconds: int, at: datetime) -> None:
-        """Available → held: one video and ``seconds``.
+    async def hold(
+        self, generation: Generation, *, seconds: int, at: datetime, videos: int = 1
+    ) -> None:
+        """Available → held: one video and ``seconds``; with no ``videos``, no pause begins.
 
         Raises:
             ValueError: there is a hold for this generation already.
@@ -143,12 +147,13 @@ class SqlLedger:
         _check_seconds(seconds)
         guild_id, user_id = generation.place.guild_id, generation.requester_id
         moved = _NOTHING | {
-            "videos_available": -1,
-            "videos_held": 1,
+            "videos_available": -videos,
+            "videos_held": videos,
             "seconds_available": -seconds,
             "seconds_held": seconds,
         }
-        account = {"guild_id": guild_id, "user_id": user_id, "last_hold_at": at}
+        last_hold_at = at if videos else None
+        account = {"guild_id": guild_id, "user_id": user_id, "last_hold_at": last_hold_at}
         moving = await self._connection.execute(_move(self._dialect), account | moved)
         entry = {
             "guild_id": guild_id,

@@ -112,6 +112,8 @@ generations = Table(
 _UNENDED = text("ended_at IS NULL")
 _HAS_TASK = text("task_id IS NOT NULL")
 _HAS_VIDEO = text("video_message_id IS NOT NULL")
+ENDED_WITHOUT_VIDEO = text("state IN ('failed', 'expired', 'undeliverable')")
+"""Asked in these very words, so that SQLite finds the index that has them."""
 
 Index(
     "uq_generations_task",
@@ -150,6 +152,12 @@ Index(
     generations.c.created_at,
 )
 Index("ix_generations_parent", generations.c.parent_id)
+Index(
+    "ix_generations_lost",
+    generations.c.ended_at,
+    sqlite_where=ENDED_WITHOUT_VIDEO,
+    postgresql_where=ENDED_WITHOUT_VIDEO,
+)
 
 generation_events = Table(
     "generation_events",

@@ -3,15 +3,19 @@
 Knows nothing of what a worker owns; a claim asks for itself.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.ids import WorkerId
 from bot.storage.tables import insert_into, workers
+
+
+_BEATS = select(workers.c.id, workers.c.beat_at).order_by(workers.c.beat_at)
 
 
 @cache
@@ -49,3 +53,8 @@ class SqlWorkers:
     async def keep_only(self, worker_id: WorkerId) -> None:
         """Forget all others: this one is known to be alone."""
         await self._connection.execute(delete(workers).where(workers.c.id != worker_id))
+
+    async def beats(self) -> Mapping[WorkerId, datetime]:
+        """The last sign of life of each."""
+        rows = await self._connection.execute(_BEATS)
+        return {WorkerId(worker_id): beat_at for worker_id, beat_at in rows}

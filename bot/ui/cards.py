@@ -113,12 +113,18 @@ def options(plan: Plan, messages: Messages) -> list[str]:
 
 def adjustments(changes: tuple[Adjustment, ...], messages: Messages) -> str:
     """What was asked and what is done instead; empty when all was as asked."""
-    told = [
-        messages.say("status.change", option=c.option, requested=c.requested, applied=c.applied)
-        if c.applied is not None
-        else messages.say("status.change_left", option=c.option, requested=c.requested)
-        for c in changes
-    ]
+
+    def value(change: Adjustment, text: str) -> str:
+        seconds = change.option == "duration" and text.isdecimal()
+        return messages.say("options.duration", seconds=int(text)) if seconds else text
+
+    told: list[str] = []
+    for c in changes:
+        facts = {"option": c.option, "requested": value(c, c.requested)}
+        if c.applied is not None:
+            told.append(messages.say("status.change", **facts, applied=value(c, c.applied)))
+        else:
+            told.append(messages.say("status.change_left", **facts))
     return messages.say("status.adjusted", changes=SEPARATOR.join(told)) if told else ""
 
 

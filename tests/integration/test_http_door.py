@@ -89,7 +89,6 @@ async def test_the_figures_are_told(house: House, client: aiohttp.ClientSession)
     metrics.open_generations({State.RUNNING: 3})
     metrics.polled(EVOLINK, 50)
     metrics.called(EVOLINK, "submit", Code.PROVIDER_RATE_LIMITED.value, 0.2)
-    metrics.acknowledged(0.02)
     metrics.delivered(1.5)
     metrics.refused(Code.QUOTA_VIDEOS)
     metrics.spent(EVOLINK, 860_000)
@@ -105,8 +104,6 @@ async def test_the_figures_are_told(house: House, client: aiohttp.ClientSession)
         'retake_generations{state="ready"} 0.0',
         'retake_polls_total{provider="evolink"} 1.0',
         'retake_polled_tasks_total{provider="evolink"} 50.0',
-        'retake_acknowledgement_seconds_bucket{le="0.025"} 1.0',
-        'retake_acknowledgement_seconds_bucket{le="0.01"} 0.0',
         "retake_delivery_lag_seconds_sum 1.5",
         'retake_refusals_total{code="quota_videos"} 1.0',
         'retake_spent_micro_usd_total{provider="evolink"} 860000.0',

@@ -5,7 +5,7 @@ a backend that retries, so it has no effects but through the transaction, and ne
 network.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -25,6 +25,9 @@ from bot.domain.ids import (
 from bot.domain.quota import LimitChanges, Usage
 
 T = TypeVar("T")
+
+OPERATOR = UserId(0)
+"""Who acted, in the audit trail, when it was the one who runs the bot, at the command line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +115,17 @@ class Generations(Protocol):
         """How many unended generations are in each state."""
         ...
 
+    async def in_limbo(self) -> Sequence[Generation]:
+        """All generations in ``submit_unknown``, oldest first."""
+        ...
+
+    async def lost(self, *, since: datetime, limit: int) -> Sequence[Generation]:
+        """Generations with a task that ended without their video after ``since``, newest first.
+
+        Failed, expired and undeliverable ones; why they ended is for the caller to judge.
+        """
+        ...
+
 
 class Conversations(Protocol):
     """Rows of conversations."""
@@ -144,8 +158,10 @@ class Ledger(Protocol):
         """Held and spent since ``since`` or the last reset, whichever is later."""
         ...
 
-    async def hold(self, generation: Generation, *, seconds: int, at: datetime) -> None:
-        """Available → held: one video and ``seconds``."""
+    async def hold(
+        self, generation: Generation, *, seconds: int, at: datetime, videos: int = 1
+    ) -> None:
+        """Available → held: one video and ``seconds``; with no ``videos``, no pause begins."""
         ...
 
     async def settle(self, generation_id: GenerationId, *, seconds: int, at: datetime) -> None:
@@ -228,6 +244,10 @@ class Workers(Protocol):
 
     async def keep_only(self, worker_id: WorkerId) -> None:
         """Forget all others: this one is known to be alone."""
+        ...
+
+    async def beats(self) -> Mapping[WorkerId, datetime]:
+        """The last sign of life of each."""
         ...
 
 

@@ -26,10 +26,6 @@ class Telemetry(Protocol):
         """A step failed for reasons of our own."""
         ...
 
-    def acknowledged(self, seconds: float) -> None:
-        """An interaction was answered, so long after it came in."""
-        ...
-
     def refused(self, code: Code) -> None:
         """A person was refused; nothing was held."""
         ...
@@ -60,9 +56,6 @@ class NoTelemetry:
         """Ignore it."""
 
     def step_failed(self, state: State) -> None:
-        """Ignore it."""
-
-    def acknowledged(self, seconds: float) -> None:
         """Ignore it."""
 
     def refused(self, code: Code) -> None:

@@ -1,0 +1,93 @@
+"""A provider with a stopwatch: every call is told to the telemetry with outcome and time."""
+
+from collections.abc import Awaitable, Collection, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from bot.domain.catalogue import ProviderName
+from bot.domain.errors import ProviderError
+from bot.domain.ids import TaskId
+from bot.domain.ports.clock import Clock
+from bot.domain.ports.provider import (
+    Balance,
+    Download,
+    PreparedTask,
+    Provider,
+    Submission,
+    TaskReport,
+    TaskSpec,
+)
+from bot.domain.ports.telemetry import Telemetry
+
+T = TypeVar("T")
+
+
+class MeteredProvider:
+    """Passes everything on to ``provider``."""
+
+    def __init__(self, provider: Provider, *, telemetry: Telemetry, clock: Clock) -> None:
+        self._provider = provider
+        self._telemetry = telemetry
+        self._clock = clock
+
+    @property
+    def name(self) -> ProviderName:
+        return self._provider.name
+
+    @property
+    def knows_keys(self) -> bool:
+        return self._provider.knows_keys
+
+    @property
+    def can_find(self) -> bool:
+        return self._provider.can_find
+
+    @property
+    def batch_size(self) -> int:
+        return self._provider.batch_size
+
+    @property
+    def calls_back(self) -> bool:
+        return self._provider.calls_back
+
+    async def prepare(self, spec: TaskSpec) -> PreparedTask:
+        return await self._timed("prepare", self._provider.prepare(spec))
+
+    async def submit(self, prepared: PreparedTask, *, key: str) -> Submission:
+        return await self._timed("submit", self._provider.submit(prepared, key=key))
+
+    async def find(
+        self,
+        prepared: PreparedTask,
+        *,
+        since: datetime,
+        others: Collection[TaskId] | None = None,
+    ) -> Submission | None:
+        found = self._provider.find(prepared, since=since, others=others)
+        return await self._timed("find", found)
+
+    async def query(self, task_id: TaskId) -> TaskReport:
+        return await self._timed("query", self._provider.query(task_id))
+
+    async def query_many(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, TaskReport]:
+        return await self._timed("query_many", self._provider.query_many(task_ids))
+
+    async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
+        got = self._provider.download(url, destination, max_bytes=max_bytes)
+        return await self._timed("download", got)
+
+    async def balance(self) -> Balance:
+        return await self._timed("balance", self._provider.balance())
+
+    async def _timed(self, call: str, work: Awaitable[T]) -> T:
+        began = self._clock.monotonic()
+        outcome = "ok"
+        try:
+            return await work
+        except ProviderError as error:
+            outcome = error.code.value
+            raise
+        finally:
+            took = self._clock.monotonic() - began
+            self._telemetry.called(self.name, call, outcome, took)

@@ -1,0 +1,54 @@
+"""Every call to a provider is counted with its outcome, and passed on unchanged."""
+
+import inspect
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bot.domain.errors import Code, ProviderError
+from bot.domain.ids import TaskId
+from bot.domain.ports.provider import PreparedTask, Provider
+from bot.ops.metered import MeteredProvider
+from bot.ops.metrics import Metrics
+from tests.outside import EVOLINK, FakeProvider, OwnedClock, refusal
+
+
+async def test_calls_are_passed_on_and_counted(tmp_path: Path) -> None:
+    clock, metrics = OwnedClock(), Metrics()
+    inner = FakeProvider(EVOLINK, clock, batch_size=50, calls_back=True)
+    provider: Provider = MeteredProvider(inner, telemetry=metrics, clock=clock)
+    assert (provider.name, provider.batch_size, provider.calls_back) == (EVOLINK, 50, True)
+    assert (provider.knows_keys, provider.can_find) == (True, True)
+
+    prepared = PreparedTask(model_id="m", body={})
+    task_id = (await provider.submit(prepared, key="k")).task_id
+    assert (await provider.query(task_id)).task_id == task_id
+    assert list(await provider.query_many([task_id])) == [task_id]
+    found = await provider.find(prepared, since=datetime(2026, 1, 1, tzinfo=UTC))
+    assert found is not None
+    assert (await provider.download("u", tmp_path / "v", max_bytes=99)).size > 0
+    assert (await provider.balance()).micro_usd == 1_000_000
+    inner.submit_faults.append(("before", refusal(Code.PROVIDER_BALANCE)))
+    with pytest.raises(ProviderError):
+        await provider.submit(prepared, key="k2")
+    with pytest.raises(ProviderError):
+        await provider.query(TaskId("unknown"))
+
+    text = metrics.render().decode()
+    for call, outcome in [
+        ("submit", "ok"),
+        ("submit", "provider_balance"),
+        ("query", "ok"),
+        ("query", "provider_task_gone"),
+        ("query_many", "ok"),
+        ("find", "ok"),
+        ("download", "ok"),
+        ("balance", "ok"),
+    ]:
+        assert f'call="{call}",outcome="{outcome}",provider="evolink"' in text
+
+
+def test_nothing_of_the_port_is_missing() -> None:
+    wanted = {name for name, _ in inspect.getmembers(Provider) if not name.startswith("_")}
+    assert wanted <= set(dir(MeteredProvider))
