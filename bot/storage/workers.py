@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.ids import WorkerId
 from bot.storage.tables import insert_into, workers
 
-
 _BEATS = select(workers.c.id, workers.c.beat_at).order_by(workers.c.beat_at)
 
 
