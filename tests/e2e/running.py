@@ -1,7 +1,7 @@
 """The real bot as a process beside the stand-ins, for tests that kill, restart and look from outside.
 
 Owns the start and the end of both, and what must hold at the end: no violation of Discord's
-document, no unknown route, no exception in a stand-in.
+document, no unknown route, no exception in a stand-in, nothing unexpected in the bot's log.
 """
 
 import asyncio
@@ -13,12 +13,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.clips import Clips
+from sandbox.clips import Clips, ClipSource, FixedClips
 from sandbox.discord.judge import Judge
 from sandbox.process import BotProcess
 from sandbox.server import Sandbox
+from tests.e2e.films import film
+from tests.e2e.person import Person
+from tests.reading import words
 
 Json = dict[str, Any]
+
+V2 = 1 << 15
+FREE = "\n[limits]\nvideos = 0\nconcurrent = 0\n"
+COMPLAINTS = ("Traceback", "unexpected", "step_failed", "[error", "[critical", "never awaited")
 
 
 @dataclass
@@ -46,6 +53,9 @@ class Running:
         self.bot.kill()
         await self.bot.wait()
 
+    def person(self, name: str) -> Person:
+        return Person(sandbox=self.sandbox, name=name)
+
     def user(self, name: str) -> str:
         return next(u.id for u in self.sandbox.discord.world.users.values() if u.username == name)
 
@@ -62,11 +72,69 @@ class Running:
         )
         return await people.interaction(interaction_id, wait=10)
 
-    async def next_video(self, *, after: int = 0, seconds: float = 40) -> Json:
+    async def next_video(self, *, after: int = 0, seconds: float = 20) -> Json:
         """The next message with a file: ``{n, type, data}``."""
         return await self.sandbox.discord.wait(
             "MESSAGE_CREATE", _is_video, after=after, timeout=seconds
         )
+
+    async def film(self, prompt: str, *, version: int = 1, seconds: float = 20) -> Json:
+        """The finished video of a prompt (whose words hold no Markdown), as it was posted."""
+
+        def made(message: Json) -> bool:
+            text = message["content"]
+            return _is_video(message) and f"**{prompt}**" in text and f"-# v{version} " in text
+
+        found = await self.sandbox.discord.wait("MESSAGE_CREATE", made, timeout=seconds)
+        return found["data"]
+
+    async def status(self, prompt: str, says: str, *, seconds: float = 20) -> Json:
+        """The status message of a prompt, as soon as it has said something."""
+        wait = self.sandbox.discord.wait
+
+        def about(message: Json) -> bool:
+            text = words(message)
+            return bool(message["flags"] & V2) and text.startswith(f"**{prompt}**")
+
+        opened = (await wait("MESSAGE_CREATE", about, timeout=seconds))["data"]
+        if says in words(opened):
+            return opened
+
+        def told(message: Json) -> bool:
+            return message["id"] == opened["id"] and says in words(message)
+
+        return (await wait("MESSAGE_UPDATE", told, timeout=seconds))["data"]
+
+    async def says(self, channel_id: str, text: str, *, seconds: float = 20) -> Json:
+        """The bot's message in a channel that says something."""
+        bot = self.sandbox.discord.world.bot_id
+
+        def said(message: Json) -> bool:
+            here = message["channel_id"] == channel_id and message["author"]["id"] == bot
+            return here and text in words(message)
+
+        return (await self.sandbox.discord.wait("MESSAGE_CREATE", said, timeout=seconds))["data"]
+
+    def now(self, message: Json) -> Json:
+        """A message as it stands now."""
+        discord = self.sandbox.discord
+        return discord.render.message(discord.world.messages[message["id"]])
+
+    def messages(self, channel_id: str) -> list[Json]:
+        """Everything in a channel as it stands now, oldest first."""
+        discord = self.sandbox.discord
+        channel = discord.world.channels[channel_id]
+        return [discord.render.message(message) for message in channel.messages.values()]
+
+    def submitted(self, prompt: str) -> list[tuple[str, Json]]:
+        """Every body that a gateway was sent for a prompt, with the gateway's name."""
+        gateways = self.sandbox.gateways
+        return [
+            (gateway.name, call.sent)
+            for gateway in (gateways.evolink, gateways.apimart)
+            for call in gateway.calls
+            if call.op == "submit" and call.sent is not None and call.sent.get("prompt") == prompt
+        ]
 
     def posted_videos(self) -> list[Json]:
         """Every message of the bot that holds a file, as it stands in Discord now."""
@@ -76,6 +144,15 @@ class Running:
     def paid(self) -> list[str]:
         gateways = self.sandbox.gateways
         return [*gateways.evolink.paid, *gateways.apimart.paid]
+
+    def complaints(self) -> list[str]:
+        """What the bot's logs hold that never should be there."""
+        return [
+            f"{log.name}: {line}"
+            for log in sorted(self.folder.glob("bot-*.log"))
+            for line in log.read_text().splitlines()
+            if any(word in line for word in COMPLAINTS)
+        ]
 
     async def check(self) -> tuple[int, str]:
         """``retake check`` on the bot's own configuration: exit status, and what it said."""
@@ -88,14 +165,24 @@ class Running:
 
 
 @asynccontextmanager
-async def running_sandbox(folder: Path, judge: Judge | None) -> AsyncIterator[Running]:
+async def running_sandbox(
+    folder: Path,
+    judge: Judge | None,
+    *,
+    clips: ClipSource | None = None,
+    seconds: float = 1,
+    insecure_callbacks: bool = False,
+) -> AsyncIterator[Running]:
     """Stand-ins with small, quick videos; the bot is started by the test."""
     sandbox = Sandbox(
-        directory=folder / "gateways", clips=Clips(folder / "clips", scale="tiny"), judge=judge
+        directory=folder / "gateways",
+        clips=clips or Clips(folder / "clips", scale="tiny"),
+        judge=judge,
+        allow_insecure_callbacks=insecure_callbacks,
     )
     await sandbox.start()
-    sandbox.gateways.evolink.settings.seconds = 1
-    sandbox.gateways.apimart.settings.seconds = 1
+    sandbox.gateways.evolink.settings.seconds = seconds
+    sandbox.gateways.apimart.settings.seconds = seconds
     config = folder / "config.toml"
     config.write_text(sandbox.bot_config(folder))
     running = Running(sandbox=sandbox, folder=folder, config=config)
@@ -109,6 +196,30 @@ async def running_sandbox(folder: Path, judge: Judge | None) -> AsyncIterator[Ru
     assert sandbox.discord.unhandled == []
     assert sandbox.discord.crashes == []
     assert sandbox.gateways.problems == []
+    assert running.complaints() == []
+
+
+@asynccontextmanager
+async def running_bot(
+    folder: Path,
+    judge: Judge | None,
+    *,
+    config: str = FREE,
+    clips: ClipSource | None = None,
+    insecure_callbacks: bool = False,
+) -> AsyncIterator[Running]:
+    """One bot for many flows: quick gateways, one film for all videos, no limits unless asked for.
+
+    At the end ``retake check`` must be content.
+    """
+    clips = clips or FixedClips(film(folder / "film.mp4"))
+    async with running_sandbox(
+        folder, judge, clips=clips, seconds=0.4, insecure_callbacks=insecure_callbacks
+    ) as running:
+        await running.start_bot(config)
+        yield running
+        status, said = await running.check()
+        assert status == 0, said
 
 
 def _is_video(message: Json) -> bool:

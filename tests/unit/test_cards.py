@@ -195,7 +195,7 @@ def test_what_was_adjusted_is_told() -> None:
     )
     shown = text(status(generation(plan=plan(adjustments=changes))))
     assert (
-        "-# Changed to fit the model: length 12 → 10 · aspect ratio 1:1 → the model decides"
+        "-# Changed to fit the model: length 12 s → 10 s · aspect ratio 1:1 → the model decides"
         in shown
     )
 

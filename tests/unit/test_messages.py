@@ -182,7 +182,7 @@ def test_real_refusals_fill_the_full_sentence(refused: Refused) -> None:
         (Code.MEDIA_BROKEN, {"name": "a.png"}),
         (Code.MEDIA_UNAVAILABLE, {"name": "a.png"}),
         (Code.MODE_UNSUPPORTED, {"model": "omni-flash", "mode": "edit"}),
-        (Code.MODEL_UNKNOWN, {"model": "sora"}),
+        (Code.MODEL_UNKNOWN, {"requested": "sora", "allowed": ["omni-flash"]}),
     ],
 )
 def test_other_facts_fill_the_full_sentence(code: Code, facts: dict[str, object]) -> None:

@@ -77,12 +77,13 @@ async def test_a_video_to_edit_comes_with_its_link(retake: Retake) -> None:
     assert [kinds for _, kinds in retake.services.intake.calls.made] == [(MediaKind.VIDEO,)]
 
 
-async def test_a_file_of_the_wrong_kind_is_refused_before_it_is_fetched(retake: Retake) -> None:
+async def test_what_a_file_says_of_itself_decides_nothing(retake: Retake) -> None:
     text = await retake.standin.people.upload("notes.txt", b"x", "text/plain")
-    answered = await retake.command("tom", "video", prompt="x", image=text["id"])
-    assert "“notes.txt” is not a file I can use here. I take PNG, JPEG" in texts(answered)
-    assert retake.services.intake.files == []
-    assert retake.services.generate.asks == []
+    await retake.command("tom", "video", prompt="x", image=text["id"])
+    assert [(file.name, file.content_type) for file in retake.services.intake.files] == [
+        ("notes.txt", "text/plain")
+    ]
+    assert [kinds for _, kinds in retake.services.intake.calls.made] == [(MediaKind.IMAGE,)]
 
 
 async def test_a_refused_file_is_told_after_thinking(retake: Retake) -> None:
