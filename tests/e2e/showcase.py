@@ -383,16 +383,23 @@ def add_answers(client: Showcase) -> None:
     async def ignore(interaction: discord.Interaction) -> None:
         """Never answers"""
 
+    async def note(
+        interaction: discord.Interaction, words: str | None = None, times: int | None = None
+    ) -> None:
+        """Takes words if there are any"""
+        await interaction.response.send_message(f"Noted: {words}", ephemeral=True)
+
     async def form(interaction: discord.Interaction) -> None:
         """Opens a form with choices"""
         await interaction.response.send_modal(ChoiceForm(client))
 
-    answers: dict[str, Callable[[discord.Interaction], Coroutine[Any, Any, None]]] = {
+    answers: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
         "layout": layout,
         "choices": choices,
         "think": think,
         "ignore": ignore,
         "form": form,
+        "note": note,
     }
     for name, answer in answers.items():
         command = app_commands.Command(

@@ -256,6 +256,8 @@ async def test_archived_and_locked_threads(chat: Chat, stage: Stage) -> None:
     await card.click()
     await chat.message("inside").wait_for()
     await expect(chat.messages.first).to_contain_text("a starter")
+    await starter.edit(content="a starter, done")
+    await expect(chat.messages.first).to_contain_text("a starter, done (edited)")
     channel = stage.standin.world.channel(str(thread.id))
     stage.standin.threads.archive(channel, archived=True)
     await expect(chat.page.locator(".channel-header .tag")).to_have_text(["Archived"])

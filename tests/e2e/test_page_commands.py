@@ -139,10 +139,28 @@ async def test_backspace_and_escape_take_back(chat: Chat) -> None:
     await expect(chat.composer).to_be_focused()
 
 
+@BOTH
+async def test_words_go_where_words_are_wanted(chat: Chat) -> None:
+    await chat.composer.fill("/note ")
+    words = chat.page.get_by_role("combobox", name="words")
+    await expect(words).to_be_focused()
+    await chat.type("typed at once")
+    await chat.press("Enter")
+    await expect(chat.message("Noted: typed at once")).to_be_visible()
+    await chat.composer.fill("/note ")
+    await chat.page.get_by_label("Add an option").focus()
+    await chat.type("behind it")
+    await chat.press("Enter")
+    await expect(words).to_have_value("behind it")
+    await chat.press("Enter")
+    await expect(chat.message("Noted: behind it")).to_be_visible()
+
+
 async def test_the_list_filters_and_knows_subcommands(chat: Chat) -> None:
     await chat.composer.fill("/")
     labels = chat.page.locator(".suggestion-label")
-    names = ["/choices", "/form", "/ignore", "/layout", "/limits user", "/think", "/video"]
+    names = ["/choices", "/form", "/ignore", "/layout", "/limits user", "/note", "/think"]
+    names.append("/video")
     await expect(labels).to_have_text(names)
     await chat.composer.fill("/lim")
     await expect(labels).to_have_text(["/limits user"])

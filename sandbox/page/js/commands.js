@@ -26,6 +26,8 @@ export function typedCommands() {
   return entries.sort((a, b) => (a.label < b.label ? -1 : 1));
 }
 
+const isFree = (option) => option?.type === 3 && !option.choices?.length && !option.autocomplete;
+
 /** Those that fit what was typed, the ones that begin with it first. */
 export function matchingCommands(typed) {
   const words = typed.slice(1).toLowerCase();
@@ -52,6 +54,8 @@ export class CommandForm {
     this.holder = el("div", { class: "option-fields" });
     this.node = el("div", { class: "command-form", role: "group", "aria-label": `Command ${entry.label}` }, el("span", { class: "command-name", text: entry.label }), this.holder, this.adder);
     for (const option of entry.options) if (option.required) this.add(option, false);
+    // Nothing is required: what one most likely wants to write comes first, and stands there ready.
+    if (!this.fields.length && isFree(entry.options[0])) this.add(entry.options[0], false);
     this.node.addEventListener("keydown", (event) => this.#key(event));
     this.node.addEventListener("input", () => this.#offer());
     this.node.addEventListener("focusin", () => this.#offer());
@@ -98,12 +102,14 @@ export class CommandForm {
     (this.fields[at - 1] ?? this.#adderOrLast()).focus();
   }
 
-  /** Text that was typed or pasted behind the command's name. */
+  /** Text that was typed or pasted behind the command's name; false when no option takes it. */
   prefill(text) {
-    const option = this.entry.options.find((one) => one.type === 3 && !one.choices?.length) ?? null;
-    if (!option || !text.trim()) return;
+    const option = this.entry.options.find(isFree);
+    if (!option || !text.trim()) return false;
     const field = this.fields.find((one) => one.option === option) ?? this.add(option, false);
+    if (!field.empty) return false;
     field.set(text.trim());
+    return true;
   }
 
   /** Dropped or pasted files go to the options that can take them. */
@@ -174,6 +180,7 @@ export class CommandForm {
     if ((event.key === "ArrowDown" || event.key === "ArrowUp") && suggestions.open) suggestions.move(event.key === "ArrowDown" ? 1 : -1);
     else if (event.key === "Enter" && !event.shiftKey && typing) {
       if (suggestions.active && !this.#complete(field)) suggestions.pick();
+      else if (event.target === this.adder && this.adder.value.trim()) this.#stray();
       else this.submit();
     } else if (event.key === "Tab" && !event.shiftKey && suggestions.active && typing && event.target.value) suggestions.pick();
     else if (event.key === ":" && event.target === this.adder && suggestions.active) suggestions.pick();
@@ -192,6 +199,15 @@ export class CommandForm {
   /** A choice that is made already: Enter sends instead of choosing it again. */
   #complete(field) {
     return field instanceof TextField && field.chosen !== null && this.suggestions.active?.label === String(field.chosen.name);
+  }
+
+  /** Words that name no option were meant for the one that takes words. */
+  #stray() {
+    const words = this.adder.value;
+    if (this.prefill(words)) {
+      this.adder.value = "";
+      this.#offer();
+    } else emit("notice", `${this.entry.label} has no option “${words.trim()}”.`);
   }
 
   #backFrom(at) {

@@ -13,6 +13,7 @@ import { UploadList, chooseFiles, uploadCard } from "./uploads.js";
 
 const LIMIT = 2000;
 const HINT_KEY = "retake.hint";
+const shortened = (title) => (title.length > 26 ? `${title.slice(0, 25).trimEnd()}…` : title);
 
 export class Composer {
   #drafts = new Map();
@@ -63,7 +64,7 @@ export class Composer {
     if (!target) return;
     const writable = mayWrite(target);
     const sign = target.type === 1 ? "@" : THREADS.includes(target.type) ? "" : "#";
-    this.input.placeholder = !writable ? "This thread is locked." : target.archived ? "Writing here opens this thread again" : `Message ${sign}${titleOf(target)}`;
+    this.input.placeholder = !writable ? "This thread is locked." : target.archived ? "Writing here opens this thread again" : `Message ${sign}${shortened(titleOf(target))}`;
     this.box.classList.toggle("disabled", !writable);
     for (const control of [this.input, this.plus, this.send]) control.disabled = !writable;
   }

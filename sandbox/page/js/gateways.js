@@ -10,6 +10,7 @@ import { emit, on } from "./store.js";
 import { clockTime, duration, everySecond } from "./time.js";
 
 const NAMES = { evolink: "EvoLink", apimart: "APIMart", google: "Google" };
+const MODES = { text: "Text to video", image: "Image to video", reference: "References", edit: "Edit", extend: "Extend" };
 const NEXT_TASK = [
   ["Moderation", "Accepted, then refused by moderation", { on: "task", kind: "moderation" }],
   ["Fails", "Accepted, then fails", { on: "task", kind: "fail" }],
@@ -164,7 +165,7 @@ class GatewayCard {
     const act = (text, what, title) => el("button", { type: "button", class: "task-button", text, title, on: { click: () => this.#do(() => api.steerTask(this.name, task.id, what)) } });
     const url = task.result_url && went(task) === "good" ? el("a", { class: "task-button", href: local(task.result_url), target: "_blank", rel: "noopener noreferrer", text: "Result" }) : null;
     const node = el("li", { class: `task ${went(task)}`, data: { task: task.id } },
-      el("div", { class: "task-title" }, el("i", { class: "task-dot", "aria-hidden": "true" }), el("span", { class: "task-mode", text: (task.mode ?? "task").replaceAll("_", " "), title: `${task.model} · ${task.id}` }), facts),
+      el("div", { class: "task-title" }, el("i", { class: "task-dot", "aria-hidden": "true" }), el("span", { class: "task-mode", text: MODES[task.mode] ?? (task.mode ?? "task").replaceAll("_", " "), title: `${task.model} · ${task.id}` }), facts),
       el("p", { class: "task-prompt", text: task.prompt || "(no prompt)", title: task.prompt }), over ? null : bar,
       task.error ? el("p", { class: "task-error", text: typeof task.error === "string" ? task.error : task.error.message ?? task.error.code }) : null,
       over && !url ? null : el("div", { class: "task-actions" }, over ? url : [act("Finish now", { do: "finish" }), act("Fail", { do: "fail" })]));

@@ -39,7 +39,7 @@ export class MessageRow {
 
   update(message, { grouped, busy, failure }) {
     this.message = message;
-    const shown = message.type === 21 && message.referenced_message ? message.referenced_message : message;
+    const shown = message.type === 21 ? message.referenced_message ?? { ...message, content: "*The message that began this thread was deleted.*" } : message;
     const flags = shown.flags ?? 0;
     const author = userOf(shown.author);
     const name = nameOf(shown.author.id, shown.author);

@@ -140,7 +140,19 @@ export function putMessage(message) {
   emit("messages", { channelId: message.channel_id, id: message.id });
 }
 
+/** Replies and thread starters carry a copy of another message: it follows the original. */
+function follow(message) {
+  for (const kept of state.messages.values()) {
+    for (const one of kept.list) {
+      if (one.referenced_message?.id !== message.id) continue;
+      one.referenced_message = message.deleted ? null : { ...one.referenced_message, ...message };
+      emit("messages", { channelId: one.channel_id, id: one.id });
+    }
+  }
+}
+
 export function dropMessage({ id, channel_id: channelId }) {
+  follow({ id, deleted: true });
   const kept = state.messages.get(channelId);
   if (!kept) return;
   kept.list = kept.list.filter((one) => one.id !== id);
@@ -198,7 +210,10 @@ export function putInteraction(interaction) {
 
 const HANDLERS = {
   MESSAGE_CREATE: putMessage,
-  MESSAGE_UPDATE: (data) => (findMessage(data.id, data.channel_id) ? putMessage(data) : null),
+  MESSAGE_UPDATE: (data) => {
+    if (findMessage(data.id, data.channel_id)) putMessage(data);
+    follow(data);
+  },
   MESSAGE_DELETE: dropMessage,
   THREAD_CREATE: putChannel,
   THREAD_UPDATE: putChannel,
