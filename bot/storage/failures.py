@@ -15,6 +15,9 @@ from bot.domain.errors import StorageUnavailable
 DRIVER_ERRORS = (exc.DBAPIError, exc.TimeoutError, sqlite3.Error, OSError)
 """What SQLAlchemy, its pool, a driver or the system raise while a statement runs."""
 
+ANY_DATABASE_ERROR = (exc.SQLAlchemyError, *DRIVER_ERRORS)
+"""The same, and SQLAlchemy's own refusals to go on with a connection that was lost."""
+
 _OUR_MISTAKES = (exc.IntegrityError, exc.ProgrammingError, exc.DataError)
 _READ_ONLY_TRANSACTION = "25006"
 _UNDONE_BY_ANOTHER = frozenset({"40001", "40P01"})

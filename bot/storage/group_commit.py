@@ -14,13 +14,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.domain.errors import StorageUnavailable
 from bot.domain.ports.clock import Clock
 from bot.storage import schema
-from bot.storage.failures import DRIVER_ERRORS, is_driver_error, unavailable
+from bot.storage.failures import ANY_DATABASE_ERROR, is_driver_error, unavailable
 from bot.storage.transaction import SqlTransaction
 
 T = TypeVar("T")
@@ -112,7 +111,7 @@ class Writer:
         group = [first]
         try:
             await self._transact(await self._connected(), group)
-        except (SQLAlchemyError, *DRIVER_ERRORS) as error:
+        except ANY_DATABASE_ERROR as error:
             # The connection may be in any state: a full disk undoes a transaction by itself.
             for job in group:
                 job.fail(unavailable(error))
