@@ -1,0 +1,89 @@
+"""Wishes before they are under way: whose may be repeated, and where in line they are told to be."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from bot.domain.errors import Code, Refused
+from bot.domain.generation import Generation, State
+from bot.domain.ids import ChannelId, GuildId, UserId
+from bot.domain.request import VideoRequest
+from bot.services.edit import Edit
+from bot.services.generate import Ask
+from bot.services.history import History
+from bot.services.outside import Policy
+from tests.outside import APIMART, EVOLINK
+from tests.unit.services.conftest import CHANNEL, GUILD, NOBODY, World
+
+ANA = UserId(2)
+
+
+def wish(by: int, guild_id: GuildId = GUILD) -> Ask:
+    return Ask(
+        request_key=f"interaction:again-{by}",
+        requester_id=UserId(by),
+        guild_id=guild_id,
+        channel_id=ChannelId(CHANNEL),
+        thread_id=None,
+        private=False,
+        locale="en-US",
+        request=VideoRequest(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("private", "guild_id"), [(True, GUILD), (False, GuildId(999)), (False, GuildId(0))]
+)
+async def test_again_repeats_nothing_that_one_may_not_see(
+    world: World, private: bool, guild_id: GuildId
+) -> None:
+    worker = world.start()
+    receipt = await world.ask(worker, private=private)
+    with pytest.raises(Refused) as caught:
+        await worker.generate.again(receipt.generation.id, wish(ANA, guild_id))
+    assert caught.value.code is Code.NOT_FOUND
+    await world.until_over()
+
+
+async def test_only_who_waits_for_every_provider_is_told_a_position(world: World) -> None:
+    world.policy = Policy(limits=NOBODY, max_running={EVOLINK: 1, APIMART: 1})
+    worker = world.start()
+    told = []
+    for _ in range(4):
+        receipt = await world.ask(worker)
+        told.append(receipt.standing.position)
+        await world.settle()
+    assert told == [None, None, 1, 2]
+    await world.until_over()
+
+
+async def posted(world: World) -> Generation:
+    """A video that people see, while its delivery is not written down yet."""
+    worker = world.start()
+    receipt = await world.ask(worker)
+    await world.until_state(receipt.generation.id, State.DELIVERED)
+    await world.kill(worker)
+    delivered = await world.row(receipt.generation.id)
+    return replace(delivered, state=State.POSTING, ended_at=None)
+
+
+async def test_a_video_can_be_edited_as_soon_as_it_is_seen(world: World) -> None:
+    seen = await posted(world)
+    edit = Edit(storage=world.storage)
+    assert edit._checked(seen, world.viewer()) is seen  # noqa: SLF001 - no such row may be written
+
+
+async def test_a_video_can_be_deleted_as_soon_as_it_is_seen(world: World) -> None:
+    seen = await posted(world)
+    history = History(storage=world.storage, media=world.media, clock=world.clock)
+    first = [seen]
+    read = world.storage.read
+
+    async def late(work: object) -> object:
+        return first.pop() if first else await read(work)  # pyright: ignore[reportArgumentType]
+
+    world.storage.read = late  # pyright: ignore[reportAttributeAccessIssue]
+    deleting = asyncio.ensure_future(history.delete(seen.id, viewer=world.viewer()))
+    await world.until(deleting.done)
+    assert (await deleting).deleted_at is not None
