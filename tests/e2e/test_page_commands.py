@@ -185,6 +185,8 @@ async def test_thinking_and_the_answer(chat: Chat, stage: Stage) -> None:
     answer = chat.message("Thought about it.")
     await expect(answer).to_contain_text("Only you can see this")
     await expect(thinking).to_have_count(0)
+    await chat.page.reload()
+    await expect(answer).to_contain_text("Tom used /think")
     await answer.get_by_role("button", name="Dismiss message").click()
     await expect(answer).to_have_count(0)
     await chat.page.reload()

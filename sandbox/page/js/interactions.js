@@ -14,8 +14,16 @@ export const underway = [];
 export const busy = new Map();
 export const failures = new Map();
 
-/** What was typed for an interaction: its answer names only the interaction. */
-export const labels = new Map();
+const LABELS_KEY = "retake.labels";
+const LABELS_KEPT = 300;
+
+/** What was typed for an interaction: its answer names only the interaction. Survives a reload. */
+export const labels = new Map(JSON.parse(sessionStorage.getItem(LABELS_KEY) ?? "[]"));
+
+function keepLabel(id, label) {
+  labels.set(id, label);
+  sessionStorage.setItem(LABELS_KEY, JSON.stringify([...labels].slice(-LABELS_KEPT)));
+}
 
 let counter = 0;
 
@@ -56,7 +64,7 @@ function settled(id, onDeferred) {
 async function run(post, onDeferred = () => {}, label = null) {
   try {
     const { interaction_id: id } = await post();
-    if (label) labels.set(id, label);
+    if (label) keepLabel(id, label);
     const end = await settled(id, onDeferred);
     if (end.state === "modal") openModal(end, answerModal);
     return end.state === "failed" ? end.error || FAILED : null;
