@@ -236,7 +236,6 @@ guild_settings = Table(
     metadata,
     Column("guild_id", BigInteger, primary_key=True, autoincrement=False),
     Column("limits", Document(LimitChanges)),
-    Column("upload_limit", BigInteger),
 )
 
 member_settings = Table(

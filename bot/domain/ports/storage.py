@@ -218,14 +218,6 @@ class Guilds(Protocol):
         """Replace a member's limits; None removes them."""
         ...
 
-    async def upload_limit(self, guild_id: GuildId) -> int | None:
-        """The learned size limit of one file, in bytes."""
-        ...
-
-    async def set_upload_limit(self, guild_id: GuildId, size: int) -> None:
-        """Remember it."""
-        ...
-
     async def audit(self, entry: AuditEntry) -> None:
         """Append to the trail."""
         ...

@@ -157,7 +157,8 @@ class WatchSteps:
 
         async def remember(tx: Transaction, saved: Generation) -> None:
             await self._record_spend(tx, saved, report)
-            await self.timing.learned(tx, saved, took)
+            if not saved.late:  # nobody knows how long that one took
+                await self.timing.learned(tx, saved, took)
 
         live.generation = await self.transitions.record(
             live.generation,

@@ -50,7 +50,6 @@ def _settings() -> None:
         "guild_settings",
         sa.Column("guild_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("limits", sa.Text()),
-        sa.Column("upload_limit", sa.BigInteger()),
         sa.PrimaryKeyConstraint("guild_id", name="pk_guild_settings"),
     )
     op.create_table(

@@ -1,0 +1,251 @@
+"""Results that come after their generation has ended: delivered all the same, free of charge.
+
+Owns which ended generations may still get their video, and the generation that brings it: a new
+turn of the same conversation with the same request and place, holding nothing in the ledger, once
+per task. Asks questions only; a paid POST is never sent from here.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.domain.catalogue import ProviderName
+from bot.domain.errors import Code, ProviderError, Superseded
+from bot.domain.generation import Generation, State, Task, late_key
+from bot.domain.ids import GenerationId, TaskId, new_generation_id
+from bot.domain.ports.clock import Clock
+from bot.domain.ports.provider import (
+    PreparedTask,
+    Provider,
+    ProviderDirectory,
+    TaskReport,
+    TaskState,
+)
+from bot.domain.ports.storage import Storage, Transaction
+from bot.domain.ports.telemetry import Telemetry
+
+log = structlog.get_logger(__name__)
+
+RESULTS_LAST = timedelta(hours=24)
+"""So long after an end its task may still bring something (both pages keep results 24 hours)."""
+
+LOOK_EVERY_SECONDS = 600.0
+LOOK_AT_MOST = 200
+"""So many ended generations are asked about in one look, the latest first."""
+
+MAY_COME_LATE = frozenset({Code.DEADLINE, Code.SUBMIT_UNKNOWN, Code.INTERNAL})
+"""Ends that say nothing about the task. What a provider refused or lost does not come back."""
+
+
+def may_come_late(generation: Generation) -> bool:
+    """Whether its task may still bring a video that its requester wants."""
+    wanted = not generation.abandoned and generation.deleted_at is None
+    untold = generation.failure is not None and generation.failure.code in MAY_COME_LATE
+    undecided = generation.state in {State.EXPIRED, State.FAILED} and untold
+    return undecided and wanted and generation.announced and generation.task is not None
+
+
+async def take_over(
+    tx: Transaction, ended: Generation, task_id: TaskId, *, now: datetime
+) -> Generation:
+    """Move an ended generation's task to a new generation, which costs nothing.
+
+    Nobody owns the new one: the next worker that looks claims and delivers it. Done before, the
+    first one is returned.
+
+    Raises:
+        Superseded: ``ended`` is not as it is in the database.
+        ValueError: it has no task.
+    """
+    if ended.task is None:
+        raise ValueError(f"generation {ended.id} has no task")
+    task = replace(ended.task, task_id=task_id, submitted_at=now)
+    key = late_key(task.provider, task_id)
+    known = await tx.generations.by_request_key(key)
+    if known is not None:
+        return known
+    late = replace(
+        ended,
+        id=new_generation_id(now),
+        version=await tx.conversations.next_version(ended.conversation_id),
+        request_key=key,
+        state=State.RUNNING,
+        revision=0,
+        owner_id=None,
+        strikes=0,
+        announced=False,
+        task=task,
+        result=None,
+        file=None,
+        posting=None,
+        failure=None,
+        park=None,
+        created_at=now,
+        updated_at=now,
+        ended_at=None,
+    )
+    # A task belongs to one generation at a time: the old one lets go of it first.
+    await tx.generations.save(ended, replace(ended, task=None, updated_at=now))
+    await tx.generations.add(late)
+    await tx.ledger.lock(late.place.guild_id, late.requester_id)
+    await tx.ledger.hold(late, seconds=0, videos=0, at=now)
+    return late
+
+
+@dataclass(kw_only=True)
+class LateResults:
+    """Looks for them now and then, and soon after a provider called back about one.
+
+    What a provider said for good about a task is remembered, so it is not asked again.
+    """
+
+    storage: Storage
+    clock: Clock
+    providers: ProviderDirectory
+    telemetry: Telemetry
+    _hinted: set[GenerationId] = field(default_factory=set[GenerationId])
+    _closed: set[GenerationId] = field(default_factory=set[GenerationId])
+    _next_look: float = 0.0
+
+    def hint(self, generation_id: GenerationId) -> None:
+        """A provider says that a generation's task is done, and nobody here watches it."""
+        if len(self._hinted) < LOOK_AT_MOST:
+            self._hinted.add(generation_id)
+
+    async def look(self) -> Sequence[Generation]:
+        """Ask about what may have come, if it is time or there was a hint; what was taken over.
+
+        Raises:
+            StorageUnavailable: try again later.
+        """
+        now = self.clock.monotonic()
+        everything = now >= self._next_look
+        hinted, self._hinted = self._hinted, set()
+        if not everything and not hinted:
+            return ()
+        since = self.clock.now() - RESULTS_LAST
+        lost = await self.storage.read(
+            lambda tx: tx.generations.lost(since=since, limit=5 * LOOK_AT_MOST)
+        )
+        if everything:
+            self._next_look = now + LOOK_EVERY_SECONDS
+            self._closed &= {generation.id for generation in lost}
+        asked = [
+            generation
+            for generation in lost
+            if may_come_late(generation)
+            and (generation.id in hinted or (everything and generation.id not in self._closed))
+        ][:LOOK_AT_MOST]
+        found: list[Generation] = []
+        for name, generations in _by_provider(asked).items():
+            if name in self.providers.names():
+                found += await self._look_at(self.providers.get(name), generations)
+        return found
+
+    async def _look_at(
+        self, provider: Provider, generations: Sequence[Generation]
+    ) -> list[Generation]:
+        try:
+            known = await self._found(provider, generations)
+            reports = await _reports(provider, list(known))
+        except ProviderError as error:
+            log.info("late_look_failed", provider=provider.name, error=str(error))
+            return []
+        taken: list[Generation] = []
+        for task_id, generation in known.items():
+            report = reports.get(task_id)
+            if report is not None and report.state is TaskState.ACTIVE:
+                continue
+            if report is None or report.state is not TaskState.COMPLETED or not report.urls:
+                self._closed.add(generation.id)
+            elif (late := await self._taken_over(generation, task_id)) is not None:
+                taken.append(late)
+        return taken
+
+    async def _found(
+        self, provider: Provider, generations: Sequence[Generation]
+    ) -> dict[TaskId, Generation]:
+        """The tasks by their ids; an id nobody knows is looked for, where that can prove it."""
+        known: dict[TaskId, Generation] = {}
+        for generation in generations:
+            task = _task(generation)
+            task_id = task.task_id
+            if task_id is None and provider.can_find:
+                task_id = await self._find(provider, generation, task)
+            if task_id is not None:
+                known[task_id] = generation
+        return known
+
+    async def _find(
+        self, provider: Provider, generation: Generation, task: Task
+    ) -> TaskId | None:
+        others = await self.storage.read(
+            lambda tx: tx.generations.tasks_of_others(
+                generation.id, task.provider, since=task.started_at
+            )
+        )
+        prepared = PreparedTask(model_id=task.model_id, body=task.body)
+        try:
+            submission = await provider.find(prepared, since=task.started_at, others=others)
+        except ProviderError as error:
+            if error.code is not Code.SUBMIT_UNKNOWN:
+                raise
+            return None
+        if submission is None:
+            self._closed.add(generation.id)
+            return None
+        return submission.task_id
+
+    async def _taken_over(self, generation: Generation, task_id: TaskId) -> Generation | None:
+        now = self.clock.now()
+
+        async def work(tx: Transaction) -> Generation | None:
+            other = await tx.generations.by_task(_task(generation).provider, task_id)
+            if other is not None and other.id != generation.id:
+                return None
+            return await take_over(tx, generation, task_id, now=now)
+
+        try:
+            late = await self.storage.transact(work)
+        except Superseded:
+            # Somebody changed it meanwhile: the next look sees what became of it.
+            return None
+        if late is None:
+            self._closed.add(generation.id)
+            return None
+        log.info("late_result", generation=generation.id, delivered_by=late.id)
+        self.telemetry.moved(None, late.state)
+        return late
+
+
+async def _reports(
+    provider: Provider, task_ids: Sequence[TaskId]
+) -> Mapping[TaskId, TaskReport]:
+    """What a provider says about tasks, many at a time where it can; unknown ones are absent."""
+    reports: dict[TaskId, TaskReport] = {}
+    for start in range(0, len(task_ids), provider.batch_size):
+        batch = task_ids[start : start + provider.batch_size]
+        if len(batch) > 1:
+            reports |= await provider.query_many(batch)
+            continue
+        try:
+            reports[batch[0]] = await provider.query(batch[0])
+        except ProviderError as error:
+            if error.code is not Code.PROVIDER_TASK_GONE:
+                raise
+    return reports
+
+
+def _by_provider(generations: Iterable[Generation]) -> dict[ProviderName, list[Generation]]:
+    grouped: dict[ProviderName, list[Generation]] = {}
+    for generation in generations:
+        grouped.setdefault(_task(generation).provider, []).append(generation)
+    return grouped
+
+
+def _task(generation: Generation) -> Task:
+    if generation.task is None:
+        raise ValueError(f"generation {generation.id} has no task")
+    return generation.task

@@ -1,0 +1,293 @@
+"""What needs a human: tasks whose fate nobody could find out, and videos that nobody was given.
+
+Owns the list of such cases and what the operator may do about one: attach a task that was found,
+release or settle. Every action is a compare-and-set with a line in the audit trail. Words are the
+command line's business.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from bot.domain.errors import Code, ProviderError, Superseded
+from bot.domain.generation import Failure, Generation, State, late_key
+from bot.domain.ids import GenerationId, TaskId
+from bot.domain.ports.clock import Clock
+from bot.domain.ports.provider import ProviderDirectory, TaskReport, TaskState
+from bot.domain.ports.storage import OPERATOR, AuditEntry, Storage, Transaction
+from bot.services.late import take_over
+
+MOST_CASES = 1000
+
+
+class Kind(StrEnum):
+    """Why somebody should look.
+
+    ``LIMBO`` is open still: nobody knows whether the provider took it. ``UNKNOWN`` ended so.
+    ``POISON`` ended over a fault of our own, ``EXPIRED`` because it took too long, and
+    ``UNDELIVERABLE`` because nobody would take its video.
+    """
+
+    LIMBO = "limbo"
+    UNKNOWN = "unknown"
+    POISON = "poison"
+    EXPIRED = "expired"
+    UNDELIVERABLE = "undeliverable"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One generation that somebody should look at."""
+
+    kind: Kind
+    generation: Generation
+
+    @property
+    def counted(self) -> bool | None:
+        """Whether it counts against its requester's limit; None while that is only held."""
+        return None if self.kind is Kind.LIMBO else counted(self.generation)
+
+
+class Obstacle(StrEnum):
+    """Why an action is not possible; nothing was changed."""
+
+    NOT_FOUND = "not_found"
+    NOT_OPEN = "not_open"
+    NOT_A_CASE = "not_a_case"
+    NOT_WANTED = "not_wanted"
+    NEVER_SENT = "never_sent"
+    NO_TASK_ID = "no_task_id"
+    PROVIDER_OFF = "provider_off"
+    PROVIDER_SILENT = "provider_silent"
+    TASK_UNKNOWN = "task_unknown"
+    TASK_FAILED = "task_failed"
+    TASK_TAKEN = "task_taken"
+    DONE_BEFORE = "done_before"
+    CHANGED = "changed"
+
+
+class CannotReconcile(Exception):
+    """An action that is not possible, with what a sentence about it may mention."""
+
+    def __init__(self, obstacle: Obstacle, /, **facts: Any) -> None:
+        super().__init__(obstacle, facts)
+        self.obstacle = obstacle
+        self.facts = facts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attached:
+    """What an attached task led to: ``generation`` goes on with it.
+
+    ``late`` tells that it is a new one, delivering what came too late for the one that ended.
+    """
+
+    generation: Generation
+    state: TaskState
+    late: bool
+
+
+def counted(generation: Generation) -> bool:
+    """Whether a generation that ended without a video counts against a limit all the same."""
+    return generation.failure is not None and bool(generation.failure.facts.get("counted"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconcile:
+    """The operator's desk. ``nudge`` tells the scheduler of this process about a changed row."""
+
+    storage: Storage
+    clock: Clock
+    providers: ProviderDirectory
+    nudge: Callable[[Generation], None] = lambda _: None
+
+    async def cases(self, *, within: timedelta) -> Sequence[Case]:
+        """The open ones, oldest first, then those that ended within a time, the latest first."""
+        since = self.clock.now() - within
+
+        async def work(tx: Transaction) -> Sequence[Case]:
+            limbo = await tx.generations.in_limbo()
+            lost = await tx.generations.lost(since=since, limit=MOST_CASES)
+            found = [Case(kind=Kind.LIMBO, generation=generation) for generation in limbo]
+            for generation in lost:
+                if (kind := _kind(generation)) is not None:
+                    found.append(Case(kind=kind, generation=generation))
+            return found
+
+        return await self.storage.read(work)
+
+    async def attach(
+        self, generation_id: GenerationId, task_id: TaskId | None, *, by: str
+    ) -> Attached:
+        """Go on with a task that was found at the provider, by default the one that is known.
+
+        One in limbo runs with it; for one that has ended a new one delivers it, free of charge.
+
+        Raises:
+            CannotReconcile: nothing was changed.
+            StorageUnavailable: unknown whether it was done; repeating it is harmless.
+        """
+        found = await self._found(generation_id)
+        provider_name = found.plan.provider if found.task is None else found.task.provider
+        task_id = task_id or (found.task.task_id if found.task is not None else None)
+        if task_id is not None:
+            known = await self._late(late_key(provider_name, task_id))
+            if known is not None:
+                raise CannotReconcile(Obstacle.DONE_BEFORE, task=task_id, generation=known.id)
+        _check_attachable(found)
+        if task_id is None:
+            raise CannotReconcile(Obstacle.NO_TASK_ID)
+        report = await self._report(found, task_id)
+        now = self.clock.now()
+
+        async def work(tx: Transaction) -> Attached:
+            fresh = await tx.generations.get(generation_id)
+            if fresh is None or fresh.state is not found.state or fresh.task is None:
+                raise CannotReconcile(Obstacle.CHANGED)
+            other = await tx.generations.by_task(fresh.task.provider, task_id)
+            if other is not None and other.id != fresh.id:
+                raise CannotReconcile(Obstacle.TASK_TAKEN, task=task_id, generation=other.id)
+            if fresh.ended:
+                gone_on = await take_over(tx, fresh, task_id, now=now)
+            else:
+                task = replace(fresh.task, task_id=task_id, submitted_at=now)
+                after = replace(
+                    fresh,
+                    state=State.RUNNING,
+                    task=task,
+                    strikes=0,
+                    park=None,
+                    failure=None,
+                    updated_at=now,
+                )
+                gone_on = await tx.generations.save(fresh, after)
+            told = {"provider": fresh.task.provider, "task": task_id, "goes_on_as": gone_on.id}
+            await self._audit(tx, fresh, "attach", by, **told)
+            return Attached(generation=gone_on, state=report.state, late=fresh.ended)
+
+        attached = await self._changed(work)
+        self.nudge(attached.generation)
+        return attached
+
+    async def release(self, generation_id: GenerationId, *, by: str) -> Generation:
+        """End one in limbo; everything held goes back.
+
+        Raises:
+            CannotReconcile: nothing was changed.
+            StorageUnavailable: unknown whether it was done; look again.
+        """
+        return await self._close(generation_id, "release", by)
+
+    async def settle(self, generation_id: GenerationId, *, by: str) -> Generation:
+        """End one in limbo; what is held counts as spent.
+
+        Raises:
+            CannotReconcile: nothing was changed.
+            StorageUnavailable: unknown whether it was done; look again.
+        """
+        return await self._close(generation_id, "settle", by)
+
+    async def _close(self, generation_id: GenerationId, action: str, by: str) -> Generation:
+        now = self.clock.now()
+        found = await self._found(generation_id)
+
+        async def work(tx: Transaction) -> Generation:
+            fresh = await tx.generations.get(generation_id)
+            if fresh is None or fresh.state is not State.SUBMIT_UNKNOWN:
+                state = found.state if fresh is None else fresh.state
+                raise CannotReconcile(Obstacle.NOT_OPEN, state=state.value)
+            settled = action == "settle"
+            facts = {"provider": fresh.plan.provider, "counted": settled}
+            ended = replace(
+                fresh,
+                state=State.FAILED,
+                failure=Failure(code=Code.SUBMIT_UNKNOWN, facts=facts),
+                park=None,
+                updated_at=now,
+                ended_at=now,
+            )
+            saved = await tx.generations.save(fresh, ended)
+            if settled:
+                await tx.ledger.settle(fresh.id, seconds=fresh.plan.seconds, at=now)
+            else:
+                await tx.ledger.release(fresh.id, at=now)
+            await self._audit(tx, fresh, action, by, provider=fresh.plan.provider)
+            return saved
+
+        saved = await self._changed(work)
+        self.nudge(saved)
+        return saved
+
+    async def _found(self, generation_id: GenerationId) -> Generation:
+        found = await self.storage.read(lambda tx: tx.generations.get(generation_id))
+        if found is None:
+            raise CannotReconcile(Obstacle.NOT_FOUND)
+        return found
+
+    async def _late(self, key: str) -> Generation | None:
+        return await self.storage.read(lambda tx: tx.generations.by_request_key(key))
+
+    async def _report(self, generation: Generation, task_id: TaskId) -> TaskReport:
+        """What the provider says about the task, which must be worth going on with."""
+        name = generation.plan.provider if generation.task is None else generation.task.provider
+        if name not in self.providers.names():
+            raise CannotReconcile(Obstacle.PROVIDER_OFF, provider=name)
+        try:
+            report = await self.providers.get(name).query(task_id)
+        except ProviderError as error:
+            if error.code is Code.PROVIDER_TASK_GONE:
+                raise CannotReconcile(
+                    Obstacle.TASK_UNKNOWN, provider=name, task=task_id
+                ) from None
+            raise CannotReconcile(
+                Obstacle.PROVIDER_SILENT, provider=name, code=error.code.value
+            ) from None
+        over = report.state in {TaskState.FAILED, TaskState.CANCELLED}
+        if generation.ended and (over or (report.state is TaskState.COMPLETED and not report.urls)):
+            raise CannotReconcile(Obstacle.TASK_FAILED, provider=name, task=task_id)
+        return report
+
+    async def _changed(self, work: Callable[[Transaction], Any]) -> Any:
+        try:
+            return await self.storage.transact(work)
+        except Superseded:
+            raise CannotReconcile(Obstacle.CHANGED) from None
+
+    async def _audit(
+        self, tx: Transaction, generation: Generation, action: str, by: str, **details: Any
+    ) -> None:
+        await tx.guilds.audit(
+            AuditEntry(
+                guild_id=generation.place.guild_id,
+                actor_id=OPERATOR,
+                action=f"reconcile.{action}",
+                subject=generation.id,
+                details={**details, "by": by, "was": generation.state.value},
+                at=self.clock.now(),
+            )
+        )
+
+
+def _check_attachable(generation: Generation) -> None:
+    state = generation.state
+    if state not in {State.SUBMIT_UNKNOWN, State.FAILED, State.EXPIRED, State.UNDELIVERABLE}:
+        raise CannotReconcile(Obstacle.NOT_A_CASE, state=state.value)
+    if generation.task is None:
+        raise CannotReconcile(Obstacle.NEVER_SENT)
+    if generation.abandoned or generation.deleted_at is not None:
+        raise CannotReconcile(Obstacle.NOT_WANTED)
+
+
+def _kind(generation: Generation) -> Kind | None:
+    """Which case an ended generation is, if it is one."""
+    if generation.abandoned or generation.deleted_at is not None or generation.failure is None:
+        return None
+    if generation.state is State.UNDELIVERABLE:
+        return Kind.UNDELIVERABLE if generation.file is not None else None
+    if generation.failure.code is Code.INTERNAL:
+        return Kind.POISON
+    if generation.failure.code is Code.SUBMIT_UNKNOWN:
+        return Kind.UNKNOWN
+    return Kind.EXPIRED if generation.state is State.EXPIRED else None
