@@ -17,9 +17,6 @@ from bot.domain.quota import LimitChanges
 from bot.storage.tables import audit, guild_settings, insert_into, member_settings
 
 _LIMITS = select(guild_settings.c.limits).where(guild_settings.c.guild_id == bindparam("guild_id"))
-_UPLOAD_LIMIT = select(guild_settings.c.upload_limit).where(
-    guild_settings.c.guild_id == bindparam("guild_id")
-)
 _MEMBER_LIMITS = select(member_settings.c.limits).where(
     member_settings.c.guild_id == bindparam("guild_id"),
     member_settings.c.user_id == bindparam("user_id"),
@@ -37,11 +34,11 @@ _AUDIT = insert(audit)
 
 
 @cache
-def _set_guild(dialect: str, name: str) -> Any:
-    """Insert or replace one setting of a server."""
+def _set_guild(dialect: str) -> Any:
+    """Insert or replace a server's limits."""
     statement = insert_into(dialect, guild_settings)
     return statement.on_conflict_do_update(
-        index_elements=["guild_id"], set_={name: statement.excluded[name]}
+        index_elements=["guild_id"], set_={"limits": statement.excluded.limits}
     )
 
 
@@ -76,7 +73,8 @@ class SqlGuilds:
 
     async def set_limits(self, guild_id: GuildId, limits: LimitChanges) -> None:
         """Replace the server's limits."""
-        await self._set(guild_id, "limits", limits)
+        statement = _set_guild(self._connection.dialect.name)
+        await self._connection.execute(statement, {"guild_id": guild_id, "limits": limits})
 
     async def set_member_limits(
         self, guild_id: GuildId, user_id: UserId, limits: LimitChanges | None
@@ -89,18 +87,6 @@ class SqlGuilds:
         statement = _set_member(self._connection.dialect.name)
         await self._connection.execute(statement, values | {"limits": limits})
 
-    async def upload_limit(self, guild_id: GuildId) -> int | None:
-        """The learned size limit of one file, in bytes."""
-        return await self._connection.scalar(_UPLOAD_LIMIT, {"guild_id": guild_id})
-
-    async def set_upload_limit(self, guild_id: GuildId, size: int) -> None:
-        """Remember it."""
-        await self._set(guild_id, "upload_limit", size)
-
     async def audit(self, entry: AuditEntry) -> None:
         """Append to the trail."""
         await self._connection.execute(_AUDIT, asdict(entry))
-
-    async def _set(self, guild_id: GuildId, name: str, value: Any) -> None:
-        statement = _set_guild(self._connection.dialect.name, name)
-        await self._connection.execute(statement, {"guild_id": guild_id, name: value})

@@ -42,17 +42,6 @@ async def test_limits_of_a_server_are_replaced(storage: Storage) -> None:
     assert await storage.read(lambda tx: tx.guilds.limits(DIRECT)) is None
 
 
-async def test_limits_and_upload_limit_do_not_disturb_each_other(storage: Storage) -> None:
-    limits = LimitChanges(videos=5)
-    assert await storage.read(lambda tx: tx.guilds.upload_limit(GUILD)) is None
-    await storage.transact(lambda tx: tx.guilds.set_upload_limit(GUILD, 10 * 2**20))
-    assert await storage.read(lambda tx: tx.guilds.limits(GUILD)) is None
-    await storage.transact(lambda tx: tx.guilds.set_limits(GUILD, limits))
-    await storage.transact(lambda tx: tx.guilds.set_upload_limit(GUILD, 100 * 2**20))
-    assert await storage.read(lambda tx: tx.guilds.limits(GUILD)) == limits
-    assert await storage.read(lambda tx: tx.guilds.upload_limit(GUILD)) == 100 * 2**20
-
-
 async def test_limits_of_members_are_replaced_and_removed(storage: Storage) -> None:
     for user_id, limits in (
         (JON, LimitChanges(videos=1)),

@@ -1,20 +1,17 @@
-"""Settings become parts, parts become the running bot: the only place that builds things.
+"""Settings become parts: the only place that builds things.
 
-Owns the order of start and stop. Decides nothing about videos, money or messages.
+Decides nothing about videos, money or messages, and starts nothing.
 """
 
-import asyncio
-import fcntl
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
-from pathlib import Path
 
-import discord
 import structlog
 
+from bot.app.errors import CannotRunError
+from bot.app.lock import alone_on, is_sqlite
 from bot.domain.catalogue import ProviderName
 from bot.domain.errors import StorageUnavailable
 from bot.domain.ids import GenerationId, new_worker_id
@@ -50,13 +47,9 @@ from bot.settings import Settings
 from bot.storage import SqlStorage, open_storage
 from bot.ui.client import RetakeClient, Wishes, configure_endpoints
 from bot.ui.delivery import DiscordMessenger
+from cogs import EXTENSIONS
 
 log = structlog.get_logger(__name__)
-
-COGS = ("cogs.video", "cogs.edit", "cogs.history", "cogs.jobs", "cogs.quota", "cogs.limits")
-HOUSEKEEPING_SECONDS = 60.0
-CLEANING_SECONDS = 3600.0
-LOGIN_AGAIN_SECONDS = 15.0
 
 
 class Role(StrEnum):
@@ -65,10 +58,6 @@ class Role(StrEnum):
     ALL = "all"
     GATEWAY = "gateway"
     WORKER = "worker"
-
-
-class CannotRunError(Exception):
-    """The bot cannot start or go on; the message is a sentence for the operator."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +121,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
     """
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        stack.enter_context(_alone_on(settings))
+        stack.enter_context(alone_on(settings))
         storage = open_storage(settings.database.url, clock=clock)
         try:
             await stack.enter_async_context(storage)
@@ -163,7 +152,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
         )
         configure_endpoints(settings.discord.api_url, settings.discord.gateway_url)
         client = RetakeClient(
-            extensions=() if role is Role.WORKER else COGS,
+            extensions=() if role is Role.WORKER else EXTENSIONS,
             wishes=Wishes(
                 sync_guild=settings.discord.sync_guild,
                 guild_ready_timeout=settings.discord.guild_ready_timeout,
@@ -189,7 +178,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             board=board,
             advance=Advance.build(outside, board),
             worker_id=worker_id,
-            alone=_is_sqlite(settings),
+            alone=is_sqlite(settings),
         )
         generate = Generate(
             outside=outside,
@@ -230,100 +219,6 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             scheduler=scheduler,
             side_door=side_door,
         )
-
-
-async def run(settings: Settings, role: Role, stop: asyncio.Event) -> None:
-    """Run the bot until ``stop`` is set.
-
-    Raises:
-        CannotRunError: with a sentence for the operator.
-    """
-    async with build(settings, role) as parts:
-        try:
-            await parts.side_door.start()
-        except OSError as error:
-            raise CannotRunError(
-                f"The HTTP side door cannot listen on {settings.http.host} port"
-                f" {settings.http.port} ({error.strerror}): set another [http] port,"
-                " or 0 for any free one."
-            ) from None
-        try:
-            if await _log_in(parts, settings.discord.token.get_secret_value(), stop):
-                await _work(parts, role, settings, stop)
-        finally:
-            await parts.side_door.stop()
-
-
-async def _log_in(parts: Parts, token: str, stop: asyncio.Event) -> bool:
-    """Log in, waiting for Discord if it is away; False when told to stop meanwhile."""
-    while not stop.is_set():
-        try:
-            await parts.client.login(token)
-        except discord.LoginFailure:
-            raise CannotRunError(
-                "Discord does not accept the token: copy it anew from the Bot page of your"
-                " application into [discord] token."
-            ) from None
-        except (discord.HTTPException, OSError) as error:
-            log.warning("login_failed", error=str(error), again_in=LOGIN_AGAIN_SECONDS)
-            await parts.clock.wait(stop, LOGIN_AGAIN_SECONDS)
-        else:
-            return True
-    return False
-
-
-async def _work(parts: Parts, role: Role, settings: Settings, stop: asyncio.Event) -> None:
-    """Start in the order of dependence; on ``stop`` refuse new work, put down the old, leave."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            attendants = [
-                group.create_task(parts.messenger.run()),
-                group.create_task(_keep_house(parts, settings)),
-            ]
-            work = None if role is Role.GATEWAY else group.create_task(parts.scheduler.run())
-            connection = None if role is Role.WORKER else group.create_task(_connect(parts, stop))
-            await stop.wait()
-            log.info("stopping")
-            parts.generate.stopping = True
-            parts.scheduler.stop()
-            if work is not None:
-                await work
-            for attendant in attendants:
-                attendant.cancel()
-            await parts.client.close()
-            if connection is not None:
-                await connection
-    except* CannotRunError as errors:
-        raise CannotRunError(str(errors.exceptions[0])) from None
-
-
-async def _connect(parts: Parts, stop: asyncio.Event) -> None:
-    """Stay connected to the gateway; the library reconnects by itself until the client closes."""
-    try:
-        await parts.client.connect(reconnect=True)
-    except discord.ConnectionClosed as error:
-        if not stop.is_set():
-            raise CannotRunError(
-                f"Discord closed the gateway for good (code {error.code}): look at the"
-                " application's page whether the token or the bot was changed."
-            ) from None
-    stop.set()
-
-
-async def _keep_house(parts: Parts, settings: Settings) -> None:
-    """Clean what is past its retention, refresh the gauges."""
-    retention = timedelta(days=settings.media.retention_days)
-    next_cleaning = parts.clock.monotonic()
-    while True:
-        if parts.clock.monotonic() >= next_cleaning:
-            removed = await parts.media.clean(parts.clock.now(), retention)
-            log.info("media_cleaned", removed=removed)
-            next_cleaning = parts.clock.monotonic() + CLEANING_SECONDS
-        with suppress(StorageUnavailable):  # the gauges keep their last values until it is back
-            parts.metrics.open_generations(
-                await parts.storage.read(lambda tx: tx.generations.count_open())
-            )
-        await parts.clock.sleep(HOUSEKEEPING_SECONDS)
 
 
 def _policy(settings: Settings, signer: CallbackSigner | None) -> Policy:
@@ -372,33 +267,3 @@ def _health(client: RetakeClient, generate: Generate, board: Board) -> Health:
             **providers,
         },
     )
-
-
-def _is_sqlite(settings: Settings) -> bool:
-    return settings.database.url.startswith("sqlite")
-
-
-@contextmanager
-def _alone_on(settings: Settings) -> Iterator[None]:
-    """SQLite serves one bot: a lock beside the file says so, and vanishes with the process."""
-    if not _is_sqlite(settings):
-        yield
-        return
-    path = Path(settings.database.url.partition(":///")[2] + ".lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w")
-    except OSError as error:
-        raise CannotRunError(
-            f"{path.parent} cannot be written to ({error.strerror}): the database lives there;"
-            " set another [database] url or mend the folder's rights."
-        ) from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CannotRunError(
-                "Another bot is running on this database: stop it first. Several processes need"
-                " PostgreSQL, see [database] url."
-            ) from None
-        yield

@@ -1,0 +1,40 @@
+"""SQLite serves one bot: the lock that says so."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bot.app.errors import CannotRunError
+from bot.settings import Settings
+
+
+def is_sqlite(settings: Settings) -> bool:
+    """Whether the database is a file of this machine."""
+    return settings.database.url.startswith("sqlite")
+
+
+@contextmanager
+def alone_on(settings: Settings) -> Iterator[None]:
+    """SQLite serves one bot: a lock beside the file says so, and vanishes with the process."""
+    if not is_sqlite(settings):
+        yield
+        return
+    path = Path(settings.database.url.partition(":///")[2] + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except OSError as error:
+        raise CannotRunError(
+            f"{path.parent} cannot be written to ({error.strerror}): the database lives there;"
+            " set another [database] url or mend the folder's rights."
+        ) from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotRunError(
+                "Another bot is running on this database: stop it first. Several processes need"
+                " PostgreSQL, see [database] url."
+            ) from None
+        yield

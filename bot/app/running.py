@@ -1,0 +1,113 @@
+"""The running bot: the order of start and stop, and what goes on beside the work."""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+
+import discord
+import structlog
+
+from bot.app.errors import CannotRunError
+from bot.app.parts import Parts, Role, build
+from bot.domain.errors import StorageUnavailable
+from bot.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+HOUSEKEEPING_SECONDS = 60.0
+CLEANING_SECONDS = 3600.0
+LOGIN_AGAIN_SECONDS = 15.0
+
+
+async def run(settings: Settings, role: Role, stop: asyncio.Event) -> None:
+    """Run the bot until ``stop`` is set.
+
+    Raises:
+        CannotRunError: with a sentence for the operator.
+    """
+    async with build(settings, role) as parts:
+        try:
+            await parts.side_door.start()
+        except OSError as error:
+            raise CannotRunError(
+                f"The HTTP side door cannot listen on {settings.http.host} port"
+                f" {settings.http.port} ({error.strerror}): set another [http] port,"
+                " or 0 for any free one."
+            ) from None
+        try:
+            if await _log_in(parts, settings.discord.token.get_secret_value(), stop):
+                await _work(parts, role, settings, stop)
+        finally:
+            await parts.side_door.stop()
+
+
+async def _log_in(parts: Parts, token: str, stop: asyncio.Event) -> bool:
+    """Log in, waiting for Discord if it is away; False when told to stop meanwhile."""
+    while not stop.is_set():
+        try:
+            await parts.client.login(token)
+        except discord.LoginFailure:
+            raise CannotRunError(
+                "Discord does not accept the token: copy it anew from the Bot page of your"
+                " application into [discord] token."
+            ) from None
+        except (discord.HTTPException, OSError) as error:
+            log.warning("login_failed", error=str(error), again_in=LOGIN_AGAIN_SECONDS)
+            await parts.clock.wait(stop, LOGIN_AGAIN_SECONDS)
+        else:
+            return True
+    return False
+
+
+async def _work(parts: Parts, role: Role, settings: Settings, stop: asyncio.Event) -> None:
+    """Start in the order of dependence; on ``stop`` refuse new work, put down the old, leave."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            attendants = [
+                group.create_task(parts.messenger.run()),
+                group.create_task(_keep_house(parts, settings)),
+            ]
+            work = None if role is Role.GATEWAY else group.create_task(parts.scheduler.run())
+            connection = None if role is Role.WORKER else group.create_task(_connect(parts, stop))
+            await stop.wait()
+            log.info("stopping")
+            parts.generate.stopping = True
+            parts.scheduler.stop()
+            if work is not None:
+                await work
+            for attendant in attendants:
+                attendant.cancel()
+            await parts.client.close()
+            if connection is not None:
+                await connection
+    except* CannotRunError as errors:
+        raise CannotRunError(str(errors.exceptions[0])) from None
+
+
+async def _connect(parts: Parts, stop: asyncio.Event) -> None:
+    """Stay connected to the gateway; the library reconnects by itself until the client closes."""
+    try:
+        await parts.client.connect(reconnect=True)
+    except discord.ConnectionClosed as error:
+        if not stop.is_set():
+            raise CannotRunError(
+                f"Discord closed the gateway for good (code {error.code}): look at the"
+                " application's page whether the token or the bot was changed."
+            ) from None
+    stop.set()
+
+
+async def _keep_house(parts: Parts, settings: Settings) -> None:
+    """Clean what is past its retention, refresh the gauges."""
+    retention = timedelta(days=settings.media.retention_days)
+    next_cleaning = parts.clock.monotonic()
+    while True:
+        if parts.clock.monotonic() >= next_cleaning:
+            removed = await parts.media.clean(parts.clock.now(), retention)
+            log.info("media_cleaned", removed=removed)
+            next_cleaning = parts.clock.monotonic() + CLEANING_SECONDS
+        with suppress(StorageUnavailable):  # the gauges keep their last values until it is back
+            parts.metrics.open_generations(
+                await parts.storage.read(lambda tx: tx.generations.count_open())
+            )
+        await parts.clock.sleep(HOUSEKEEPING_SECONDS)
