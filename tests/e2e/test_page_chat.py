@@ -63,6 +63,28 @@ async def test_the_newest_stays_in_sight_while_media_load(chat: Chat, stage: Sta
     await expect(jump).to_be_hidden()
 
 
+async def test_growth_in_two_steps_does_not_let_go_of_the_newest(chat: Chat) -> None:
+    """The event of our own scrolling comes when the list has already grown again."""
+    for number in range(30):
+        await chat.standin.people.send("mira", "videos", f"line {number}")
+    await chat.message("line 29").wait_for()
+    left = await chat.page.evaluate(
+        """async () => {
+            const frame = () =>
+                new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+            const scroller = document.querySelector(".scroller");
+            const last = [...document.querySelectorAll(".message")].at(-1);
+            last.style.paddingBottom = "100px";
+            await frame();
+            last.style.paddingBottom = "500px";
+            await frame();
+            await frame();
+            return scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
+        }"""
+    )
+    assert left < 2
+
+
 @BOTH
 async def test_writing_over_several_lines(chat: Chat, stage: Stage) -> None:
     await chat.composer.focus()

@@ -1,6 +1,5 @@
 """Slash commands on the page: picker, options of every type, files, failures."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 BOTH = pytest.mark.parametrize("width", [1400, 390], indirect=False)
 
 
-async def received(stage: Stage, count: int = 1) -> dict[str, object]:
-    """What the bot was given last."""
-    async with asyncio.timeout(10):
-        while len(stage.bot.received) < count:
-            await asyncio.wait_for(stage.standin.wait("INTERACTION", {"state": "answered"}), 10)
-            await asyncio.sleep(0)
+async def received(chat: Chat, stage: Stage) -> dict[str, object]:
+    """What the bot was given, once its receipt is there."""
+    await chat.message("Queued").wait_for()
     return stage.bot.received[-1]
 
 
@@ -44,7 +40,7 @@ async def test_the_keyboard_alone_makes_a_video(chat: Chat, stage: Stage) -> Non
     receipt = chat.message("Queued A fox runs through snow")
     await expect(receipt).to_contain_text("Only you can see this")
     await expect(receipt).to_contain_text("Tom used /video")
-    given = await received(stage)
+    given = await received(chat, stage)
     assert given["prompt"] == "A fox runs through snow"
     assert given["aspect_ratio"] == "9:16"
     assert given["model"] == "omni-pro"
@@ -73,7 +69,7 @@ async def test_every_type_of_option_arrives(chat: Chat, stage: Stage) -> None:
             await expect(chat.suggestions).to_have_count(1)
             await chat.press("Enter")
     await form.get_by_role("combobox", name="prompt").press("Enter")
-    given = await received(stage)
+    given = await received(chat, stage)
     expected = {"duration": 7, "strength": 0.5, "private": True, "member": "ana"}
     assert {key: given[key] for key in expected} == expected
     assert (given["role"], given["place"]) == ("Editors", "general")
@@ -106,7 +102,7 @@ async def test_files_by_chooser_drop_and_paste(
     await expect(chat.page.locator(".drop-cover")).to_be_hidden()
     await expect(form.locator("[data-option=clip]")).to_contain_text("fox.mp4")
     await form.get_by_role("combobox", name="prompt").press("Enter")
-    given = await received(stage)
+    given = await received(chat, stage)
     assert (given["image"], given["clip"]) == ("picture.png", "fox.mp4")
 
 
