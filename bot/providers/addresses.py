@@ -6,6 +6,7 @@ very addresses that are connected to, and a second look-up cannot answer differe
 """
 
 import ipaddress
+import re
 import socket
 from dataclasses import dataclass
 
@@ -16,7 +17,23 @@ from aiohttp.resolver import DefaultResolver
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# What the standard library's tables leave open, some only in older versions of Python: blocks that
+# are not for the public, and where clouds keep what only their own machines should ask.
+_CLOSED = tuple(
+    ipaddress.ip_network(block)
+    for block in (
+        "192.0.0.0/24",  # assigned to protocols; Oracle's metadata
+        "192.88.99.0/24",  # relays between IPv4 and IPv6, withdrawn
+        "168.63.129.16/32",  # Azure's own services
+        "2001::/23",
+        "3fff::/20",
+        "5f00::/16",
+    )
+)
+# All that was ever given out for the public.
+_UNICAST = ipaddress.IPv6Network("2000::/3")
 _LONGEST_URL = 4096
+_NUMBER = re.compile(r"(?i)\d+|0x[\da-f]*")
 
 
 class AddressError(OSError):
@@ -39,7 +56,8 @@ class AddressPolicy:
 
         Raises:
             AddressError: not https (or plain http on permitted loopback), no host, a user name
-                or password in it, or a literal address that is not permitted.
+                or password in it, a literal address that is not permitted, or one that is spelled
+                as only old system libraries read it.
         """
         parsed = _parse(url)
         host = parsed.host
@@ -50,6 +68,8 @@ class AddressPolicy:
             raise AddressError("not https")
         if _literal(host) is not None:
             self.check_address(host)
+        elif _is_numeric(host):
+            raise AddressError("a number in the place of a name")
         return parsed
 
     def check_address(self, address: str) -> None:
@@ -64,7 +84,7 @@ class AddressPolicy:
         inner = _innermost(literal)
         if inner.is_loopback and self.loopback:
             return
-        if not inner.is_global or inner.is_multicast or inner.is_reserved:
+        if not _is_public(inner):
             raise AddressError("not a public address")
 
 
@@ -101,6 +121,21 @@ def _literal(host: str) -> Address | None:
         return ipaddress.ip_address(host.strip("[]").partition("%")[0])
     except ValueError:
         return None
+
+
+def _is_public(address: Address) -> bool:
+    if not address.is_global or address.is_multicast or address.is_reserved:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address not in _UNICAST:
+        return False
+    return not any(address in block for block in _CLOSED)
+
+
+def _is_numeric(host: str) -> bool:
+    """Whether it ends in a number, as no name does: 2130706433, 127.1 or 0x7f.1 is an address to
+    some resolvers, and connections to what looks like one are made without asking ours.
+    """
+    return _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]) is not None
 
 
 def _innermost(address: Address) -> Address:
