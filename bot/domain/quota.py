@@ -114,6 +114,12 @@ class Usage:
     open: int = 0
     last_at: datetime | None = None
 
+    def with_one_more(self, *, seconds: int, at: datetime) -> "Usage":
+        """The same after a request of so many seconds was held."""
+        return Usage(
+            videos=self.videos + 1, seconds=self.seconds + seconds, open=self.open + 1, last_at=at
+        )
+
 
 def check(rule: EffectiveLimits, usage: Usage, *, seconds: int, now: datetime) -> None:
     """Let one more video of ``seconds`` seconds pass, or say which limit stops it.

@@ -125,7 +125,9 @@ class Generate:
             )
             await tx.generations.add(generation)
             await tx.ledger.hold(generation, seconds=plan.seconds, at=now)
-            quota = await quota_of(tx, limits, ask.guild_id, ask.requester_id, now)
+            # Known without asking again: people wait for every statement in here.
+            usage = quota.usage.with_one_more(seconds=plan.seconds, at=now)
+            quota = replace(quota, usage=usage)
             standing = self._expected(generation, candidates)
             return Receipt(generation=generation, standing=standing, quota=quota, repeated=False)
 
