@@ -6,8 +6,10 @@ distance it has (``DISTANCE_SECONDS`` before a call is looked at, longer for a v
 """
 
 import asyncio
+import os
 import re
 import sqlite3
+import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -26,7 +28,7 @@ from bot.ops.clock import SystemClock
 from bot.storage import open_storage
 from sandbox.discord import DiscordStandIn
 from sandbox.discord.message_rules import Draft
-from sandbox.discord.opening import STUDIO, TOM, VIDEOS
+from sandbox.discord.opening import STUDIO, TOM
 from sandbox.discord.world import Channel, ChannelKind
 from sandbox.gateways import APIMART_KEY, EVOLINK_KEY
 from sandbox.process import BotProcess
@@ -124,13 +126,14 @@ class Stage:
     def __init__(self, *, folder: Path, crowd: Crowd, clip: Path) -> None:
         self.folder = folder
         self.crowd = crowd
-        self.discord = DiscordStandIn()
+        self.discord = _far_from_the_disk(DiscordStandIn)
         self.discord.limits.strict = True
         self.watch = Stopwatch()
         self.gateways = Process(crowd=crowd, clip=clip)
         self.config = folder / "config.toml"
         self.database = folder / "retake.db"
         self._parts = AsyncExitStack()
+        self._channels: list[str] = []
         self._spots: list[Spot] = []
 
     async def __aenter__(self) -> Self:
@@ -145,6 +148,7 @@ class Stage:
         self._parts.callback(self.watch.close)
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         self.discord.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        self._channels = self._open_channels()
         self._spots = self._post_statuses()
         return self
 
@@ -199,7 +203,7 @@ class Stage:
             gateways=self.gateways.url,
             database=self.folder / "usual.db",
             crowd=self.gateways.crowd.as_json(),
-            channel=sorted({channel_id for _, channel_id, _ in self._spots}) or [int(VIDEOS)],
+            channel=[int(channel_id) for channel_id in self._channels],
         )
 
     async def figures(self) -> dict[str, Any]:
@@ -210,11 +214,14 @@ class Stage:
         ):
             return await answer.json()
 
-    async def ask(self, prompt: str) -> str:
-        """Somebody types ``/video``; the interaction's id."""
+    async def ask(self, number: int) -> str:
+        """Somebody types ``/video`` in one of the channels; the interaction's id."""
+        channel_id = self._channels[number % len(self._channels)]
+        options = {"prompt": f"question {number}", "duration": "6"}
         sent_at = time.perf_counter()
-        options = {"prompt": prompt, "duration": "6"}
-        interaction_id = await self.discord.people.command(TOM, VIDEOS, "video", options=options)
+        interaction_id = await self.discord.people.command(
+            TOM, channel_id, "video", options=options
+        )
         self.watch.acks[interaction_id] = Ack(sent_at=sent_at)
         return interaction_id
 
@@ -225,28 +232,29 @@ class Stage:
             self.watch.acks[interaction_id].answered = interaction.callback == WITH_A_MESSAGE
         return [self.watch.acks[interaction_id] for interaction_id in ids]
 
-    def _post_statuses(self) -> list[Spot]:
-        """The crowd's status messages, spread over channels."""
+    def _open_channels(self) -> list[str]:
         guild = self.discord.world.guilds[STUDIO]
-        channels = [
-            self.discord.world.add_channel(
-                Channel(
-                    id=self.discord.ids.next(),
-                    kind=ChannelKind.TEXT,
-                    name=f"crowd-{number}",
-                    guild_id=guild.id,
-                )
+        opened = [
+            Channel(
+                id=self.discord.ids.next(),
+                kind=ChannelKind.TEXT,
+                name=f"crowd-{number}",
+                guild_id=guild.id,
             )
-            for number in range(min(CHANNELS, self.crowd.count))
+            for number in range(CHANNELS)
         ]
+        return [self.discord.world.add_channel(channel).id for channel in opened]
+
+    def _post_statuses(self) -> list[Spot]:
+        """The crowd's status messages, spread over the channels."""
         spots: list[Spot] = []
         for number in range(self.crowd.count):
-            channel = channels[number % len(channels)]
+            channel = self.discord.world.channels[self._channels[number % CHANNELS]]
             card = {"type": 10, "id": 1, "content": f"Working on crowd {number}"}
             message = self.discord.messages.create(
                 channel, self.discord.world.bot_id, Draft(components=[card], flags=COMPONENTS_V2)
             )
-            spots.append((int(guild.id), int(channel.id), int(message.id)))
+            spots.append((int(STUDIO), int(channel.id), int(message.id)))
         return spots
 
     def _configuration(self, gateways: str) -> str:
@@ -284,6 +292,18 @@ level = "warning"
 [http]
 port = 0
 """
+
+
+def _far_from_the_disk(make: Callable[[], DiscordStandIn]) -> DiscordStandIn:
+    """Discord's disk is not the bot's: what is posted there goes into memory, where there is such
+    a place.
+    """
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+    usual_place, tempfile.tempdir = tempfile.tempdir, str(memory) if memory.is_dir() else None
+    try:
+        return make()
+    finally:
+        tempfile.tempdir = usual_place
 
 
 class Deliveries:
@@ -328,25 +348,45 @@ class Deliveries:
                 discord.world.attachments[file["id"]].path.unlink(missing_ok=True)
 
 
-class LoopLag:
-    """How late this process itself is: what it measures is off by as much."""
+class Machine:
+    """How slow the machine is meanwhile: how late this process is, how long the disk takes.
 
-    def __init__(self) -> None:
+    ``late``: beyond a sleep of 10 ms; ``synced``: 4 KB written and on the disk. What is measured
+    contains both.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "probe.bin"
         self.late: list[float] = []
-        self._task: asyncio.Task[None] | None = None
+        self.synced: list[float] = []
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._look())
+        self._tasks = [asyncio.create_task(self._look()), asyncio.create_task(self._sync())]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await _ended(self._task)
+        for task in self._tasks:
+            await _ended(task)
 
     async def _look(self) -> None:
         while True:
             due = time.perf_counter() + 0.01
             await asyncio.sleep(0.01)
             self.late.append(time.perf_counter() - due)
+
+    async def _sync(self) -> None:
+        while True:
+            await asyncio.sleep(0.1)
+            self.synced.append(await asyncio.to_thread(self._write))
+
+    def _write(self) -> float:
+        began = time.perf_counter()
+        with self._path.open("wb") as file:
+            file.write(bytes(4096))
+            file.flush()
+            os.fdatasync(file.fileno())
+        return time.perf_counter() - began
 
 
 async def _ended(task: asyncio.Task[None] | None) -> None:
