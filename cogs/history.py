@@ -6,7 +6,9 @@ import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
+from bot.domain.errors import Code, Refused
 from bot.domain.ids import UserId
+from bot.services.edit import may_change
 from bot.ui import origins
 from bot.ui.answers import answer, promptly, turn
 from bot.ui.cards import details_card
@@ -75,9 +77,10 @@ class HistoryCog(commands.Cog):
         """The button asks once more: what is deleted does not come back."""
         client = interaction.client
         messages = client.messages(interaction)
-        generation = await client.services.history.details(
-            pressed.generation(), viewer=origins.viewer(interaction)
-        )
+        viewer = origins.viewer(interaction)
+        generation = await client.services.history.details(pressed.generation(), viewer=viewer)
+        if not may_change(generation, viewer):
+            raise Refused(Code.NOT_YOURS)
         choice = ui.View(timeout=None)
         choice.add_item(control(Verb.ERASE, generation, messages.say("button.erase")))
         await answer(interaction, messages.say("delete.ask"), view=choice)
@@ -95,6 +98,7 @@ class HistoryCog(commands.Cog):
         )
         key = "delete.done" if await withdraw(client, generation) else "delete.message_left"
         await answer(interaction, messages.say(key))
+        await client.services.history.tell_deleted(generation)
 
     async def _drawn(self, interaction: Interaction, of: UserId, page: int) -> ui.LayoutView:
         client = interaction.client

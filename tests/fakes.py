@@ -292,6 +292,9 @@ class FakeHistory(Calls):
         found = next(item for item in self.items if item.id == generation_id)
         return replace(found, deleted_at=NOON)
 
+    async def tell_deleted(self, generation: Generation) -> None:
+        self.take("tell_deleted", generation.id)
+
 
 @dataclass
 class FakeLimits(Calls):

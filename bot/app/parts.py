@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import structlog
 
 from bot.app.errors import CannotRunError
-from bot.app.lock import alone_on, is_sqlite
-from bot.domain.catalogue import ProviderName
-from bot.domain.errors import StorageUnavailable
+from bot.app.lock import alone_on, beside_database, is_sqlite
+from bot.domain.catalogue import Catalogue, ProviderName
+from bot.domain.errors import MediaError, StorageUnavailable
+from bot.domain.generation import Generation
 from bot.domain.ids import GenerationId, new_worker_id
 from bot.domain.ports.provider import Provider
 from bot.media.ffmpeg import Ffmpeg, find_ffmpeg
@@ -21,6 +23,7 @@ from bot.media.intake import Caps
 from bot.media.store import DiskMediaStore
 from bot.ops.callbacks import CallbackSigner
 from bot.ops.clock import SystemClock
+from bot.ops.desk import Desk
 from bot.ops.health import Health, PartHealth
 from bot.ops.http import SideDoor
 from bot.ops.metered import MeteredProvider
@@ -31,6 +34,7 @@ from bot.providers.catalogue import load_catalogue
 from bot.providers.evolink import EvoLink
 from bot.providers.http import HttpDoor
 from bot.providers.router import Router
+from bot.reconciliation import answer_json
 from bot.services import Services
 from bot.services.advance import Advance
 from bot.services.board import Board
@@ -40,8 +44,10 @@ from bot.services.generate import Generate
 from bot.services.history import History
 from bot.services.intake import Intake
 from bot.services.jobs import Jobs
+from bot.services.late import LateResults
 from bot.services.limits import LimitsDesk
 from bot.services.outside import Outside, Policy
+from bot.services.reconcile import Reconcile
 from bot.services.scheduler import Scheduler
 from bot.settings import Settings
 from bot.storage import SqlStorage, open_storage
@@ -73,6 +79,8 @@ class Parts:
     generate: Generate
     scheduler: Scheduler
     side_door: SideDoor
+    late: LateResults
+    desk: Desk | None
 
 
 @asynccontextmanager
@@ -113,43 +121,57 @@ async def open_providers(
 
 
 @asynccontextmanager
+async def open_database(settings: Settings, clock: SystemClock) -> AsyncIterator[SqlStorage]:
+    """The database, at the newest schema.
+
+    Raises:
+        CannotRunError: it cannot be opened.
+    """
+    try:
+        storage = open_storage(settings.database.url, clock=clock)
+        await storage.start()
+    except (StorageUnavailable, ValueError) as error:
+        reason = error.facts["reason"] if isinstance(error, StorageUnavailable) else error
+        raise CannotRunError(f"The database cannot be opened: {reason}.") from None
+    try:
+        yield storage
+    finally:
+        await storage.close()
+
+
+def open_catalogue(settings: Settings) -> Catalogue:
+    """The packaged catalogue with the operator's changes.
+
+    Raises:
+        CatalogueError: with one sentence for each thing that is wrong.
+    """
+    told = settings.providers
+    overrides = {name: getattr(told, name).models for name in ("evolink", "apimart", "google")}
+    return load_catalogue(default_model=told.default_model, overrides=overrides)
+
+
+@asynccontextmanager
 async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
     """Build everything; nothing is connected to Discord yet. Undone in the reverse order.
 
     Raises:
         CannotRunError: something of ours cannot be opened.
+        CatalogueError: the operator's models do not make a catalogue.
     """
     clock = SystemClock()
     async with AsyncExitStack() as stack:
+        catalogue = open_catalogue(settings)
         stack.enter_context(alone_on(settings))
-        storage = open_storage(settings.database.url, clock=clock)
-        try:
-            await stack.enter_async_context(storage)
-        except StorageUnavailable as error:
-            raise CannotRunError(
-                f"The database cannot be opened: {error.facts['reason']}"
-            ) from None
+        storage = await stack.enter_async_context(open_database(settings, clock))
         metrics = Metrics()
         providers = [
             MeteredProvider(provider, telemetry=metrics, clock=clock)
             for provider in await stack.enter_async_context(open_providers(settings, clock))
         ]
-        catalogue = load_catalogue(
-            default_model=settings.providers.default_model,
-            overrides={
-                name: getattr(settings.providers, name).models
-                for name in ("evolink", "apimart", "google")
-            },
-        )
         attachments = await stack.enter_async_context(
             HttpDoor(party="discord", policy=AddressPolicy.beside(settings.discord.api_url))
         )
-        media = DiskMediaStore(
-            root=settings.media.dir,
-            ffmpeg=Ffmpeg(find_ffmpeg(settings.media.ffmpeg)),
-            fetch=attachments.fetch,
-            caps=Caps(upload_bytes=settings.media.max_upload_mib * 2**20),
-        )
+        media = _media(settings, attachments)
         configure_endpoints(settings.discord.api_url, settings.discord.gateway_url)
         client = RetakeClient(
             extensions=() if role is Role.WORKER else EXTENSIONS,
@@ -194,17 +216,35 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
                 intake=Intake(media=media),
                 cancel=Cancel(outside=outside, board=board, nudge=scheduler.nudge),
                 jobs=Jobs(storage=storage, clock=clock, board=board),
-                history=History(storage=storage, media=media, clock=clock),
+                history=History(
+                    storage=storage, media=media, clock=clock, messenger=messenger
+                ),
                 limits=limits,
                 catalogue=catalogue,
             )
+        )
+        late = LateResults(
+            storage=storage, clock=clock, providers=outside.providers, telemetry=metrics
+        )
+
+        def hint(generation_id: GenerationId) -> None:
+            scheduler.hint(generation_id)
+            if generation_id not in board.live:
+                late.hint(generation_id)
+
+        def changed(generation: Generation) -> None:
+            board.refresh(generation)
+            scheduler.nudge(generation.id)
+
+        reconcile = Reconcile(
+            storage=storage, clock=clock, providers=outside.providers, nudge=changed
         )
         side_door = SideDoor(
             host=settings.http.host,
             port=settings.http.port,
             metrics=metrics,
             health=lambda: _health(client, generate, board),
-            hint=scheduler.hint,
+            hint=hint,
             signer=signer,
             telemetry=metrics,
         )
@@ -218,7 +258,30 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             generate=generate,
             scheduler=scheduler,
             side_door=side_door,
+            late=late,
+            desk=_desk(settings, reconcile),
         )
+
+
+def _media(settings: Settings, attachments: HttpDoor) -> DiskMediaStore:
+    told = settings.media
+    try:
+        program = find_ffmpeg(told.ffmpeg)
+    except MediaError:
+        raise CannotRunError(
+            "No ffmpeg was found: install it, or name one in [media] ffmpeg."
+        ) from None
+    try:
+        return DiskMediaStore(
+            root=told.dir,
+            ffmpeg=Ffmpeg(program),
+            fetch=attachments.fetch,
+            caps=Caps(upload_bytes=told.max_upload_mib * 2**20),
+        )
+    except MediaError:
+        raise CannotRunError(
+            f"{told.dir} cannot be written to: set another [media] dir or mend the folder's rights."
+        ) from None
 
 
 def _policy(settings: Settings, signer: CallbackSigner | None) -> Policy:
@@ -245,6 +308,17 @@ def _policy(settings: Settings, signer: CallbackSigner | None) -> Policy:
         post_deadline=settings.deadlines.posting,
         callback_url=callback_url if signer is not None else None,
     )
+
+
+def _desk(settings: Settings, reconcile: Reconcile) -> Desk | None:
+    """On SQLite the command line must not write beside the bot, so the bot takes its orders."""
+    if not is_sqlite(settings):
+        return None
+
+    async def answer(order: dict[str, Any]) -> dict[str, Any]:
+        return await answer_json(reconcile, order)
+
+    return Desk(beside_database(settings, ".desk"), answer)
 
 
 def _signer(settings: Settings) -> CallbackSigner | None:

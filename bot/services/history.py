@@ -3,14 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain.errors import Code, MediaError, Refused
-from bot.domain.generation import Generation, State
+import structlog
+
+from bot.domain.errors import Code, MediaError, PostError, Refused
+from bot.domain.generation import Generation, Standing, State
 from bot.domain.ids import GenerationId, UserId
 from bot.domain.media import FittedMedia
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.media import MediaStore
+from bot.domain.ports.messenger import Messenger
 from bot.domain.ports.storage import Storage, Transaction
 from bot.services.edit import Viewer, may_change, may_see
+
+log = structlog.get_logger(__name__)
 
 SEEN_TIMES, SEEN_SECONDS = 5, 0.1
 
@@ -31,6 +36,7 @@ class History:
     storage: Storage
     media: MediaStore
     clock: Clock
+    messenger: Messenger
 
     async def page(
         self, viewer: Viewer, *, of: UserId, page: int = 0, size: int = 5
@@ -104,3 +110,10 @@ class History:
         if found.file is not None:
             await self.media.discard(found.file)
         return deleted
+
+    async def tell_deleted(self, generation: Generation) -> None:
+        """Show in the status message that the video is gone; a courtesy, no more."""
+        try:
+            await self.messenger.update_status(generation, Standing())
+        except PostError as error:
+            log.info("deletion_not_shown", generation=generation.id, error=str(error))

@@ -1,11 +1,14 @@
 """Small files for the tests: a film that the gateways hand out, pictures, and files that lie."""
 
+import hashlib
 import io
 import subprocess
 from pathlib import Path
 
 import imageio_ffmpeg
 from PIL import Image
+
+from sandbox.clips import ClipRequest
 
 
 def film(path: Path, *, seconds: float = 2, size: str = "160x90", kbit: int = 0) -> Path:
@@ -25,7 +28,40 @@ def film(path: Path, *, seconds: float = 2, size: str = "160x90", kbit: int = 0)
     return path
 
 
-def picture(kind: str = "PNG", size: tuple[int, int] = (320, 200), colour: str = "#c2410c") -> bytes:
+class NumberedClips:
+    """One film for every video, each copy told apart by a number at its end.
+
+    ``made`` holds by prompt the SHA-256 of what was handed out, ``sources`` that of the video that
+    was to be edited.
+    """
+
+    def __init__(self, film: Path) -> None:
+        self.made: dict[str, str] = {}
+        self.sources: dict[str, str] = {}
+        self._film = film
+
+    async def render(self, request: ClipRequest) -> Path:
+        """A copy with a box of its own, which players skip."""
+        number = len(self.made) + 1
+        box = (16).to_bytes(4, "big") + b"free" + number.to_bytes(8, "big")
+        path = self._film.with_name(f"copy-{number}.mp4")
+        path.write_bytes(self._film.read_bytes() + box)
+        self.made[request.prompt] = _sha256(path)
+        if request.source is not None:
+            self.sources[request.prompt] = _sha256(request.source)
+        return path
+
+    async def close(self) -> None:
+        """Nothing is under way."""
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def picture(
+    kind: str = "PNG", size: tuple[int, int] = (320, 200), colour: str = "#c2410c"
+) -> bytes:
     """A picture of one colour in a format that Pillow knows."""
     held = io.BytesIO()
     Image.new("RGB", size, colour).save(held, kind)

@@ -1,4 +1,4 @@
-"""The real bot as a process beside the stand-ins, for tests that kill, restart and look from outside.
+"""The real bot as a process beside the stand-ins, for tests that look from outside.
 
 Owns the start and the end of both, and what must hold at the end: no violation of Discord's
 document, no unknown route, no exception in a stand-in, nothing unexpected in the bot's log.
@@ -35,6 +35,7 @@ class Running:
     sandbox: Sandbox
     folder: Path
     config: Path
+    clips: ClipSource
     bot: BotProcess = field(init=False)
     starts: int = 0
 
@@ -174,9 +175,10 @@ async def running_sandbox(
     insecure_callbacks: bool = False,
 ) -> AsyncIterator[Running]:
     """Stand-ins with small, quick videos; the bot is started by the test."""
+    clips = clips or Clips(folder / "clips", scale="tiny")
     sandbox = Sandbox(
         directory=folder / "gateways",
-        clips=clips or Clips(folder / "clips", scale="tiny"),
+        clips=clips,
         judge=judge,
         allow_insecure_callbacks=insecure_callbacks,
     )
@@ -185,7 +187,7 @@ async def running_sandbox(
     sandbox.gateways.apimart.settings.seconds = seconds
     config = folder / "config.toml"
     config.write_text(sandbox.bot_config(folder))
-    running = Running(sandbox=sandbox, folder=folder, config=config)
+    running = Running(sandbox=sandbox, folder=folder, config=config, clips=clips)
     try:
         yield running
     finally:
