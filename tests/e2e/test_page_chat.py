@@ -39,6 +39,18 @@ async def test_a_link_leads_to_a_channel_and_a_person(stage: Stage, open_page: O
     await expect(page.locator(".channel-header h1")).to_have_text("general")
 
 
+async def test_a_link_to_a_message_leads_to_it_in_here(chat: Chat, stage: Stage) -> None:
+    source = await stage.bot.place(GENERAL).send("the one that is meant")
+    await stage.bot.place(GENERAL).send("the one after it")
+    await chat.said("videos", f"[see it]({source.jump_url})", by=stage.bot)
+    await chat.page.get_by_role("link", name="see it").click()
+    await expect(chat.page.locator(".channel-header h1")).to_have_text("general")
+    meant = chat.message("the one that is meant")
+    await expect(meant).to_be_focused()
+    await expect(meant).to_have_class("message flash")
+    assert len(chat.page.context.pages) == 1
+
+
 async def test_a_link_that_leads_nowhere_ends_at_the_first_channel(
     stage: Stage, open_page: OpenPage
 ) -> None:

@@ -7,7 +7,7 @@ import { append, el, iconButton, replace } from "./dom.js";
 import { GatewayPanel } from "./gateways.js";
 import { avatar, icon } from "./icons.js";
 import { MessageList } from "./messages.js";
-import { hrefOf, otherOf, titleOf } from "./names.js";
+import { hrefOf, otherOf, placeOf, titleOf } from "./names.js";
 import { closePopover, popoverOpen } from "./popover.js";
 import { Sidebar } from "./sidebar.js";
 import { THREADS, channel, emit, guildOf, isUnread, nameOf, on, setConnection, setReply, setState, state, take } from "./store.js";
@@ -30,6 +30,7 @@ const drop = el("div", { class: "drop-cover", hidden: true }, el("div", {}, icon
 const main = el("main", { class: "chat" }, header, banner, messages.node, composer.node, drop);
 const shell = el("div", { class: "shell" }, sidebar.node, main, panel.node, scrim);
 let close = () => {};
+let wanted = null; // the message a link leads to, until its channel is open
 
 // -- layout -------------------------------------------------------------------
 
@@ -180,7 +181,23 @@ async function route() {
   composer.open(target.id);
   drawer(null);
   if (matchMedia("(hover: hover)").matches) composer.focus();
+  const message = wanted;
+  wanted = null;
   await messages.open(target.id);
+  if (message) await messages.reveal(message);
+}
+
+/** Links to messages of Discord lead to the same message in here, never to the real Discord. */
+function follow(event) {
+  const place = placeOf(event.target.closest?.("a[href]")?.href ?? "");
+  if (!place) return;
+  event.preventDefault();
+  if (place.channelId === state.channelId) {
+    if (place.messageId) messages.reveal(place.messageId);
+    return;
+  }
+  wanted = place.messageId;
+  location.hash = hrefOf(place.channelId);
 }
 
 function fail(error) {
@@ -206,6 +223,7 @@ function connect() {
   });
   on("focus-last-message", () => [...document.querySelectorAll(".message[data-id]")].at(-1)?.focus());
   addEventListener("hashchange", route);
+  document.addEventListener("click", follow);
   wide.addEventListener("change", () => { drawer(null); drawHeader(); });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.defaultPrevented) return;

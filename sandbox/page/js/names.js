@@ -23,6 +23,14 @@ export function hrefOf(channelId) {
   return `#/channel/${channelId}?user=${state.me.id}`;
 }
 
+const MESSAGE_LINK = /^https:\/\/(?:\w+\.)?discord(?:app)?\.com\/channels\/(?:@me|\d+)\/(\d+)(?:\/(\d+))?$/;
+
+/** Where a link to a message of Discord leads in here; null for other addresses and unknown channels. */
+export function placeOf(url) {
+  const [, channelId, messageId] = MESSAGE_LINK.exec(url) ?? [];
+  return state.channels.has(channelId) ? { channelId, messageId: messageId ?? null } : null;
+}
+
 /** A channel's name; a direct conversation is called after the other one. */
 export function titleOf(channel) {
   if (channel.name) return channel.name;
