@@ -104,7 +104,7 @@ class HistoryCog(commands.Cog):
         client = interaction.client
         found = await promptly(
             interaction,
-            client.services.history.page(origins.viewer(interaction), of=of, page=page),
+            client.services.history.page(origins.reader(interaction), of=of, page=page),
             patience=client.wishes.patience,
         )
         own = of == interaction.user.id

@@ -32,6 +32,16 @@ def viewer(interaction: discord.Interaction[Any]) -> Viewer:
     )
 
 
+def reader(interaction: discord.Interaction[Any]) -> Viewer:
+    """Who looks through a whole server: a moderator of one channel is none of the others."""
+    member = interaction.user
+    return Viewer(
+        user_id=UserId(member.id),
+        guild_id=GuildId(interaction.guild_id or DIRECT),
+        moderator=isinstance(member, discord.Member) and member.guild_permissions.manage_messages,
+    )
+
+
 def author(message: discord.Message) -> Viewer:
     """Who wrote a message. Not as a moderator: a reply asks for nothing that needs the right."""
     guild_id = message.guild.id if message.guild is not None else DIRECT
