@@ -17,7 +17,7 @@ from bot.providers.addresses import AddressPolicy
 from bot.providers.http import JSON_CAP, HttpDoor, Timeouts
 from tests.security.conftest import Tally
 
-SHORT = Timeouts(connect=0.5, submit=0.5, read=0.5, idle=0.5, transfer=0.5)
+SHORT = Timeouts(connect=0.2, submit=0.2, read=0.2, idle=0.2, transfer=0.2)
 GRACE_SECONDS = 3.0
 Speak = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -32,7 +32,7 @@ async def drip(writer: asyncio.StreamWriter, piece: bytes) -> None:
         writer.write(piece)
         await writer.drain()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 0.05)
+            await asyncio.wait_for(stop.wait(), 0.03)
 
 
 async def pour(writer: asyncio.StreamWriter, piece: bytes) -> None:
@@ -89,16 +89,28 @@ HOSTILE: dict[str, Speak] = {
 
 @contextlib.asynccontextmanager
 async def server(speak: Speak) -> AsyncIterator[str]:
+    talking: set[asyncio.Task[object]] = set()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        task = asyncio.current_task()
+        assert task is not None
+        talking.add(task)
+        try:
             await speak(reader, writer)
-        writer.close()
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.transport.abort()
 
     made = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{made.sockets[0].getsockname()[1]}/"
     finally:
         made.close()
+        for task in talking:
+            task.cancel()
+        await asyncio.wait(talking)
+        await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("what", HOSTILE)
