@@ -277,10 +277,6 @@ class FakeHistory(Calls):
         self.take("details", generation_id, viewer)
         return next(item for item in self.items if item.id == generation_id)
 
-    async def deletable(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
-        self.take("deletable", generation_id, viewer)
-        return next(item for item in self.items if item.id == generation_id)
-
     async def copy(
         self, generation_id: GenerationId, *, viewer: Viewer, max_bytes: int
     ) -> tuple[Generation, FittedMedia]:

@@ -83,24 +83,15 @@ class History:
         except MediaError as error:
             raise Refused(Code.MEDIA_UNAVAILABLE) from error
 
-    async def deletable(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
-        """One generation that this viewer may delete.
-
-        Raises:
-            Refused: NOT_FOUND, NOT_YOURS.
-        """
-        found = await self.details(generation_id, viewer=viewer)
-        if not may_change(found, viewer):
-            raise Refused(Code.NOT_YOURS)
-        return found
-
     async def delete(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
         """Mark a video deleted and drop our file; the caller deletes the message.
 
         Raises:
             Refused: NOT_FOUND, NOT_YOURS, or NOT_FINISHED.
         """
-        found = await self.deletable(generation_id, viewer=viewer)
+        found = await self.details(generation_id, viewer=viewer)
+        if not may_change(found, viewer):
+            raise Refused(Code.NOT_YOURS)
         for _ in range(SEEN_TIMES):
             if found.state is not State.POSTING:
                 break
