@@ -86,30 +86,39 @@ def enter_tasks(gateways: Gateways, crowd: Crowd, clip: Path) -> None:
 
 
 class Figures:
-    """What the bench wants to know: questions about tasks, calls, and when downloads began."""
+    """What the bench wants to know: questions about tasks, and when downloads began."""
 
     def __init__(self, gateways: Gateways) -> None:
         self._evolink = gateways.evolink
         self._asked = 0
+        self._first_at: float | None = None
+        self._last_at: float | None = None
         self._downloads: dict[str, float] = {}
         self._settled, self._record = self._evolink.settled, self._evolink.record
         self._evolink.settled = self._count_asked
         self._evolink.record = self._note_download
 
     async def answer(self, request: web.Request) -> web.Response:
-        """``{asked, requests, downloads: {task id: time}}``."""
-        del request
+        """``{asked, first_at, last_at, downloads: {task id: time}}``; ``?forget=1`` starts anew."""
         began = {
             task.id: self._downloads[task.result]
             for task in self._evolink.tasks.values()
             if task.result in self._downloads
         }
-        counts = self._evolink.counts
-        requests = counts["query"] + counts["batch"]
-        return web.json_response({"asked": self._asked, "requests": requests, "downloads": began})
+        figures = {
+            "asked": self._asked,
+            "first_at": self._first_at,
+            "last_at": self._last_at,
+            "downloads": began,
+        }
+        if "forget" in request.query:
+            self._asked, self._first_at, self._last_at = 0, None, None
+        return web.json_response(figures)
 
     async def _count_asked(self, tasks: list[Task]) -> None:
         self._asked += len(tasks)
+        self._last_at = time.time()
+        self._first_at = self._first_at or self._last_at
         await self._settled(tasks)
 
     def _note_download(self, request: web.Request, op: str) -> Call:

@@ -11,7 +11,6 @@ import re
 import sqlite3
 import tempfile
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -49,6 +48,9 @@ _HELD = """SELECT 1 FROM generations JOIN ledger ON ledger.generation_id = gener
     WHERE request_key = ? AND kind = 'hold'"""
 
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
 class Bot(Protocol):
     """A bot in a process of its own."""
 
@@ -76,28 +78,38 @@ class Stopwatch:
 
     database: Path | None = None
     acks: dict[str, Ack] = field(default_factory=dict[str, Ack])
-    calls: Counter[str] = field(default_factory=Counter[str])
     refused: int = 0
+    most_uploads: int = 0
+    _uploads: int = 0
     _books: sqlite3.Connection | None = None
 
     @web.middleware
-    async def middleware(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Note a call of the bot's, and let it wait as long as it would on its way to Discord."""
         if not request.path.startswith("/api/"):
             return await handler(request)
         steps = request.path.split("/")
-        if steps[-1] == "callback":
-            self._acknowledged(steps[-3])
-        elif request.content_type == "multipart/form-data":
-            await asyncio.sleep(UPLOAD_SECONDS)
-        else:
-            await asyncio.sleep(DISTANCE_SECONDS)
-        response = await handler(request)
-        self.calls[f"{request.method} {steps[3]}"] += 1
+        try:
+            if steps[-1] == "callback":
+                self._acknowledged(steps[-3])
+            elif request.content_type == "multipart/form-data":
+                return await self._taken_in(request, handler)
+            else:
+                await asyncio.sleep(DISTANCE_SECONDS)
+            response = await handler(request)
+        except ConnectionError:
+            return web.Response(status=400)  # nobody reads it: the bot was stopped meanwhile
         self.refused += response.status == 429
         return response
+
+    async def _taken_in(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._uploads += 1
+        self.most_uploads = max(self.most_uploads, self._uploads)
+        try:
+            await asyncio.sleep(UPLOAD_SECONDS)
+            return await handler(request)
+        finally:
+            self._uploads -= 1
 
     def _acknowledged(self, interaction_id: str) -> None:
         now = time.perf_counter()
@@ -206,11 +218,12 @@ class Stage:
             channel=[int(channel_id) for channel_id in self._channels],
         )
 
-    async def figures(self) -> dict[str, Any]:
-        """What the gateways have counted."""
+    async def figures(self, *, forget: bool = False) -> dict[str, Any]:
+        """What the gateways have counted; ``forget`` makes them begin anew."""
+        told = {"forget": "1"} if forget else {}
         async with (
             aiohttp.ClientSession() as session,
-            session.get(f"{self.gateways.url}/figures") as answer,
+            session.get(f"{self.gateways.url}/figures", params=told) as answer,
         ):
             return await answer.json()
 

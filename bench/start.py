@@ -1,0 +1,129 @@
+"""From starting the process to being online, and to the first step on what a stopped bot left.
+
+Online is when the gateway's READY was sent to it; the first step is the first question about an
+unfinished task that reaches its provider. The baseline is a client of the library alone.
+
+    python -m bench.start
+"""
+
+import asyncio
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.clip import MIB, make_clip
+from bench.crowd import Crowd
+from bench.report import Report, options, percentile
+from bench.stage import Bot, Stage
+
+FIRST_STEP_WITHIN = 120.0
+TIMES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """Which bot starts, and what it finds: a database made by an earlier start, and the work."""
+
+    name: str
+    bare: bool = False
+    fresh: bool = False
+    unfinished: int = 0
+
+
+SCENES = (
+    Scene(name="bare client (baseline)", bare=True),
+    Scene(name="retake, first start", fresh=True),
+    Scene(name="retake"),
+    Scene(name="retake, 100 unfinished", unfinished=100),
+    Scene(name="retake, 20,000 unfinished", unfinished=20_000),
+)
+QUICK = (SCENES[0], SCENES[2], Scene(name="retake, 10 unfinished", unfinished=10))
+
+
+@dataclass
+class Seen:
+    """Seconds since the start of the process, start by start."""
+
+    online: list[float] = field(default_factory=list[float])
+    first_step: list[float] = field(default_factory=list[float])
+    all_asked: list[float] = field(default_factory=list[float])
+
+
+async def play(scene: Scene, folder: Path, clip: Path, *, times: int) -> Seen:
+    """Start, look, stop; again."""
+    seen = Seen()
+    crowd = Crowd(at=time.time(), staying=scene.unfinished, takes=3000)
+    async with Stage(folder=folder, crowd=crowd, clip=clip) as stage:
+        if not (scene.bare or scene.fresh):
+            await stage.seed()
+        await stage.open_gateways()
+        for _ in range(times):
+            if scene.fresh:
+                stage.database.unlink(missing_ok=True)
+            bot: Bot = stage.usual(bare=True) if scene.bare else stage.retake()
+            await stage.figures(forget=True)
+            began = time.time()
+            try:
+                seen.online.append(await stage.start(bot))
+                if scene.unfinished:
+                    first, last = await _asked(stage, scene.unfinished)
+                    seen.first_step.append(first - began)
+                    seen.all_asked.append(last - began)
+            finally:
+                await bot.stop()
+    return seen
+
+
+async def _asked(stage: Stage, count: int) -> tuple[float, float]:
+    """When the first question about a task came, and the one that made them so many."""
+    async with asyncio.timeout(FIRST_STEP_WITHIN):
+        while True:
+            figures = await stage.figures()
+            if figures["asked"] >= count:
+                return figures["first_at"], figures["last_at"]
+            await asyncio.sleep(0.2)
+
+
+async def measure(report: Report, *, quick: bool) -> None:
+    """Every scene, one after the other."""
+    with tempfile.TemporaryDirectory(prefix="retake-bench-") as name:
+        folder = Path(name)
+        clip = await make_clip(folder / "clip.mp4", size=2 * MIB)
+        for number, scene in enumerate(QUICK if quick else SCENES):
+            place = folder / str(number)
+            seen = await play(scene, place, clip, times=1 if quick else TIMES)
+            shutil.rmtree(place)
+            report.add(
+                scene=scene.name,
+                starts=len(seen.online),
+                online_p50_s=round(percentile(seen.online, 0.5), 2),
+                online_max_s=round(max(seen.online), 2),
+                first_step_p50_s=_middle(seen.first_step),
+                all_asked_p50_s=_middle(seen.all_asked),
+            )
+
+
+def _middle(values: list[float]) -> float | None:
+    return round(percentile(values, 0.5), 2) if values else None
+
+
+def main() -> None:
+    """Run it."""
+    quick = options(__doc__ or "").quick
+    report = Report(
+        bench="start",
+        about="Start of the process to online, and to the first step of unfinished work",
+        notes=[
+            "first start: with an empty folder, so that the database is made as well",
+            "first step: the first question about an unfinished task",
+            "all asked: as many questions as there are tasks",
+        ],
+    )
+    asyncio.run(measure(report, quick=quick))
+    report.show()
+
+
+if __name__ == "__main__":
+    main()
