@@ -1,64 +1,153 @@
 """``retake check``: looks at everything the bot needs, and says what it found in sentences.
 
-Owns the questions. Changes nothing but what opening the database always does (its schema).
+Owns the questions. Changes nothing but what opening the database always does (its schema), and not
+even that beside a bot that runs.
 """
 
+import asyncio
+import os
 import shutil
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
 
-import discord
-
-from bot.app import open_providers
+from bot.app import AnotherBotError, CannotRunError, alone_on, open_catalogue, open_providers
+from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Code, MediaError, ProviderError, StorageUnavailable
+from bot.domain.generation import State
+from bot.domain.ids import GenerationId
 from bot.domain.ports.provider import Provider
+from bot.domain.ports.storage import Transaction
 from bot.media.ffmpeg import Ffmpeg, find_ffmpeg
+from bot.ops.callbacks import CallbackSigner
 from bot.ops.clock import SystemClock
+from bot.providers.addresses import AddressError, AddressPolicy
+from bot.providers.catalogue import CatalogueError
+from bot.services.reconcile import Kind, find_cases
+from bot.services.scheduler import DEAD_SECONDS
 from bot.settings import Settings
-from bot.storage import open_storage
-from bot.ui.client import configure_endpoints
+from bot.storage import SqlStorage, look_into, open_storage
+from bot.ui.inspection import DiscordReport, inspect
 from bot.ui.invitation import invitation
 
 ENOUGH_DISK = 2 * 2**30
+LOOK_BACK = timedelta(days=7)
+MOST_SERVERS_NAMED = 20
+
+
+class Mark(StrEnum):
+    """How a finding is to be taken: all is well, worth knowing, or to be mended."""
+
+    OK = "ok"
+    NOTE = "note"
+    PROBLEM = "PROBLEM"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One sentence, and whether it is good news."""
+    """One sentence, and how it is to be taken."""
 
-    ok: bool
+    mark: Mark
     sentence: str
+
+
+def ok(sentence: str) -> Finding:
+    """Good news."""
+    return Finding(mark=Mark.OK, sentence=sentence)
+
+
+def note(sentence: str) -> Finding:
+    """Worth knowing."""
+    return Finding(mark=Mark.NOTE, sentence=sentence)
+
+
+def problem(sentence: str) -> Finding:
+    """Something to mend."""
+    return Finding(mark=Mark.PROBLEM, sentence=sentence)
 
 
 async def examine(settings: Settings) -> list[Finding]:
     """All findings, in the order an operator would mend them."""
-    findings = [Finding(ok=False, sentence=problem) for problem in settings.problems_for_run()]
-    findings = findings or [Finding(ok=True, sentence="The configuration is complete.")]
+    findings = [problem(sentence) for sentence in settings.problems_for_run()]
+    findings = findings or [ok("The configuration is complete.")]
+    findings += _catalogue(settings)
     findings += [finding async for finding in _database(settings)]
     findings.append(await _ffmpeg(settings))
-    findings.append(_disk(settings))
+    findings += _media_folder(settings)
+    findings += _callbacks(settings)
     async with open_providers(settings, SystemClock()) as providers:
-        findings += [await _balance(provider) for provider in providers]
-    if settings.discord.token.get_secret_value():
-        findings.append(await _discord(settings))
+        findings += await asyncio.gather(*map(_balance, providers))
+    if token := settings.discord.token.get_secret_value():
+        report = await inspect(
+            token, api_url=settings.discord.api_url, gateway_url=settings.discord.gateway_url
+        )
+        findings += _discord(report)
     return findings
 
 
-async def _database(settings: Settings) -> AsyncIterator[Finding]:
+def _catalogue(settings: Settings) -> Iterator[Finding]:
     try:
-        async with open_storage(settings.database.url, clock=SystemClock()) as storage:
-            faults = await storage.read(lambda tx: tx.ledger.faults())
-            counts = await storage.read(lambda tx: tx.generations.count_open())
-    except (StorageUnavailable, ValueError) as error:
-        reason = error.facts["reason"] if isinstance(error, StorageUnavailable) else error
-        yield Finding(ok=False, sentence=f"The database cannot be opened: {reason}")
-        return
-    under_way = sum(counts.values())
-    yield Finding(ok=True, sentence=f"The database opens; {under_way} generations are under way.")
+        open_catalogue(settings)
+    except CatalogueError as error:
+        yield from map(problem, error.problems)
+
+
+async def _database(settings: Settings) -> AsyncIterator[Finding]:
+    """Beside a running bot it is only looked into; else nobody may start while it is open."""
+    with ExitStack() as stack:
+        running = False
+        try:
+            stack.enter_context(alone_on(settings))
+        except AnotherBotError:
+            running = True
+            yield ok("A bot is running on this database.")
+        except CannotRunError as error:
+            yield problem(str(error))
+            return
+        if not running:
+            for finding in _port(settings):
+                yield finding
+        opened = look_into if running else open_storage
+        try:
+            async with opened(settings.database.url, clock=SystemClock()) as storage:
+                findings = [finding async for finding in _books(storage)]
+        except (StorageUnavailable, ValueError) as error:
+            reason = error.facts["reason"] if isinstance(error, StorageUnavailable) else error
+            yield problem(f"The database cannot be opened: {reason}.")
+            return
+        for finding in findings:
+            yield finding
+
+
+async def _books(storage: SqlStorage) -> AsyncIterator[Finding]:
+    counts = await storage.read(lambda tx: tx.generations.count_open())
+    faults = await storage.read(lambda tx: tx.ledger.faults())
+    yield ok(f"The database opens; {_many(sum(counts.values()))} under way.")
     for fault in faults:
-        yield Finding(ok=False, sentence=f"The ledger is wrong: {fault}")
+        yield problem(f"The ledger is wrong: {fault}.")
     if not faults:
-        yield Finding(ok=True, sentence="The ledger adds up.")
+        yield ok("The ledger adds up.")
+    if limbo := counts.get(State.SUBMIT_UNKNOWN, 0):
+        yield note(f"{_many(limbo)} in limbo: look with `retake reconcile`.")
+    now = SystemClock().now()
+    found = await storage.read(lambda tx: find_cases(tx, since=now - LOOK_BACK))
+    cases = [case for case in found if case.kind is not Kind.LIMBO]
+    if cases:
+        days = LOOK_BACK.days
+        ended = _many(len(cases), "has", "have")
+        yield note(f"{ended} ended within {days} days and may need you: `retake reconcile`.")
+    dead_before = now - timedelta(seconds=DEAD_SECONDS)
+
+    async def silent(tx: Transaction) -> int:
+        return sum(beat < dead_before for beat in (await tx.workers.beats()).values())
+
+    if count := await storage.read(silent):
+        workers = "1 worker has" if count == 1 else f"{count} workers have"
+        yield note(f"{workers} gone without a word; a running bot takes over what they had.")
 
 
 async def _ffmpeg(settings: Settings) -> Finding:
@@ -66,28 +155,68 @@ async def _ffmpeg(settings: Settings) -> Finding:
         program = find_ffmpeg(settings.media.ffmpeg)
         version = await Ffmpeg(program).version()
     except MediaError:
-        return Finding(
-            ok=False,
-            sentence="No ffmpeg was found: install it, or name one in [media] ffmpeg.",
-        )
+        return problem("No ffmpeg was found: install it, or name one in [media] ffmpeg.")
     if not version:
-        return Finding(
-            ok=False, sentence=f"{program} does not run: name another in [media] ffmpeg."
-        )
-    return Finding(ok=True, sentence=f"ffmpeg runs: {version.split(' Copyright')[0]}.")
+        return problem(f"{program} does not run: name another in [media] ffmpeg.")
+    return ok(f"ffmpeg runs: {version.split(' Copyright')[0]}.")
 
 
-def _disk(settings: Settings) -> Finding:
+def _media_folder(settings: Settings) -> Iterator[Finding]:
     folder = settings.media.dir.absolute()
     while not folder.exists():
         folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK) or _is_read_only(folder):
+        yield problem(
+            f"{folder} cannot be written to: set another [media] dir or mend the folder's rights."
+        )
+        return
     free = shutil.disk_usage(folder).free
     gib = f"{free / 2**30:.1f} GiB"
     if free < ENOUGH_DISK:
-        return Finding(
-            ok=False, sentence=f"Only {gib} are free for [media] dir: make room, videos are large."
+        yield problem(f"Only {gib} are free for [media] dir: make room, videos are large.")
+    else:
+        yield ok(f"{gib} are free for [media] dir.")
+
+
+def _is_read_only(folder: Path) -> bool:
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+
+
+def _port(settings: Settings) -> Iterator[Finding]:
+    """Whether the side door could listen; a running bot has it, of course."""
+    host, port = settings.http.host, settings.http.port
+    if not port:
+        return
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as listening:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+    except OSError as error:
+        yield problem(
+            f"The HTTP side door cannot listen on {host} port {port} ({error.strerror}): set"
+            " another [http] port, or 0 for any free one."
         )
-    return Finding(ok=True, sentence=f"{gib} are free for [media] dir.")
+
+
+def _callbacks(settings: Settings) -> Iterator[Finding]:
+    """Whether the address is one that a provider would call."""
+    public_url = settings.http.public_url
+    if not public_url:
+        return
+    signer = CallbackSigner("only its length matters")
+    try:
+        url = signer.callback_url(public_url, ProviderName("evolink"), GenerationId("0" * 20))
+        AddressPolicy.beside(settings.providers.evolink.api_url).check_url(url)
+    except (AddressError, ValueError) as error:
+        yield problem(
+            f"No provider calls [http] public_url ({error}): give an https address that the whole"
+            " world can reach, or leave it empty."
+        )
+        return
+    yield ok(f"Providers are told to call {public_url}; see docs/howto/callbacks.md.")
 
 
 async def _balance(provider: Provider) -> Finding:
@@ -96,35 +225,41 @@ async def _balance(provider: Provider) -> Finding:
         balance = await provider.balance()
     except ProviderError as error:
         if error.code is Code.PROVIDER_AUTH:
-            return Finding(
-                ok=False, sentence=f"{name} does not accept the key in [providers.{name}] api_key."
-            )
-        return Finding(ok=False, sentence=f"{name} did not tell its balance ({error.code}).")
+            return problem(f"{name} does not accept the key in [providers.{name}] api_key.")
+        return problem(f"{name} did not tell its balance ({error.code}): try again later.")
     if balance.unlimited or balance.micro_usd is None:
-        return Finding(ok=True, sentence=f"{name} accepts the key; it sets no limit of its own.")
+        return ok(f"{name} accepts the key; it sets no limit of its own.")
     if balance.micro_usd <= 0:
-        return Finding(ok=False, sentence=f"{name} has no money left: top it up.")
-    return Finding(
-        ok=True, sentence=f"{name} accepts the key; {balance.micro_usd / 1e6:.2f} USD are left."
-    )
+        return problem(f"{name} has no money left: top it up.")
+    return ok(f"{name} accepts the key; {balance.micro_usd / 1e6:.2f} USD are left.")
 
 
-async def _discord(settings: Settings) -> Finding:
-    configure_endpoints(settings.discord.api_url, settings.discord.gateway_url)
-    async with discord.Client(intents=discord.Intents.none()) as client:
-        try:
-            await client.login(settings.discord.token.get_secret_value())
-        except discord.LoginFailure:
-            return Finding(
-                ok=False,
-                sentence="Discord does not accept the token: copy it anew from your application's"
-                " Bot page into [discord] token.",
-            )
-        except (discord.HTTPException, OSError) as error:
-            kind = type(error).__name__
-            return Finding(ok=False, sentence=f"Discord did not answer ({kind}): try again later.")
-        link = invitation(client.application_id or 0)
-        return Finding(
-            ok=True,
-            sentence=f"Discord accepts the token: the bot is {client.user}. Invite it with {link}",
+def _discord(report: DiscordReport) -> Iterator[Finding]:
+    if report.refused:
+        yield problem(
+            "Discord does not accept the token: copy it anew from your application's Bot page"
+            " into [discord] token."
         )
+        return
+    if report.silent:
+        yield problem(f"Discord did not answer ({report.silent}): try again later.")
+        return
+    link = invitation(report.application_id)
+    yield ok(f"Discord accepts the token: the bot is {report.name}. Invite it with {link}")
+    lacking = [server for server in report.servers if server.missing]
+    for server in lacking[:MOST_SERVERS_NAMED]:
+        yield problem(
+            f"In the server “{server.name}” the bot may not: {', '.join(server.missing)}. Give its"
+            " role these permissions, or invite it again."
+        )
+    if (more := len(lacking) - MOST_SERVERS_NAMED) > 0:
+        yield problem(f"It lacks permissions in {more} more servers.")
+    if not report.servers:
+        yield note("The bot is in no server yet.")
+    elif not lacking:
+        servers = "1 server" if len(report.servers) == 1 else f"{len(report.servers)} servers"
+        yield ok(f"It has the permissions it needs in {servers} (channels may still differ).")
+
+
+def _many(count: int, one: str = "is", more: str = "are") -> str:
+    return f"1 generation {one}" if count == 1 else f"{count} generations {more}"

@@ -1,36 +1,63 @@
-"""The command line: ``retake run | check | migrate | backup``.
+"""The command line: ``retake run | check | migrate | reconcile | backup``.
 
-Owns what is printed and the exit status. What the commands do is built by ``bot.app``.
+Owns what is printed and the exit status: 0 done, 1 not, with a sentence, 2 wrongly typed. What the
+commands do is built by ``bot.app``. The outermost wall: whatever comes this far is told in a line.
 """
 
 import asyncio
+import getpass
+import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Never
+from typing import Any, Never
 
 import click
+import structlog
+from pydantic import ValidationError
 
 from bot import __version__
-from bot.app import CannotRunError, Role, run
-from bot.check import examine
+from bot.app import CannotRunError, Role, alone_on, give_order, run
+from bot.check import Mark, examine
 from bot.domain.errors import StorageUnavailable
 from bot.ops.clock import SystemClock
 from bot.ops.logging import configure_logging
 from bot.providers.catalogue import CatalogueError
+from bot.reconciliation import Action, Order
 from bot.settings import Settings, SettingsError, load
 from bot.storage import backup as copy_database
 from bot.storage import migrate as bring_up_to_date
+
+log = structlog.get_logger(__name__)
 
 CONFIG = click.option(
     "--config",
     type=click.Path(path_type=Path),
     help="The configuration file (default: config.toml here, if there is one).",
 )
+GENERATION = click.argument("generation")
+ROOT = Path(__file__).resolve().parent.parent
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Wall(click.Group):
+    """The commands; what none of them expected ends here, in one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if ctx.invoked_subcommand == run_command.name:
+                log.critical("stopped", exc_info=error)
+            first = _innermost(error)
+            told = f"{type(first).__name__} at {_place(first)}"
+            _give_up([f"Retake stopped over a fault of its own: {told}. Please report this line."])
+
+
+@click.group(cls=Wall, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="retake")
 def main() -> None:
     """Make and edit short AI videos by conversation on Discord."""
@@ -56,8 +83,10 @@ def run_command(config: Path | None, role: str) -> None:
     )
     try:
         asyncio.run(_run(settings, Role(role)))
-    except (CannotRunError, CatalogueError) as error:
+    except CannotRunError as error:
         _give_up([str(error)])
+    except CatalogueError as error:
+        _give_up(error.problems)
 
 
 async def _run(settings: Settings, role: Role) -> None:
@@ -71,23 +100,31 @@ async def _run(settings: Settings, role: Role) -> None:
 @main.command("check")
 @CONFIG
 def check_command(config: Path | None) -> None:
-    """Look at configuration, keys and balances, ffmpeg, disk, database and ledger."""
-    findings = asyncio.run(examine(_settings(config)))
+    """Look at everything the bot needs: keys, money, rights, database, ledger.
+
+    Exit status 1 when there is a problem; what is only worth knowing is marked "note".
+    """
+    settings = _quiet(_settings(config))
+    findings = asyncio.run(examine(settings))
     for finding in findings:
-        click.echo(("ok       " if finding.ok else "PROBLEM  ") + finding.sentence)
-    sys.exit(0 if all(finding.ok for finding in findings) else 1)
+        click.echo(f"{finding.mark:<9}{finding.sentence}")
+    sys.exit(1 if any(finding.mark is Mark.PROBLEM for finding in findings) else 0)
 
 
 @main.command("migrate")
 @CONFIG
 def migrate_command(config: Path | None) -> None:
-    """Bring the database to the newest schema."""
+    """Bring the database to the newest schema (each start does that by itself)."""
+    settings = _quiet(_settings(config))
     try:
-        before, after = asyncio.run(
-            bring_up_to_date(_settings(config).database.url, clock=SystemClock())
-        )
-    except StorageUnavailable as error:
-        _give_up([f"The database cannot be opened: {error.facts['reason']}"])
+        with alone_on(settings):
+            before, after = asyncio.run(
+                bring_up_to_date(settings.database.url, clock=SystemClock())
+            )
+    except CannotRunError as error:
+        _give_up([str(error)])
+    except (StorageUnavailable, ValueError) as error:
+        _give_up([f"The database cannot be opened: {_reason(error)}"])
     if before == after:
         click.echo(f"The database is up to date (schema {after}).")
     else:
@@ -99,12 +136,92 @@ def migrate_command(config: Path | None) -> None:
 @CONFIG
 def backup_command(file: Path, config: Path | None) -> None:
     """Copy the database to FILE, consistent even while the bot runs."""
+    settings = _quiet(_settings(config))
     try:
-        asyncio.run(copy_database(_settings(config).database.url, file))
+        asyncio.run(copy_database(settings.database.url, file))
     except (StorageUnavailable, ValueError, OSError) as error:
-        facts = getattr(error, "facts", {})
-        _give_up([f"No backup was made: {facts.get('reason', error)}"])
+        _give_up([f"No backup was made: {_reason(error)}"])
     click.echo(f"The database was copied to {file}.")
+
+
+@main.group("reconcile", invoke_without_command=True)
+@CONFIG
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3650),
+    default=30,
+    show_default=True,
+    help="How far to look back at those that have ended.",
+)
+@click.pass_context
+def reconcile_group(context: click.Context, config: Path | None, days: int) -> None:
+    """List generations and money that need a human; end or go on with one.
+
+    Works while the bot runs. Every change is written into the audit trail.
+    """
+    context.obj = config
+    if context.invoked_subcommand is None:
+        _order(config, Action.LIST, days=days)
+
+
+@reconcile_group.command("attach")
+@GENERATION
+@click.argument("task_id", default="")
+@CONFIG
+@click.pass_context
+def attach_command(
+    context: click.Context, generation: str, task_id: str, config: Path | None
+) -> None:
+    """Go on with TASK_ID, a task found at the provider (default: the one that is known).
+
+    The provider is asked about it first. A generation in limbo runs with it. For one that has
+    ended a new one delivers the video in the same place, free of charge.
+    """
+    _order(config or context.obj, Action.ATTACH, generation=generation, task=task_id)
+
+
+@reconcile_group.command("release")
+@GENERATION
+@CONFIG
+@click.pass_context
+def release_command(context: click.Context, generation: str, config: Path | None) -> None:
+    """End a generation in limbo; what is held goes back to the member."""
+    _order(config or context.obj, Action.RELEASE, generation=generation)
+
+
+@reconcile_group.command("settle")
+@GENERATION
+@CONFIG
+@click.pass_context
+def settle_command(context: click.Context, generation: str, config: Path | None) -> None:
+    """End a generation in limbo; what is held counts against the member's limit."""
+    _order(config or context.obj, Action.SETTLE, generation=generation)
+
+
+def _order(config: Path | None, action: Action, **told: Any) -> None:
+    settings = _quiet(_settings(config))
+    try:
+        order = Order(action=action, by=_operator(), **told)
+    except ValidationError as error:
+        wrong = ", ".join(str(told[str(fault["loc"][0])]) for fault in error.errors())
+        _give_up([f"That is not an id: {wrong!a}."])
+    try:
+        answer = asyncio.run(give_order(settings, order))
+    except CannotRunError as error:
+        _give_up([str(error)])
+    except CatalogueError as error:
+        _give_up(error.problems)
+    for line in answer.lines:
+        click.echo(line, err=not answer.ok)
+    sys.exit(0 if answer.ok else 1)
+
+
+def _operator() -> str:
+    """Who types, for the audit trail; in a container the number may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def _settings(config: Path | None) -> Settings:
@@ -112,6 +229,36 @@ def _settings(config: Path | None) -> Settings:
         return load(config)
     except SettingsError as error:
         _give_up(error.problems)
+
+
+def _quiet(settings: Settings) -> Settings:
+    """Sentences are for people here; the log keeps to what nobody expects."""
+    configure_logging(
+        level="critical", format_=settings.log.format, secrets=settings.secret_values()
+    )
+    return settings
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, StorageUnavailable):
+        return str(error.facts["reason"])
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """The first of a group of errors: the others mostly follow from it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _place(error: BaseException) -> str:
+    """The last line of ours that it came through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(ROOT / "bot")]
+    if not ours:
+        return "an unknown line"
+    return f"{Path(ours[-1].filename).relative_to(ROOT)}:{ours[-1].lineno}"
 
 
 def _give_up(problems: Sequence[str]) -> Never:

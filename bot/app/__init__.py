@@ -1,7 +1,19 @@
 """The composition root: settings become parts, parts become the running bot."""
 
-from bot.app.errors import CannotRunError
-from bot.app.parts import Role, open_providers
+from bot.app.desk import give_order
+from bot.app.errors import AnotherBotError, CannotRunError
+from bot.app.lock import alone_on
+from bot.app.parts import Role, open_catalogue, open_database, open_providers
 from bot.app.running import run
 
-__all__ = ["CannotRunError", "Role", "open_providers", "run"]
+__all__ = [
+    "AnotherBotError",
+    "CannotRunError",
+    "Role",
+    "alone_on",
+    "give_order",
+    "open_catalogue",
+    "open_database",
+    "open_providers",
+    "run",
+]

@@ -1,5 +1,9 @@
-"""Why the bot cannot run, as a sentence for the operator."""
+"""Why the bot cannot run, as sentences for the operator."""
 
 
 class CannotRunError(Exception):
     """The bot cannot start or go on; the message is a sentence for the operator."""
+
+
+class AnotherBotError(CannotRunError):
+    """A bot is running on this database."""

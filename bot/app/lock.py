@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.app.errors import CannotRunError
+from bot.app.errors import AnotherBotError, CannotRunError
 from bot.settings import Settings
 
 
@@ -14,13 +14,18 @@ def is_sqlite(settings: Settings) -> bool:
     return settings.database.url.startswith("sqlite")
 
 
+def beside_database(settings: Settings, suffix: str) -> Path:
+    """A file next to SQLite's, named after it."""
+    return Path(settings.database.url.partition(":///")[2] + suffix)
+
+
 @contextmanager
 def alone_on(settings: Settings) -> Iterator[None]:
     """SQLite serves one bot: a lock beside the file says so, and vanishes with the process."""
     if not is_sqlite(settings):
         yield
         return
-    path = Path(settings.database.url.partition(":///")[2] + ".lock")
+    path = beside_database(settings, ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("w")
@@ -33,7 +38,7 @@ def alone_on(settings: Settings) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise CannotRunError(
+            raise AnotherBotError(
                 "Another bot is running on this database: stop it first. Several processes need"
                 " PostgreSQL, see [database] url."
             ) from None

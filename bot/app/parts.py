@@ -216,9 +216,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
                 intake=Intake(media=media),
                 cancel=Cancel(outside=outside, board=board, nudge=scheduler.nudge),
                 jobs=Jobs(storage=storage, clock=clock, board=board),
-                history=History(
-                    storage=storage, media=media, clock=clock, messenger=messenger
-                ),
+                history=History(storage=storage, media=media, clock=clock, messenger=messenger),
                 limits=limits,
                 catalogue=catalogue,
             )

@@ -35,9 +35,13 @@ async def run(settings: Settings, role: Role, stop: asyncio.Event) -> None:
                 " or 0 for any free one."
             ) from None
         try:
+            if parts.desk is not None:
+                await parts.desk.start()
             if await _log_in(parts, settings.discord.token.get_secret_value(), stop):
                 await _work(parts, role, settings, stop)
         finally:
+            if parts.desk is not None:
+                await parts.desk.stop()
             await parts.side_door.stop()
 
 
@@ -98,7 +102,7 @@ async def _connect(parts: Parts, stop: asyncio.Event) -> None:
 
 
 async def _keep_house(parts: Parts, settings: Settings) -> None:
-    """Clean what is past its retention, refresh the gauges."""
+    """Clean what is past its retention, refresh the gauges, look for late results."""
     retention = timedelta(days=settings.media.retention_days)
     next_cleaning = parts.clock.monotonic()
     while True:
@@ -106,6 +110,8 @@ async def _keep_house(parts: Parts, settings: Settings) -> None:
             removed = await parts.media.clean(parts.clock.now(), retention)
             log.info("media_cleaned", removed=removed)
             next_cleaning = parts.clock.monotonic() + CLEANING_SECONDS
+        with suppress(StorageUnavailable):  # they are looked for again next time
+            await parts.late.look()
         with suppress(StorageUnavailable):  # the gauges keep their last values until it is back
             parts.metrics.open_generations(
                 await parts.storage.read(lambda tx: tx.generations.count_open())

@@ -9,8 +9,8 @@ import asyncio
 import json
 import os
 import socket
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -108,22 +108,18 @@ def _parsed(line: bytes) -> Json | None:
     return parsed if isinstance(parsed, dict) else None
 
 
-class _short:  # noqa: N801 - used as a function
+@contextmanager
+def _short(path: Path) -> Iterator[str]:
     """A path short enough for a socket's address: a long folder is reached through its number."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path.absolute()
-        self._folder: int | None = None
-
-    def __enter__(self) -> str:
-        if len(os.fsencode(self._path)) <= _LONGEST_PATH:
-            return str(self._path)
-        self._folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        return f"/proc/self/fd/{self._folder}/{self._path.name}"
-
-    def __exit__(self, *_: object) -> None:
-        if self._folder is not None:
-            os.close(self._folder)
+    path = path.absolute()
+    if len(os.fsencode(path)) <= _LONGEST_PATH:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 def _listening(path: Path) -> socket.socket:

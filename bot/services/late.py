@@ -178,9 +178,7 @@ class LateResults:
                 known[task_id] = generation
         return known
 
-    async def _find(
-        self, provider: Provider, generation: Generation, task: Task
-    ) -> TaskId | None:
+    async def _find(self, provider: Provider, generation: Generation, task: Task) -> TaskId | None:
         others = await self.storage.read(
             lambda tx: tx.generations.tasks_of_others(
                 generation.id, task.provider, since=task.started_at
@@ -220,9 +218,7 @@ class LateResults:
         return late
 
 
-async def _reports(
-    provider: Provider, task_ids: Sequence[TaskId]
-) -> Mapping[TaskId, TaskReport]:
+async def _reports(provider: Provider, task_ids: Sequence[TaskId]) -> Mapping[TaskId, TaskReport]:
     """What a provider says about tasks, many at a time where it can; unknown ones are absent."""
     reports: dict[TaskId, TaskReport] = {}
     for start in range(0, len(task_ids), provider.batch_size):

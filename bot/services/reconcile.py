@@ -7,7 +7,7 @@ command line's business.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -94,6 +94,16 @@ def counted(generation: Generation) -> bool:
     return generation.failure is not None and bool(generation.failure.facts.get("counted"))
 
 
+async def find_cases(tx: Transaction, *, since: datetime) -> Sequence[Case]:
+    """The open ones, oldest first, then those that ended after ``since``, the latest first."""
+    limbo = await tx.generations.in_limbo()
+    ended = [(_kind(one), one) for one in await tx.generations.lost(since=since, limit=MOST_CASES)]
+    return [
+        *(Case(kind=Kind.LIMBO, generation=one) for one in limbo),
+        *(Case(kind=kind, generation=one) for kind, one in ended if kind is not None),
+    ]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reconcile:
     """The operator's desk. ``nudge`` tells the scheduler of this process about a changed row."""
@@ -107,16 +117,7 @@ class Reconcile:
         """The open ones, oldest first, then those that ended within a time, the latest first."""
         since = self.clock.now() - within
 
-        async def work(tx: Transaction) -> Sequence[Case]:
-            limbo = await tx.generations.in_limbo()
-            lost = await tx.generations.lost(since=since, limit=MOST_CASES)
-            found = [Case(kind=Kind.LIMBO, generation=generation) for generation in limbo]
-            for generation in lost:
-                if (kind := _kind(generation)) is not None:
-                    found.append(Case(kind=kind, generation=generation))
-            return found
-
-        return await self.storage.read(work)
+        return await self.storage.read(lambda tx: find_cases(tx, since=since))
 
     async def attach(
         self, generation_id: GenerationId, task_id: TaskId | None, *, by: str
@@ -238,9 +239,7 @@ class Reconcile:
             report = await self.providers.get(name).query(task_id)
         except ProviderError as error:
             if error.code is Code.PROVIDER_TASK_GONE:
-                raise CannotReconcile(
-                    Obstacle.TASK_UNKNOWN, provider=name, task=task_id
-                ) from None
+                raise CannotReconcile(Obstacle.TASK_UNKNOWN, provider=name, task=task_id) from None
             raise CannotReconcile(
                 Obstacle.PROVIDER_SILENT, provider=name, code=error.code.value
             ) from None

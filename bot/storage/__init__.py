@@ -3,6 +3,6 @@
 Owns every line of SQL. Knows nothing of Discord, of gateways or of what a step means.
 """
 
-from bot.storage.engine import SqlStorage, backup, migrate, open_storage
+from bot.storage.engine import SqlStorage, backup, look_into, migrate, open_storage
 
-__all__ = ["SqlStorage", "backup", "migrate", "open_storage"]
+__all__ = ["SqlStorage", "backup", "look_into", "migrate", "open_storage"]

@@ -17,7 +17,7 @@ from bot.domain.errors import StorageUnavailable
 from bot.domain.ports.clock import Clock
 from bot.storage import sqlite
 from bot.storage.postgres import PostgresBackend
-from bot.storage.sqlite import SqliteBackend
+from bot.storage.sqlite import SqliteBackend, SqliteLook
 from bot.storage.transaction import SqlTransaction
 
 T = TypeVar("T")
@@ -114,6 +114,18 @@ def open_storage(url: str, *, clock: Clock) -> SqlStorage:
         ValueError: no such kind of database, or no file named.
     """
     return SqlStorage(_backend(url, clock))
+
+
+def look_into(url: str, *, clock: Clock) -> SqlStorage:
+    """The same beside a process that works on it: on SQLite nothing is written, not even a schema.
+
+    Raises:
+        ValueError: no such kind of database, or no file named.
+    """
+    path = _sqlite_path(url)
+    if path is None:
+        return open_storage(url, clock=clock)
+    return SqlStorage(SqliteLook(path, clock=clock))
 
 
 async def migrate(url: str, *, clock: Clock) -> tuple[str | None, str]:

@@ -35,6 +35,11 @@ def newest_revision() -> str:
     return head
 
 
+def revision(connection: Connection) -> str | None:
+    """The schema that a database has; None when it has none."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
 def upgrade(connection: Connection) -> tuple[str | None, str]:
     """Apply what is missing, inside the caller's transaction; returns (before, after).
 
@@ -44,7 +49,7 @@ def upgrade(connection: Connection) -> tuple[str | None, str]:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     newest = newest_revision()
-    before = MigrationContext.configure(connection).get_current_revision()
+    before = revision(connection)
     if before != newest:
         config = _config()
         config.attributes["connection"] = connection

@@ -21,6 +21,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from bot.domain.errors import StorageUnavailable
 from bot.domain.ports.clock import Clock
+from bot.storage import schema
 from bot.storage.aiosqlite_cursor import OneTripConnection
 from bot.storage.failures import is_refused_write, translating
 from bot.storage.group_commit import Writer
@@ -104,6 +105,40 @@ class SqliteBackend:
                     if is_refused_write(error):
                         raise RuntimeError("a read may not write") from error
                     raise
+
+
+class SqliteLook(SqliteBackend):
+    """A database file that another process works on: it is read here and never written."""
+
+    async def migrate(self) -> tuple[str | None, str]:
+        """See that it has the schema this code works with.
+
+        Raises:
+            StorageUnavailable: it has not, or it cannot be opened.
+        """
+        _check_path(self._path)
+        newest = schema.newest_revision()
+        try:
+            with translating():
+                async with self._read_engine.connect() as connection:
+                    before = await connection.run_sync(schema.revision)
+        except StorageUnavailable as error:
+            await self._read_engine.dispose()
+            raise StorageUnavailable(f"{self._path}: {error.facts['reason']}") from error
+        if before != newest:
+            await self._read_engine.dispose()
+            raise StorageUnavailable(
+                f"{self._path}: the bot that runs has schema {before}, this version of Retake has"
+                f" {newest}"
+            )
+        return before, newest
+
+    async def transact(
+        self,
+        work: Callable[[SqlTransaction], Awaitable[T]],  # noqa: ARG002 - refused whatever it is
+    ) -> T:
+        """Refuse."""
+        raise RuntimeError("another process writes here")
 
 
 def copy(path: Path, destination: Path) -> None:

@@ -174,6 +174,8 @@ def end_line(generation: Generation, brush: Brush) -> str:
         case State.UNDELIVERABLE:
             return f"{messages.say('status.undeliverable', why=why)} {counted}"
         case _:
+            if generation.failure is not None and generation.failure.facts.get("counted"):
+                counted = messages.say("status.counted")
             return f"{messages.say('status.failed', why=why)} {counted}"
 
 

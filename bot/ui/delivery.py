@@ -284,6 +284,8 @@ class DiscordMessenger:
         facts += [self._brush(generation).title(generation.plan)]
         facts += options(generation.plan, messages)
         lines.append(f"-# {' · '.join(facts)}")
+        if generation.late:
+            lines.append(f"-# {messages.say('video.late')}")
         if how == PREVIEW and original_url is not None:
             link = masked_link(messages.say("video.original"), original_url)
             lines.append(f"-# {messages.say('video.preview_link', link=link)}")

@@ -1,0 +1,189 @@
+"""``retake reconcile``: an operator's order carried out, answered in sentences.
+
+Owns the form of an order and of its answer, which travel to a running bot as JSON, and the words.
+What an order does is the business of ``bot.services.reconcile``.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bot.domain.errors import StorageUnavailable
+from bot.domain.generation import Generation, State
+from bot.domain.ids import GenerationId, TaskId
+from bot.domain.ports.provider import TaskState
+from bot.services.reconcile import CannotReconcile, Case, Kind, Obstacle, Reconcile
+
+_ID = r"^[0-9A-Za-z_-]{1,64}$"
+_TASK_ID = r"^[\x21-\x7e]{1,200}$"
+
+
+class Action(StrEnum):
+    """What an operator may order."""
+
+    LIST = "list"
+    ATTACH = "attach"
+    RELEASE = "release"
+    SETTLE = "settle"
+
+
+class Order(BaseModel):
+    """One order. ``by`` is who gives it, for the audit trail."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    action: Action
+    generation: str = Field(default="", pattern=_ID + "|^$")
+    task: str = Field(default="", pattern=_TASK_ID + "|^$")
+    days: int = Field(default=30, ge=1, le=3650)
+    by: str = Field(default="", max_length=100)
+
+
+class Answer(BaseModel):
+    """Whether it was done, and what to say about it, line by line."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ok: bool
+    lines: tuple[str, ...]
+
+
+async def answer_json(reconcile: Reconcile, told: dict[str, Any]) -> dict[str, Any]:
+    """Carry out an order that came from outside of this process."""
+    try:
+        order = Order.model_validate(told)
+    except ValidationError:
+        refusal = Answer(ok=False, lines=("The running bot does not know this order.",))
+        return refusal.model_dump(mode="json")
+    return (await carry_out(reconcile, order)).model_dump(mode="json")
+
+
+async def carry_out(reconcile: Reconcile, order: Order) -> Answer:
+    """Do what is ordered, or say why not."""
+    try:
+        return Answer(ok=True, lines=tuple(await _done(reconcile, order)))
+    except CannotReconcile as refusal:
+        return Answer(ok=False, lines=(_refusal(order, refusal),))
+    except StorageUnavailable as error:
+        told = f"The database did not answer ({error.facts['reason']}): look again with the list."
+        return Answer(ok=False, lines=(told,))
+
+
+async def _done(reconcile: Reconcile, order: Order) -> list[str]:
+    generation_id = GenerationId(order.generation)
+    match order.action:
+        case Action.LIST:
+            cases = await reconcile.cases(within=timedelta(days=order.days))
+            return _listed(cases, reconcile.clock.now(), order.days)
+        case Action.ATTACH:
+            task_id = TaskId(order.task) if order.task else None
+            attached = await reconcile.attach(generation_id, task_id, by=order.by)
+            working = attached.state is TaskState.ACTIVE
+            at = "is working on it" if working else "has finished it"
+            if not attached.late:
+                return [f"Generation {generation_id} goes on with that task; the provider {at}."]
+            goes_on = f"Generation {attached.generation.id} delivers that task, free of charge"
+            return [f"{goes_on}; the provider {at}."]
+        case Action.RELEASE:
+            await reconcile.release(generation_id, by=order.by)
+            return [f"Generation {generation_id} has ended; what was held is given back."]
+        case Action.SETTLE:
+            await reconcile.settle(generation_id, by=order.by)
+            return [f"Generation {generation_id} has ended; it counts against the member's limit."]
+
+
+def _refusal(order: Order, refusal: CannotReconcile) -> str:
+    facts = {"provider": "", "task": order.task, "generation": "", "state": "", "code": ""}
+    told = _REFUSALS[refusal.obstacle].format(**facts | refusal.facts, asked=order.generation)
+    return f"{told} Nothing was changed."
+
+
+_REFUSALS = {
+    Obstacle.NOT_FOUND: "There is no generation {asked}.",
+    Obstacle.NOT_OPEN: "Generation {asked} is {state}: only one in submit_unknown can be ended.",
+    Obstacle.NOT_A_CASE: "Generation {asked} is {state}: there is nothing to attach a task to.",
+    Obstacle.NOT_WANTED: "The member who asked for generation {asked} does not want it any more.",
+    Obstacle.NEVER_SENT: "Generation {asked} has no task: none was sent, or it was taken over.",
+    Obstacle.NO_TASK_ID: "No task is known for generation {asked}: find its id in the provider's"
+    " dashboard and name it.",
+    Obstacle.PROVIDER_OFF: "{provider} is switched off: set its api_key.",
+    Obstacle.PROVIDER_SILENT: "{provider} did not answer ({code}): try again later.",
+    Obstacle.TASK_UNKNOWN: "{provider} knows no task {task}.",
+    Obstacle.TASK_FAILED: "Task {task} made no video at {provider}.",
+    Obstacle.TASK_TAKEN: "Task {task} belongs to generation {generation}.",
+    Obstacle.DONE_BEFORE: "Task {task} was taken over before, by generation {generation}.",
+    Obstacle.CHANGED: "Generation {asked} has just changed: look again.",
+}
+
+_KINDS = {
+    Kind.LIMBO: "nobody knows whether the provider took it",
+    Kind.UNKNOWN: "ended: nobody knew whether the provider took it",
+    Kind.POISON: "ended over a fault of Retake's own",
+    Kind.EXPIRED: "ended: it took too long",
+    Kind.UNDELIVERABLE: "made, but Discord would not take it anywhere",
+}
+
+
+def _listed(cases: list[Case] | Any, now: datetime, days: int) -> list[str]:
+    if not cases:
+        return [f"Nothing needs a human (looked back {days} days)."]
+    lines: list[str] = []
+    for case in cases:
+        lines += _told(case, now)
+    more = "generation needs" if len(cases) == 1 else "generations need"
+    return [*lines, f"{len(cases)} {more} a human. See docs/howto/reconcile.md."]
+
+
+def _told(case: Case, now: datetime) -> list[str]:
+    generation, task = case.generation, case.generation.task
+    since = generation.ended_at or (task.started_at if task is not None else generation.created_at)
+    place = generation.place
+    where = f"server {place.guild_id}" if place.guild_id else "a direct message"
+    provider = generation.plan.provider if task is None else task.provider
+    named = [f"provider {provider}"]
+    if task is not None:
+        named.append(f"task {task.task_id or 'unknown'}")
+        named.append(f"key {task.idempotency_key}")
+        named.append(f"sent {task.started_at:%Y-%m-%d %H:%M:%S} UTC")
+    return [
+        f"{generation.id}  {_KINDS[case.kind]} ({_age(now - since)} ago)",
+        f"    v{generation.version}, asked for by member {generation.requester_id} in {where}",
+        f"    {', '.join(named)}",
+        f"    {_booked(case)}",
+        *(f"    can: {line}" for line in _possible(case, generation)),
+    ]
+
+
+def _booked(case: Case) -> str:
+    if case.counted is None:
+        seconds = case.generation.plan.seconds
+        return f"held: 1 video, {seconds} seconds, until this is decided or its time is over"
+    if case.counted:
+        return "settled: it counts against the member's limit"
+    return "released: it does not count against the member's limit"
+
+
+def _possible(case: Case, generation: Generation) -> list[str]:
+    id_ = generation.id
+    task = generation.task
+    known = task is not None and task.task_id is not None
+    if case.kind is Kind.LIMBO:
+        return [
+            f"retake reconcile attach {id_} TASK_ID, when the provider's dashboard shows its task",
+            f"retake reconcile release {id_}, when there is none (or wait: it ends by itself)",
+            f"retake reconcile settle {id_}, when there is one and it should count",
+        ]
+    attach = f"retake reconcile attach {id_}" + ("" if known else " TASK_ID")
+    possible = [f"{attach}, to deliver it free of charge while the provider keeps it"]
+    if generation.state is State.UNDELIVERABLE and generation.file is not None:
+        possible.append(f"hand over {generation.file.path} in the media folder by other means")
+    return possible
+
+
+def _age(age: timedelta) -> str:
+    minutes = int(age.total_seconds() // 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"
