@@ -1,7 +1,8 @@
 """Keeping status messages up to date without wearing Discord out.
 
 Owns when a status message is edited: only when what it shows changed, at least a few seconds apart,
-one edit at a time per message, never after the end was shown. What it shows is ``cards``' business.
+one edit at a time per message, only so many a second over all messages, never after the end was
+shown. What it shows is ``cards``' business.
 """
 
 import asyncio
@@ -28,6 +29,11 @@ log = structlog.get_logger(__name__)
 GAP_SECONDS = 3.0
 RETRY_SECONDS = 10.0
 AT_ONCE = 4
+PACE_SECONDS = 0.05
+"""Between two edits of any messages. Discord allows a bot 50 calls a second: with hundreds of
+videos in the making, the ones that bring videos and answers must not wait behind progress bars.
+"""
+
 MOST_OVER = 5000
 STEADY = timedelta(seconds=10)
 GONE = frozenset({Code.POST_FORBIDDEN, Code.POST_TARGET_GONE, Code.POST_REJECTED})
@@ -59,6 +65,7 @@ class StatusBoard:
         self._due: list[tuple[float, GenerationId]] = []
         self._news = asyncio.Event()
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._turn_at = 0.0
 
     def opened(self, generation: Generation, standing: Standing) -> None:
         """A status message was just posted with this on it."""
@@ -103,15 +110,29 @@ class StatusBoard:
         """Edit what is due, for as long as the bot runs."""
         async with asyncio.TaskGroup() as group:
             while True:
-                now = self._clock.monotonic()
-                while self._due and self._due[0][0] <= now:
-                    _, generation_id = heapq.heappop(self._due)
-                    if (status := self._statuses.get(generation_id)) is not None:
-                        status.queued = False
-                        group.create_task(self._refresh(generation_id, status))
-                wait = self._due[0][0] - now if self._due else None
-                await self._clock.wait(self._news, wait)
-                self._news.clear()
+                # First a free hand, then whose turn it is: those who wait cost nothing.
+                await self._slots.acquire()
+                generation_id, status = await self._next_due()
+                group.create_task(self._refresh(generation_id, status))
+
+    async def _next_due(self) -> tuple[GenerationId, _Status]:
+        while True:
+            now = self._clock.monotonic()
+            while self._due and self._due[0][0] <= now:
+                _, generation_id = heapq.heappop(self._due)
+                if (status := self._statuses.get(generation_id)) is not None:
+                    status.queued = False
+                    return generation_id, status
+            wait = self._due[0][0] - now if self._due else None
+            await self._clock.wait(self._news, wait)
+            self._news.clear()
+
+    def _turn(self) -> float:
+        """Take the next turn of all messages; seconds until it comes."""
+        now = self._clock.monotonic()
+        turn_at = max(now, self._turn_at)
+        self._turn_at = turn_at + PACE_SECONDS
+        return turn_at - now
 
     def _forget(self, generation_id: GenerationId) -> None:
         """Drop what is known of a message, but not that it is over: late news must not undo it."""
@@ -127,24 +148,31 @@ class StatusBoard:
             self._news.set()
 
     async def _refresh(self, generation_id: GenerationId, status: _Status) -> None:
-        async with self._slots, status.lock:
-            pending, status.pending = status.pending, None
-            if pending is None or status.ended:
-                return
-            try:
-                shown = await self._show(status, *pending)
-            except PostError as error:
-                log.info("status_not_edited", generation=generation_id, error=str(error))
-                status.free_at = self._clock.monotonic() + (error.retry_after or RETRY_SECONDS)
-                status.pending = status.pending or pending
-                self._queue(generation_id, status)
-                return
-            if not shown:
-                # The message or the right to it is gone; the end is told another way.
-                status.ended = True
-                return
-            if status.pending is not None:
-                self._queue(generation_id, status)
+        """Bring one message up to date; gives its slot back."""
+        try:
+            async with status.lock:
+                await self._show_pending(generation_id, status)
+        finally:
+            self._slots.release()
+
+    async def _show_pending(self, generation_id: GenerationId, status: _Status) -> None:
+        pending, status.pending = status.pending, None
+        if pending is None or status.ended:
+            return
+        try:
+            shown = await self._show(status, *pending)
+        except PostError as error:
+            log.info("status_not_edited", generation=generation_id, error=str(error))
+            status.free_at = self._clock.monotonic() + (error.retry_after or RETRY_SECONDS)
+            status.pending = status.pending or pending
+            self._queue(generation_id, status)
+            return
+        if not shown:
+            # The message or the right to it is gone; the end is told another way.
+            status.ended = True
+            return
+        if status.pending is not None:
+            self._queue(generation_id, status)
 
     async def _show(self, status: _Status, generation: Generation, standing: Standing) -> bool:
         """Edit the message if it would change; False when it cannot be edited any more."""
@@ -159,6 +187,9 @@ class StatusBoard:
         if message_id is None:
             return False
         channel = self._client.get_partial_messageable(channel_id)
+        wait = self._turn()
+        if not generation.ended:  # an end is no progress bar: the others make room for it
+            await self._clock.sleep(wait)
         try:
             async with outgoing(EDIT_SECONDS):
                 await channel.get_partial_message(message_id).edit(view=card)
