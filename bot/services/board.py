@@ -54,6 +54,7 @@ class Board:
         default_factory=dict[GenerationId, tuple[ProviderName, ...]]
     )
     _line: list[GenerationId] | None = None
+    _moved: bool = False
     _freed: bool = False
     breakers: dict[ProviderName, Breaker] = field(default_factory=dict[ProviderName, Breaker])
 
@@ -69,7 +70,7 @@ class Board:
         """Forget a generation."""
         self.live.pop(generation_id, None)
         if self._waiting.pop(generation_id, None) is not None:
-            self._line = None
+            self._upset_line()
         self.leave_slot(generation_id)
 
     def take_slot(
@@ -83,10 +84,10 @@ class Board:
                 taken.add(generation_id)
                 self.breakers[candidate.provider] = self.breaker(candidate.provider).asked()
                 if self._waiting.pop(generation_id, None) is not None:
-                    self._line = None
+                    self._upset_line()
                 return candidate
         if generation_id not in self._waiting:
-            self._line = None
+            self._upset_line()
         self._waiting[generation_id] = tuple(candidate.provider for candidate in candidates)
         return None
 
@@ -95,7 +96,7 @@ class Board:
         for provider, taken in self._slots.items():
             if generation_id in taken:
                 taken.discard(generation_id)
-                self._line = None
+                self._upset_line()
                 self._freed = True
                 self.breakers[provider] = self.breaker(provider).unasked()
 
@@ -127,6 +128,11 @@ class Board:
                     admitted.append(generation_id)
                     break
         return admitted
+
+    def line_moved(self) -> bool:
+        """Whether anybody in line may stand elsewhere than at the last call."""
+        moved, self._moved = self._moved and bool(self._waiting), False
+        return moved
 
     def is_full(self, provider: ProviderName) -> bool:
         """Whether the next task for this provider would have to wait."""
@@ -188,6 +194,10 @@ class Board:
     def waiting(self) -> int:
         """How many wait for a slot."""
         return len(self._waiting)
+
+    def _upset_line(self) -> None:
+        self._line = None
+        self._moved = True
 
     def _ordered(self) -> list[GenerationId]:
         ahead: dict[tuple[int, int], int] = {}

@@ -274,8 +274,8 @@ class Scheduler:
                 self._nudged.add(generation_id)
             else:
                 self._schedule(generation_id, 0.0)
-        if admitted:
-            for generation_id in self.board.line()[len(admitted) :][:SHOWN_IN_LINE]:
+        if self.board.line_moved():
+            for generation_id in self.board.line()[:SHOWN_IN_LINE]:
                 self._show(self.board.live[generation_id], lanes)
 
     async def _reread(self, live: Live, error: Exception) -> Next:
@@ -327,15 +327,21 @@ class Scheduler:
     # -- showing ------------------------------------------------------------------------------
 
     def _show(self, live: Live, lanes: Lanes) -> None:
-        """Edit the status message when there is news, not more often than every few seconds."""
+        """Tell the messenger when there is news; of progress not more often than every few seconds.
+
+        Whatever is left out about a running task, its next poll brings. Nothing else comes by
+        itself.
+        """
         generation = live.generation
         if generation.ended or generation.place.status_message_id is None:
             return
         now = self.outside.clock.monotonic()
         standing = self.board.standing(generation, now=self.outside.clock.now())
-        news = hash((generation.state, standing.progress, standing.position, generation.abandoned))
+        wish, park = generation.abandoned, generation.park
+        news = hash((generation.state, standing.progress, standing.position, wish, park))
         last_at, last_news = self._shown.get(generation.id, (now - STATUS_SECONDS, None))
-        if news == last_news or now - last_at < STATUS_SECONDS:
+        soon = generation.state is State.RUNNING and now - last_at < STATUS_SECONDS
+        if news == last_news or soon:
             return
         self._shown[generation.id] = (now, news)
 

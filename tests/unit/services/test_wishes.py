@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.errors import Code, Refused
-from bot.domain.generation import Generation, State
-from bot.domain.ids import ChannelId, GuildId, UserId
+from bot.domain.generation import Generation, Standing, State
+from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId
 from bot.domain.request import VideoRequest
 from bot.services.edit import Edit
 from bot.services.generate import Ask
@@ -89,3 +89,29 @@ async def test_a_video_can_be_deleted_as_soon_as_it_is_seen(world: World) -> Non
     deleting = asyncio.ensure_future(history.delete(seen.id, viewer=world.viewer()))
     await world.until(deleting.done)
     assert (await deleting).deleted_at is not None
+
+
+async def test_everybody_behind_hears_that_the_line_moved(world: World) -> None:
+    world.policy = Policy(limits=NOBODY, max_running={EVOLINK: 1, APIMART: 1})
+    told: dict[GenerationId, list[int | None]] = {}
+    show = world.messenger.update_status
+
+    async def noting(generation: Generation, standing: Standing) -> None:
+        told.setdefault(generation.id, []).append(standing.position)
+        await show(generation, standing)
+
+    world.messenger.update_status = noting  # pyright: ignore[reportAttributeAccessIssue]
+    worker = world.start()
+    asked = []
+    for _ in range(5):
+        asked.append((await world.ask(worker)).generation.id)
+        await world.settle()
+    assert [told[one][-1] for one in asked[2:]] == [1, 2, 3]
+    # Neither a cancelled place nor a freed slot waits for anything else to happen.
+    await worker.cancel.request(asked[2], viewer=world.viewer())
+    await world.settle()
+    assert [told[one][-1] for one in asked[3:]] == [1, 2]
+    await world.until_state(asked[3], State.RUNNING)
+    await world.settle()
+    assert told[asked[4]][-1] == 1 or State.QUEUED is not await world.state(asked[4])
+    await world.until_over()
