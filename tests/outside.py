@@ -183,6 +183,7 @@ class FakeProvider:
         prepared: PreparedTask,
         *,
         since: datetime,
+        sent_at: datetime | None = None,
         others: Collection[TaskId] | None = None,
     ) -> Submission | None:
         for task in self.tasks.values():
@@ -282,7 +283,7 @@ def catalogue(*providers: ProviderName) -> Catalogue:
             micro_usd_per_second={"": 86_000},
         )
         for provider in providers
-        for mode in (Mode.TEXT, Mode.IMAGE, Mode.EDIT)
+        for mode in (Mode.TEXT, Mode.IMAGE, Mode.EDIT, Mode.EXTEND)
     )
     return Catalogue(offers=offers, titles={model: "Omni Flash"}, default_model=model)
 
@@ -390,7 +391,7 @@ class FakeMessenger:
                 return self._posted(generation.posting)
         return None
 
-    async def tell_ended(self, generation: Generation) -> None:
+    async def tell_ended(self, generation: Generation, *, again: bool = False) -> None:
         if self.end_faults:
             raise self.end_faults.pop(0)
         self.ended.append(generation)

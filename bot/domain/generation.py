@@ -101,7 +101,10 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One attempt at a provider. ``body`` is exactly what is sent, so that it can be sent again."""
+    """One attempt at a provider. ``body`` is exactly what is sent, so that it can be sent again.
+
+    ``replays`` counts how often it was, ``sent_at`` is the last time of those (None: never).
+    """
 
     provider: ProviderName
     model_id: str
@@ -111,7 +114,8 @@ class Task:
     task_id: TaskId | None = None
     submitted_at: datetime | None = None
     estimated_seconds: int | None = None
-    replayed: bool = False
+    replays: int = 0
+    sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

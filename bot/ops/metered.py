@@ -62,9 +62,10 @@ class MeteredProvider:
         prepared: PreparedTask,
         *,
         since: datetime,
+        sent_at: datetime | None = None,
         others: Collection[TaskId] | None = None,
     ) -> Submission | None:
-        found = self._provider.find(prepared, since=since, others=others)
+        found = self._provider.find(prepared, since=since, sent_at=sent_at, others=others)
         return await self._timed("find", found)
 
     async def query(self, task_id: TaskId) -> TaskReport:

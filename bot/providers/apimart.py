@@ -148,6 +148,7 @@ class ApiMart:
         prepared: PreparedTask,  # noqa: ARG002 - the port's
         *,
         since: datetime,  # noqa: ARG002 - the port's
+        sent_at: datetime | None = None,  # noqa: ARG002 - the port's
         others: Collection[TaskId] | None = None,  # noqa: ARG002 - the port's
     ) -> Submission | None:
         """There is no list of tasks to look in."""

@@ -140,6 +140,7 @@ class EvoLink:
         prepared: PreparedTask,
         *,
         since: datetime,
+        sent_at: datetime | None = None,
         others: Collection[TaskId] | None = None,
     ) -> Submission | None:
         """Look the task up in the list.
@@ -147,7 +148,7 @@ class EvoLink:
         The list tells model and time, not the request, so it proves absence, never identity. Only
         where the caller knows all other tasks (``others``) is the one that is left ours.
         """
-        wait = _LIST_SETTLES - (self._gateway.now() - since)
+        wait = _LIST_SETTLES - (self._gateway.now() - (sent_at or since))
         if wait > timedelta():
             raise self._undecided(reason="too early", retry_after=wait.total_seconds())
         found = await self._listed(prepared.model_id, since - _CLOCKS_DIFFER)

@@ -6,7 +6,7 @@ Decides nothing about the life of a generation: which place comes next is the se
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -142,10 +142,13 @@ class DiscordMessenger:
             channel_id=ChannelId(message.channel.id),
         )
 
-    async def tell_ended(self, generation: Generation) -> None:
+    async def tell_ended(self, generation: Generation, *, again: bool = False) -> None:
         if await self._board.finish(generation):
             return
-        for channel in await self._hearing(generation):
+        hearing = await self._hearing(generation)
+        if again and await self._told_before(hearing, generation):
+            return
+        for channel in hearing:
             try:
                 await self._post_ended(channel, generation)
             except PostError as error:
@@ -325,6 +328,30 @@ class DiscordMessenger:
                 if error.code not in GONE:
                     raise
         return channels
+
+    async def _told_before(
+        self, hearing: Sequence[discord.abc.Messageable], generation: Generation
+    ) -> bool:
+        """Whether a message of an earlier try is there; it then shows the end.
+
+        A status message whose id was never kept is found as well, and stops saying something old.
+        """
+        card = status_card(generation, Standing(), self._brush(generation))
+        for channel in hearing:
+            try:
+                found = await self._find(
+                    channel, generation.id, since=generation.created_at, video=False
+                )
+                if found is None:
+                    continue
+                async with outgoing(SEND_SECONDS):
+                    await found.edit(view=card)
+            except PostError as error:
+                if error.code not in GONE:
+                    raise
+            else:
+                return True
+        return False
 
     async def _post_ended(self, channel: discord.abc.Messageable, generation: Generation) -> None:
         card = status_card(generation, Standing(), self._brush(generation))

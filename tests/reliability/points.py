@@ -15,6 +15,10 @@ READS = frozenset({"read"})
 """Methods without an effect: stopping around them is stopping around their neighbours."""
 
 
+ARRIVES_LATE = frozenset({"send", "start_thread", "submit"})
+"""What makes something new elsewhere, and may do so after the one who asked for it is gone."""
+
+
 class Moment(StrEnum):
     """When the process stops, seen from an effect.
 
@@ -36,6 +40,13 @@ class Crash:
 
     def __str__(self) -> str:
         return f"{self.moment} point {self.point}, {self.away:g} s away"
+
+
+def moments(name: str) -> tuple[Moment, ...]:
+    """The moments at which a process can be stopped around an effect of this name."""
+    if name.rpartition(".")[2] in ARRIVES_LATE:
+        return tuple(Moment)
+    return (Moment.BEFORE, Moment.AFTER)
 
 
 @dataclass

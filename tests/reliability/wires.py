@@ -42,8 +42,8 @@ class Message:
 class Discord:
     """Channels and what stands in them.
 
-    ``away`` tells whether it answers nothing at a time; ``mute`` whether it takes a message but its
-    answer is lost; ``gone`` which channels refuse everything.
+    ``away`` tells whether it is down for a kind of call; ``mute`` whether it takes a message and
+    the answer is lost; ``gone`` whether a channel refuses a kind of call for good.
     """
 
     clock: OwnedClock
@@ -52,7 +52,7 @@ class Discord:
     threads: set[int] = field(default_factory=set)
     away: Callable[[str], bool] = lambda _: False
     mute: Callable[[str], bool] = lambda _: False
-    gone: Callable[[int], bool] = lambda _: False
+    gone: Callable[[int, str], bool] = lambda _, __: False
     alerts: list[Code] = field(default_factory=list)
 
     async def send(
@@ -62,19 +62,19 @@ class Discord:
         if size > self.limit:
             raise PostError(Code.POST_TOO_LARGE, definite=True)
         since = self.clock.now() - timedelta(seconds=NONCE_SECONDS)
-        for known in self.messages:
-            if (known.channel_id, known.nonce) == (channel_id, nonce) and known.at > since:
-                return known
-        message = Message(
-            id=MessageId(5000 + len(self.messages)),
-            channel_id=channel_id,
-            nonce=nonce,
-            at=self.clock.now(),
-            kind=kind,
-            generation_id=generation.id,
-            shows=generation.state,
-        )
-        self.messages.append(message)
+        again = (m for m in self.messages if (m.channel_id, m.nonce) == (channel_id, nonce))
+        message = next((m for m in again if m.at > since), None)
+        if message is None:
+            message = Message(
+                id=MessageId(5000 + len(self.messages)),
+                channel_id=channel_id,
+                nonce=nonce,
+                at=self.clock.now(),
+                kind=kind,
+                generation_id=generation.id,
+                shows=generation.state,
+            )
+            self.messages.append(message)
         if self.mute(kind):
             raise PostError(Code.POST_UNKNOWN, definite=False)
         return message
@@ -109,7 +109,7 @@ class Discord:
     def _reach(self, channel_id: int, kind: str) -> None:
         if self.away(kind):
             raise PostError(Code.POST_UNAVAILABLE, definite=True, retry_after=20)
-        if self.gone(channel_id):
+        if self.gone(channel_id, kind):
             raise PostError(Code.POST_TARGET_GONE, definite=True)
 
 
@@ -119,6 +119,10 @@ class Messenger:
 
     discord: Any
     limit: int = 10 * 2**20
+    learned: int = 8
+    """What it takes the limit for after a refusal; like all that is learned, forgotten at the end
+    of the process.
+    """
 
     async def open_status(
         self, generation: Generation, standing: Standing, *, again: bool
@@ -172,7 +176,7 @@ class Messenger:
             )
         except PostError as error:
             if error.code is Code.POST_TOO_LARGE:
-                self.limit = min(self.limit, file.stat().st_size - 1)
+                self.limit = self.learned
             raise
         return _posted(posting, message)
 
@@ -191,10 +195,17 @@ class Messenger:
         posting = Posting(target=target, nonce=message.nonce, started_at=since)
         return _posted(posting, message)
 
-    async def tell_ended(self, generation: Generation) -> None:
-        message_id = generation.place.status_message_id
+    async def tell_ended(self, generation: Generation, *, again: bool = False) -> None:
+        place = generation.place
+        message_id = place.status_message_id
         if message_id is not None and await self.discord.edit(message_id, generation.state):
             return
+        if again:
+            seen = await self.discord.history(place.channel_id, since=generation.created_at)
+            for message in seen:
+                if message.generation_id == generation.id and message.kind != "video":
+                    await self.discord.edit(message.id, generation.state)
+                    return
         await self.discord.send(
             generation.place.channel_id,
             kind="end",
@@ -258,13 +269,14 @@ class Gateway(FakeProvider):
         prepared: PreparedTask,
         *,
         since: datetime,
+        sent_at: datetime | None = None,
         others: Collection[TaskId] | None = None,
     ) -> Submission | None:
         """As EvoLink's list: it proves absence, never identity, and not too early."""
         undecided = ProviderError(Code.SUBMIT_UNKNOWN, accepted=Accepted.UNKNOWN)
         if not self.can_find:
             raise undecided
-        if (self.clock.now() - since).total_seconds() < LIST_SETTLES:
+        if (self.clock.now() - (sent_at or since)).total_seconds() < LIST_SETTLES:
             raise undecided
         after = since - timedelta(seconds=30)
         left = [t for t in self.tasks.values() if t.made_at >= after]

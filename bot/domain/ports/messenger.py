@@ -55,8 +55,11 @@ class Messenger(Protocol):
         """Look for the video's message at a place, posted after ``since``; None: not there."""
         ...
 
-    async def tell_ended(self, generation: Generation) -> None:
-        """Say how a generation ended without a video, where its requester will see it."""
+    async def tell_ended(self, generation: Generation, *, again: bool = False) -> None:
+        """Say how a generation ended without a video, where its requester will see it.
+
+        ``again`` is true when an earlier try may have succeeded: look for the message first.
+        """
         ...
 
     def upload_limit(self, generation: Generation, target: Target) -> int:

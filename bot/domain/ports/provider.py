@@ -147,9 +147,13 @@ class Provider(Protocol):
         prepared: PreparedTask,
         *,
         since: datetime,
+        sent_at: datetime | None = None,
         others: Collection[TaskId] | None = None,
     ) -> Submission | None:
         """Look for a task of this very request made after ``since``; None: proven absent.
+
+        ``sent_at`` is when the request was sent last, if that was not at ``since``: what was sent
+        a moment ago may still be on its way.
 
         ``others`` are the tasks of all other generations there, given only when none of those is
         itself in doubt. Raises SUBMIT_UNKNOWN where neither can be proven (yet).

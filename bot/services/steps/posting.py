@@ -103,7 +103,8 @@ class PostingSteps:
                 standing = self.board.standing(generation, now=self.outside.clock.now())
                 await self.outside.messenger.update_status(generation, standing)
             else:
-                await self.outside.messenger.tell_ended(generation)
+                again = live.doubtful or live.misses > 0
+                await self.outside.messenger.tell_ended(generation, again=again)
         except PostError as error:
             live.misses += 1
             if error.retry_after is not None and live.misses < ANNOUNCE_TIMES:

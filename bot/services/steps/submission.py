@@ -53,6 +53,11 @@ UNSAID_BY_A_REPLAY = frozenset(
 )
 """Refusals of a repeated POST that say nothing about the first one."""
 
+REPLAYS = 4
+"""So often a request is repeated with its key. More than once, because a crash or a lost answer
+may use one up; not for ever, because a key's retention is not known.
+"""
+
 BUSY_REASONS = frozenset({None, Code.PROVIDER_RATE_LIMITED})
 """A provider left alone for these only asked for a pause."""
 
@@ -127,10 +132,14 @@ class SubmissionSteps:
             return NOW
         provider = self.outside.providers.get(task.provider)
         prepared = PreparedTask(model_id=task.model_id, body=task.body)
-        if provider.knows_keys and not task.replayed:
-            return await self._replay(live, provider, prepared)
+        if provider.knows_keys and task.replays < REPLAYS:
+            answer = await self._replay(live, provider, prepared)
+            if answer is not None:
+                return answer
         if provider.can_find:
-            return await self._look_up(live, provider, prepared)
+            answer = await self._look_up(live, provider, prepared)
+            if answer is not None:
+                return answer
         live.misses += 1
         return Next(after=backoff(live.misses, first=5.0, longest=60.0))
 
@@ -206,30 +215,39 @@ class SubmissionSteps:
             return Next(after=error.retry_after or 1.0)
         return await self._accepted(live, submission)
 
-    async def _replay(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next:
-        """The same request, same key, once: the provider answers as it did or would have."""
-        task = _task(live.generation)
+    async def _replay(
+        self, live: Live, provider: Provider, prepared: PreparedTask
+    ) -> Next | None:
+        """The same request, same key: the provider answers as it did or would have.
+
+        None when the answer tells nothing, or none came.
+        """
+        before = _task(live.generation)
+        again = replace(before, replays=before.replays + 1, sent_at=self.outside.clock.now())
         live.generation = await self.transitions.move(
-            live.generation, lambda g: replace(g, task=replace(task, replayed=True))
+            live.generation, lambda g: replace(g, task=again)
         )
         try:
-            submission = await provider.submit(prepared, key=task.idempotency_key)
+            submission = await provider.submit(prepared, key=before.idempotency_key)
         except ProviderError as error:
             log.warning("replay_failed", generation=live.generation.id, error=str(error))
             self.board.failed(provider.name, error, self.outside.clock.monotonic())
-            if error.accepted is not Accepted.NO or error.code in UNSAID_BY_A_REPLAY:
-                live.misses += 1
-                if error.accepted is Accepted.NO:
-                    # It was turned away at the door: the one repetition is still to be had.
-                    live.generation = await self.transitions.record(
-                        live.generation, lambda g: replace(g, task=replace(task, replayed=False))
-                    )
-                return Next(after=backoff(live.misses, first=5.0, longest=60.0))
+            if error.accepted is not Accepted.NO:
+                return None
+            if error.code in UNSAID_BY_A_REPLAY:
+                # It was turned away at the door: nothing was sent, no repetition is used up.
+                live.generation = await self.transitions.record(
+                    live.generation, lambda g: replace(g, task=before)
+                )
+                return None
             self.board.leave_slot(live.generation.id)
             return await self._refused(live, provider.name, error)
         return await self._accepted(live, submission)
 
-    async def _look_up(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next:
+    async def _look_up(
+        self, live: Live, provider: Provider, prepared: PreparedTask
+    ) -> Next | None:
+        """Look in the provider's list; None while that tells nothing."""
         task = _task(live.generation)
         others = await self.outside.storage.read(
             lambda tx: tx.generations.tasks_of_others(
@@ -237,11 +255,12 @@ class SubmissionSteps:
             )
         )
         try:
-            submission = await provider.find(prepared, since=task.started_at, others=others)
+            submission = await provider.find(
+                prepared, since=task.started_at, sent_at=task.sent_at, others=others
+            )
         except ProviderError as error:
             log.info("look_up_failed", generation=live.generation.id, error=str(error))
-            live.misses += 1
-            return Next(after=backoff(live.misses, first=5.0, longest=60.0))
+            return None
         if submission is not None:
             return await self._accepted(live, submission)
         self.board.leave_slot(live.generation.id)

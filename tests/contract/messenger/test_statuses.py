@@ -17,9 +17,12 @@ from bot.domain.generation import (
     TargetKind,
 )
 from bot.domain.ids import ChannelId, MessageId
+from bot.ui.delivery import DiscordMessenger
 from sandbox.discord.opening import MIRA, STUDIO, TOM, VIDEOS
 from sandbox.discord.permissions import Permission
 from tests.contract.messenger.conftest import Desk
+from tests.fakes import CATALOGUE
+from tests.integration.discord_client import OwnedClock
 from tests.integration.flows.conftest import buttons, words
 
 EDIT = {"method": "PATCH", "route": "/channels/{channel.id}/messages/{message.id}"}
@@ -194,6 +197,28 @@ async def test_an_end_without_a_status_message_is_posted(desk: Desk) -> None:
     assert event["data"]["channel_id"] == str(asked.place.thread_id)
     assert "It did not work out" in words(event["data"])
     assert event["data"]["mentions"] == []
+
+
+async def test_an_end_posted_before_is_not_posted_again(desk: Desk, clock: OwnedClock) -> None:
+    asked = await desk.opened()
+    await desk.clock.step(3)
+    await desk.standin.people.delete("mira", str(asked.place.status_message_id))
+    await desk.messenger.tell_ended(ended(asked))
+    # Long after, by a process that knows nothing of it: Discord has forgotten the nonce.
+    later = DiscordMessenger(client=desk.client, clock=desk.clock, catalogue=CATALOGUE)
+    clock.now += 3600
+    await later.tell_ended(ended(asked), again=True)
+    thread = desk.standin.world.channels[str(asked.place.thread_id)]
+    said = [words(desk.message(int(message_id))) for message_id in thread.messages]
+    assert len([text for text in said if "It did not work out" in text]) == 1
+
+
+async def test_a_status_message_whose_id_was_lost_shows_the_end(desk: Desk) -> None:
+    asked = await desk.opened()
+    lost = replace(asked, place=desk.generation().place)
+    later = DiscordMessenger(client=desk.client, clock=desk.clock, catalogue=CATALOGUE)
+    await later.tell_ended(ended(lost), again=True)
+    assert "It did not work out" in words(desk.message(asked.place.status_message_id))
 
 
 async def test_an_end_reaches_the_person_directly_where_nothing_is_left(desk: Desk) -> None:

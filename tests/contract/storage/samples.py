@@ -182,7 +182,7 @@ def everything(of: Conversation, **changes: Any) -> Generation:
                 task_id=TaskId("task-everything"),
                 submitted_at=NOON + timedelta(microseconds=1),
                 estimated_seconds=90,
-                replayed=True,
+                replays=2,
             ),
             "result": Made(
                 urls=("https://files.example/1.mp4", "https://files.example/2.mp4"),

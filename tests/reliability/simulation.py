@@ -1,0 +1,291 @@
+"""A world that outlives its bot: lives are started, stopped at a point, started again, and judged.
+
+Owns time, the order of what people do, and what must be true in the end. The services and the
+storage are the real ones; a restart opens the database file anew.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bot.domain.errors import PostError, ProviderError
+from bot.domain.generation import ENDS, Generation, State
+from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId, WorkerId, new_worker_id
+from bot.domain.media import MediaKind, StoredMedia
+from bot.domain.ports.telemetry import NoTelemetry
+from bot.domain.quota import Limits, Usage
+from bot.services.advance import Advance
+from bot.services.board import Board
+from bot.services.cancel import Cancel
+from bot.services.edit import Viewer
+from bot.services.generate import Generate
+from bot.services.limits import LimitsDesk
+from bot.services.outside import Outside, Policy
+from bot.services.scheduler import Scheduler
+from bot.storage import open_storage
+from bot.storage.engine import SqlStorage
+from tests.outside import APIMART, EVOLINK, START, VIDEO, FakeDirectory, OwnedClock
+from tests.reliability.points import Crash, Process, Watched
+from tests.reliability.wires import Discord, Disk, Gateway, Messenger
+
+GUILD = GuildId(100)
+CHANNEL = ChannelId(200)
+TOM = UserId(1)
+LATE_SECONDS = 20.0
+LONGEST = 3 * 86_400.0
+
+POLICY = Policy(
+    limits=Limits(videos=0, concurrent=0),
+    queue_deadline=3600,
+    unknown_deadline=600,
+    running_deadline=120,
+    fetch_deadline=3600,
+    post_deadline=3600,
+)
+
+
+class LifeClock:
+    """The world's time as one process sees it: it waits only while the process goes on."""
+
+    def __init__(self, clock: OwnedClock, process: Process) -> None:
+        self._clock = clock
+        self._process = process
+        self.now = clock.now
+        self.monotonic = clock.monotonic
+
+    async def sleep(self, seconds: float) -> None:
+        await self.wait(asyncio.Event(), seconds)
+
+    async def wait(self, event: asyncio.Event, seconds: float | None) -> bool:
+        rung = await self._clock.wait(event, seconds)
+        await self._process.breathe()
+        return rung
+
+
+@dataclass(kw_only=True)
+class Life:
+    """One run of the bot: its memory, its connection to the database."""
+
+    process: Process
+    storage: SqlStorage
+    board: Board
+    scheduler: Scheduler
+    generate: Generate
+    cancel: Cancel
+    limits: LimitsDesk
+    closing: AsyncExitStack
+
+
+@dataclass(kw_only=True)
+class World:
+    """Everything outside of a life."""
+
+    folder: Path
+    policy: Policy = POLICY
+    clock: OwnedClock = field(default_factory=OwnedClock)
+    lives: list[Life] = field(default_factory=list)
+    late: set[asyncio.Task[Any]] = field(default_factory=set)
+    points: list[list[str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.evolink = Gateway(EVOLINK, self.clock, seconds=8.0)
+        self.apimart = Gateway(APIMART, self.clock, seconds=8.0, can_find=False)
+        self.discord = Discord(self.clock)
+        media = self.folder / "media"
+        media.mkdir()
+        self.disk = Disk(media, clock=self.clock)
+
+    # -- processes ----------------------------------------------------------------------------
+
+    async def boot(self, crash: Crash | None = None, *, alone: bool = True) -> Life:
+        """Start a bot."""
+        process = Process(crash=crash, send_late=self._send_late)
+        self.points.append(process.points)
+        clock = LifeClock(self.clock, process)
+        stack = AsyncExitStack()
+        storage = open_storage(f"sqlite:///{self.folder}/retake.db", clock=self.clock)
+        await stack.enter_async_context(storage)
+        discord = Watched(self.discord, process, "discord")
+        providers: list[Any] = [Watched(p, process, p.name) for p in (self.evolink, self.apimart)]
+        outside = Outside(
+            storage=Watched(storage, process, "storage"),
+            clock=clock,
+            providers=FakeDirectory(*providers),
+            media=Watched(self.disk, process, "disk"),
+            messenger=Watched(Messenger(discord), process, "messenger"),
+            telemetry=NoTelemetry(),
+            policy=self.policy,
+        )
+        board = Board(max_running=self.policy.max_running)
+        worker_id = WorkerId(f"{len(self.points):04}{new_worker_id(self.clock.now())}")
+        scheduler = Scheduler(
+            outside=outside,
+            board=board,
+            advance=Advance.build(outside, board),
+            worker_id=worker_id,
+            alone=alone,
+        )
+        life = Life(
+            process=process,
+            storage=storage,
+            board=board,
+            scheduler=scheduler,
+            generate=Generate(
+                outside=outside, board=board, worker_id=worker_id, wake=scheduler.take
+            ),
+            cancel=Cancel(outside=outside, board=board, nudge=scheduler.nudge),
+            limits=LimitsDesk(
+                storage=outside.storage, clock=clock, default=self.policy.limits
+            ),
+            closing=stack,
+        )
+        self.lives.append(life)
+        process.start(scheduler.run())
+        return life
+
+    async def bury(self, life: Life) -> None:
+        """Let go of what a stopped life held."""
+        life.process.die()
+        await life.process.buried()
+        await life.closing.aclose()
+        self.lives.remove(life)
+
+    def _send_late(self, call: Callable[[], Awaitable[Any]]) -> None:
+        async def arrive() -> None:
+            await self.clock.sleep(LATE_SECONDS)
+            try:
+                await call()
+            except (ProviderError, PostError):
+                return  # nobody is there to hear the refusal
+
+        self.late.add(asyncio.ensure_future(arrive()))
+
+    # -- time ---------------------------------------------------------------------------------
+
+    async def settle(self) -> None:
+        """Let everything run that needs no time to pass."""
+        ready: Any = asyncio.get_running_loop()
+        await asyncio.sleep(0)
+        while ready._ready:
+            await asyncio.sleep(0)
+        for life in self.lives:
+            for task in life.process.tasks:
+                if task.done() and not task.cancelled() and life.process.alive:
+                    task.result()
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let so many seconds pass, with all that happens in them."""
+        until = self.clock.seconds + seconds
+        await self.settle()
+        while (due := self.clock.next_due()) is not None and due <= until:
+            self.clock.ring_next()
+            await self.settle()
+        self.clock.seconds = max(self.clock.seconds, until)
+
+    async def tick(self) -> None:
+        """Go to the next moment at which anything happens."""
+        assert self.clock.ring_next(), "nothing is due any more"
+        assert self.clock.seconds < LONGEST, "it does not come to an end"
+        await self.settle()
+
+    # -- looking ------------------------------------------------------------------------------
+
+    def unfinished(self) -> int:
+        """Generations whose end was not told yet."""
+        with closing(sqlite3.connect(self.folder / "retake.db")) as database:
+            query = "SELECT count(*) FROM generations WHERE NOT announced"
+            return database.execute(query).fetchone()[0]
+
+    def resting(self) -> bool:
+        """Whether nothing is to be done any more."""
+        if any(life.board.live for life in self.lives if life.process.alive):
+            return False
+        return all(task.done() for task in self.late) and not self.unfinished()
+
+    async def rows(self) -> list[Generation]:
+        """All generations in the order they were asked for."""
+        with closing(sqlite3.connect(self.folder / "retake.db")) as database:
+            ids = database.execute("SELECT id FROM generations ORDER BY rowid").fetchall()
+        return [await self.row(GenerationId(found)) for (found,) in ids]
+
+    async def row(self, generation_id: GenerationId) -> Generation:
+        found = await self._storage().read(lambda tx: tx.generations.get(generation_id))
+        assert found is not None
+        return found
+
+    async def usage(self, user: UserId = TOM) -> Usage:
+        since = START.replace(hour=0)
+        return await self._storage().read(lambda tx: tx.ledger.usage(GUILD, user, since=since))
+
+    async def faults(self) -> Sequence[str]:
+        return await self._storage().read(lambda tx: tx.ledger.faults())
+
+    def viewer(self, user: UserId = TOM) -> Viewer:
+        return Viewer(user_id=user, guild_id=GUILD)
+
+    def paid(self, generation_id: GenerationId) -> int:
+        """Tasks that gateways took for a generation."""
+        return sum(len(gateway.of(generation_id)) for gateway in (self.evolink, self.apimart))
+
+    def a_file(self, name: str, kind: MediaKind) -> StoredMedia:
+        """Something that a person attached."""
+        (self.disk.folder / name).write_bytes(VIDEO)
+        return StoredMedia(
+            kind=kind,
+            path=name,
+            mime="image/png" if kind is MediaKind.IMAGE else "video/mp4",
+            size=len(VIDEO),
+            sha256=name.encode().hex().ljust(64, "0")[:64],
+            width=1280,
+            height=720,
+            duration_ms=0 if kind is MediaKind.IMAGE else 5000,
+        )
+
+    def _storage(self) -> SqlStorage:
+        return next(life.storage for life in self.lives if life.process.alive)
+
+    # -- judging ------------------------------------------------------------------------------
+
+    async def wrongs_now(self) -> list[str]:
+        """What must never be true, at any time."""
+        wrongs = [f"books: {fault}" for fault in await self.faults()]
+        for row in await self.rows():
+            if (paid := self.paid(row.id)) > 1:
+                wrongs.append(f"{row.id} was paid {paid} times")
+            for kind in ("status", "video", "end"):
+                if (count := len(self.discord.of(row.id, kind))) > 1:
+                    wrongs.append(f"{row.id} has {count} messages of kind {kind}")
+            if row.state is State.DELIVERED and not self.discord.of(row.id, "video"):
+                wrongs.append(f"{row.id} counts as delivered and is not there")
+        return wrongs
+
+    async def wrongs_in_the_end(self) -> list[str]:
+        """What must not be true when all is over."""
+        wrongs = await self.wrongs_now()
+        counted = 0
+        for row in await self.rows():
+            videos = self.discord.of(row.id, "video")
+            if row.state not in ENDS or not row.announced:
+                wrongs.append(f"{row.id} was left {row.state}")
+            if bool(videos) is not (row.state is State.DELIVERED):
+                wrongs.append(f"{row.id} is {row.state} with {len(videos)} videos posted")
+            dropped = row.state is State.CANCELLED and row.result is not None
+            counted += row.state is State.DELIVERED or dropped
+            wrongs += self._unheard(row)
+        used = await self.usage()
+        if (used.videos, used.open) != (counted, 0):
+            wrongs.append(f"the quota says {used}, {counted} count")
+        wrongs += [f"left on disk: {part.name}" for part in self.disk.folder.glob("*.part")]
+        return wrongs
+
+    def _unheard(self, row: Generation) -> list[str]:
+        statuses, ends = self.discord.of(row.id, "status"), self.discord.of(row.id, "end")
+        shown = [message for message in statuses if message.shows is row.state]
+        if statuses and not shown and not self.discord.gone(statuses[0].channel_id, "edit"):
+            return [f"the status of {row.id} says {statuses[0].shows}, it is {row.state}"]
+        heard = len(shown) + len(ends) + len(self.discord.of(row.id, "video"))
+        return [] if heard else [f"nobody heard that {row.id} is {row.state}"]

@@ -1,0 +1,266 @@
+"""The paths through a generation's life that crashes are tried on."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from bot.domain.catalogue import ProviderName
+from bot.domain.errors import Code
+from bot.domain.generation import Generation, State
+from bot.domain.media import MediaKind
+from bot.domain.ports.provider import TaskReport, TaskState
+from bot.domain.request import Operation, VideoRequest
+from bot.services.cancel import CancelResult
+from tests.outside import APIMART, EVOLINK, OwnedClock, refusal
+from tests.reliability.simulation import CHANNEL, POLICY, Life, World
+from tests.reliability.walks import Act, Deed, Story, Walk, ask
+from tests.reliability.wires import DIRECTS
+
+TEXT = VideoRequest(prompt="a red kite")
+DELIVERED = frozenset({State.DELIVERED})
+FAILED = frozenset({State.FAILED})
+
+
+def since_first(clock: OwnedClock, seconds: float) -> Callable[[], bool]:
+    """True for so long after it was asked first."""
+    began: list[float] = []
+
+    def during() -> bool:
+        if not began:
+            began.append(clock.seconds)
+        return clock.seconds - began[0] < seconds
+
+    return during
+
+
+def _with_a_picture(walk: Walk) -> VideoRequest:
+    return replace(TEXT, images=(walk.world.a_file("kite.png", MediaKind.IMAGE),))
+
+
+def _ask_with_a_picture() -> Act:
+    async def act(walk: Walk, life: Life) -> State:
+        return await ask(_with_a_picture(walk))(walk, life)
+
+    return act
+
+
+def _press_cancel(number: int) -> Act:
+    async def act(walk: Walk, life: Life) -> CancelResult:
+        result, _ = await life.cancel.request(walk.asked[number], viewer=walk.world.viewer())
+        return result
+
+    return act
+
+
+def _press_drop(number: int) -> Act:
+    async def act(walk: Walk, life: Life) -> State:
+        return (await life.cancel.drop(walk.asked[number], viewer=walk.world.viewer())).state
+
+    return act
+
+
+def _moderated(world: World) -> None:
+    world.evolink.ends = lambda task_id: TaskReport(
+        task_id=task_id, state=TaskState.FAILED, error=refusal(Code.MODERATED)
+    )
+
+
+def _moderated_where_nothing_can_be_said_at_first(world: World) -> None:
+    _moderated(world)
+    world.discord.gone = lambda _, kind: kind == "status"
+
+
+def _never_done(world: World) -> None:
+    world.evolink.seconds = 100_000
+
+
+def _answers_lost_for_good(world: World) -> None:
+    world.evolink.knows_keys = world.evolink.can_find = False
+    world.evolink.mute = lambda: True
+
+
+def _answers_lost_for_a_while(world: World) -> None:
+    world.evolink.mute = since_first(world.clock, 6)
+
+
+def _answers_lost_where_nothing_can_be_listed(world: World) -> None:
+    world.evolink.can_find = False
+    world.evolink.mute = since_first(world.clock, 6)
+
+
+def _posts_lost_on_the_way(world: World) -> None:
+    world.evolink.knows_keys = False
+    world.evolink.deaf = since_first(world.clock, 20)
+
+
+def _without_money(world: World) -> None:
+    world.evolink.refuses = refusal(Code.PROVIDER_BALANCE)
+
+
+def _thread_deleted(world: World) -> None:
+    world.discord.gone = lambda channel, kind: kind == "video" and channel in world.discord.threads
+
+
+def _nowhere_to_post(world: World) -> None:
+    world.discord.gone = lambda _, kind: kind == "video"
+
+
+def _discord_away(world: World) -> None:
+    down = since_first(world.clock, 45)
+    seen: list[str] = []
+
+    def away(kind: str) -> bool:
+        seen.append(kind)
+        return "video" in seen and down()
+
+    world.discord.away = away
+
+
+def _discord_mute(world: World) -> None:
+    down = since_first(world.clock, 45)
+    world.discord.mute = lambda kind: kind == "video" and down()
+
+
+def _too_large(world: World) -> None:
+    world.discord.limit = 8
+    world.disk.fit_seconds = 30.0
+
+
+def _cancelled_as_told(walk: Walk, rows: Sequence[Generation]) -> list[str]:
+    told = walk.answers[-1]
+    second = rows[1]
+    if told is CancelResult.CANCELLED and walk.world.paid(second.id):
+        return ["cancelled, and paid all the same"]
+    # Who presses again after a crash may be told that it has ended already.
+    cancelled = told in {CancelResult.CANCELLED, CancelResult.ENDED}
+    if cancelled is not (second.state is State.CANCELLED):
+        return [f"told {told}, ended {second.state}"]
+    return []
+
+
+def _dropped_as_told(walk: Walk, rows: Sequence[Generation]) -> list[str]:
+    told = walk.answers[-1]
+    if told is State.RUNNING and rows[0].state is not State.CANCELLED:
+        return [f"dropped while running, ended {rows[0].state}"]
+    return []
+
+
+def _second_waits(rows: Sequence[Generation]) -> bool:
+    return rows[0].state is not State.QUEUED or rows[0].ended
+
+
+def _second_kept_waiting(world: World) -> None:
+    world.evolink.seconds = 15.0
+
+
+STORIES = (
+    Story(name="text", deeds=[Deed(act=ask(TEXT))], ends=[DELIVERED]),
+    Story(name="image", deeds=[Deed(act=_ask_with_a_picture())], ends=[DELIVERED]),
+    Story(
+        name="edit",
+        before=[Deed(act=ask(TEXT))],
+        deeds=[Deed(act=ask(VideoRequest(operation=Operation.EDIT, prompt="at night"), parent=0))],
+        ends=[DELIVERED],
+    ),
+    Story(
+        name="extension of a task",
+        before=[Deed(act=ask(TEXT))],
+        deeds=[Deed(act=ask(VideoRequest(operation=Operation.EXTEND, prompt="on"), parent=0))],
+        ends=[DELIVERED],
+    ),
+    Story(
+        name="moderation after acceptance",
+        world=_moderated,
+        deeds=[Deed(act=ask(TEXT))],
+        ends=[FAILED],
+    ),
+    Story(
+        name="moderation without a status",
+        world=_moderated_where_nothing_can_be_said_at_first,
+        deeds=[Deed(act=ask(TEXT))],
+        ends=[FAILED],
+    ),
+    Story(
+        name="cancel while queued",
+        world=_second_kept_waiting,
+        policy=replace(POLICY, max_running={EVOLINK: 1, APIMART: 0}),
+        deeds=[
+            Deed(act=ask(TEXT)),
+            Deed(act=ask(TEXT)),
+            Deed(act=_press_cancel(1), when=lambda rows: rows[0].state is not State.QUEUED),
+        ],
+        ends=[DELIVERED, frozenset({State.CANCELLED, State.DELIVERED})],
+        also=_cancelled_as_told,
+    ),
+    Story(
+        name="drop while running",
+        deeds=[
+            Deed(act=ask(TEXT)),
+            Deed(
+                act=_press_drop(0),
+                when=lambda rows: rows[0].state is State.RUNNING or rows[0].ended,
+            ),
+        ],
+        ends=[frozenset({State.CANCELLED, State.DELIVERED})],
+        also=_dropped_as_told,
+    ),
+    Story(
+        name="expiry",
+        world=_never_done,
+        policy=replace(POLICY, running_deadline=30),
+        deeds=[Deed(act=ask(TEXT))],
+        ends=[frozenset({State.EXPIRED})],
+    ),
+    Story(
+        name="limbo for good",
+        world=_answers_lost_for_good,
+        policy=replace(POLICY, unknown_deadline=40),
+        deeds=[Deed(act=ask(TEXT))],
+        ends=[FAILED],
+    ),
+    Story(
+        name="limbo, asked again with the key",
+        world=_answers_lost_for_a_while,
+        deeds=[Deed(act=ask(TEXT))],
+        ends=[DELIVERED],
+    ),
+    Story(
+        name="limbo, only the key can help",
+        world=_answers_lost_where_nothing_can_be_listed,
+        deeds=[Deed(act=ask(TEXT))],
+        ends=[DELIVERED],
+    ),
+    Story(
+        name="limbo, proven absent",
+        world=_posts_lost_on_the_way,
+        deeds=[Deed(act=ask(TEXT))],
+        ends=[DELIVERED],
+    ),
+    Story(
+        name="failover to a second provider",
+        world=_without_money,
+        deeds=[Deed(act=ask(TEXT))],
+        ends=[DELIVERED],
+    ),
+    Story(
+        name="thread gone", world=_thread_deleted, deeds=[Deed(act=ask(TEXT))], ends=[DELIVERED]
+    ),
+    Story(
+        name="nowhere to post",
+        world=_nowhere_to_post,
+        deeds=[Deed(act=ask(TEXT))],
+        ends=[frozenset({State.UNDELIVERABLE})],
+    ),
+    Story(
+        name="discord unavailable",
+        world=_discord_away,
+        deeds=[Deed(act=ask(TEXT))],
+        ends=[DELIVERED],
+    ),
+    Story(
+        name="discord without answers",
+        world=_discord_mute,
+        deeds=[Deed(act=ask(TEXT))],
+        ends=[DELIVERED],
+    ),
+    Story(name="too large", world=_too_large, deeds=[Deed(act=ask(TEXT))], ends=[DELIVERED]),
+)

@@ -1,0 +1,199 @@
+"""Walking a story with crashes on the way: people act, lives end and begin, the end is judged.
+
+Owns the driving. What the stories are stands in ``stories``, what must hold in ``simulation``.
+"""
+
+import asyncio
+import atexit
+import shutil
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from bot.domain.errors import Refused
+from bot.domain.generation import Generation, State
+from bot.domain.ids import GenerationId
+from bot.domain.request import VideoRequest
+from bot.services.generate import Ask
+from bot.services.outside import Policy
+from tests.reliability.inline import inline_sqlite
+from tests.reliability.points import Crash
+from tests.reliability.simulation import CHANNEL, GUILD, POLICY, TOM, Life, World
+
+MEMORY = Path("/dev/shm")
+
+Act = Callable[["Walk", Life], Coroutine[Any, Any, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deed:
+    """Something a person does when it is time, and again until they got an answer."""
+
+    act: Act
+    when: Callable[[Sequence[Generation]], bool] = lambda _: True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """One path: what the world is like, what people do, how each generation may end.
+
+    ``before`` is over before the points are counted. ``also`` finds further faults in the end.
+    """
+
+    name: str
+    deeds: Sequence[Deed]
+    ends: Sequence[frozenset[State]]
+    world: Callable[[World], None] = lambda _: None
+    before: Sequence[Deed] = ()
+    policy: Policy = POLICY
+    also: Callable[["Walk", Sequence[Generation]], list[str]] = lambda _, __: []
+
+
+@dataclass(kw_only=True)
+class Walk:
+    """One walk. ``answers`` are what the deeds were told, ``asked`` what they asked for, each by
+    the deed's number.
+    """
+
+    story: Story
+    world: World
+    crashes: Iterator[Crash]
+    answers: list[Any] = field(default_factory=list)
+    asked: dict[int, GenerationId] = field(default_factory=dict)
+
+    async def go(self) -> list[str]:
+        """Walk to the end; what was wrong there."""
+        life = await self.world.boot()
+        life.process.counting = False
+        life = await self._through(life, self.story.before)
+        life.process.counting = True
+        life.process.crash = next(self.crashes, None)
+        life = await self._through(life, self.story.deeds)
+        wrongs = await self.world.wrongs_in_the_end()
+        rows = await self.world.rows()
+        for row, ends in zip(rows[len(self.story.before) :], self.story.ends, strict=True):
+            if row.state not in ends:
+                wrongs.append(f"{row.id} ended {row.state} ({row.failure})")
+        wrongs += self.story.also(self, rows)
+        await self.world.bury(life)
+        return wrongs
+
+    async def _through(self, life: Life, deeds: Sequence[Deed]) -> Life:
+        left = list(deeds)
+        acting: asyncio.Task[Any] | None = None
+        while True:
+            await self.world.settle()
+            if not life.process.alive:
+                await life.process.buried()
+            if acting is not None and acting.done():
+                if not acting.cancelled():
+                    self.answers.append(acting.result())
+                    left.pop(0)
+                acting = None
+            elif not life.process.alive:
+                life = await self._restarted(life)
+            elif acting is None and left and left[0].when(await self.world.rows()):
+                acting = life.process.start(self._act(left[0], life))
+            elif not left and self.world.resting():
+                return life
+            else:
+                await self.world.tick()
+
+    async def _restarted(self, life: Life) -> Life:
+        assert life.process.crash is not None
+        away = life.process.crash.away
+        await self.world.bury(life)
+        await self.world.pass_time(away)
+        return await self.world.boot(next(self.crashes, None))
+
+    async def _act(self, deed: Deed, life: Life) -> Any:
+        try:
+            return await deed.act(self, life)
+        except Refused as refused:
+            return refused
+
+
+def ask(request: VideoRequest, *, parent: int | None = None) -> Act:
+    """Ask for a video, or for another version of an earlier one."""
+
+    async def act(walk: Walk, life: Life) -> State:
+        receipt = await life.generate.request(
+            Ask(
+                request_key=f"interaction:{len(walk.answers)}",
+                requester_id=TOM,
+                guild_id=GUILD,
+                channel_id=CHANNEL,
+                thread_id=None,
+                private=False,
+                locale="en-US",
+                request=request,
+                parent_id=None if parent is None else walk.asked[parent],
+            )
+        )
+        walk.asked[len(walk.answers)] = receipt.generation.id
+        return receipt.generation.state
+
+    return act
+
+
+async def _walk(story: Story, crashes: Sequence[Crash], folder: Path) -> tuple[World, list[str]]:
+    world = World(folder=folder, policy=story.policy)
+    story.world(world)
+    walk = Walk(story=story, world=world, crashes=iter(crashes))
+    try:
+        wrongs = await walk.go()
+    finally:
+        for life in list(world.lives):
+            await world.bury(life)
+        for late in world.late:
+            late.cancel()
+    return world, wrongs
+
+
+@cache
+def _folder() -> Path:
+    """One folder for all walks of this process: what is compiled for a database is kept by name."""
+    folder = Path(mkdtemp(prefix="retake-walks-", dir=MEMORY if MEMORY.is_dir() else None))
+    atexit.register(shutil.rmtree, folder)
+    return folder
+
+
+def _emptied() -> Path:
+    for left in _folder().iterdir():
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    return _folder()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walked:
+    """What came of a walk: the points of each life, in order, and what was wrong."""
+
+    lives: Sequence[Sequence[str]]
+    wrongs: Sequence[str]
+
+
+def walked(story: Story, *crashes: Crash) -> Walked:
+    """Walk a story in a world of its own."""
+    with inline_sqlite():
+        empty = _empty_database()
+        folder = _emptied()
+        (folder / "retake.db").write_bytes(empty)
+        world, wrongs = asyncio.run(_walk(story, crashes, folder))
+    return Walked(lives=world.points, wrongs=wrongs)
+
+
+@cache
+def _empty_database() -> bytes:
+    """A database with the newest schema."""
+    folder = _emptied()
+    asyncio.run(_make_empty(folder))
+    return (folder / "retake.db").read_bytes()
+
+
+async def _make_empty(folder: Path) -> None:
+    world = World(folder=folder)
+    life = await world.boot()
+    await world.bury(life)
