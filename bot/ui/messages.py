@@ -6,9 +6,9 @@ Discord's objects; what a sentence is about is its caller's business.
 
 A placeholder is ``{fact}`` or ``{fact:how}``. Without ``how`` a text is shown as plain text (see
 ``markdown.plain``) and a number as people write it. ``how`` is one of ``raw`` (our own markup),
-``ago`` and ``at`` (a time), ``usd`` (micro-USD), ``mib`` (bytes), ``person`` (an id), ``and`` or
-``or`` (a list), the name of a table in ``[plural]`` ("3 videos") or of one in ``[word]`` (the word
-for a value).
+``ago`` and ``at`` (a time), ``span`` (seconds, in the largest unit that fits), ``usd`` (micro-USD),
+``mib`` (bytes), ``person`` (an id), ``and`` or ``or`` (a list), the name of a table in ``[plural]``
+("3 videos") or of one in ``[word]`` (the word for a value).
 """
 
 import string
@@ -125,6 +125,8 @@ class Messages(string.Formatter):
                 return f"<t:{_unix(value)}:{'R' if format_spec == 'ago' else 'f'}>"
             case "usd":
                 return self._dollars(int(value))
+            case "span":
+                return self._span(int(value))
             case "mib":
                 return f"{format_decimal(round(value / 2**20, 1), locale=self.locale)} MiB"
             case "person":
@@ -144,6 +146,13 @@ class Messages(string.Formatter):
 
     def _list(self, values: Sequence[Any], style: Any) -> str:
         return format_list([self._shown(value) for value in values], style, locale=self.locale)
+
+    def _span(self, seconds: int) -> str:
+        """A stretch of time in the largest unit that tells it exactly."""
+        for table, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+            if seconds and seconds % length == 0:
+                return self.count(table, seconds // length)
+        return self.count("second", seconds)
 
     def _dollars(self, micro_usd: int) -> str:
         # Half a cent is a price here: two digits would show it as nothing or as twice as much.

@@ -11,9 +11,11 @@ from PIL import Image
 from sandbox.clips import ClipRequest
 
 
-def film(path: Path, *, seconds: float = 2, size: str = "160x90", kbit: int = 0) -> Path:
+def film(
+    path: Path, *, seconds: float = 2, size: str = "160x90", rate: int = 12, kbit: int = 0
+) -> Path:
     """A film with sound that plays everywhere; ``kbit`` fills it with noise of that rate."""
-    picture = f"testsrc2=s={size}:r=12:d={seconds}"
+    picture = f"testsrc2=s={size}:r={rate}:d={seconds}"
     more: list[str] = []
     if kbit:
         picture += ",noise=alls=100:allf=t"

@@ -88,7 +88,7 @@ def test_every_used_key_is_there() -> None:
 
 
 def test_every_table_a_sentence_names_is_there() -> None:
-    known = {"", "raw", "ago", "at", "usd", "mib", "person", "and", "or"}
+    known = {"", "raw", "ago", "at", "span", "usd", "mib", "person", "and", "or"}
     tables = {key.split(".")[1] for key in ENGLISH.names() if key.startswith(("plural.", "word."))}
     named = {
         spec
@@ -215,6 +215,11 @@ def test_what_a_gateway_said_is_never_shown() -> None:
         ("ago", NOW, "<t:1795176000:R>"),
         ("at", 1795176000, "<t:1795176000:f>"),
         ("usd", 500_000, "$0.50"),
+        ("span", 90, "90 seconds"),
+        ("span", 600, "10 minutes"),
+        ("span", 3600, "1 hour"),
+        ("span", 172_800, "2 days"),
+        ("span", 0, "0 seconds"),
         ("usd", 505_000, "$0.505"),
         ("usd", 1_234_560_000, "$1,234.56"),
         ("mib", 10 * 2**20, "10 MiB"),

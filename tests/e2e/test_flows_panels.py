@@ -1,0 +1,294 @@
+"""Standing and rules with the real bot: jobs and cancelling, history, quotas and limits."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from sandbox.discord.judge import Judge
+from sandbox.discord.people import Refused
+from sandbox.gateways.gateway import Gateway
+from tests.e2e.running import Running, running_bot
+from tests.reading import Json, buttons, told, words
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(
+    tmp_path_factory: pytest.TempPathFactory, judge: Judge | None
+) -> AsyncIterator[Running]:
+    folder = tmp_path_factory.mktemp("panels")
+    config = "\n[limits]\nvideos = 50\nconcurrent = 0\n"
+    async with running_bot(folder, judge, config=config, max_running=1) as running:
+        yield running
+
+
+async def taken(gateway: Gateway, prompt: str) -> None:
+    """Wait until a gateway has accepted the task of a prompt."""
+    await gateway.wait(lambda g: any(t.submission.prompt == prompt for t in g.tasks.values()))
+
+
+def finish(gateway: Gateway, prompt: str) -> None:
+    (task,) = [t for t in gateway.tasks.values() if t.submission.prompt == prompt]
+    gateway.book.finish(task)
+
+
+def in_words(text: str) -> str:
+    """A text with every time taken out of it."""
+    return re.sub(r"<t:\d+:\w>", "<time>", text)
+
+
+async def limit(running: Running, member: str, **values: int | str) -> str:
+    """``/limits user`` by the admin, and what it showed."""
+    mira = running.person("mira")
+    answered = await mira.command(
+        "limits", path=("user",), member=running.user(member), **values
+    )  # fmt: skip
+    return told(answered)
+
+
+async def reset(running: Running, member: str) -> str:
+    mira = running.person("mira")
+    return told(await mira.command("limits", path=("reset",), member=running.user(member)))
+
+
+async def test_a_line_with_cancel_drop_and_deliver(running: Running) -> None:
+    tom, ana = running.person("tom"), running.person("ana")
+    evolink, apimart = running.sandbox.gateways.evolink, running.sandbox.gateways.apimart
+    assert told(await tom.command("jobs")) == "You have nothing in the making. `/video` starts one."
+    evolink.add_fault(on="task", kind="stuck")
+    apimart.add_fault(on="task", kind="stuck")
+    await tom.video("first in line")
+    await taken(evolink, "first in line")
+    await tom.video("second in line")
+    await taken(apimart, "second in line")
+    third = told(await tom.video("third in line"))
+    assert "You are number 1 in line." in third
+    await running.status("third in line", "🟡 **In line**, number 1")
+    assert "You are number 2 in line." in told(await tom.video("fourth in line"))
+    await running.status("fourth in line", "🟡 **In line**, number 2")
+
+    jobs = await tom.command("jobs")
+    (listed,) = jobs["responses"]
+    assert "**third in line**\n🟡 **In line**, number 1" in told(jobs)
+    assert "**fourth in line**\n🟡 **In line**, number 2" in told(jobs)
+    assert "**first in line**\n🔵 **Working**" in told(jobs)
+    assert told(await ana.command("jobs")).startswith("You have nothing in the making.")
+
+    status = await running.status("third in line", "In line")
+    refused = told(await ana.press(status, "Cancel"))
+    assert refused == "Only the person who asked for it, or a moderator, can do that."
+    done = told(await tom.press(status, "Cancel"))
+    assert done == "Cancelled. Nothing was charged, and it did not count against your limit."
+    await running.status(
+        "third in line", "⚪ **Cancelled.** This did not count against your limit."
+    )
+    await running.status("fourth in line", "🟡 **In line**, number 1")
+    assert "**Videos** 3 of 50 today" in told(await tom.command("quota"))
+    assert running.submitted("third in line") == []
+
+    asked = await cancel(running, listed, "first in line")
+    assert told(asked) == (
+        "The video service is already at work and cannot be stopped. Shall I drop the video when it"
+        " comes, or deliver it after all? Once made, it counts against your limit either way."
+    )
+    (choice,) = asked["responses"]
+    assert list(buttons(choice)) == ["Drop it", "Deliver it"]
+    dropped = told(await tom.press(choice, "Drop it"))
+    assert dropped == (
+        "All right: I will not post it."
+        " If the video service finishes it, it counts against your limit."
+    )
+    await running.status("first in line", "You asked me to drop this one")
+    finish(evolink, "first in line")
+    counted = "The video service had already made it, so it counted against your limit."
+    await running.status("first in line", f"⚪ **Cancelled.** {counted}")
+
+    asked = await cancel(running, listed, "second in line")
+    (choice,) = asked["responses"]
+    await tom.press(choice, "Drop it")
+    kept = told(await tom.press(choice, "Deliver it"))
+    assert kept == "All right: I will post it when it is ready."
+    finish(apimart, "second in line")
+    await running.film("second in line")
+    await running.film("fourth in line")
+    assert all("first in line" not in video["content"] for video in running.posted_videos())
+    over = told(await cancel(running, listed, "second in line"))
+    assert over == "There was nothing left to cancel: it is already over."
+    assert "**Videos** 3 of 50 today" in told(await tom.command("quota"))
+
+
+async def cancel(running: Running, listed: Json, prompt: str) -> Json:
+    """Tom presses Cancel beside a prompt in a list of jobs."""
+    (custom_id,) = [
+        section["accessory"]["custom_id"]
+        for container in listed["components"]
+        for section in container["components"]
+        if section["type"] == 9 and prompt in section["components"][0]["content"]
+    ]
+    people = running.sandbox.discord.people
+    pressed = await people.press(running.user("tom"), listed["id"], custom_id)
+    return await people.interaction(pressed, wait=20)
+
+
+async def test_a_moderator_cancels_for_others(running: Running) -> None:
+    tom, mira = running.person("tom"), running.person("mira")
+    evolink, apimart = running.sandbox.gateways.evolink, running.sandbox.gateways.apimart
+    evolink.add_fault(on="task", kind="stuck")
+    apimart.add_fault(on="task", kind="stuck")
+    await tom.video("keeps evolink busy")
+    await taken(evolink, "keeps evolink busy")
+    await tom.video("keeps apimart busy")
+    await taken(apimart, "keeps apimart busy")
+    await tom.video("not in this server")
+    status = await running.status("not in this server", "In line")
+    assert told(await mira.press(status, "Cancel")).startswith("Cancelled.")
+    await running.status("not in this server", "⚪ **Cancelled.**")
+    finish(evolink, "keeps evolink busy")
+    finish(apimart, "keeps apimart busy")
+    await running.film("keeps evolink busy")
+    await running.film("keeps apimart busy")
+
+
+async def test_history_has_pages_links_and_a_door(running: Running) -> None:
+    ana, mira, tom = (running.person(name) for name in ("ana", "mira", "tom"))
+    assert "Nothing here yet. `/video` makes the first one." in told(await ana.command("history"))
+    for number in range(1, 8):
+        await ana.video(f"memory {number}")
+        await running.film(f"memory {number}")
+    video = await running.film("memory 7")
+    await running.status("memory 7", "🟢 **Done**")
+    shown = await ana.command("history")
+    text = told(shown)
+    assert text.startswith("### Your videos\n**memory 7**\n-# v1 · done · [open](<https://")
+    assert f"/{video['channel_id']}/{video['id']}>)" in text
+    assert "**memory 3**" in text
+    assert "**memory 2**" not in text
+    assert "-# Page 1" in text
+    (first,) = shown["responses"]
+    await ana.press(first, "Older")
+    turned = words(running.now(first))
+    assert "**memory 2**" in turned
+    assert "**memory 1**" in turned
+    assert "-# Page 2" in turned
+    assert "memory 7" not in turned
+    await ana.press(running.now(first), "Newer")
+    assert "**memory 7**" in words(running.now(first))
+
+    seen = told(await mira.command("history", member=ana.id))
+    assert seen.startswith(f"### Videos of <@{ana.id}>\n**memory 7**")
+    refused = told(await tom.command("history", member=ana.id))
+    assert refused == "Only the person who asked for it, or a moderator, can do that."
+    assert "Nothing here yet." in told(await ana.command("history", channel="dm"))
+
+
+async def test_the_number_of_videos_is_limited(running: Running) -> None:
+    tom = running.person("tom")
+    await reset(running, "tom")
+    shown = await limit(running, "tom", videos=1, period="week")
+    assert shown.startswith(f"### Quota of <@{tom.id}>\n**Videos** 0 of 1 this week · 1 left")
+    await tom.video("the one and only")
+    refused = told(await tom.video("one too many"))
+    assert in_words(refused) == (
+        "You have used 1 of 1 video this week. That is your own limit here; it resets <time>."
+        " If you need more, ask someone who manages this server."
+    )
+    await running.film("the one and only")
+    assert running.submitted("one too many") == []
+    quota = in_words(told(await tom.command("quota")))
+    assert quota.startswith("### Your quota\n**Videos** 1 of 1 this week · 0 left\n`▰")
+    assert "Resets <time> (<time>)." in quota
+    assert "Videos follow your own limit here, seconds follow the bot's usual limit." in quota
+    fresh = await reset(running, "tom")
+    assert "**Videos** 0 of 50 today · 50 left" in fresh
+    await tom.video("one more after all")
+    await running.film("one more after all")
+
+
+async def test_seconds_companions_and_pauses_are_limited(running: Running) -> None:
+    tom = running.person("tom")
+    evolink = running.sandbox.gateways.evolink
+    await reset(running, "tom")
+    await limit(running, "tom", seconds=6)
+    refused = told(await tom.video("too long a story", duration="8"))
+    assert in_words(refused) == (
+        "This takes 8 seconds, and you have used 0 of 6 seconds today. That is your own limit here;"
+        " it resets <time>. A shorter video may still fit."
+    )
+
+    await limit(running, "tom", seconds=0, concurrent=1)
+    evolink.add_fault(on="task", kind="stuck")
+    await tom.video("a slow one")
+    await taken(evolink, "a slow one")
+    refused = told(await tom.video("an impatient one"))
+    assert refused == (
+        "You already have 1 video in the making, and your own limit here is 1 at a time."
+        " Wait for one to finish, or cancel one with `/jobs`."
+    )
+    finish(evolink, "a slow one")
+    await running.film("a slow one")
+
+    await limit(running, "tom", concurrent=0, cooldown=600)
+    refused = told(await tom.video("a hasty one"))
+    assert in_words(refused) == (
+        "One moment: your own limit here is one video every 10 minutes. You can go again <time>."
+    )
+    await reset(running, "tom")
+    for prompt in ("too long a story", "an impatient one", "a hasty one"):
+        assert running.submitted(prompt) == []
+
+
+async def test_a_servers_rule_takes_effect_at_once(running: Running) -> None:
+    ana, mira = running.person("ana"), running.person("mira")
+    await reset(running, "ana")
+    saved = told(await mira.command("limits", path=("server",), videos=1, concurrent=2))
+    assert "Saved." in saved
+    assert "**Everybody** 1 video a day · any number of seconds · 2 at a time" in saved
+    assert "1 of 1 videos left" not in saved
+    await ana.video("by the new rule")
+    refused = told(await ana.video("against the new rule"))
+    assert "You have used 1 of 1 video today. That is this server's limit;" in refused
+    await limit(running, "ana", videos=2)
+    await ana.video("by a rule of my own")
+    shown = told(await mira.command("limits", path=("show",)))
+    assert f"<@{ana.id}> 2 videos" in shown
+    nothing = told(await mira.command("limits", path=("server",)))
+    assert nothing == "Give at least one value to change. 0 means no limit."
+    # Direct messages belong to no server: its rule does not reach there.
+    await ana.video("far from the rule", channel="dm")
+    await mira.command("limits", path=("server",), videos=50, concurrent=0)
+    await reset(running, "ana")
+    for prompt in ("by the new rule", "by a rule of my own", "far from the rule"):
+        await running.film(prompt)
+    with pytest.raises(Refused):
+        await ana.command("limits", path=("show",))
+
+
+async def test_parallel_requests_cannot_slip_past(running: Running) -> None:
+    ana = running.person("ana")
+    await limit(running, "ana", videos=3)
+    before = len(running.paid())
+    answers = await asyncio.gather(*(ana.video(f"all at once {n}") for n in range(10)))
+    texts = [told(answer) for answer in answers]
+    assert sum("### On it" in text for text in texts) == 3
+    assert sum("You have used 3 of 3 videos today." in text for text in texts) == 7
+    made = [n for n, text in enumerate(texts) if "### On it" in text]
+    for number in made:
+        await running.film(f"all at once {number}")
+    assert len(running.paid()) == before + 3
+    await reset(running, "ana")
+
+
+async def test_what_fails_does_not_count(running: Running) -> None:
+    ana = running.person("ana")
+    await limit(running, "ana", videos=1)
+    running.sandbox.gateways.evolink.add_fault(on="task", kind="fail")
+    await ana.video("doomed")
+    await running.status("doomed", "This did not count against your limit.")
+    assert "**Videos** 0 of 1 today" in told(await ana.command("quota"))
+    await ana.video("blessed")
+    await running.film("blessed")
+    await reset(running, "ana")
