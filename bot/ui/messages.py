@@ -131,10 +131,8 @@ class Messages(string.Formatter):
                 return f"{format_decimal(round(value / 2**20, 1), locale=self.locale)} MiB"
             case "person":
                 return f"<@{int(value)}>"
-            case "and":
-                return self._list(value, "standard")
-            case "or":
-                return self._list(value, "or")
+            case "and" | "or":
+                return self._list(value, "standard" if format_spec == "and" else "or")
         if f"plural.{format_spec}.other" in self._sentences:
             return self.count(format_spec, int(value))
         return self.word(format_spec, value)
