@@ -26,6 +26,7 @@ from bench.stage import (
     Deliveries,
     Machine,
     Stage,
+    cpu_seconds,
 )
 from sandbox.discord.interactions import ANSWER_SECONDS
 
@@ -34,7 +35,7 @@ CLIP_BYTES = 20 * MIB
 A_SECOND = 5.0
 """How many people ask a second."""
 
-BETWEEN_ENDS = 0.5
+BETWEEN_ENDS = 0.4
 LEAD_SECONDS = 6.0
 """So long before the first question the first video is done, so that deliveries are under way."""
 
@@ -47,7 +48,7 @@ class Scene:
     flying: int = 0
     deliveries: bool = False
     usual: bool = False
-    asked: int = 150
+    asked: int = 200
     settle: float = 3.0
 
     @property
@@ -62,6 +63,7 @@ class Outcome:
 
     acks: list[Ack]
     machine: Machine
+    cpu: float
     polls_a_second: float
     refused: int
     deliveries_a_second: float
@@ -95,17 +97,20 @@ async def play(scene: Scene, folder: Path, clip: Path) -> Outcome:
         crowd = _crowd(scene, at=crowd.at, first_end=ready_at - LEAD_SECONDS)
         stage.gateways.crowd = crowd
         await stage.open_gateways()
-        async with stage.running(_bot(scene, stage)), Deliveries(stage) as deliveries:
+        async with stage.running(_bot(scene, stage)) as bot, Deliveries(stage) as deliveries:
             await asyncio.sleep(max(ready_at - time.time(), 1.0))
             before, refused, began = await stage.figures(), stage.watch.refused, time.time()
+            cpu = cpu_seconds(bot.pid)
             async with Machine(folder) as machine:
                 ids = await _ask(scene, stage)
             took = time.time() - began
+            cpu = cpu_seconds(bot.pid) - cpu
             after = await stage.figures()
             posted = deliveries.between(began, began + took)
             return Outcome(
                 acks=stage.finished_acks(ids),
                 machine=machine,
+                cpu=cpu / took,
                 polls_a_second=(after["asked"] - before["asked"]) / took,
                 refused=stage.watch.refused - refused,
                 deliveries_a_second=len(posted) / took,
@@ -165,6 +170,7 @@ def tell(report: Report, scene: Scene, seen: Outcome) -> None:
         polls_s=round(seen.polls_a_second, 1),
         videos_s=round(seen.deliveries_a_second, 2),
         delivering=round(seen.delivering, 1),
+        bot_cpu_percent=round(seen.cpu * 100),
         late_p99_ms=round(percentile(seen.machine.late, 0.99) * 1000, 1),
         fsync_p50_ms=round(percentile(seen.machine.synced, 0.5) * 1000, 1),
         fsync_p99_ms=round(percentile(seen.machine.synced, 0.99) * 1000, 1),

@@ -218,6 +218,11 @@ class Stage:
             channel=[int(channel_id) for channel_id in self._channels],
         )
 
+    def forget_database(self) -> None:
+        """Let the next start of the bot be its first."""
+        for path in self.folder.glob(f"{self.database.name}*"):
+            path.unlink()
+
     async def figures(self, *, forget: bool = False) -> dict[str, Any]:
         """What the gateways have counted; ``forget`` makes them begin anew."""
         told = {"forget": "1"} if forget else {}
@@ -317,6 +322,12 @@ def _far_from_the_disk(make: Callable[[], DiscordStandIn]) -> DiscordStandIn:
         return make()
     finally:
         tempfile.tempdir = usual_place
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has computed so far, its threads included."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Deliveries:

@@ -7,19 +7,20 @@ unfinished task that reaches its provider. The baseline is a client of the libra
 """
 
 import asyncio
-import shutil
 import tempfile
 import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.clip import MIB, make_clip
 from bench.crowd import Crowd
 from bench.report import Report, options, percentile
-from bench.stage import Bot, Stage
+from bench.stage import Bot, Stage, cpu_seconds
 
 FIRST_STEP_WITHIN = 120.0
 TIMES = 5
+TAKES_SECONDS = 3000.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,36 +45,30 @@ QUICK = (SCENES[0], SCENES[2], Scene(name="retake, 10 unfinished", unfinished=10
 
 @dataclass
 class Seen:
-    """Seconds since the start of the process, start by start."""
+    """Seconds since the start of the process, start by start; ``cpu``: spent by it until online."""
 
     online: list[float] = field(default_factory=list[float])
+    cpu: list[float] = field(default_factory=list[float])
     first_step: list[float] = field(default_factory=list[float])
     all_asked: list[float] = field(default_factory=list[float])
 
 
-async def play(scene: Scene, folder: Path, clip: Path, *, times: int) -> Seen:
-    """Start, look, stop; again."""
-    seen = Seen()
-    crowd = Crowd(at=time.time(), staying=scene.unfinished, takes=3000)
-    async with Stage(folder=folder, crowd=crowd, clip=clip) as stage:
-        if not (scene.bare or scene.fresh):
-            await stage.seed()
-        await stage.open_gateways()
-        for _ in range(times):
-            if scene.fresh:
-                stage.database.unlink(missing_ok=True)
-            bot: Bot = stage.usual(bare=True) if scene.bare else stage.retake()
-            await stage.figures(forget=True)
-            began = time.time()
-            try:
-                seen.online.append(await stage.start(bot))
-                if scene.unfinished:
-                    first, last = await _asked(stage, scene.unfinished)
-                    seen.first_step.append(first - began)
-                    seen.all_asked.append(last - began)
-            finally:
-                await bot.stop()
-    return seen
+async def start_once(scene: Scene, stage: Stage, seen: Seen) -> None:
+    """Start, look, stop."""
+    if scene.fresh:
+        stage.forget_database()
+    bot: Bot = stage.usual(bare=True) if scene.bare else stage.retake()
+    await stage.figures(forget=True)
+    began = time.time()
+    try:
+        seen.online.append(await stage.start(bot))
+        seen.cpu.append(cpu_seconds(bot.pid))
+        if scene.unfinished:
+            first, last = await _asked(stage, scene.unfinished)
+            seen.first_step.append(first - began)
+            seen.all_asked.append(last - began)
+    finally:
+        await bot.stop()
 
 
 async def _asked(stage: Stage, count: int) -> tuple[float, float]:
@@ -87,22 +82,32 @@ async def _asked(stage: Stage, count: int) -> tuple[float, float]:
 
 
 async def measure(report: Report, *, quick: bool) -> None:
-    """Every scene, one after the other."""
-    with tempfile.TemporaryDirectory(prefix="retake-bench-") as name:
-        folder = Path(name)
+    """All scenes in turns, so that a busy machine is busy for all of them."""
+    scenes = {scene: Seen() for scene in (QUICK if quick else SCENES)}
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="retake-bench-")))
         clip = await make_clip(folder / "clip.mp4", size=2 * MIB)
-        for number, scene in enumerate(QUICK if quick else SCENES):
-            place = folder / str(number)
-            seen = await play(scene, place, clip, times=1 if quick else TIMES)
-            shutil.rmtree(place)
-            report.add(
-                scene=scene.name,
-                starts=len(seen.online),
-                online_p50_s=round(percentile(seen.online, 0.5), 2),
-                online_max_s=round(max(seen.online), 2),
-                first_step_p50_s=_middle(seen.first_step),
-                all_asked_p50_s=_middle(seen.all_asked),
-            )
+        stages: dict[Scene, Stage] = {}
+        for number, scene in enumerate(scenes):
+            crowd = Crowd(at=time.time(), staying=scene.unfinished, takes=TAKES_SECONDS)
+            stage = Stage(folder=folder / str(number), crowd=crowd, clip=clip)
+            stages[scene] = await stack.enter_async_context(stage)
+            if not scene.bare:
+                await stage.seed()
+            await stage.open_gateways()
+        for _ in range(1 if quick else TIMES):
+            for scene, seen in scenes.items():
+                await start_once(scene, stages[scene], seen)
+    for scene, seen in scenes.items():
+        report.add(
+            scene=scene.name,
+            starts=len(seen.online),
+            online_p50_s=_middle(seen.online),
+            online_max_s=round(max(seen.online), 2),
+            cpu_p50_s=_middle(seen.cpu),
+            first_step_p50_s=_middle(seen.first_step),
+            all_asked_p50_s=_middle(seen.all_asked),
+        )
 
 
 def _middle(values: list[float]) -> float | None:
@@ -117,6 +122,7 @@ def main() -> None:
         about="Start of the process to online, and to the first step of unfinished work",
         notes=[
             "first start: with an empty folder, so that the database is made as well",
+            "cpu: what the process itself computed until it was online",
             "first step: the first question about an unfinished task",
             "all asked: as many questions as there are tasks",
         ],
