@@ -1,9 +1,10 @@
 """The chat itself: first visit, messages, replies, files, threads, people, interruptions."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from sandbox.discord.opening import GENERAL, MIRA, TOM, VIDEOS
 from tests.e2e.chat import Chat
@@ -351,13 +352,59 @@ async def test_older_messages_come_while_scrolling_up(chat: Chat, stage: Stage) 
 
 
 async def test_what_was_missed_while_the_stream_was_lost(chat: Chat, stage: Stage) -> None:
+    gone = await stage.standin.people.send("mira", "videos", "deleted meanwhile")
+    await chat.message("deleted meanwhile").wait_for()
     await chat.page.context.set_offline(True)
     stage.standin.streams.close_all()
     await expect(chat.page.locator(".banner")).to_contain_text("Reconnecting…")
     await stage.standin.people.send("mira", "videos", "said meanwhile")
+    await stage.standin.people.delete("mira", gone["id"])
     await chat.page.context.set_offline(False)
     await expect(chat.message("said meanwhile")).to_be_visible(timeout=15_000)
+    await expect(chat.message("deleted meanwhile")).to_have_count(0)
     await expect(chat.page.locator(".banner")).to_be_hidden()
+
+
+async def test_what_was_said_before_the_stream_began(stage: Stage, open_page: OpenPage) -> None:
+    """Between the first look at the channel and the stream's beginning lies a gap."""
+    page = await open_page("about:blank", ready=False)
+    looked = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await looked.wait()
+        await route.continue_()
+
+    await page.route("**/control/events*", late)
+    async with page.expect_response("**/messages?*"):
+        await page.goto(f"{stage.url}/")
+    await stage.standin.people.send("mira", "videos", "said in the gap")
+    looked.set()
+    chat = Chat(page=page, standin=stage.standin)
+    await chat.message("said in the gap").wait_for()
+
+
+async def test_an_old_answer_does_not_undo_what_came_meanwhile(chat: Chat, stage: Stage) -> None:
+    starter = await stage.bot.place(VIDEOS).send("a starter")
+    await chat.message("a starter").wait_for()
+    asked, free = asyncio.Event(), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        answer = await route.fetch()
+        asked.set()
+        await free.wait()
+        await route.fulfill(response=answer)
+
+    await chat.page.route("**/control/state*", late)
+    stage.standin.commands_changed()
+    async with asyncio.timeout(10):
+        await asked.wait()
+    thread = await starter.create_thread(name="made meanwhile")
+    before = stage.standin.position
+    await thread.send("and written in")
+    await stage.standin.wait("MESSAGE_CREATE", after=before)
+    free.set()
+    await expect(chat.page.locator(".channel-link", has_text="made meanwhile")).to_be_visible()
+    await expect(chat.message("a starter").locator(".thread-card")).to_be_visible()
 
 
 async def test_the_bots_presence_is_shown(chat: Chat, stage: Stage) -> None:

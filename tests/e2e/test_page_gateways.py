@@ -44,7 +44,7 @@ async def test_a_task_from_its_beginning_to_its_end(chat: Chat, stage: Stage, wi
     await expect(evolink).to_contain_text("No tasks yet")
     assert await submit(stage, "A fox runs through snow") == 200
     task = evolink.locator(".task")
-    await expect(task).to_contain_text("text")
+    await expect(task).to_contain_text("Text to video")
     await expect(task.locator(".task-prompt")).to_have_text("A fox runs through snow")
     await expect(task.get_by_role("progressbar")).to_be_visible()
     await task.get_by_role("button", name="Finish now").click()

@@ -10,7 +10,7 @@ import { MessageList } from "./messages.js";
 import { hrefOf, otherOf, placeOf, titleOf } from "./names.js";
 import { closePopover, popoverOpen } from "./popover.js";
 import { Sidebar } from "./sidebar.js";
-import { THREADS, channel, emit, guildOf, isUnread, nameOf, on, setConnection, setReply, setState, state, take } from "./store.js";
+import { THREADS, ask, channel, emit, guildOf, isUnread, nameOf, on, setConnection, setReply, setState, state, take } from "./store.js";
 
 const PANEL_KEY = "retake.panel";
 const PERSON_KEY = "retake.person";
@@ -132,25 +132,24 @@ async function become(userId) {
   setState(data);
   localStorage.setItem(PERSON_KEY, data.me.id);
   close();
-  let opened = false;
   close = listen(data.me.id, take, (connection) => {
     setConnection(connection);
-    if (connection === "open" && opened) resync();
-    opened = opened || connection === "open";
+    if (connection === "open") resync();
   });
 }
 
 /** The world as it is now; should the server be gone, the stream comes back first and asks again. */
 async function look() {
   try {
-    setState(await api.state(state.me.id));
+    const { id } = state.me;
+    await ask(() => api.state(id), (data) => id === state.me.id && setState(data));
   } catch (error) {
     if (error.status === undefined) throw error;
     notice(error.message);
   }
 }
 
-/** After a gap in the stream everything that may have been missed is asked for again. */
+/** The stream begins: what happened before, at the first start too, is asked for once more. */
 async function resync() {
   await look();
   await messages.refresh();

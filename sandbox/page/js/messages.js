@@ -8,7 +8,7 @@ import { icon } from "./icons.js";
 import { busy, failures, underway } from "./interactions.js";
 import { MessageRow, preview, underwayNode } from "./message.js";
 import { titleOf } from "./names.js";
-import { EPHEMERAL, THREADS, addHistory, channel, emit, findMessage, history, isUnread, markRead, nameOf, on, readMark, setReply, state } from "./store.js";
+import { EPHEMERAL, THREADS, addHistory, ask, channel, emit, findMessage, history, isUnread, markRead, nameOf, on, readMark, setReply, state } from "./store.js";
 import { compareIds, longDate, sameDay, timeOfId } from "./time.js";
 
 const GROUP_MS = 7 * 60 * 1000;
@@ -63,8 +63,8 @@ export class MessageList {
 
   async #fetch(channelId, before) {
     try {
-      const { messages } = await api.messages(channelId, state.me.id, before);
-      addHistory(channelId, messages, messages.length < PAGE);
+      const { id } = state.me;
+      await ask(() => api.messages(channelId, id, before), ({ messages }) => id === state.me.id && addHistory(channelId, messages, { complete: messages.length < PAGE, newest: !before }));
     } catch (error) {
       if (channelId === state.channelId) replace(this.intro, el("p", { class: "failure", role: "alert", text: error.message }));
     }

@@ -104,8 +104,13 @@ export function history(channelId) {
   return state.messages.get(channelId);
 }
 
-export function addHistory(channelId, messages, complete) {
+/** A page of messages; the newest page also tells which of those shown were deleted meanwhile. */
+export function addHistory(channelId, messages, { complete, newest }) {
   const kept = history(channelId);
+  if (newest) {
+    const ids = new Set(messages.map((one) => one.id));
+    kept.list = kept.list.filter((one) => ids.has(one.id) || (messages.length && compareIds(one.id, messages[0].id) < 0));
+  }
   for (const message of messages) insert(kept.list, message);
   kept.loaded = true;
   kept.complete = kept.complete || complete;
@@ -230,8 +235,31 @@ const HANDLERS = {
   GATEWAYS: (data) => emit("gateways", data),
 };
 
-export function take({ type, data }) {
-  HANDLERS[type]?.(data);
+let asking = 0;
+let waiting = [];
+
+/** An event of the stream; while an answer is awaited it waits too. */
+export function take(event) {
+  if (asking) waiting.push(event);
+  else HANDLERS[event.type]?.(event.data);
+}
+
+/**
+ * Asks the server and takes in the answer with `apply`. Events that came meanwhile follow after it:
+ * the answer may be older than they are and would undo them.
+ */
+export async function ask(question, apply) {
+  asking += 1;
+  try {
+    apply(await question());
+  } finally {
+    asking -= 1;
+    if (!asking) {
+      const events = waiting;
+      waiting = [];
+      events.forEach(take);
+    }
+  }
 }
 
 export function setConnection(connection) {
