@@ -16,6 +16,7 @@ from bot.domain.ids import GenerationId
 from bot.domain.ports.provider import Candidate
 
 AT_PROVIDER = frozenset({State.SUBMITTING, State.SUBMIT_UNKNOWN, State.RUNNING})
+MADE = frozenset({State.READY, State.FETCHED, State.POSTING})
 
 
 @dataclass
@@ -185,9 +186,11 @@ class Board:
         position = None
         if generation.state is State.QUEUED and generation.id in self._waiting:
             position = self.line().index(generation.id) + 1
+        if generation.state in MADE or generation.ended:
+            return Standing()
         if live is None:
             eta_at = now + timedelta(seconds=generation.plan.estimated_seconds)
-            return Standing(position=position, eta_at=None if generation.ended else eta_at)
+            return Standing(position=position, eta_at=eta_at)
         progress = None if live.reading is None else round(live.reading[1] * 100)
         return Standing(position=position, progress=progress, eta_at=live.eta_at)
 

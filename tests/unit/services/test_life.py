@@ -38,6 +38,18 @@ async def test_a_wish_becomes_a_video_in_its_thread(world: World) -> None:
     assert (used.videos, used.seconds, used.open) == (1, 5, 0)
 
 
+async def test_what_is_made_has_no_expected_end_any_more(world: World) -> None:
+    worker = world.start()
+    world.messenger.post_faults.append(
+        ("before", PostError(Code.POST_UNAVAILABLE, definite=True, retry_after=60))
+    )
+    generation = (await world.ask(worker)).generation
+    running = await world.until_state(generation.id, State.RUNNING)
+    assert worker.board.standing(running, now=world.clock.now()).eta_at is not None
+    posting = await world.until_state(generation.id, State.POSTING)
+    assert worker.board.standing(posting, now=world.clock.now()).eta_at is None
+
+
 async def test_few_polls_find_the_end_soon(world: World) -> None:
     worker = world.start()
     await world.ask(worker)
