@@ -109,7 +109,7 @@ export function addHistory(channelId, messages, { complete, newest }) {
   const kept = history(channelId);
   if (newest) {
     const ids = new Set(messages.map((one) => one.id));
-    kept.list = kept.list.filter((one) => ids.has(one.id) || (messages.length && compareIds(one.id, messages[0].id) < 0));
+    kept.list = kept.list.filter((one) => ids.has(one.id) || (!complete && compareIds(one.id, messages[0].id) < 0));
   }
   for (const message of messages) insert(kept.list, message);
   kept.loaded = true;
