@@ -345,7 +345,7 @@ class DiscordMessenger:
                 if found is None:
                     continue
                 async with outgoing(SEND_SECONDS):
-                    await found.edit(view=card)
+                    await found.edit(view=card, allowed_mentions=discord.AllowedMentions.none())
             except PostError as error:
                 if error.code not in GONE:
                     raise

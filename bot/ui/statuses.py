@@ -192,7 +192,10 @@ class StatusBoard:
             await self._clock.sleep(wait)
         try:
             async with outgoing(EDIT_SECONDS):
-                await channel.get_partial_message(message_id).edit(view=card)
+                # Said anew: without words of its own an edit forgets the client's default.
+                await channel.get_partial_message(message_id).edit(
+                    view=card, allowed_mentions=discord.AllowedMentions.none()
+                )
         except PostError as error:
             if error.code in GONE:
                 log.info("status_gone", generation=generation.id, error=str(error))

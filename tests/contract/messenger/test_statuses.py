@@ -176,6 +176,18 @@ async def test_an_edit_that_fails_is_made_later(desk: Desk) -> None:
         assert "10 %" in words(desk.message(asked.place.status_message_id))
 
 
+async def test_an_edit_mentions_nobody(desk: Desk) -> None:
+    asked = await desk.opened()
+    async with desk.running():
+        await desk.messenger.update_status(working(asked), Standing(progress=10))
+        await desk.clock.step(3)
+        await edited(desk, asked, 1)
+    await desk.messenger.tell_ended(ended(asked), again=False)
+    shown = desk.calls("PATCH", f"/messages/{asked.place.status_message_id}")
+    assert [call["response"]["mentions"] for call in shown] == [[]] * len(shown)
+    assert len(shown) > 1
+
+
 async def test_a_deleted_status_message_is_no_error(desk: Desk) -> None:
     asked = await desk.opened()
     await desk.standin.people.delete("mira", str(asked.place.status_message_id))
