@@ -127,7 +127,7 @@ class Watched:
         async def watched(*args: Any, **kwargs: Any) -> Any:
             name = f"{self._name}.{attribute}"
             if attribute == "transact":
-                name = f"commit {args[0].__qualname__.removesuffix('.<locals>.work')}"
+                name = "commit " + args[0].__qualname__.partition(".<locals>")[0]
             return await self._process.pass_point(name, lambda: value(*args, **kwargs))
 
         return watched

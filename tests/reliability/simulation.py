@@ -41,7 +41,7 @@ LONGEST = 3 * 86_400.0
 POLICY = Policy(
     limits=Limits(videos=0, concurrent=0),
     queue_deadline=3600,
-    unknown_deadline=600,
+    unknown_deadline=1800,
     running_deadline=120,
     fetch_deadline=3600,
     post_deadline=3600,

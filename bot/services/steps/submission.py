@@ -122,17 +122,10 @@ class SubmissionSteps:
         generation = live.generation
         task = _task(generation)
         waited = (self.outside.clock.now() - task.started_at).total_seconds()
-        if waited > self.outside.policy.unknown_deadline:
-            await self.outside.messenger.alert_owner(
-                Code.SUBMIT_UNKNOWN, {"provider": task.provider, "generation": generation.id}
-            )
-            live.generation = await self.transitions.fail(
-                generation, Code.SUBMIT_UNKNOWN, provider=task.provider
-            )
-            return NOW
+        overdue = waited > self.outside.policy.unknown_deadline
         provider = self.outside.providers.get(task.provider)
         prepared = PreparedTask(model_id=task.model_id, body=task.body)
-        if provider.knows_keys and task.replays < REPLAYS:
+        if provider.knows_keys and task.replays < REPLAYS and not overdue:
             answer = await self._replay(live, provider, prepared)
             if answer is not None:
                 return answer
@@ -140,8 +133,21 @@ class SubmissionSteps:
             answer = await self._look_up(live, provider, prepared)
             if answer is not None:
                 return answer
+        if overdue:
+            return await self._give_up(live, task)
         live.misses += 1
         return Next(after=backoff(live.misses, first=5.0, longest=60.0))
+
+    async def _give_up(self, live: Live, task: Task) -> Next:
+        """Nobody can tell in time: the one who asked hears the truth, the owner has a look."""
+        generation = live.generation
+        await self.outside.messenger.alert_owner(
+            Code.SUBMIT_UNKNOWN, {"provider": task.provider, "generation": generation.id}
+        )
+        live.generation = await self.transitions.fail(
+            generation, Code.SUBMIT_UNKNOWN, provider=task.provider
+        )
+        return NOW
 
     async def _open_status(self, live: Live) -> None:
         generation = live.generation
@@ -215,9 +221,7 @@ class SubmissionSteps:
             return Next(after=error.retry_after or 1.0)
         return await self._accepted(live, submission)
 
-    async def _replay(
-        self, live: Live, provider: Provider, prepared: PreparedTask
-    ) -> Next | None:
+    async def _replay(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next | None:
         """The same request, same key: the provider answers as it did or would have.
 
         None when the answer tells nothing, or none came.
@@ -244,9 +248,7 @@ class SubmissionSteps:
             return await self._refused(live, provider.name, error)
         return await self._accepted(live, submission)
 
-    async def _look_up(
-        self, live: Live, provider: Provider, prepared: PreparedTask
-    ) -> Next | None:
+    async def _look_up(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next | None:
         """Look in the provider's list; None while that tells nothing."""
         task = _task(live.generation)
         others = await self.outside.storage.read(

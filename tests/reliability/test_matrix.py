@@ -1,0 +1,44 @@
+"""Every call to the outside gone wrong in every way: nothing hangs, crashes or says an untruth."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.clips import FixedClips
+from tests.e2e.films import film, picture
+from tests.reliability.matrix import CELLS, HEAD, Player, Row, sample
+from tests.reliability.stage import Stage, shorten
+
+LONG = bool(os.environ.get("RETAKE_LONG"))
+EVERY = 9
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    shorten(monkeypatch)
+    clips = FixedClips(film(tmp_path / "film.mp4", seconds=3))
+    stage = Stage(folder=tmp_path, clips=clips)
+    with stage.complaints.listening():
+        async with stage:
+            yield stage
+
+
+@pytest.mark.timeout(3000 if LONG else 400)
+async def test_no_cell_hangs_crashes_or_says_an_untruth(stage: Stage) -> None:
+    told = await stage.discord.people.upload("p.png", picture(), "image/png")
+    player = Player(stage=stage, picture=told["id"])
+    rows: list[Row] = []
+    print(f"\n{HEAD}")
+    for cell in CELLS if LONG else sample(EVERY):
+        row = await player.play(cell)
+        print(row.line(), flush=True)
+        rows.append(row)
+        if row.hung or stage.task.done():
+            await stage.stop()
+            await stage.start()
+    wrong = [row.line() for row in rows if not row.fine]
+    assert not wrong, "\n".join(wrong)
+    struck = [row for row in rows if row.struck]
+    assert len(struck) == len(rows), [row.line() for row in rows if not row.struck]
