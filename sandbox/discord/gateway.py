@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import WSMsgType, web
 
 from sandbox.discord.sessions import (
+    ACK_SECONDS,
     HEARTBEAT_SECONDS,
     KNOWN_INTENTS,
     PRIVILEGED,
@@ -156,7 +157,9 @@ class Gateway:
 
     async def _hear(self, line: Line, op: Any, data: Any) -> None:
         if op == Op.HEARTBEAT:
-            line.say(Op.HEARTBEAT_ACK)
+            # No network is this fast: the library notes when it sent a beat only after sending it,
+            # and an answer that is there before that looks a whole interval late to it.
+            asyncio.get_running_loop().call_later(ACK_SECONDS, line.say, Op.HEARTBEAT_ACK)
             return
         if op in (Op.IDENTIFY, Op.RESUME) and not isinstance(data, dict):
             raise Hangup(Close.DECODE_ERROR)

@@ -14,6 +14,7 @@ from enum import IntEnum, IntFlag
 from aiohttp import web
 
 HEARTBEAT_SECONDS = 41.25
+ACK_SECONDS = 0.02
 REPLAY = 5000
 RESUMABLE_SECONDS = 300
 COMMANDS_PER_MINUTE = 120
