@@ -135,7 +135,7 @@ async def _ask(scene: Scene, stage: Stage) -> list[str]:
     return ids
 
 
-def _crowd(scene: Scene, *, at: float | None = None, first_end: float = 0.0) -> Crowd:
+def _crowd(scene: Scene, *, at: float | None = None, first_end: float | None = None) -> Crowd:
     ending = 0
     if scene.deliveries:
         ending = round((LEAD_SECONDS + scene.lasts * 1.3 + ANSWER_SECONDS) / BETWEEN_ENDS)
@@ -199,6 +199,7 @@ def main() -> None:
     quick = options(__doc__ or "").quick
     report = Report(
         bench="ack",
+        quick=quick,
         about="Interaction to acknowledgement, its hold committed before",
         notes=[
             f"{A_SECOND:g} people ask a second, at random moments",

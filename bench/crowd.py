@@ -5,6 +5,7 @@ they are what the bot itself would have written.
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -39,7 +40,8 @@ Spot = tuple[int, int, int]
 class Crowd:
     """``staying`` tasks, begun over the last ``spread`` seconds before ``at``, each to take
     ``takes`` seconds, then ``ending`` ones, the first of which ends at ``first_end`` and the others
-    ``every`` seconds apart. Times are seconds since 1970.
+    ``every`` seconds apart, or all together when they are told to (``first_end`` None). Times are
+    seconds since 1970.
     """
 
     at: float
@@ -47,7 +49,7 @@ class Crowd:
     spread: float = 600.0
     takes: float = 1200.0
     ending: int = 0
-    first_end: float = 0.0
+    first_end: float | None = None
     every: float = 0.0
 
     @property
@@ -73,7 +75,13 @@ class Crowd:
         """When its video is done."""
         if number < self.staying:
             return self.began(number) + self.takes
+        if self.first_end is None:
+            return math.inf
         return self.first_end + (number - self.staying) * self.every
+
+    def held(self, number: int) -> bool:
+        """Whether it ends only when it is told to."""
+        return math.isinf(self.ends(number))
 
     def as_json(self) -> str:
         """For another process."""

@@ -9,6 +9,7 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from sandbox.gateways.submission import judge
 from sandbox.gateways.tasks import Task
 
 RICH_USD = 10_000_000
+A_DAY = 24 * 3600.0
+NEARLY_DONE = 97
+"""The percents at which those stand that end when they are told to."""
 
 
 class Process:
@@ -76,13 +80,31 @@ def enter_tasks(gateways: Gateways, crowd: Crowd, clip: Path) -> None:
             submission,
             Given(),
             task_id=crowd.task_id(number),
-            duration=max(crowd.ends(number) - time.time(), 0.0),
+            duration=max(min(crowd.ends(number), crowd.at + A_DAY) - time.time(), 0.0),
             fate=lambda: None,
             idempotency_key=None,
             clip=lambda _seconds, _aspect: video,
         )
         assert task is not None
         task.created_at = task.known_at = crowd.began(number)
+        if crowd.held(number):
+            task.ends_at, task.known_progress = None, NEARLY_DONE
+
+
+def _ender(
+    gateways: Gateways, crowd: Crowd
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Ends at once all that are held."""
+    book = gateways.evolink.book
+
+    async def end(request: web.Request) -> web.StreamResponse:
+        del request
+        for number in range(crowd.count):
+            if crowd.held(number):
+                book.finish(book.tasks[crowd.task_id(number)])
+        return web.Response()
+
+    return end
 
 
 class Figures:
@@ -140,6 +162,7 @@ async def serve(crowd: Crowd, clip: Path) -> None:
         gateways.mount(app)
         figures = Figures(gateways)
         app.router.add_get("/figures", figures.answer)
+        app.router.add_post("/end", _ender(gateways, crowd))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         try:

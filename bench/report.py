@@ -33,10 +33,14 @@ class Target:
 
 @dataclass(kw_only=True)
 class Report:
-    """One bench's findings. The first column of a row is its name."""
+    """One bench's findings. The first column of a row is its name.
+
+    ``quick`` ones hold nothing against what was promised.
+    """
 
     bench: str
     about: str
+    quick: bool = False
     rows: list[Row] = field(default_factory=list[Row])
     targets: list[Target] = field(default_factory=list[Target])
     notes: list[str] = field(default_factory=list[str])
@@ -49,6 +53,8 @@ class Report:
 
     def promise(self, name: str, reached: float, most: float, unit: str = "") -> None:
         """One figure that was promised."""
+        if self.quick:
+            return
         self.targets.append(Target(name=name, reached=reached, most=most, unit=unit))
 
     def show(self) -> None:

@@ -232,6 +232,14 @@ class Stage:
         ):
             return await answer.json()
 
+    async def end_all(self) -> None:
+        """Let all tasks be done that only wait to be told so."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{self.gateways.url}/end") as answer,
+        ):
+            answer.raise_for_status()
+
     async def ask(self, number: int) -> str:
         """Somebody types ``/video`` in one of the channels; the interaction's id."""
         channel_id = self._channels[number % len(self._channels)]
