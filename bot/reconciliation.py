@@ -177,6 +177,8 @@ def _possible(case: Case, generation: Generation) -> list[str]:
         ]
     attach = f"retake reconcile attach {id_}" + ("" if known else " TASK_ID")
     possible = [f"{attach}, to deliver it free of charge while the provider keeps it"]
+    if generation.late:
+        possible = ["nothing here: its task was taken over once already"]
     if generation.state is State.UNDELIVERABLE and generation.file is not None:
         possible.append(f"hand over {generation.file.path} in the media folder by other means")
     return possible

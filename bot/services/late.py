@@ -40,8 +40,8 @@ MAY_COME_LATE = frozenset({Code.DEADLINE, Code.SUBMIT_UNKNOWN, Code.INTERNAL})
 
 
 def may_come_late(generation: Generation) -> bool:
-    """Whether its task may still bring a video that its requester wants."""
-    wanted = not generation.abandoned and generation.deleted_at is None
+    """Whether its task may still bring a video that its requester wants; tried once."""
+    wanted = not generation.abandoned and generation.deleted_at is None and not generation.late
     untold = generation.failure is not None and generation.failure.code in MAY_COME_LATE
     undecided = generation.state in {State.EXPIRED, State.FAILED} and untold
     return undecided and wanted and generation.announced and generation.task is not None

@@ -1,11 +1,13 @@
 """A small world for the services: the real storage, fakes around it, time that we move."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+import structlog
 
 from bot.domain.generation import Generation, State
 from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId, new_worker_id
@@ -167,6 +169,14 @@ class World:
 
     def viewer(self, user: int = TOM, *, moderator: bool = False) -> Viewer:
         return Viewer(user_id=UserId(user), guild_id=GUILD, moderator=moderator)
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Drawing a traceback with all its values takes longer than any test here."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -1,0 +1,290 @@
+"""The operator's desk: what needs a human is listed, attached, released or settled, and written
+down.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.errors import Code, PostError
+from bot.domain.generation import Generation, State
+from bot.domain.ids import GenerationId, TaskId
+from bot.domain.ports.provider import TaskState
+from bot.services.reconcile import CannotReconcile, Kind, Obstacle, Reconcile
+from tests.contract.storage.samples import raw
+from tests.outside import FakeDirectory, refusal, silence
+from tests.unit.services.conftest import Worker, World
+from tests.unit.services.test_late import expired, impatience, turns, until_delivered, usage
+
+__all__ = ["impatience"]
+
+MONTH = timedelta(days=30)
+DASHBOARD = TaskId("evolink-1")
+"""The id under which the provider's own page shows the first task."""
+
+
+def desk(world: World, worker: Worker | None = None) -> Reconcile:
+    """In the bot's process when there is a worker, else beside it."""
+
+    def changed(generation: Generation) -> None:
+        if worker is not None:
+            worker.board.refresh(generation)
+            worker.scheduler.nudge(generation.id)
+
+    return Reconcile(
+        storage=world.storage,
+        clock=world.clock,
+        providers=FakeDirectory(world.evolink, world.apimart),
+        nudge=changed,
+    )
+
+
+async def in_limbo(world: World, worker: Worker, *, taken: bool = True) -> Generation:
+    """A wish of which nobody knows whether the provider took it."""
+    world.evolink.knows_keys = world.evolink.can_find = False
+    world.evolink.submit_faults.append(("after" if taken else "before", silence()))
+    generation = (await world.ask(worker)).generation
+    await world.until_state(generation.id, State.SUBMIT_UNKNOWN)
+    return generation
+
+
+async def kinds(world: World) -> list[tuple[GenerationId, Kind]]:
+    cases = await desk(world).cases(within=MONTH)
+    return [(case.generation.id, case.kind) for case in cases]
+
+
+async def trail(world: World) -> list[tuple[str, str]]:
+    return await world.storage.read(raw("SELECT action, subject FROM audit ORDER BY id"))
+
+
+async def obstacle(attempt: object) -> Obstacle:
+    with pytest.raises(CannotReconcile) as refused:
+        await attempt  # type: ignore[misc]
+    return refused.value.obstacle
+
+
+async def test_one_in_limbo_is_listed_and_runs_with_the_task_that_was_found(world: World) -> None:
+    worker = world.start()
+    generation = await in_limbo(world, worker)
+    assert await kinds(world) == [(generation.id, Kind.LIMBO)]
+
+    attached = await desk(world, worker).attach(generation.id, DASHBOARD, by="mira")
+
+    assert (attached.generation.id, attached.late) == (generation.id, False)
+    assert attached.state is TaskState.ACTIVE
+    await world.until_over()
+    assert await world.state(generation.id) is State.DELIVERED
+    assert world.evolink.posts == 1
+    assert (await usage(world)).videos == 1
+    assert await kinds(world) == []
+    assert await trail(world) == [("reconcile.attach", generation.id)]
+
+
+async def test_beside_the_bot_it_is_done_too_and_the_worker_goes_on_with_it(world: World) -> None:
+    worker = world.start()
+    generation = await in_limbo(world, worker)
+    await desk(world).attach(generation.id, DASHBOARD, by="mira")
+    await world.until_over()
+    assert await world.state(generation.id) is State.DELIVERED
+    assert len(world.messenger.videos) == 1
+
+
+async def test_one_that_ended_is_delivered_by_a_new_one_that_costs_nothing(world: World) -> None:
+    worker = world.start()
+    ended = await in_limbo(world, worker)
+    await world.until_over()
+    assert await kinds(world) == [(ended.id, Kind.UNKNOWN)]
+
+    attached = await desk(world, worker).attach(ended.id, DASHBOARD, by="mira")
+    await until_delivered(world)
+
+    assert attached.late
+    assert [row.state for row in await turns(world, ended)] == [State.FAILED, State.DELIVERED]
+    assert (await usage(world)).videos == 0
+    assert await kinds(world) == []
+    assert await trail(world) == [("reconcile.attach", ended.id)]
+    again = desk(world).attach(ended.id, DASHBOARD, by="mira")
+    assert await obstacle(again) is Obstacle.DONE_BEFORE
+    assert len(await turns(world, ended)) == 2
+
+
+async def test_without_a_bot_the_next_start_delivers_it(world: World) -> None:
+    worker = world.start()
+    ended = await in_limbo(world, worker)
+    await world.until_over()
+    await world.kill(worker)
+    await desk(world).attach(ended.id, DASHBOARD, by="mira")
+    assert world.messenger.videos == []
+    world.start()
+    await world.until(lambda: bool(world.messenger.videos))
+
+
+async def test_released_by_hand_everything_held_goes_back(world: World) -> None:
+    worker = world.start()
+    generation = await in_limbo(world, worker)
+    await desk(world, worker).release(generation.id, by="mira")
+    await world.until_over()
+    row = await world.row(generation.id)
+    assert row.failure is not None
+    assert (row.state, row.failure.code) == (State.FAILED, Code.SUBMIT_UNKNOWN)
+    assert (await usage(world)).videos == 0
+    assert [told.id for told in world.messenger.ended] == [generation.id]
+    assert await trail(world) == [("reconcile.release", generation.id)]
+
+
+async def test_settled_by_hand_it_counts_and_says_so(world: World) -> None:
+    worker = world.start()
+    generation = await in_limbo(world, worker)
+    await desk(world, worker).settle(generation.id, by="mira")
+    await world.until_over()
+    row = await world.row(generation.id)
+    assert row.failure is not None
+    assert (row.state, row.failure.facts["counted"]) == (State.FAILED, True)
+    used = await usage(world)
+    assert (used.videos, used.seconds) == (1, 5)
+    (case,) = await desk(world).cases(within=MONTH)
+    assert case.counted is True
+    assert await trail(world) == [("reconcile.settle", generation.id)]
+
+
+@pytest.mark.parametrize("action", ["release", "settle"])
+async def test_only_one_in_limbo_can_be_ended_by_hand(world: World, action: str) -> None:
+    worker = world.start()
+    generation = (await world.ask(worker)).generation
+    await world.until_state(generation.id, State.RUNNING)
+    assert await obstacle(getattr(desk(world), action)(generation.id, by="mira")) is (
+        Obstacle.NOT_OPEN
+    )
+    await world.until_over()
+    assert await world.state(generation.id) is State.DELIVERED
+    assert await obstacle(getattr(desk(world), action)(generation.id, by="mira")) is (
+        Obstacle.NOT_OPEN
+    )
+    assert await trail(world) == []
+
+
+async def test_ended_twice_by_hand_is_ended_once(world: World) -> None:
+    worker = world.start()
+    generation = await in_limbo(world, worker)
+    await desk(world).settle(generation.id, by="mira")
+    assert await obstacle(desk(world).release(generation.id, by="jon")) is Obstacle.NOT_OPEN
+    assert (await usage(world)).videos == 1
+
+
+async def test_a_task_the_provider_does_not_know_is_not_attached(world: World) -> None:
+    worker = world.start()
+    generation = await in_limbo(world, worker)
+    attempt = desk(world).attach(generation.id, TaskId("task-of-nobody"), by="mira")
+    assert await obstacle(attempt) is Obstacle.TASK_UNKNOWN
+    assert await world.state(generation.id) is State.SUBMIT_UNKNOWN
+    assert await trail(world) == []
+
+
+async def test_a_task_of_another_generation_is_not_attached(world: World) -> None:
+    worker = world.start()
+    other = (await world.ask(worker)).generation
+    await world.until_over()
+    generation = await in_limbo(world, worker)
+    attempt = desk(world).attach(generation.id, DASHBOARD, by="mira")
+    assert await obstacle(attempt) is Obstacle.TASK_TAKEN
+    assert await world.state(other.id) is State.DELIVERED
+
+
+async def test_without_an_id_the_known_task_is_meant(world: World) -> None:
+    worker = world.start()
+    limbo = await in_limbo(world, worker)
+    assert await obstacle(desk(world).attach(limbo.id, None, by="mira")) is Obstacle.NO_TASK_ID
+    await desk(world).release(limbo.id, by="mira")
+    ended = await expired(world, worker)
+    attached = await desk(world, worker).attach(ended.id, None, by="mira")
+    await until_delivered(world)
+    assert attached.late
+    assert await world.state(attached.generation.id) is State.DELIVERED
+
+
+async def test_a_video_that_nobody_took_can_be_posted_once_more(world: World) -> None:
+    gone = PostError(Code.POST_FORBIDDEN, definite=True)
+    world.messenger.post_faults.extend([("before", gone)] * 3)
+    worker = world.start()
+    ended = (await world.ask(worker)).generation
+    await world.until_over()
+    assert await kinds(world) == [(ended.id, Kind.UNDELIVERABLE)]
+    await desk(world, worker).attach(ended.id, None, by="mira")
+    await until_delivered(world)
+    assert [row.state for row in await turns(world, ended)] == [
+        State.UNDELIVERABLE,
+        State.DELIVERED,
+    ]
+    assert await kinds(world) == []
+
+
+async def test_poison_is_listed_and_what_was_refused_is_not(world: World) -> None:
+    world.media.adopt_faults.extend([RuntimeError("bug")] * 3)
+    worker = world.start()
+    poison = (await world.ask(worker)).generation
+    await world.until_over()
+    world.evolink.submit_faults.append(("before", refusal(Code.MODERATED)))
+    await world.ask(worker)
+    await world.until_over()
+    assert await kinds(world) == [(poison.id, Kind.POISON)]
+
+
+async def test_a_task_that_failed_is_not_delivered_late_but_ends_one_in_limbo(
+    world: World,
+) -> None:
+    worker = world.start()
+    limbo = await in_limbo(world, worker)
+    report = world.evolink._report(world.evolink.tasks[DASHBOARD])
+    failed = replace(report, state=TaskState.FAILED, error=refusal(Code.MODERATED))
+    world.evolink.tasks[DASHBOARD].outcome = failed
+    world.evolink.tasks[DASHBOARD].ends_after = 0
+    await desk(world, worker).attach(limbo.id, DASHBOARD, by="mira")
+    await world.until_over()
+    row = await world.row(limbo.id)
+    assert row.failure is not None
+    assert row.failure.code is Code.MODERATED
+
+    ended = await in_limbo(world, worker)
+    await world.until_over()
+    second = TaskId("evolink-2")
+    world.evolink.tasks[second].outcome = replace(failed, task_id=second)
+    attempt = desk(world).attach(ended.id, second, by="mira")
+    assert await obstacle(attempt) is Obstacle.TASK_FAILED
+
+
+async def test_a_provider_that_is_silent_or_off_changes_nothing(world: World) -> None:
+    worker = world.start()
+    generation = await in_limbo(world, worker)
+    world.evolink.query_faults.append(silence(Code.PROVIDER_UNAVAILABLE))
+    attempt = desk(world).attach(generation.id, DASHBOARD, by="mira")
+    assert await obstacle(attempt) is Obstacle.PROVIDER_SILENT
+    off = replace(desk(world), providers=FakeDirectory(world.apimart))
+    attempt = off.attach(generation.id, DASHBOARD, by="mira")
+    assert await obstacle(attempt) is Obstacle.PROVIDER_OFF
+    assert await world.state(generation.id) is State.SUBMIT_UNKNOWN
+
+
+async def test_what_its_requester_dropped_is_not_attached(world: World) -> None:
+    worker = world.start()
+    limbo = await in_limbo(world, worker)
+    await worker.cancel.drop(limbo.id, viewer=world.viewer())
+    attempt = desk(world).attach(limbo.id, DASHBOARD, by="mira")
+    assert await obstacle(attempt) is Obstacle.NOT_WANTED
+
+
+async def test_what_never_was_sent_and_what_never_was_are_not_attached(world: World) -> None:
+    world.evolink.submit_faults.append(("before", refusal(Code.MODERATED)))
+    worker = world.start()
+    refused = (await world.ask(worker)).generation
+    await world.until_over()
+    task = (await world.row(refused.id)).task
+    assert task is not None, "what was refused keeps the attempt, not a task's id"
+    attempt = desk(world).attach(refused.id, TaskId("x"), by="mira")
+    assert await obstacle(attempt) is Obstacle.TASK_UNKNOWN
+    attempt = desk(world).attach(GenerationId("never-made"), DASHBOARD, by="mira")
+    assert await obstacle(attempt) is Obstacle.NOT_FOUND
+    delivered = (await world.ask(worker)).generation
+    await world.until_over()
+    attempt = desk(world).attach(delivered.id, None, by="mira")
+    assert await obstacle(attempt) is Obstacle.NOT_A_CASE
