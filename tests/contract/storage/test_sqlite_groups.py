@@ -109,6 +109,28 @@ async def test_a_group_ends_after_its_time(
     assert len(commits) == 3
 
 
+async def test_a_group_may_last_as_long_as_a_commit_takes(
+    storage: SqlStorage, commits: list[str], clock: OwnedClock
+) -> None:
+    async def long(tx: Transaction) -> None:
+        await add(tx)
+        clock.elapsed += 1
+
+    def slow(_: Any) -> None:
+        clock.elapsed += 5
+
+    assert isinstance(storage._backend, SqliteBackend)
+    event.listen(storage._backend._write_engine.sync_engine, "commit", slow)
+    await storage.transact(add)
+    commits.clear()
+    group = Group(storage)
+    await group.begin(long)
+    group.ask(*[long] * 6)
+    assert await group.outcomes() == [None] * 7
+    # Five of a second each fill the time of the last commit; the others come with the next.
+    assert len(commits) == 2
+
+
 async def test_a_group_has_a_largest_size(group: Group, commits: list[str]) -> None:
     await group.begin()
     group.ask(*[add] * 100)
