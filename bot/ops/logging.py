@@ -19,8 +19,18 @@ BLACK = "•••"
 _SHORTEST = 4
 # What looks like a credential is one, also when it is none of ours.
 _CREDENTIAL = re.compile(r"(?i)\b(Bearer|Bot)(\s+)[A-Za-z0-9._~+/=-]{16,}")
-# They tell every request with its address, and addresses carry tokens.
-_QUIET = ("httpx", "httpcore", "aiohttp.access", "aiosqlite", "discord.http", "discord.webhook")
+# How little of these is told at most. Some tell every request with its address, and addresses carry
+# tokens; the gateway tells every event with all it holds: what people wrote, and the tokens that
+# answer in our name.
+_QUIET = {
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "aiohttp.access": logging.WARNING,
+    "aiosqlite": logging.WARNING,
+    "discord.gateway": logging.INFO,
+    "discord.http": logging.WARNING,
+    "discord.webhook": logging.WARNING,
+}
 
 
 class Redactor:
@@ -119,6 +129,6 @@ def configure_logging(
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, least in _QUIET.items():
+        logging.getLogger(name).setLevel(max(least, root.level))
     logging.captureWarnings(capture=True)

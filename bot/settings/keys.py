@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -257,8 +257,12 @@ class Settings(_Section):
     def secret_values(self) -> frozenset[str]:
         """Every secret in the clear, for those who must keep them out of what they write."""
         found = set(_secrets_in(self))
-        if password := urlsplit(self.database.url).password:
-            found.add(password)
+        address = urlsplit(self.database.url)
+        in_query = dict(parse_qsl(address.query)).get("password")
+        for password in (address.password, in_query):
+            if password:
+                # As it stands in the address, and as a driver may tell it.
+                found |= {password, unquote(password)}
         return frozenset(found)
 
 
