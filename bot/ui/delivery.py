@@ -380,7 +380,9 @@ class DiscordMessenger:
 def _alert(code: Code, facts: Mapping[str, object]) -> str:
     """What the owner is told, in English: which language an owner speaks is not known."""
     messages = Messages.for_locale("en-US")
-    lines = [messages.say("alert.text", what=messages.explain(code, facts))]
+    key = f"word.alert.{code.value}"
+    what = messages.template(key) if messages.has(key) else messages.explain(code, facts)
+    lines = [messages.say("alert.text", what=what)]
     if provider := facts.get("provider"):
         known = messages.has(f"word.provider.{provider}")
         where = "alert.where" if known else "alert.unknown_place"

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -44,10 +45,8 @@ def in_words(text: str) -> str:
 async def limit(running: Running, member: str, **values: int | str) -> str:
     """``/limits user`` by the admin, and what it showed."""
     mira = running.person("mira")
-    answered = await mira.command(
-        "limits", path=("user",), member=running.user(member), **values
-    )  # fmt: skip
-    return told(answered)
+    named: dict[str, Any] = {"member": running.user(member), **values}
+    return told(await mira.command("limits", path=("user",), **named))
 
 
 async def reset(running: Running, member: str) -> str:

@@ -1,0 +1,229 @@
+"""When a gateway says no, nothing or nonsense, or Discord's connection breaks: the real bot."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+
+from sandbox.discord.judge import Judge
+from tests.e2e.running import Running, running_bot
+from tests.reading import Json, told, words
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+NOT_COUNTED = "This did not count against your limit."
+TEXT_MODEL = "gemini-omni-flash-text-to-video"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(
+    tmp_path_factory: pytest.TempPathFactory, judge: Judge | None
+) -> AsyncIterator[Running]:
+    folder = tmp_path_factory.mktemp("gateways")
+    config = "\n[limits]\nvideos = 100\nconcurrent = 0\n"
+    async with running_bot(folder, judge, config=config) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _no_fault_is_left_over(running: Running) -> Iterator[None]:
+    yield
+    running.sandbox.gateways.evolink.faults.clear()
+    running.sandbox.gateways.apimart.faults.clear()
+    running.sandbox.discord.faults.clear()
+
+
+async def ended(running: Running, prompt: str) -> str:
+    """The words of a status message once its video has failed."""
+    await running.person("tom").video(prompt)
+    return words(await running.status(prompt, "🔴"))
+
+
+def plain(name: str) -> str:
+    """A name without what would be a mark of Markdown."""
+    return name.replace("_", " ")
+
+
+async def used(running: Running) -> str:
+    """The line of tom's quota that counts videos."""
+    return told(await running.person("tom").command("quota")).splitlines()[1]
+
+
+def takers(running: Running, prompt: str) -> list[str]:
+    """The gateways that accepted a task of that prompt."""
+    gateways = (running.sandbox.gateways.evolink, running.sandbox.gateways.apimart)
+    return [
+        gateway.name
+        for gateway in gateways
+        for task in gateway.tasks.values()
+        if task.submission.prompt == prompt
+    ]
+
+
+async def test_a_model_out_of_reach_is_made_elsewhere(running: Running) -> None:
+    evolink = running.sandbox.gateways.evolink
+    evolink.settings.denied_models = [TEXT_MODEL]
+    await running.person("tom").video("behind a closed door", duration="5")
+    video = await running.film("behind a closed door")
+    evolink.settings.denied_models = []
+    assert takers(running, "behind a closed door") == ["apimart"]
+    # The other gateway knows no lengths: what people see tells what was really asked for.
+    assert " · 5 s" not in video["content"]
+    status = await running.status("behind a closed door", "length 5 s → the model decides")
+    assert status
+    dm = running.sandbox.discord.world.dm(running.user("mira"))
+    assert dm is not None
+    alert = await running.says(dm.id, "**Retake needs you.**")
+    assert words(alert) == (
+        "**Retake needs you.** The account may not use a model that somebody asked for: ask for"
+        " access, or take the model out of the catalogue. Where another video service can, it takes"
+        " over.\nIt happened at EvoLink."
+    )
+
+
+async def test_a_busy_gateway_is_passed_by(running: Running) -> None:
+    running.sandbox.gateways.evolink.add_fault(
+        on="submit", kind="status", status=429, retry_after=0.2
+    )
+    await running.person("tom").video("too many at once")
+    await running.film("too many at once")
+    assert takers(running, "too many at once") == ["apimart"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        (
+            "moderation",
+            (
+                "The video service turned this down under its content rules. Other words or another"
+                " picture may pass."
+            ),
+        ),
+        ("fail", "The video service could not make this video. Trying again often helps."),
+        (
+            "no_video",
+            "The video service finished without making a video. Another wording may help.",
+        ),
+        (
+            "not_a_video",
+            "The video service delivered a file that does not play. Please try again.",
+        ),
+    ],
+)
+async def test_what_goes_wrong_later_is_told_and_not_counted(
+    running: Running, kind: str, sentence: str
+) -> None:
+    before = await used(running)
+    running.sandbox.gateways.evolink.add_fault(on="task", kind=kind)
+    text = await ended(running, f"ends with {plain(kind)}")
+    assert f"🔴 **It did not work out.** {sentence} {NOT_COUNTED}" in text
+    assert await used(running) == before
+    assert takers(running, f"ends with {plain(kind)}") == ["evolink"]
+
+
+@pytest.mark.parametrize("kind", ["dead_url", "unknown_status", "lying_progress"])
+async def test_odd_tasks_come_through(running: Running, kind: str) -> None:
+    running.sandbox.gateways.evolink.add_fault(on="task", kind=kind)
+    await running.person("tom").video(f"in spite of {plain(kind)}")
+    await running.film(f"in spite of {plain(kind)}")
+    assert takers(running, f"in spite of {plain(kind)}") == ["evolink"]
+
+
+@pytest.mark.parametrize(
+    ("on", "kind", "fields"),
+    [
+        ("query", "html", {"status": 502, "times": 2}),
+        ("query", "malformed", {}),
+        ("query", "drop_after", {}),
+        ("download", "truncate", {}),
+        ("download", "wrong_length", {}),
+        ("download", "drop_before", {}),
+        ("submit", "drop_after", {}),
+        ("submit", "html", {"status": 504, "effect": True}),
+        ("submit", "drop_before", {}),
+    ],
+)
+async def test_a_broken_line_costs_nothing_twice(
+    running: Running, on: str, kind: str, fields: Json
+) -> None:
+    prompt = f"over a line with {plain(kind)} on {on}"
+    running.sandbox.gateways.evolink.add_fault(on=on, kind=kind, **fields)
+    await running.person("tom").video(prompt)
+    video = await running.film(prompt)
+    assert takers(running, prompt) == ["evolink"]
+    assert [v["id"] for v in running.posted_videos() if prompt in v["content"]] == [video["id"]]
+
+
+@pytest.mark.parametrize("how", ["reconnect", "resumable", "anew", "drop"])
+async def test_discords_connection_breaks_while_a_video_is_made(running: Running, how: str) -> None:
+    prompt = f"made while the line was cut by {how}"
+    gateway = running.sandbox.discord.gateway
+    position = running.sandbox.discord.position
+    await running.person("tom").video(prompt)
+    match how:
+        case "reconnect":
+            gateway.ask_to_reconnect()
+        case "resumable":
+            gateway.invalidate(resumable=True)
+        case "anew":
+            gateway.invalidate(resumable=False)
+        case _:
+            gateway.drop(resumable=True)
+    await running.sandbox.discord.wait("BOT", {"online": False}, after=position, timeout=20)
+    # A fresh session may take a while: the library waits five seconds before it identifies.
+    await running.sandbox.discord.wait("BOT", {"online": True}, after=position, timeout=20)
+    video = await running.film(prompt)
+    await running.person("tom").reply(video, f"and on after {how}")
+    await running.film(f"and on after {how}", version=2)
+
+
+async def test_discords_own_trouble_delays_and_never_doubles(running: Running) -> None:
+    faults = running.sandbox.discord.faults
+    where = {"method": "POST", "route": "/channels/{channel_id}/messages"}
+    await running.person("tom").video("through bad weather")
+    await running.status("through bad weather", "asked by")
+    faults.order({**where, "status": 429, "headers": {"Retry-After": "1"}})
+    faults.order({**where, "drop": "after"})
+    faults.order({**where, "status": 503})
+    video = await running.film("through bad weather")
+    await running.status("through bad weather", "🟢 **Done**")
+    again = [v["id"] for v in running.posted_videos() if "through bad weather" in v["content"]]
+    assert again == [video["id"]]
+
+
+async def test_without_money_anywhere_it_is_said_and_not_counted(running: Running) -> None:
+    before = await used(running)
+    evolink, apimart = running.sandbox.gateways.evolink, running.sandbox.gateways.apimart
+    rich = evolink.balance_usd, apimart.balance_usd
+    evolink.balance_usd = apimart.balance_usd = 0
+    text = await ended(running, "on an empty purse")
+    poor = (
+        "This bot's account at the video service has run out of credit."
+        " The person who runs the bot has been told."
+    )
+    assert f"{poor} {NOT_COUNTED}" in text
+    # From now on it is known beforehand.
+    refused = told(await running.person("tom").video("on an emptier purse"))
+    assert refused == poor
+    assert await used(running) == before
+    assert takers(running, "on an empty purse") == []
+    evolink.balance_usd, apimart.balance_usd = rich
+
+
+async def test_a_gateway_that_is_not_there_is_passed_by(running: Running) -> None:
+    await running.bot.stop()
+    text = running.config.read_text()
+    url = f"{running.sandbox.url}/evolink"
+    nowhere = "http://127.0.0.1:9/evolink"
+    running.config.write_text(text.replace(f'"{url}"', f'"{nowhere}"'))
+    await running.start_bot()
+    await running.person("tom").video("nobody at home")
+    await running.film("nobody at home")
+    assert takers(running, "nobody at home") == ["apimart"]
+    await running.bot.stop()
+    running.config.write_text(text)
+    await running.start_bot()
+    await running.person("tom").video("somebody at home")
+    await running.film("somebody at home")
+    assert takers(running, "somebody at home") == ["evolink"]
