@@ -14,10 +14,12 @@ import discord
 import structlog
 from discord import ui
 
+from bot.ui.refusals import UNREADABLE
+
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-Unsent = (discord.HTTPException, aiohttp.ClientError, TimeoutError)
+Unsent = (discord.HTTPException, aiohttp.ClientError, TimeoutError, *UNREADABLE)
 
 LONGEST_SECONDS = 10.0
 UPLOAD_SECONDS = 120.0

@@ -10,13 +10,21 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import discord
+import structlog
 
 from bot.domain.errors import Code, PostError
+
+log = structlog.get_logger(__name__)
 
 EDIT_SECONDS = 20.0
 SEND_SECONDS = 45.0
 UPLOAD_SECONDS = 240.0
 LATER_SECONDS = 5.0
+
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError)
+"""What the library raises over an answer that is not what Discord answers: broken JSON, a proxy's
+page, a field that is missing. Whatever was asked for may have been done.
+"""
 
 _BY_CODE: dict[int, Code] = {
     10003: Code.POST_TARGET_GONE,  # unknown channel
@@ -62,6 +70,10 @@ async def outgoing(seconds: float) -> AsyncIterator[None]:
         TimeoutError,
         OSError,
     ) as error:
+        raise post_error(error) from error
+    except UNREADABLE as error:
+        # Told in full: should it be a fault of ours after all, it must not hide as one of Discord.
+        log.warning("unreadable_answer", exc_info=True)
         raise post_error(error) from error
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tests.reading import words
-from tests.reliability.faults import OF_DISCORD, Call, How
+from tests.reliability.faults import Call, How
 from tests.reliability.stage import Json, Stage
 
 LONGEST_SECONDS = 40.0
@@ -38,7 +38,7 @@ AFTER = {
 }
 """Connections are refused once this call was answered; for the others from the start."""
 
-DONE, BADLY = "🟢", ("🔴", "⚪")
+DONE, BADLY, UNDER_WAY = "🟢", ("🔴", "⚪"), ("🔵", "🟡", "🟠")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,58 +182,59 @@ def judge(stage: Stage, row: Row, prompt: str, answer: Json) -> None:
     row.saw = _last_said(texts, answered, answer["state"], videos)
     row.charged = ", ".join(str(r["spent"]) for r in rows) or "no hold"
     row.ended = ", ".join(r["state"] for r in rows) or "not begun"
-    row.untrue += list(_untruths(stage, rows, videos, texts, answered, prompt))
+    facts = Facts(
+        rows=rows,
+        videos=videos,
+        tasks=stage.tasks(prompt),
+        shown="\n".join([*texts, answered]),
+        answered=answered,
+        stale=_stale(row, texts),
+    )
+    row.untrue += list(_untruths(facts))
 
 
-def _untruths(
-    stage: Stage,
-    rows: list[Json],
-    videos: list[Json],
-    texts: list[str],
-    answered: str,
-    prompt: str,
-) -> Iterator[str]:
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is so, and what people were told of it."""
+
+    rows: list[Json]
+    videos: list[Json]
+    tasks: int
+    shown: str
+    answered: str
+    stale: str
+
+
+def _untruths(so: Facts) -> Iterator[str]:
+    """Every sentence that is not true, and every promise that is broken."""
+    rows, videos, shown = so.rows, so.videos, so.shown
     spent = sum(row["spent"] for row in rows)
-    shown = "\n".join([*texts, answered])
-    if len(rows) > 1:
-        yield f"{len(rows)} generations"
-    if any(row["closes"] != 1 for row in rows):
-        yield "its hold is not closed once"
-    if stage.tasks(prompt) > 1:
-        yield f"paid {stage.tasks(prompt)} times"
-    if len(videos) > 1:
-        yield f"posted {len(videos)} times"
-    if spent != len(videos):
-        yield f"{spent} charged, {len(videos)} videos"
-    if any(row["state"] == "delivered" for row in rows) and not videos:
-        yield "delivered, but there is no video"
-    if DONE in shown and not videos:
-        yield "told it is done, but there is no video"
-    if videos and any(mark in shown for mark in BADLY):
-        yield "told it failed, but there is a video"
-    if ("did not count" in shown or "Nothing was charged" in shown) and spent:
-        yield "told it did not count, but it did"
-    if "so it counted" in shown and not spent:
-        yield "told it counted, but it did not"
-    if "On it" in answered and not rows:
-        yield "told it is on its way, but nothing is written"
-    failed = [row for row in rows if row["state"] not in {"delivered", "cancelled"}]
-    if failed and not any(mark in shown for mark in BADLY):
-        yield "it failed, and nobody was told"
-    if not rows and not answered and "failed" not in prompt and stage.tasks(prompt):
-        yield "a task is paid, and nothing is written"
+    announced = all(row["announced"] for row in rows)
+    delivered = any(row["state"] == "delivered" for row in rows)
+    failed = any(row["state"] not in {"delivered", "cancelled"} for row in rows)
+    badly = any(mark in shown for mark in BADLY)
+    free = "did not count" in shown or "Nothing was charged" in shown
+    cases = {
+        f"{len(rows)} generations": len(rows) > 1,
+        "its hold is not closed once": any(row["closes"] != 1 for row in rows),
+        f"paid {so.tasks} times": so.tasks > 1,
+        f"posted {len(videos)} times": len(videos) > 1,
+        f"it ended, and its status still says: {so.stale}": announced and bool(so.stale),
+        f"{spent} charged, {len(videos)} videos": spent != len(videos),
+        "delivered, but there is no video": delivered and not videos,
+        "told it is done, but there is no video": DONE in shown and not videos,
+        "told it failed, but there is a video": badly and bool(videos),
+        "told it did not count, but it did": free and spent > 0,
+        "told it counted, but it did not": "so it counted" in shown and not spent,
+        "told it is on its way, but nothing is written": "On it" in so.answered and not rows,
+        "it failed, and nobody was told": failed and not badly,
+        "a task is paid, and nothing is written": so.tasks > 0 and not rows,
+    }
+    yield from (untruth for untruth, is_so in cases.items() if is_so)
 
 
-def _last_said(texts: list[str], answered: str, state: str, videos: list[Json]) -> str:
-    lines = [line for text in texts for line in text.splitlines() if _is_news(line)]
-    said = [line for line in answered.splitlines() if line]
-    told = lines[-1] if lines else (said[0] if said else f"(interaction {state})")
-    return f"{told} + video" if videos else told
-
-
-def _is_news(line: str) -> bool:
-    return line[:1] in {DONE, *BADLY, "🔵", "🟡", "🟠"}
-
-
-def of_discord(call: Call) -> bool:
-    return call in OF_DISCORD
+def _stale(cell: Row, texts: list[str]) -> str:
+    """What a status message says that should have changed, where Discord did not forbid that."""
+    forbidden = cell.call == Call.EDIT and cell.how[:1] == "4" and cell.how[:3] != "429"
+    lines = [line for text in texts for line in text.splitlines() if line[:1] in UNDER_WAY]
+    return "" if forbidden or not lines else lines[-1]

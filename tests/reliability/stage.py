@@ -8,11 +8,10 @@ import asyncio
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-import discord.gateway
 import pytest
 import structlog
 from aiohttp import web
@@ -25,7 +24,8 @@ from bot.app.parts import Parts, Role, build
 from bot.domain import breaker
 from bot.domain.ids import GenerationId
 from bot.providers import http
-from bot.services import scheduler
+from bot.providers import refusals as provider_refusals
+from bot.services import scheduler, timing
 from bot.services.steps import fetching, posting, submission, watch
 from bot.settings.sources import load
 from bot.ui import answers, client, delivery, refusals, statuses, threads
@@ -55,6 +55,11 @@ def shorten(patch: pytest.MonkeyPatch) -> None:
     for module in (scheduler, fetching, posting, submission, watch):
         patch.setattr(module, "backoff", backoff)
     patch.setattr(breaker, "FIRST_PAUSE", 0.3)
+    busy = provider_refusals._STATUSES[429]
+    patch.setitem(provider_refusals._STATUSES, 429, replace(busy, retry_after=0.3))
+    rule = timing.next_poll
+    # A gateway that tells no estimate is first asked after many seconds.
+    patch.setattr(timing, "next_poll", lambda *a, **k: min(rule(*a, **k), 0.4))
     whole = http.Timeouts
     patch.setattr(
         http,
@@ -204,10 +209,17 @@ class Stage:
         board.drop = dropped  # pyright: ignore[reportAttributeAccessIssue]
 
     async def stop(self) -> None:
+        if self.ended:
+            return
         self._stop.set()
         async with asyncio.timeout(20):
             await asyncio.wait({self.task})
         self.task.result()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the bot ended by itself, which it never may."""
+        return self.task.done() and not self._stop.is_set()
 
     async def resting(self) -> None:
         """Wait until nothing is under way."""

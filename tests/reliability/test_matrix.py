@@ -8,6 +8,7 @@ import pytest
 
 from sandbox.clips import FixedClips
 from tests.e2e.films import film, picture
+from tests.reliability.figures import Figures
 from tests.reliability.matrix import CELLS, HEAD, Player, Row, sample
 from tests.reliability.stage import Stage, shorten
 
@@ -30,14 +31,22 @@ async def test_no_cell_hangs_crashes_or_says_an_untruth(stage: Stage) -> None:
     told = await stage.discord.people.upload("p.png", picture(), "image/png")
     player = Player(stage=stage, picture=told["id"])
     rows: list[Row] = []
-    print(f"\n{HEAD}")
+    figures = Figures("matrix", of=len(CELLS))
+    figures.say(HEAD)
     for cell in CELLS if LONG else sample(EVERY):
         row = await player.play(cell)
-        print(row.line(), flush=True)
+        figures.say(row.line())
         rows.append(row)
-        if row.hung or stage.task.done():
+        if row.hung or stage.ended:
             await stage.stop()
             await stage.start()
+    figures.write(
+        cells=len(rows),
+        hung=sum(row.hung for row in rows),
+        crashed=sum(bool(row.crashed) for row in rows),
+        untrue=sum(bool(row.untrue) for row in rows),
+        slowest_s=round(max(row.seconds for row in rows), 1),
+    )
     wrong = [row.line() for row in rows if not row.fine]
     assert not wrong, "\n".join(wrong)
     struck = [row for row in rows if row.struck]

@@ -11,7 +11,7 @@ import structlog
 
 from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Accepted, Code, PostError, ProviderError, Refused
-from bot.domain.generation import Failure, Generation, ParkReason, State, Task
+from bot.domain.generation import Failure, Generation, ParkReason, Place, State, Task
 from bot.domain.ids import idempotency_key
 from bot.domain.ports.provider import (
     Candidate,
@@ -154,14 +154,8 @@ class SubmissionSteps:
         live.status_opened = True
         if generation.place.status_message_id is not None:
             return
-        standing = self.board.standing(generation, now=self.outside.clock.now())
-        try:
-            place = await self.outside.messenger.open_status(
-                generation, standing, again=live.doubtful
-            )
-        except PostError as error:
-            # The status is a courtesy: the video has a ladder of places of its own.
-            log.info("status_not_posted", generation=generation.id, error=str(error))
+        place = await self._status_place(live)
+        if place is None:
             return
 
         async def remember(tx: Transaction, saved: Generation) -> None:
@@ -171,6 +165,21 @@ class SubmissionSteps:
         live.generation = await self.transitions.record(
             generation, lambda g: replace(g, place=place), also=remember, in_any_state=True
         )
+
+    async def _status_place(self, live: Live) -> Place | None:
+        """Post the status message, or find it; None when that cannot be had."""
+        generation, again = live.generation, live.doubtful
+        standing = self.board.standing(generation, now=self.outside.clock.now())
+        while True:
+            try:
+                return await self.outside.messenger.open_status(generation, standing, again=again)
+            except PostError as error:
+                # The status is a courtesy: the video has a ladder of places of its own.
+                log.info("status_not_posted", generation=generation.id, error=str(error))
+                if error.definite or again:
+                    return None
+                # It may stand there, and would never change: look for it once.
+                again = True
 
     async def _hand_over(self, live: Live, candidate: Candidate, parent: Generation | None) -> Next:
         generation = live.generation

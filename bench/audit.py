@@ -1,0 +1,167 @@
+"""What became of every wish, counted outside of the bot: in Discord, at the gateways, in its rows.
+
+Owns the counting and what each wrong is called. The database is read with SQLite itself, not with
+the bot's code; nothing is changed.
+"""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.wishes import SAID, Wishes, posted
+from sandbox.gateways.tasks import State, Task
+
+ENDED_BADLY = ("🔴", "⚪")
+"""With these a status message tells that there will be no video."""
+
+_ROWS = """
+    SELECT g.id, g.state, g.announced, g.request_key, g.request, g.provider, g.task_id,
+        (SELECT COUNT(*) FROM ledger l WHERE l.generation_id = g.id AND l.kind = 'close') AS closes,
+        (SELECT COALESCE(SUM(l.videos_spent), 0) FROM ledger l WHERE l.generation_id = g.id)
+            AS spent,
+        (SELECT p.micro_usd FROM provider_spend p
+            WHERE p.provider = g.provider AND p.task_id = g.task_id) AS paid
+    FROM generations g
+"""
+
+
+@dataclass(kw_only=True)
+class Audit:
+    """The wrongs by kind, one sentence each, and how the wishes ended."""
+
+    lost: list[str] = field(default_factory=list[str])
+    double_paid: list[str] = field(default_factory=list[str])
+    double_posted: list[str] = field(default_factory=list[str])
+    mis_charged: list[str] = field(default_factory=list[str])
+    ends: Counter[str] = field(default_factory=Counter[str])
+    generations: int = 0
+    tasks: int = 0
+    posts: int = 0
+
+    @property
+    def wrongs(self) -> list[str]:
+        """All of them."""
+        return [*self.lost, *self.double_paid, *self.double_posted, *self.mis_charged]
+
+
+def open_work(database: Path) -> int:
+    """How many generations have not ended, or whose end nobody was told yet."""
+    question = "SELECT COUNT(*) FROM generations WHERE ended_at IS NULL OR NOT announced"
+    with closing(_opened(database)) as books:
+        return books.execute(question).fetchone()[0]
+
+
+def audit(wishes: Wishes, database: Path) -> Audit:
+    """Hold Discord, the gateways and the rows against each other."""
+    with closing(_opened(database)) as books:
+        books.row_factory = sqlite3.Row
+        rows = [dict(row) for row in books.execute(_ROWS)]
+    gateways = wishes.sandbox.gateways
+    accepted = [
+        (gateway.name, task)
+        for gateway in (gateways.evolink, gateways.apimart)
+        for task in gateway.tasks.values()
+    ]
+    found = Audit(generations=len(rows), tasks=len(accepted))
+    videos = Counter(prompt for prompt, _ in posted(wishes.sandbox))
+    told = set(_told_badly(wishes))
+    found.posts = videos.total()
+    _count_tasks(found, accepted, videos, told)
+    _count_rows(found, rows, videos, told)
+    found.double_posted += [f"{p}: posted {n} times" for p, n in videos.items() if n > 1]
+    _count_money(found, rows, {(name, task.id): task for name, task in accepted})
+    known = {json.loads(row["request"])["prompt"] for row in rows}
+    for prompt, interaction_id in wishes.asked.items():
+        if interaction_id is not None and prompt not in known and _promised(wishes, interaction_id):
+            found.lost.append(f"{prompt}: acknowledged, and nothing is written of it")
+    return found
+
+
+def _count_tasks(
+    found: Audit, accepted: list[tuple[str, Task]], videos: Counter[str], told: set[str]
+) -> None:
+    tasks: dict[str, list[Task]] = {}
+    for _, task in accepted:
+        tasks.setdefault(task.submission.prompt, []).append(task)
+    for prompt, several in tasks.items():
+        if len(several) > 1:
+            found.double_paid.append(f"{prompt}: {len(several)} tasks")
+        paid = any(task.state is State.COMPLETED for task in several)
+        if paid and not videos[prompt] and prompt not in told:
+            found.lost.append(f"{prompt}: paid for, neither posted nor explained")
+
+
+def _count_rows(
+    found: Audit, rows: list[dict[str, Any]], videos: Counter[str], told: set[str]
+) -> None:
+    late = {
+        json.loads(row["request"])["prompt"]
+        for row in rows
+        if row["request_key"].startswith("late:")
+    }
+    for row in rows:
+        prompt, state = json.loads(row["request"])["prompt"], row["state"]
+        found.ends[state] += 1
+        delivered = state == "delivered"
+        if delivered and not videos[prompt]:
+            found.lost.append(f"{prompt}: delivered, they say, but nobody got it")
+        elif not delivered and prompt not in told and prompt not in late:
+            found.lost.append(f"{prompt}: {state}, and nobody was told")
+        elif not row["announced"]:
+            found.lost.append(f"{prompt}: {state}, not announced")
+        due = 1 if delivered and not row["request_key"].startswith("late:") else 0
+        if (row["closes"], row["spent"]) != (1, due):
+            found.mis_charged.append(
+                f"{prompt}: {state}, {row['closes']} closes, {row['spent']} videos spent"
+            )
+
+
+def _count_money(
+    found: Audit, rows: list[dict[str, Any]], tasks: dict[tuple[str, str], Task]
+) -> None:
+    for row in rows:
+        task = tasks.get((row["provider"], row["task_id"] or ""))
+        told = row["paid"]
+        if task is None:
+            if row["task_id"] is not None:
+                found.mis_charged.append(f"{row['id']}: its task does not exist")
+        elif told is not None and told != task.charged_micro:
+            found.mis_charged.append(f"{row['id']}: {told} noted, {task.charged_micro} paid")
+        elif told is None and task.charged_micro and row["state"] == "delivered":
+            found.mis_charged.append(f"{row['id']}: nothing noted, {task.charged_micro} paid")
+
+
+def _told_badly(wishes: Wishes) -> Iterator[str]:
+    world = wishes.sandbox.discord.world
+    for message in world.messages.values():
+        if message.author_id != world.bot_id or message.attachments:
+            continue
+        text = _words(message.content, message.components)
+        if any(mark in text for mark in ENDED_BADLY) and (told := SAID.search(text)):
+            yield told[1]
+
+
+def _promised(wishes: Wishes, interaction_id: str) -> bool:
+    """Whether the person saw a receipt (and no refusal)."""
+    interactions = wishes.sandbox.discord.interactions
+    shown = interactions.render(interactions.get(interaction_id))
+    texts = [_words(m.get("content") or "", m.get("components") or ()) for m in shown["responses"]]
+    return any("On it" in text for text in texts)
+
+
+def _words(content: str, components: Any) -> str:
+    found, waiting = [content], list(components)
+    while waiting:
+        part = waiting.pop(0)
+        found.append(part.get("content") or "")
+        waiting = [*part.get("components", ()), *waiting]
+    return "\n".join(found)
+
+
+def _opened(database: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=10)
