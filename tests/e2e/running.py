@@ -214,21 +214,25 @@ async def running_bot(
     config: str = FREE,
     clips: ClipSource | None = None,
     max_running: int = 20,
-    insecure_callbacks: bool = False,
+    callbacks: int = 0,
 ) -> AsyncIterator[Running]:
     """One bot for many flows: quick gateways, one film for all videos, no limits unless asked for.
 
     ``config`` is added to the bot's file; ``max_running`` is how many tasks each gateway is given
-    at a time. At the end ``retake check`` must be content.
+    at a time; ``callbacks`` is the port where the bot takes callbacks (0: it takes none). At the
+    end ``retake check`` must be content.
     """
     clips = clips or FixedClips(film(folder / "film.mp4"))
     async with running_sandbox(
-        folder, judge, clips=clips, seconds=0.4, insecure_callbacks=insecure_callbacks
+        folder, judge, clips=clips, seconds=0.4, insecure_callbacks=bool(callbacks)
     ) as running:
         text = running.config.read_text()
         for name in ("evolink", "apimart"):
             header = f"[providers.{name}]\n"
             text = text.replace(header, f"{header}max_running = {max_running}\n")
+        if callbacks:
+            public = f'public_url = "http://127.0.0.1:{callbacks}"'
+            text = text.replace("port = 0", f"port = {callbacks}\n{public}")
         running.config.write_text(text)
         await running.start_bot(config + QUICK)
         yield running

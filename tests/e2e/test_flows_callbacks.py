@@ -1,0 +1,155 @@
+"""EvoLink's callbacks to the real bot: a hint that makes it ask at once, and no more than that."""
+
+import socket
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from sandbox.discord.judge import Judge
+from sandbox.gateways.tasks import Task
+from tests.e2e.running import Running, running_bot
+from tests.reading import told
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+FAR_AWAY = 600
+"""Seconds a task is said to take: the bot by itself would not ask again within any test."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(
+    tmp_path_factory: pytest.TempPathFactory, judge: Judge | None
+) -> AsyncIterator[Running]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    async with running_bot(tmp_path_factory.mktemp("callbacks"), judge, callbacks=port) as running:
+        running.sandbox.gateways.evolink.settings.estimate = FAR_AWAY
+        yield running
+
+
+async def under_way(running: Running, prompt: str) -> Task:
+    """The task of a video that will not be done by itself."""
+    evolink = running.sandbox.gateways.evolink
+    evolink.add_fault(on="task", kind="stuck")
+    await running.person("tom").video(prompt)
+
+    def tasks() -> list[Task]:
+        return [task for task in evolink.tasks.values() if task.submission.prompt == prompt]
+
+    await evolink.wait(lambda _: tasks())
+    await running.status(prompt, "🔵 **Working**")
+    return tasks()[0]
+
+
+def asked_about(running: Running, task: Task) -> int:
+    """How often the bot has asked about a task."""
+    calls = running.sandbox.gateways.evolink.calls
+    return sum(call.op in {"query", "batch"} and call.task_id == task.id for call in calls)
+
+
+async def post(url: str, body: object = None) -> int:
+    async with aiohttp.ClientSession() as session, session.post(url, json=body) as answer:
+        return answer.status
+
+
+async def test_a_callback_brings_the_video_at_once(running: Running) -> None:
+    evolink = running.sandbox.gateways.evolink
+    task = await under_way(running, "call me when it is done")
+    url = task.submission.callback_url
+    assert url is not None
+    assert "/callbacks/evolink/" in url
+    assert asked_about(running, task) == 0
+    evolink.book.finish(task)
+    await running.film("call me when it is done")
+    assert asked_about(running, task) == 1
+    (sent,) = [one for one in running.sandbox.gateways.callbacks.sent if one.task_id == task.id]
+    await evolink.wait(lambda _: sent.delivered)
+    assert sent.tries == [204]
+
+
+async def test_the_second_gateway_is_given_none(running: Running) -> None:
+    running.sandbox.gateways.evolink.settings.denied_models = ["gemini-omni-flash-text-to-video"]
+    await running.person("tom").video("no number to call")
+    await running.film("no number to call")
+    running.sandbox.gateways.evolink.settings.denied_models = []
+    bodies = dict(running.submitted("no number to call"))
+    assert "callback_url" not in bodies["apimart"]
+
+
+async def test_forged_ones_change_nothing(running: Running) -> None:
+    task = await under_way(running, "a forger tries")
+    url = task.submission.callback_url
+    assert url is not None
+    base, signature = url.rsplit("/", 1)
+    other = "0" * 20
+    for forged in (
+        f"{base}/{'0' * len(signature)}",
+        f"{base}/{signature[:-1]}",
+        f"{base}/x",
+        url.replace("/evolink/", "/apimart/"),
+        url.replace(base.rsplit("/", 1)[1], other),
+    ):
+        assert await post(forged, {"status": "completed"}) in {403, 404}
+    # What a forger hoped for would have come before this one.
+    last = await under_way(running, "an honest one after it")
+    running.sandbox.gateways.evolink.book.finish(last)
+    await running.film("an honest one after it")
+    assert asked_about(running, task) == 0
+    jobs = told(await running.person("tom").command("jobs"))
+    assert "**a forger tries**\n🔵 **Working**" in jobs
+
+
+async def test_repeated_and_lying_ones_cost_one_question(running: Running) -> None:
+    evolink = running.sandbox.gateways.evolink
+    task = await under_way(running, "a voice that lies")
+    url = task.submission.callback_url
+    assert url is not None
+    for status in ("failed", "completed", "cancelled", "failed"):
+        assert await post(url, {"id": task.id, "status": status, "error": {"code": "x"}}) == 204
+    await evolink.wait(lambda _: asked_about(running, task))
+    last = await under_way(running, "a voice that is honest")
+    evolink.book.finish(last)
+    await running.film("a voice that is honest")
+    assert asked_about(running, task) == 1
+    jobs = told(await running.person("tom").command("jobs"))
+    assert "**a voice that lies**\n🔵 **Working**" in jobs
+
+
+async def test_late_ones_change_nothing(running: Running) -> None:
+    evolink = running.sandbox.gateways.evolink
+    task = await under_way(running, "long ago")
+    evolink.book.finish(task)
+    await running.film("long ago")
+    await running.status("long ago", "🟢 **Done**")
+    url = task.submission.callback_url
+    assert url is not None
+    asked = asked_about(running, task)
+    for _ in range(3):
+        assert await post(url, {"id": task.id, "status": "completed"}) == 204
+    last = await under_way(running, "just now")
+    evolink.book.finish(last)
+    await running.film("just now")
+    assert asked_about(running, task) == asked
+    assert sum("long ago" in video["content"] for video in running.posted_videos()) == 1
+
+
+async def test_the_side_door_shows_health_and_figures_and_no_more(running: Running) -> None:
+    task = await under_way(running, "look at the door")
+    url = task.submission.callback_url
+    assert url is not None
+    door = url.split("/callbacks/", 1)[0]
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{door}/healthz") as answer:
+            assert answer.status == 200
+        async with session.get(f"{door}/readyz") as answer:
+            assert answer.status == 200
+        async with session.get(f"{door}/metrics") as answer:
+            figures = await answer.text()
+        async with session.get(f"{door}/") as answer:
+            assert answer.status == 404
+    assert 'retake_callbacks_total{provider="evolink"}' in figures
+    assert url.rsplit("/", 1)[1] not in figures
+    log = (running.folder / "bot-1.log").read_text()
+    assert url.rsplit("/", 1)[1] not in log
