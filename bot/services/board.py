@@ -25,6 +25,8 @@ class Live:
 
     ``reading`` is the latest progress as (seconds since submission, fraction 0..1). ``doubtful``
     tells that an outside effect of the present state may have happened before: look first.
+    ``claimed`` ones were somebody else's: where the database was restored from a copy, their rows
+    are behind what was posted since, so ``posted_since`` tells from when on to look first.
     ``misses`` counts failed tries of the present step, ``polls`` the queries made. ``solo`` ones
     are polled by themselves, since a batch with them failed on our side. ``paused`` maps a provider
     that turned this one away to the monotonic time until which it is not asked again.
@@ -33,6 +35,8 @@ class Live:
     generation: Generation
     reading: tuple[float, float] | None = None
     doubtful: bool = False
+    claimed: bool = False
+    posted_since: datetime | None = None
     misses: int = 0
     polls: int = 0
     eta_at: datetime | None = None
@@ -61,7 +65,7 @@ class Board:
 
     def put(self, generation: Generation, *, claimed: bool) -> Live:
         """Take a generation in; ``claimed`` ones were somebody else's and may be half done."""
-        live = Live(generation=generation, doubtful=claimed)
+        live = Live(generation=generation, doubtful=claimed, claimed=claimed)
         self.live[generation.id] = live
         if generation.state in AT_PROVIDER and generation.task is not None:
             self._slots.setdefault(generation.task.provider, set()).add(generation.id)

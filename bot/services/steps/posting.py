@@ -68,6 +68,7 @@ class PostingSteps:
             tried=tried,
         )
         live.doubtful = False
+        live.posted_since = generation.created_at if live.claimed else None
         live.misses = 0
         live.generation = await self.transitions.move(
             generation, lambda g: replace(g, state=State.POSTING, posting=posting)
@@ -78,13 +79,17 @@ class PostingSteps:
         """Post the video at the chosen place, unless it is there already."""
         generation = live.generation
         posting = _posting(generation)
+        since = live.posted_since
         if live.doubtful and self._age(live) > NONCE_SECONDS:
+            since = since or posting.started_at - timedelta(seconds=5)
+        if since is not None:
             try:
                 found = await self.outside.messenger.find_video(
-                    generation, posting.target, since=posting.started_at - timedelta(seconds=5)
+                    generation, posting.target, since=since
                 )
             except PostError as error:
                 return await self._not_posted(live, error)
+            live.posted_since = None
             if found is not None:
                 return await self._posted(live, found)
         try:
