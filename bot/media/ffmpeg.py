@@ -51,6 +51,10 @@ PROBE = Leash(seconds=30, cpu_seconds=30)
 ENCODE = Leash(seconds=300, cpu_seconds=600)
 
 
+_NOT_STARTED = frozenset({126, 127})
+"""How the shell ends when it cannot start the program: that says nothing about the file."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """How a run ended: ``status`` is the exit status, negative for a signal; ``log`` is cut."""
@@ -113,7 +117,11 @@ class Ffmpeg:
         self._turns = asyncio.Semaphore(at_once)
 
     async def version(self) -> str:
-        """The first line of what it says about itself."""
+        """The first line of what it says about itself.
+
+        Raises:
+            MediaError: as ``run``.
+        """
         run = await self.run(["-version"], PROBE)
         return run.log.partition("\n")[0] if run.ok else ""
 
@@ -130,6 +138,8 @@ class Ffmpeg:
                 async with asyncio.timeout(leash.seconds):
                     await _drain(process, log)
                     status = await process.wait()
+                if status in _NOT_STARTED:
+                    raise MediaError(Code.INTERNAL, reason="ffmpeg_missing", path=str(self.program))
                 return Run(status=status, log=_text(log))
             except TimeoutError:
                 return Run(status=-signal.SIGKILL, log=_text(log), timed_out=True)

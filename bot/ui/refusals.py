@@ -20,6 +20,8 @@ EDIT_SECONDS = 20.0
 SEND_SECONDS = 45.0
 UPLOAD_SECONDS = 240.0
 LATER_SECONDS = 5.0
+BLOCKED_SECONDS = 60.0
+"""After a 429 that the library has no answer to: it does not come from Discord's own limits."""
 
 UNREADABLE = (ValueError, TypeError, LookupError, AttributeError)
 """What the library raises over an answer that is not what Discord answers: broken JSON, a proxy's
@@ -80,7 +82,7 @@ async def outgoing(seconds: float) -> AsyncIterator[None]:
 def _answered(error: discord.HTTPException) -> PostError:
     facts = {"status": error.status, "discord_code": error.code}
     if error.status == 429:
-        return PostError(Code.POST_UNAVAILABLE, definite=True, retry_after=60.0, **facts)
+        return PostError(Code.POST_UNAVAILABLE, definite=True, retry_after=BLOCKED_SECONDS, **facts)
     if error.status >= 500:
         return PostError(Code.POST_UNKNOWN, definite=False, retry_after=LATER_SECONDS, **facts)
     code = _BY_CODE.get(error.code) or _BY_STATUS.get(error.status, Code.POST_REJECTED)

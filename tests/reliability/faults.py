@@ -6,6 +6,7 @@ stand-ins, so that Discord, the gateways and their files all fail in the same wa
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -206,10 +207,16 @@ class Weather:
         headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
         if status == 429 and retry_after is None:
             # Not Discord itself but what stands before it: no word of when to come back.
-            return web.json_response({"message": "You are being rate limited."}, status=429)
+            return _json({"message": "You are being rate limited."}, 429, {})
         fault = DiscordFault(id="0", method="*", route="*", status=status, headers=headers)
         status, body, headers = fault.answer()
-        return web.json_response(body, status=status, headers=headers)
+        return _json(body, status, headers)
+
+
+def _json(body: Any, status: int, headers: dict[str, str]) -> web.Response:
+    """As Discord says it: the library believes no other content type than this one."""
+    told = json.dumps(body).encode()
+    return web.Response(body=told, status=status, headers=headers, content_type="application/json")
 
 
 async def _body(response: web.StreamResponse) -> bytes:

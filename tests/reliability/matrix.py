@@ -238,3 +238,14 @@ def _stale(cell: Row, texts: list[str]) -> str:
     forbidden = cell.call == Call.EDIT and cell.how[:1] == "4" and cell.how[:3] != "429"
     lines = [line for text in texts for line in text.splitlines() if line[:1] in UNDER_WAY]
     return "" if forbidden or not lines else lines[-1]
+
+
+def _last_said(texts: list[str], answered: str, state: str, videos: list[Json]) -> str:
+    lines = [line for text in texts for line in text.splitlines() if _is_news(line)]
+    said = [line for line in answered.splitlines() if line]
+    told = lines[-1] if lines else (said[0] if said else f"(interaction {state})")
+    return f"{told} + video" if videos else told
+
+
+def _is_news(line: str) -> bool:
+    return line[:1] in {DONE, *BADLY, *UNDER_WAY}

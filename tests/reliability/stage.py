@@ -74,6 +74,7 @@ def shorten(patch: pytest.MonkeyPatch) -> None:
         (statuses, "GAP_SECONDS", 0.2),
         (statuses, "RETRY_SECONDS", 0.3),
         (refusals, "LATER_SECONDS", 0.2),
+        (refusals, "BLOCKED_SECONDS", 0.3),
         (answers, "LONGEST_SECONDS", 2.0),
     ):
         patch.setattr(module, name, seconds)

@@ -70,7 +70,9 @@ class FetchSteps:
             return await self._ask_again(live)
         wait = getattr(error, "retry_after", None) or backoff(live.misses)
         if code is Code.INTERNAL:
-            live.generation = await self.transitions.park(live.generation, ParkReason.DISK, wait)
+            ours = error.facts.get("reason") == "ffmpeg_missing"
+            reason = ParkReason.INTERNAL if ours else ParkReason.DISK
+            live.generation = await self.transitions.park(live.generation, reason, wait)
         return Next(after=wait)
 
     async def _ask_again(self, live: Live) -> Next:

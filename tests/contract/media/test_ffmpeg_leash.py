@@ -160,12 +160,13 @@ async def test_what_it_says_is_kept_within_bounds(tmp_path: Path) -> None:
 
 
 async def test_a_program_that_is_not_there_is_told(tmp_path: Path) -> None:
-    run = await Ffmpeg(tmp_path / "nowhere").run([], PROBE)
-    assert not run.ok
-    with pytest.raises(MediaError) as told:
+    with pytest.raises(MediaError) as run:
+        await Ffmpeg(tmp_path / "nowhere").run([], PROBE)
+    with pytest.raises(MediaError) as found:
         find_ffmpeg(str(tmp_path / "nowhere"))
-    assert told.value.code is Code.INTERNAL
-    assert told.value.facts == {"reason": "ffmpeg_missing", "path": str(tmp_path / "nowhere")}
+    for told in (run, found):
+        assert told.value.code is Code.INTERNAL
+        assert told.value.facts == {"reason": "ffmpeg_missing", "path": str(tmp_path / "nowhere")}
 
 
 async def test_it_is_found_where_it_is(

@@ -1,0 +1,166 @@
+"""Our own machine in trouble while a video is made: it is told truly, and it ends."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bot.media import conversion, probe
+from bot.media.ffmpeg import Leash
+from bot.storage import sqlite
+from sandbox.clips import FixedClips
+from tests.e2e.films import film
+from tests.reliability.faults import Call
+from tests.reliability.figures import Figures
+from tests.reliability.machine import WHOLE, Machine, Trouble, small_disk
+from tests.reliability.matrix import HEAD, LONGEST_SECONDS, Row, judge
+from tests.reliability.stage import Json, Stage, shorten
+
+LASTS_SECONDS = 1.5
+MEGABYTES = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Small file systems, where this machine lets us have them."""
+
+    path: Path
+    small: bool
+
+
+@pytest.fixture
+def disks(tmp_path: Path) -> Iterator[dict[str, Place]]:
+    with (
+        small_disk(tmp_path / "books", MEGABYTES) as books,
+        small_disk(tmp_path / "films", MEGABYTES) as films,
+    ):
+        yield {
+            "books": Place(path=tmp_path / "books", small=books),
+            "films": Place(path=tmp_path / "films", small=films),
+        }
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(folder=tmp_path)
+
+
+@pytest.fixture
+async def stage(
+    tmp_path: Path, disks: dict[str, Place], machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Stage]:
+    shorten(monkeypatch)
+    for module in (probe, conversion):
+        monkeypatch.setattr(module, "PROBE", Leash(seconds=3, cpu_seconds=30))
+    monkeypatch.setattr(sqlite, "_BUSY_TIMEOUT_S", 0.3)
+    stage = Stage(
+        folder=tmp_path,
+        clips=FixedClips(film(tmp_path / "film.mp4", seconds=3)),
+        media=disks["films"].path / "media",
+        database=disks["books"].path / "retake.db",
+        ffmpeg=str(machine.ffmpeg),
+    )
+    with stage.complaints.listening():
+        async with stage:
+            yield stage
+
+
+@asynccontextmanager
+async def troubled(
+    stage: Stage, machine: Machine, row: Row, trouble: Trouble, moment: Call | None
+) -> AsyncIterator[None]:
+    """Trouble from the start, or from the moment a call was answered, for a while."""
+    ending: list[asyncio.Task[None]] = []
+    assert stage.media is not None
+    assert stage.database is not None
+    media, database = stage.media, stage.database
+
+    async def end() -> None:
+        await asyncio.sleep(LASTS_SECONDS)
+        await machine.end()
+
+    async def answered(call: Call | None) -> None:
+        if call is not moment or row.struck:
+            return
+        row.struck += 1
+        await machine.begin(trouble, database=database, media=media)
+        if trouble not in WHOLE:
+            ending.append(asyncio.create_task(end()))
+
+    stage.weather.answered = answered
+    if moment is None:
+        await answered(None)
+    try:
+        yield
+    finally:
+        stage.weather.answered = None
+        for task in ending:
+            await task
+        await machine.end()
+
+
+async def play(stage: Stage, machine: Machine, trouble: Trouble, moment: Call | None) -> Row:
+    """Ask for a video, make trouble, wait for the end, judge."""
+    prompt = f"{trouble} {moment or 'at once'}"
+    row = Row(call=moment or "at once", how=trouble)
+    began = time.monotonic()
+    said = len(stage.complaints.said)
+    people = stage.discord.people
+    answer: Json = {"responses": [], "state": "pending"}
+    try:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            async with troubled(stage, machine, row, trouble, moment):
+                options = {"prompt": prompt, "duration": "3"}
+                id_ = await people.command("tom", "videos", "video", options=options)
+                answer = await people.interaction(id_, wait=12)
+                if trouble in WHOLE:
+                    await stage.resting()
+            await stage.resting()
+    except TimeoutError:
+        row.hung = True
+    row.crashed += stage.complaints.said[said:]
+    judge(stage, row, prompt, answer)
+    if row.ended == "failed" and trouble not in WHOLE:
+        row.untrue.append("it passed, and the video was given up")
+    if stage.ended:
+        row.crashed.append(f"the bot ended: {stage.task.exception()!r}")
+    row.seconds = time.monotonic() - began
+    return row
+
+
+MOMENTS = {
+    Trouble.LOCKED: (None, Call.THREAD, Call.SUBMIT, Call.DOWNLOAD, Call.FILE),
+    Trouble.DATABASE_FULL: (None, Call.THREAD, Call.SUBMIT, Call.DOWNLOAD, Call.FILE),
+    Trouble.MEDIA_FULL: (Call.SUBMIT,),
+}
+CELLS = [(t, moment) for t in Trouble for moment in MOMENTS.get(t, (Call.SUBMIT,))]
+
+
+@pytest.mark.timeout(600)
+async def test_trouble_of_our_own_is_told_truly_and_ends(
+    stage: Stage, machine: Machine, disks: dict[str, Place]
+) -> None:
+    figures = Figures("machine")
+    figures.say(HEAD)
+    rows: list[Row] = []
+    small = all(place.small for place in disks.values())
+    for trouble, moment in CELLS:
+        if trouble in {Trouble.DATABASE_FULL, Trouble.MEDIA_FULL} and not small:
+            figures.say(f"{trouble}: this machine does not let us have a small disk")
+            continue
+        row = await play(stage, machine, trouble, moment)
+        figures.say(row.line())
+        rows.append(row)
+        if row.hung or stage.ended:
+            break
+    figures.write(
+        cells=len(rows),
+        hung=sum(row.hung for row in rows),
+        crashed=sum(bool(row.crashed) for row in rows),
+        untrue=sum(bool(row.untrue) for row in rows),
+    )
+    assert [row.line() for row in rows if not row.fine] == []
