@@ -122,7 +122,7 @@ def _call_of_discord(path: str, method: str, content_type: str) -> Call | None:
 class Weather:
     """The fault in force: it strikes the next ``times`` calls of its kind.
 
-    ``seen`` are all calls since it came into force. ``answered`` is told of every call's end.
+    ``strikes`` is set as soon as it did so. ``answered`` is told of every call's end.
     """
 
     gateways: Gateways
@@ -130,13 +130,13 @@ class Weather:
     how: How | None = None
     times: int = 0
     struck: int = 0
-    seen: list[Call] = field(default_factory=list)
+    strikes: asyncio.Event = field(default_factory=asyncio.Event)
     answered: Callable[[Call], Awaitable[None]] | None = None
 
     def change(self, call: Call | None, how: How | None, *, times: int) -> None:
         """Another fault, or none."""
         self.call, self.how, self.times, self.struck = call, how, times, 0
-        self.seen = []
+        self.strikes.clear()
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -144,9 +144,9 @@ class Weather:
         call = call_of(request)
         if call is None or OWN_FETCH in request.headers:
             return await handler(request)
-        self.seen.append(call)
         if call is self.call and self.struck < self.times and self.how is not How.REFUSED:
             self.struck += 1
+            self.strikes.set()
             response = await self._spoilt(request, handler, call)
         else:
             response = await handler(request)

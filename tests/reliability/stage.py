@@ -113,7 +113,7 @@ class Complaints:
 
 @dataclass(kw_only=True)
 class Stage:
-    """An asynchronous context: stand-ins and bot; ``restart`` begins anew with empty books."""
+    """An asynchronous context: stand-ins and bot, which may be stopped and started in it."""
 
     folder: Path
     clips: ClipSource
@@ -173,14 +173,15 @@ class Stage:
 
     # The bot.
 
-    async def start(self) -> None:
-        """A bot with empty books, online."""
-        self._lives += 1
-        self.home = self.folder / f"life-{self._lives}"
-        self.home.mkdir()
-        config = self.home / "config.toml"
-        config.write_text(self._configuration())
-        self.settings = load(config, {})
+    async def start(self, *, again: bool = False) -> None:
+        """A bot, online: with empty books, or ``again`` with those of the last one."""
+        if not again:
+            self._lives += 1
+            self.home = self.folder / f"life-{self._lives}"
+            self.home.mkdir()
+            config = self.home / "config.toml"
+            config.write_text(self._configuration())
+            self.settings = load(config, {})
         self._stop = asyncio.Event()
         position = self.discord.position
         opened: asyncio.Future[Parts] = asyncio.get_running_loop().create_future()

@@ -128,11 +128,11 @@ def _too_large(world: World) -> None:
 def _cancelled_as_told(walk: Walk, rows: Sequence[Generation]) -> list[str]:
     told = walk.answers[-1]
     second = rows[1]
-    if told is CancelResult.CANCELLED and walk.world.paid(second.id):
+    if second.state is State.CANCELLED and walk.world.paid(second.id):
         return ["cancelled, and paid all the same"]
-    # Who presses again after a crash may be told that it has ended already.
-    cancelled = told in {CancelResult.CANCELLED, CancelResult.ENDED}
-    if cancelled is not (second.state is State.CANCELLED):
+    # Who presses again after a crash may be told that it has ended already, one way or the other.
+    ended = second.state is State.CANCELLED
+    if told is not CancelResult.ENDED and ended is not (told is CancelResult.CANCELLED):
         return [f"told {told}, ended {second.state}"]
     return []
 

@@ -117,9 +117,7 @@ async def play(stage: Stage, machine: Machine, trouble: Trouble, moment: Call | 
                 options = {"prompt": prompt, "duration": "3"}
                 id_ = await people.command("tom", "videos", "video", options=options)
                 answer = await people.interaction(id_, wait=12)
-                if trouble in WHOLE:
-                    await stage.resting()
-            await stage.resting()
+                await stage.resting()
     except TimeoutError:
         row.hung = True
     row.crashed += stage.complaints.said[said:]
@@ -163,4 +161,4 @@ async def test_trouble_of_our_own_is_told_truly_and_ends(
         crashed=sum(bool(row.crashed) for row in rows),
         untrue=sum(bool(row.untrue) for row in rows),
     )
-    assert [row.line() for row in rows if not row.fine] == []
+    assert [row.line() for row in rows if not row.fine or not row.struck] == []

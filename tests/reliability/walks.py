@@ -74,6 +74,7 @@ class Walk:
         life = await self._through(life, self.story.deeds)
         wrongs = await self.world.wrongs_in_the_end()
         rows = await self.world.rows()
+        wrongs += await self.world.miscounted(rows)
         for row, ends in zip(rows[len(self.story.before) :], self.story.ends, strict=True):
             if row.state not in ends:
                 wrongs.append(f"{row.id} ended {row.state} ({row.failure})")
@@ -175,12 +176,18 @@ class Walked:
     wrongs: Sequence[str]
 
 
+def fresh_folder() -> Path:
+    """The folder of a new world, with an empty database in it. Driver without threads only."""
+    empty = _empty_database()
+    folder = _emptied()
+    (folder / "retake.db").write_bytes(empty)
+    return folder
+
+
 def walked(story: Story, *crashes: Crash) -> Walked:
     """Walk a story in a world of its own."""
     with inline_sqlite():
-        empty = _empty_database()
-        folder = _emptied()
-        (folder / "retake.db").write_bytes(empty)
+        folder = fresh_folder()
         world, wrongs = asyncio.run(_walk(story, crashes, folder))
     return Walked(lives=world.points, wrongs=wrongs)
 

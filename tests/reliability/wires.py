@@ -27,7 +27,7 @@ DIRECTS = 1_000_000
 
 @dataclass(kw_only=True)
 class Message:
-    """One message of the bot. ``kind``: status, video, or end."""
+    """One message of the bot. ``kind``: status, video, or end; ``vanished``: with its thread."""
 
     id: MessageId
     channel_id: int
@@ -36,6 +36,7 @@ class Message:
     kind: str
     generation_id: GenerationId
     shows: State
+    vanished: bool = False
 
 
 @dataclass
@@ -43,11 +44,13 @@ class Discord:
     """Channels and what stands in them.
 
     ``away`` tells whether it is down for a kind of call; ``mute`` whether it takes a message and
-    the answer is lost; ``gone`` whether a channel refuses a kind of call for good.
+    the answer is lost; ``gone`` whether a channel refuses a kind of call for good. Sending takes
+    ``latency`` seconds.
     """
 
     clock: OwnedClock
     limit: int = 10 * 2**20
+    latency: float = 0.0
     messages: list[Message] = field(default_factory=list)
     threads: set[int] = field(default_factory=set)
     away: Callable[[str], bool] = lambda _: False
@@ -58,6 +61,8 @@ class Discord:
     async def send(
         self, channel_id: int, *, kind: str, generation: Generation, nonce: str, size: int = 0
     ) -> Message:
+        if self.latency:
+            await self.clock.sleep(self.latency)
         self._reach(channel_id, kind)
         if size > self.limit:
             raise PostError(Code.POST_TOO_LARGE, definite=True)
@@ -84,6 +89,14 @@ class Discord:
         self._reach(message.channel_id, "thread")
         self.threads.add(message.id)
         return ChannelId(message.id)
+
+    def delete_threads(self) -> None:
+        """All threads are deleted, with what stands in them."""
+        deleted = set(self.threads)
+        for message in self.messages:
+            message.vanished = message.vanished or message.channel_id in deleted
+        before = self.gone
+        self.gone = lambda channel, kind: channel in deleted or before(channel, kind)
 
     async def edit(self, message_id: MessageId, shows: State) -> bool:
         """False when the message cannot be edited any more."""
@@ -241,19 +254,19 @@ class Gateway(FakeProvider):
     """A provider whose troubles are lasting.
 
     ``refuses`` is its answer to every POST; ``mute`` tells whether a POST is taken and its answer
-    lost, ``deaf`` whether it is lost on the way; ``ends`` how every task ends. ``paid`` tells for
-    each task whose it is.
+    lost, ``deaf`` whether it is lost on the way; ``ends`` how every task ends. A POST takes
+    ``latency`` seconds.
     """
 
     refuses: ProviderError | None = None
     mute: Callable[[], bool] = lambda: False
     deaf: Callable[[], bool] = lambda: False
     ends: Callable[[TaskId], TaskReport] | None = None
-    first_post_at: float | None = None
+    latency: float = 0.0
 
     async def submit(self, prepared: PreparedTask, *, key: str) -> Submission:
-        if self.first_post_at is None:
-            self.first_post_at = self.clock.seconds
+        if self.latency:
+            await self.clock.sleep(self.latency)
         if self.deaf():
             raise ProviderError(Code.PROVIDER_TIMEOUT, accepted=Accepted.UNKNOWN, retryable=True)
         if self.refuses is not None:

@@ -1,0 +1,182 @@
+"""The world around the bot changes while a video is made: it arrives once, or it is told why not.
+
+What single parts do then is tested elsewhere: the ladder of places and outages of an hour in
+``unit/services/test_life.py``, a database that is locked, read-only or none in
+``contract/storage/test_sqlite_files.py``, the disk and ffmpeg in ``test_machine.py``.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from sandbox.clips import FixedClips
+from sandbox.discord.opening import STUDIO, TOM, VIDEOS
+from sandbox.discord.permissions import Permission
+from tests.e2e.films import film
+from tests.reliability.faults import Call, How
+from tests.reliability.matrix import Row, judge
+from tests.reliability.stage import Json, Stage, shorten
+
+AWAY_SECONDS = 2.5
+PROMPT = "a paper boat"
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    shorten(monkeypatch)
+    stage = Stage(folder=tmp_path, clips=FixedClips(film(tmp_path / "film.mp4", seconds=3)))
+    with stage.complaints.listening():
+        async with stage:
+            yield stage
+
+
+async def ask(stage: Stage, channel: str = "videos") -> Json:
+    people = stage.discord.people
+    options = {"prompt": PROMPT, "duration": "3"}
+    id_ = await people.command("tom", channel, "video", options=options)
+    return await people.interaction(id_, wait=12)
+
+
+async def once_running(stage: Stage) -> None:
+    """Until the gateway has the task, which then takes a while."""
+    await stage.gateways.evolink.wait(lambda gateway: gateway.tasks)
+
+
+async def at_the_end(stage: Stage, answer: Json) -> Row:
+    """Wait, judge: nothing untrue, nobody hanging, no fault of ours."""
+    row = Row(call="", how="")
+    async with asyncio.timeout(40):
+        await stage.resting()
+    judge(stage, row, PROMPT, answer)
+    assert row.untrue == []
+    assert stage.complaints.said == []
+    assert not stage.ended
+    return row
+
+
+STATES = {
+    "queued": (Call.MESSAGE, How.SILENT_AFTER),
+    "submitting, not taken": (Call.SUBMIT, How.SILENT),
+    "submitting, taken": (Call.SUBMIT, How.SILENT_AFTER),
+    "running": (Call.QUERY, How.SILENT),
+    "ready": (Call.DOWNLOAD, How.SLOW),
+    "posting, not posted": (Call.FILE, How.SILENT),
+    "posting, posted": (Call.FILE, How.SILENT_AFTER),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_told_to_stop_in_any_state_the_next_start_goes_on(stage: Stage, state: str) -> None:
+    call, how = STATES[state]
+    stage.weather.change(call, how, times=1)
+    answer = await ask(stage)
+    async with asyncio.timeout(10):
+        await stage.weather.strikes.wait()
+    began = time.monotonic()
+    await stage.stop()
+    assert time.monotonic() - began < 10
+    stage.weather.change(None, None, times=0)
+    await stage.start(again=True)
+    row = await at_the_end(stage, answer)
+    assert row.ended == "delivered"
+
+
+Change = Callable[[Stage], Awaitable[None]]
+
+
+async def gateway_drops(stage: Stage) -> None:
+    stage.discord.gateway.drop(resumable=True)
+
+
+async def session_is_invalid(stage: Stage) -> None:
+    stage.discord.gateway.invalidate(resumable=False)
+
+
+async def told_to_reconnect(stage: Stage) -> None:
+    stage.discord.gateway.ask_to_reconnect()
+
+
+async def discord_answers_503(stage: Stage) -> None:
+    stage.discord.faults.order({"method": "*", "route": "*", "status": 503, "times": 100_000})
+    await asyncio.sleep(AWAY_SECONDS)
+    stage.discord.faults.clear()
+
+
+async def discord_is_away(stage: Stage) -> None:
+    stage.discord.gateway.drop(resumable=False)
+    await stage.down("rest")
+    await asyncio.sleep(AWAY_SECONDS)
+    await stage.up("rest")
+
+
+async def providers_are_away(stage: Stage) -> None:
+    for site in ("evolink", "apimart", "results"):
+        await stage.down(site)
+    await asyncio.sleep(AWAY_SECONDS)
+    for site in ("evolink", "apimart", "results"):
+        await stage.up(site)
+
+
+async def status_is_deleted(stage: Stage) -> None:
+    world = stage.discord.world
+    status = next(m for m in world.messages.values() if m.author_id == world.bot_id and m.is_v2)
+    await stage.discord.people.delete("mira", status.id)
+
+
+async def thread_is_deleted(stage: Stage) -> None:
+    threads = [c for c in stage.discord.world.channels.values() if c.thread is not None]
+    for thread in threads:
+        stage.discord.delete_channel(thread)
+
+
+async def rights_are_taken(stage: Stage) -> None:
+    denied = Permission.SEND_MESSAGES | Permission.SEND_MESSAGES_IN_THREADS
+    channel = stage.discord.world.channels[VIDEOS]
+    stage.discord.set_permissions(channel, allow=Permission(0), deny=denied)
+
+
+async def channel_is_deleted(stage: Stage) -> None:
+    stage.discord.delete_channel(stage.discord.world.channels[VIDEOS])
+
+
+async def bot_is_kicked(stage: Stage) -> None:
+    stage.discord.kick_bot(stage.discord.world.guilds[STUDIO])
+
+
+async def person_leaves(stage: Stage) -> None:
+    stage.discord.world.guilds[STUDIO].members.pop(TOM)
+    stage.discord.world.users[TOM].dms_open = False
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        gateway_drops, session_is_invalid, told_to_reconnect, discord_answers_503,
+        discord_is_away, providers_are_away, status_is_deleted, thread_is_deleted,
+        rights_are_taken, channel_is_deleted, bot_is_kicked, person_leaves,
+    ],
+)  # fmt: skip
+async def test_the_video_arrives_all_the_same(stage: Stage, change: Change) -> None:
+    stage.gateways.evolink.settings.seconds = 1.5
+    answer = await ask(stage)
+    await once_running(stage)
+    await change(stage)
+    row = await at_the_end(stage, answer)
+    assert row.ended == "delivered"
+
+
+async def test_when_there_is_no_place_left_it_is_kept_and_costs_nothing(stage: Stage) -> None:
+    stage.gateways.evolink.settings.seconds = 1.5
+    answer = await ask(stage)
+    await once_running(stage)
+    stage.discord.world.users[TOM].dms_open = False
+    await bot_is_kicked(stage)
+    async with asyncio.timeout(40):
+        await stage.resting()
+    (row,) = stage.rows(PROMPT)
+    assert (row["state"], row["spent"], row["closes"]) == ("undeliverable", 0, 1)
+    assert "On it" in str(answer["responses"])
+    assert stage.complaints.said == []
