@@ -52,7 +52,16 @@ class Running:
         self.bot = BotProcess(config=self.config, log=self.folder / f"bot-{self.starts}.log")
         position = self.sandbox.discord.position
         await self.bot.start()
-        await self.sandbox.discord.wait("BOT", {"online": True}, after=position, timeout=30)
+        online = asyncio.create_task(
+            self.sandbox.discord.wait("BOT", {"online": True}, after=position, timeout=30)
+        )
+        ended = asyncio.create_task(self.bot.wait())
+        await asyncio.wait({online, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            online.cancel()
+            raise AssertionError(f"the bot ended: {self.bot.log.read_text()}")
+        ended.cancel()
+        await online
 
     async def kill_bot(self) -> None:
         """SIGKILL, and wait until it is gone."""
@@ -213,23 +222,22 @@ async def running_bot(
     *,
     config: str = FREE,
     clips: ClipSource | None = None,
-    max_running: int = 20,
+    within: dict[str, str] | None = None,
     callbacks: int = 0,
 ) -> AsyncIterator[Running]:
     """One bot for many flows: quick gateways, one film for all videos, no limits unless asked for.
 
-    ``config`` is added to the bot's file; ``max_running`` is how many tasks each gateway is given
-    at a time; ``callbacks`` is the port where the bot takes callbacks (0: it takes none). At the
-    end ``retake check`` must be content.
+    ``config`` is added to the bot's file, ``within`` holds lines for tables that are there already;
+    ``callbacks`` is the port where the bot takes callbacks (0: it takes none). At the end
+    ``retake check`` must be content.
     """
     clips = clips or FixedClips(film(folder / "film.mp4"))
     async with running_sandbox(
         folder, judge, clips=clips, seconds=0.4, insecure_callbacks=bool(callbacks)
     ) as running:
         text = running.config.read_text()
-        for name in ("evolink", "apimart"):
-            header = f"[providers.{name}]\n"
-            text = text.replace(header, f"{header}max_running = {max_running}\n")
+        for table, line in (within or {}).items():
+            text = text.replace(f"[{table}]\n", f"[{table}]\n{line}\n")
         if callbacks:
             public = f'public_url = "http://127.0.0.1:{callbacks}"'
             text = text.replace("port = 0", f"port = {callbacks}\n{public}")

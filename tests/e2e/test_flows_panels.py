@@ -16,6 +16,8 @@ from tests.reading import Json, buttons, told, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+ONE_EACH = {"providers.evolink": "max_running = 1", "providers.apimart": "max_running = 1"}
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
@@ -23,7 +25,7 @@ async def running(
 ) -> AsyncIterator[Running]:
     folder = tmp_path_factory.mktemp("panels")
     config = "\n[limits]\nvideos = 50\nconcurrent = 0\n"
-    async with running_bot(folder, judge, config=config, max_running=1) as running:
+    async with running_bot(folder, judge, config=config, within=ONE_EACH) as running:
         yield running
 
 

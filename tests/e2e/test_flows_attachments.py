@@ -1,0 +1,158 @@
+"""Files that people attach to the real bot: taken for what they hold, refused before anything."""
+
+import struct
+import subprocess
+import zlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import imageio_ffmpeg
+import pytest
+import pytest_asyncio
+
+from sandbox.discord.judge import Judge
+from tests.e2e.films import film, picture
+from tests.e2e.running import Running, running_bot
+from tests.reading import told
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+IMAGES = "I take PNG, JPEG, WebP, or GIF."
+VIDEOS = "I take MP4, MOV, WebM, or MKV."
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(
+    tmp_path_factory: pytest.TempPathFactory, judge: Judge | None
+) -> AsyncIterator[Running]:
+    folder = tmp_path_factory.mktemp("attachments")
+    async with running_bot(folder, judge, within={"media": "max_upload_mib = 1"}) as running:
+        yield running
+
+
+def claimed(width: int, height: int) -> bytes:
+    """A PNG whose header tells a size that its few bytes do not hold."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(b"\0" * 64)
+    signature = b"\x89PNG\r\n\x1a\n"
+    return signature + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def repacked(source: Path, target: Path) -> Path:
+    """The same film in the container that the target's name tells."""
+    codecs = ["-c:v", "libvpx", "-an"] if target.suffix == ".webm" else ["-c", "copy"]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", source, *codecs, target]
+    subprocess.run(command, check=True, timeout=60)
+    return target
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("plain.png", "PNG"),
+        ("really-a-jpeg.png", "JPEG"),
+        ("photo.webp", "WEBP"),
+        ("moving.gif", "GIF"),
+        ("a-picture-called.mp4", "PNG"),
+        ("a-picture-called.txt", "JPEG"),
+        ("no-extension", "PNG"),
+    ],
+)
+async def test_a_picture_is_one_whatever_it_is_called(
+    running: Running, name: str, kind: str
+) -> None:
+    tom = running.person("tom")
+    prompt = f"from a file named {name}"
+    image = await tom.upload(name, picture(kind))
+    await tom.video(prompt, image=image)
+    await running.status(prompt, "🟢 **Done**")
+    (sent,) = running.submitted(prompt)
+    assert sent[0] == "evolink"
+    assert len(sent[1]["image_urls"]) == 1
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "webm", "mkv"])
+async def test_a_film_is_one_whatever_it_is_called(
+    running: Running, tmp_path: Path, suffix: str
+) -> None:
+    tom = running.person("tom")
+    made = film(tmp_path / "film.mp4")
+    if suffix != "mp4":
+        made = repacked(made, tmp_path / f"film.{suffix}")
+    prompt = f"edit what is really {suffix}"
+    clip = await tom.upload("clip.png", made.read_bytes())
+    await tom.video(prompt, video=clip)
+    await running.status(prompt, "🟢 **Done**")
+    assert len(running.submitted(prompt)[0][1]["video_urls"]) == 1
+
+
+async def test_what_cannot_be_used_is_refused_with_its_reason(
+    running: Running, tmp_path: Path
+) -> None:
+    tom = running.person("tom")
+    short = film(tmp_path / "short.mp4").read_bytes()
+    heavy = film(tmp_path / "heavy.mp4", seconds=4, size="640x360", kbit=3000).read_bytes()
+    long = film(tmp_path / "long.mp4", seconds=33, rate=2).read_bytes()
+    page = b"#EXTM3U\nhttp://127.0.0.1/secret\n"
+    refusals = [
+        (
+            "image",
+            "words.png",
+            b"only words",
+            f"“words.png” is not a file I can use here. {IMAGES}",
+        ),
+        ("image", "film.png", short, f"“film.png” is not a file I can use here. {IMAGES}"),
+        ("video", "photo.mp4", picture(), f"“photo.mp4” is not a file I can use here. {VIDEOS}"),
+        ("video", "list.mp4", page, f"“list.mp4” is not a file I can use here. {VIDEOS}"),
+        ("image", "cut.png", picture()[:-40], "“cut.png” looks damaged: I could not read it."),
+        ("video", "cut.mp4", short[: len(short) // 2], "“cut.mp4” looks damaged"),
+        ("image", "wall.png", claimed(30_000, 20_000), "“wall.png” is 30,000 × 20,000 pixels"),
+        ("video", "heavy.mp4", heavy, "“heavy.mp4” is too large: I take files up to 1 MiB."),
+        (
+            "video",
+            "long.mp4",
+            long,
+            "That video is 33 seconds long; I can take up to 30. Trim it and try again.",
+        ),
+    ]
+    for option, name, data, sentence in refusals:
+        upload = await tom.upload(name, data)
+        answered = await tom.video(f"refused because of {name}", **{option: upload})
+        assert sentence in told(answered), name
+    await tom.video("the only one that was made")
+    await running.film("the only one that was made")
+    for _, name, _, _ in refusals:
+        assert running.submitted(f"refused because of {name}") == []
+    assert "in the making" in told(await tom.command("quota"))
+    history = told(await tom.command("history"))
+    assert "refused because" not in history
+
+
+async def test_a_film_too_long_for_the_model_is_told_what_it_takes(
+    running: Running, tmp_path: Path
+) -> None:
+    tom = running.person("tom")
+    clip = await tom.upload(
+        "long.mp4", film(tmp_path / "long.mp4", seconds=12, rate=5).read_bytes()
+    )
+    refused = told(await tom.video("shorten it", video=clip, model="omni-flash-1.1"))
+    assert refused == "That video is 12 seconds long; I can take up to 10. Trim it and try again."
+    # The first generation has a second home, which takes longer ones.
+    await tom.video("keep it", video=clip, model="omni-flash")
+    await running.film("keep it")
+    assert running.submitted("keep it")[0][0] == "apimart"
+
+
+async def test_a_file_that_is_gone_meanwhile(running: Running) -> None:
+    tom = running.person("tom")
+    posted = await tom.write("general", files=[await tom.upload("here.png", picture())])
+    opened = await tom.menu("Make a video of this", posted)
+    running.sandbox.discord.expire_attachments()
+    said = told(await tom.fill(opened, prompt="too late"))
+    assert said == "I could not fetch “here.png” from Discord. Please attach it again."
+    assert running.submitted("too late") == []
