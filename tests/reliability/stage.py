@@ -19,6 +19,7 @@ from discord.asset import Asset
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
+from bench.audit import open_work
 from bot.app import running
 from bot.app.parts import Parts, Role, build
 from bot.domain import breaker
@@ -208,7 +209,7 @@ class Stage:
             drop(generation_id)
             self._dropped.set()
 
-        board.drop = dropped  # pyright: ignore[reportAttributeAccessIssue]
+        board.drop = dropped
 
     async def stop(self) -> None:
         if self.ended:
@@ -224,10 +225,14 @@ class Stage:
         return self.task.done() and not self._stop.is_set()
 
     async def resting(self) -> None:
-        """Wait until nothing is under way."""
-        while self.parts.scheduler.board.live:
+        """Wait until nothing is under way, nor left from an earlier life."""
+        while self.parts.scheduler.board.live or open_work(self.database_file):
             self._dropped.clear()
             await self._dropped.wait()
+
+    @property
+    def database_file(self) -> Path:
+        return Path(self.settings.database.url.partition(":///")[2])
 
     def forget_failures(self) -> None:
         """As if nothing had gone wrong before."""
@@ -236,7 +241,7 @@ class Stage:
     # What became of a wish.
 
     def rows(self, prompt: str) -> list[Json]:
-        with closing(sqlite3.connect(self.settings.database.url.partition(":///")[2])) as books:
+        with closing(sqlite3.connect(self.database_file)) as books:
             books.row_factory = sqlite3.Row
             return [dict(row) for row in books.execute(ROWS, [prompt])]
 

@@ -51,6 +51,9 @@ async def at_the_end(stage: Stage, answer: Json) -> Row:
     async with asyncio.timeout(40):
         await stage.resting()
     judge(stage, row, PROMPT, answer)
+    if stage.discord.world.bot_id not in stage.discord.world.guilds[STUDIO].members:
+        # What stands in a server that threw us out cannot be changed any more.
+        row.untrue = [untruth for untruth in row.untrue if "its status still says" not in untruth]
     assert row.untrue == []
     assert stage.complaints.said == []
     assert not stage.ended
