@@ -208,7 +208,7 @@ async def running_sandbox(
         if running.starts:
             await running.bot.stop()
         await sandbox.close()
-    assert sandbox.discord.violations == []
+    assert sandbox.discord.violations == [], sandbox.discord.violations
     assert sandbox.discord.unhandled == []
     assert sandbox.discord.crashes == []
     assert sandbox.gateways.problems == []
