@@ -107,28 +107,37 @@ def harmless(body: Json, asker: str) -> bool:
     return quiet and pinged <= {asker} and not marks(words(body), asker)
 
 
-@pytest.mark.parametrize("text", [*SHOUTS, *MARKS])
+async def posted(running: Running, count: int, *, after: int) -> list[Json]:
+    """The next so many videos, as they stand."""
+    discord, found = running.sandbox.discord, list[Json]()
+    while len(found) < count:
+        event = await discord.wait(
+            "MESSAGE_CREATE", lambda m: bool(m["attachments"]), after=after, timeout=40
+        )
+        after = event["n"]
+        found.append(discord.render.message(discord.world.messages[event["data"]["id"]]))
+    return found
+
+
 @LOOP
-async def test_a_prompt_is_only_text(running: Running, tally: Tally, text: str) -> None:
+async def test_a_prompt_is_only_text(running: Running, tally: Tally) -> None:
     discord, tom = running.sandbox.discord, running.person("tom")
-    position = discord.position
-    before = discord.exchanges[-1]["n"] if discord.exchanges else 0
-    await tom.video(text)
-    event = await discord.wait(
-        "MESSAGE_CREATE", lambda m: bool(m["attachments"]), after=position, timeout=20
-    )
-    video = discord.render.message(discord.world.messages[event["data"]["id"]])
-    await tom.press(video, "Details")
-    bodies = list(sent(running, after=before))
-    assert len(bodies) >= 3
+    position, before = discord.position, len(discord.world.messages)
+    prompts = [*SHOUTS, *MARKS]
+    for text in prompts:
+        await tom.video(text)
+    for video in await posted(running, len(prompts), after=position):
+        await tom.press(video, "Details")
+    bodies = list(sent(running, after=0))
+    assert len(bodies) >= 4 * len(prompts)
     for body in bodies:
         tally.refused((marks(words(body), tom.id), body), ok=harmless(body, tom.id))
-    for message in discord.world.messages.values():
-        shown = discord.render.message(message)
-        if int(shown["id"]) >= int(video["id"]) and shown["author"].get("bot"):
-            told = {user["id"] for user in shown["mentions"]} <= {tom.id}
-            quiet = not shown["mention_everyone"] and not shown["mention_roles"]
-            tally.refused(shown["content"], ok=told and quiet)
+    messages = [discord.render.message(message) for message in discord.world.messages.values()]
+    assert len(messages) > before + 2 * len(prompts)
+    for message in messages:
+        told = {user["id"] for user in message["mentions"]} <= {tom.id}
+        quiet = not message["mention_everyone"] and not message["mention_roles"]
+        tally.refused(message["content"], ok=told and quiet)
 
 
 @LOOP
@@ -143,9 +152,7 @@ async def test_a_reply_and_a_form_are_only_text(running: Running, tally: Tally) 
             await tom.reply(video, text)
         else:
             await tom.fill(await tom.press(video, "Edit"), prompt=text)
-        await discord.wait(
-            "MESSAGE_CREATE", lambda m: bool(m["attachments"]), after=position, timeout=20
-        )
+        await posted(running, 1, after=position)
     bodies = list(sent(running, after=before))
     assert len(bodies) > 12
     for body in bodies:
