@@ -29,7 +29,6 @@ from sandbox.process import ROOT, BotProcess
 from sandbox.server import Sandbox
 
 ONLINE_SECONDS = 120.0
-LONGEST_LIFE = 2.0
 IN_THE_START = 0.25
 """This share of the lives ends before the bot is online."""
 
@@ -42,7 +41,8 @@ COMPLAINTS = ("Traceback", "step_failed", "unexpected", "[critical", "never awai
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """How much there is to be, at the least. ``seconds`` bounds the killing, ``drain`` the time to
-    finish; ``at_once`` are kept in the making.
+    finish; ``at_once`` are kept in the making; a life is at most ``longest_life`` seconds long once
+    it is online.
 
     ``second_gateway``: whether there is one without idempotency keys, where an answer that is
     lost leaves a generation in limbo for a minute.
@@ -52,12 +52,21 @@ class Plan:
     generations: int = 1000
     at_once: int = 100
     seconds: float = 1500.0
+    longest_life: float = 2.0
     drain: float = 420.0
     seed: int = 1
     second_gateway: bool = True
 
 
-QUICK = Plan(kills=20, generations=40, at_once=20, seconds=240.0, drain=120.0, second_gateway=False)
+QUICK = Plan(
+    kills=20,
+    generations=40,
+    at_once=20,
+    seconds=700.0,
+    longest_life=0.8,
+    drain=120.0,
+    second_gateway=False,
+)
 
 
 @dataclass(kw_only=True)
@@ -145,7 +154,7 @@ class Chaos:
             await self._online(position)
             self.wishes.disturb()
             await self._ask(self.plan.at_once - waiting)
-            await asyncio.sleep(self.chance.uniform(0.0, LONGEST_LIFE))
+            await asyncio.sleep(self.chance.uniform(0.0, self.plan.longest_life))
             if self.chance.random() < 0.5:
                 await self._something_happens()
         finally:

@@ -103,6 +103,8 @@ class Door(abc.ABC):
                 call.status = 0 if CUT in request else response.status
                 call.replayed = response.headers.get("idempotency-replayed") == "true"
                 return response
+            except ConnectionError:  # the caller went away in the middle of a call
+                return self.refusal(500)
             except Exception:  # noqa: BLE001 - the outer wall: a defect is kept for the test to see
                 self.crashes.append(traceback.format_exc())
                 call.status = 500

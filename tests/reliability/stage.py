@@ -5,6 +5,7 @@ to go wrong belongs to ``faults``, what must hold to ``matrix``.
 """
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, closing, contextmanager
@@ -88,27 +89,42 @@ def shorten(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(owner, name, getattr(owner, name))
 
 
-@dataclass(kw_only=True)
-class Complaints:
-    """What our log held that nobody may cause from outside: a structlog processor."""
+class Complaints(logging.Handler):
+    """What our log and the libraries' held that nobody may cause from outside."""
 
-    said: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.said: list[str] = []
 
     def __call__(self, logger: object, method: str, event: Json) -> Json:
-        if method in {"error", "exception", "critical"}:
-            last = str(event.get("exception") or event).strip().splitlines()[-1]
-            self.said.append(f"{event.get('event')}: {last}")
+        """As a processor of structlog, for our own log: a sentence for the operator is in order, an
+        exception nobody expected is not.
+        """
+        if method != "warning" and (trace := event.get("exception")):
+            self.said.append(f"{event.get('event')}: {trace.strip().splitlines()[-1]}")
         raise structlog.DropEvent
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """As a handler, for the libraries. The stand-ins' server and a gateway that is away are not
+        the bot's fault.
+        """
+        if record.name != "aiohttp.server" and "reconnect" not in record.getMessage():
+            self.said.append(f"{record.name}: {record.getMessage()} {record.exc_info}")
 
     @contextmanager
     def listening(self) -> Iterator[None]:
+        """Hear everything meanwhile."""
         kept = structlog.get_config()
         structlog.configure(
-            processors=[structlog.processors.format_exc_info, self], cache_logger_on_first_use=False
+            processors=[structlog.processors.format_exc_info, self],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+            cache_logger_on_first_use=False,
         )
+        logging.getLogger().addHandler(self)
         try:
             yield
         finally:
+            logging.getLogger().removeHandler(self)
             structlog.configure(**kept)
 
 

@@ -8,7 +8,7 @@ from bench.chaos import QUICK, rage
 from tests.reliability.figures import Figures
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_twenty_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     seen = await rage(tmp_path, QUICK)
     Figures("kills").write(

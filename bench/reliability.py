@@ -1,0 +1,225 @@
+"""Runs every battery of reliability and writes down what it found, as ``docs/reliability.md``.
+
+Owns the page and the figures beside it (``docs/reliability.json``), which hold the newest run of
+each part: one part can be run again without the others. Judges nothing itself.
+
+    python -m bench.reliability [--long] [--only PART …] [--write]
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "reliability.md"
+KEPT = ROOT / "docs" / "reliability.json"
+
+Json = dict[str, Any]
+_JSON_LINE = re.compile(r"\{.*\}$")
+_POINTS = re.compile(r"^(.+): (\d+) points, (\d+) single crashes$", re.MULTILINE)
+_PAIRS = re.compile(r"^(.+): (\d+) pairs of crashes$", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One battery: how it is run, short and long, and how its output is read."""
+
+    command: Sequence[str]
+    read: Callable[[str, Sequence[Json]], Json]
+    more: Sequence[str] = ()
+    short: Sequence[str] = ()
+
+
+def _pytest(*paths: str) -> list[str]:
+    return ["-m", "pytest", "-q", "-p", "no:cacheprovider", *paths]
+
+
+def _crashes(said: str, _: Sequence[Json]) -> Json:
+    points = {name: (int(p), int(n)) for name, p, n in _POINTS.findall(said)}
+    pairs = {name: int(n) for name, n in _PAIRS.findall(said)}
+    return {
+        "paths": len(points),
+        "points": sum(p for p, _ in points.values()),
+        "crashes": sum(n for _, n in points.values()),
+        "pairs": sum(pairs.values()),
+        "by_path": {n: [*counts, pairs.get(n, 0)] for n, counts in sorted(points.items())},
+    }
+
+
+def _last_json(said: str, _: Sequence[Json]) -> Json:
+    lines = [found[0] for line in said.splitlines() if (found := _JSON_LINE.search(line))]
+    return json.loads(lines[-1]) if lines else {}
+
+
+def _figures(name: str) -> Callable[[str, Sequence[Json]], Json]:
+    def read(_: str, told: Sequence[Json]) -> Json:
+        return next((one for one in reversed(told) if one.get("figures") == name), {})
+
+    return read
+
+
+def _passed(said: str, _: Sequence[Json]) -> Json:
+    found = re.search(r"(\d+) passed", said)
+    failed = re.search(r"(\d+) failed", said)
+    return {"passed": int(found[1]) if found else 0, "failed": int(failed[1]) if failed else 0}
+
+
+PARTS: Mapping[str, Part] = {
+    "crashes": Part(command=_pytest("tests/reliability/test_crashes.py"), read=_crashes),
+    "chaos": Part(command=["-m", "bench.chaos"], read=_last_json, short=["--quick"]),
+    "matrix": Part(command=_pytest("tests/reliability/test_matrix.py"), read=_figures("matrix")),
+    "machine": Part(command=_pytest("tests/reliability/test_machine.py"), read=_figures("machine")),
+    "around": Part(command=_pytest("tests/reliability/test_around.py"), read=_passed),
+    "security": Part(command=_pytest("tests/security"), read=_last_json),
+    "planted": Part(command=["-m", "bench.planted"], read=_last_json),
+}
+
+
+def run(name: str, *, long: bool) -> Json:
+    """One battery, and its figures with how it ended."""
+    part = PARTS[name]
+    with tempfile.TemporaryDirectory(prefix="retake-figures-") as folder:
+        figures = Path(folder, "figures.jsonl")
+        environment = os.environ | {"RETAKE_FIGURES": str(figures)}
+        if long:
+            environment["RETAKE_LONG"] = "1"
+        command = [sys.executable, *part.command, *(() if long else part.short)]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        told = []
+        if figures.exists():
+            told = [json.loads(line) for line in figures.read_text().splitlines()]
+    found = part.read(done.stdout, told)
+    print(f"{name}: {'passed' if done.returncode == 0 else 'FAILED'}", flush=True)
+    if done.returncode != 0:
+        print(done.stdout[-3000:], done.stderr[-1000:], sep="\n")
+    if isinstance(measured := found.pop("machine", None), dict):
+        found["load"] = measured["load_before"]
+    return {
+        **found,
+        "exit": done.returncode,
+        "long": long,
+        "at": datetime.now(UTC).isoformat(timespec="minutes"),
+        "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
+    }
+
+
+def page(kept: Mapping[str, Json]) -> str:
+    """The page."""
+    lines = [
+        "# Reliability: what was tried, what went wrong",
+        "",
+        "Made by `python -m bench.reliability --long`; the figures are in `reliability.json`.",
+        "Whatever can be counted outside the bot is: by the stand-ins of Discord and the gateways,",
+        "and in the rows of the database read with SQLite alone.",
+        "",
+        "| what | figures | wrong | run |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [_row(name, kept.get(name)) for name in PARTS]
+    lines += _by_path(kept.get("crashes"))
+    for name, title in (("matrix", "The fault matrix"), ("machine", "Trouble of our own")):
+        if table := (kept.get(name) or {}).get("table"):
+            lines += ["", f"## {title}", "", *(_trimmed(line) for line in table)]
+    return "\n".join([*lines, ""])
+
+
+def _row(name: str, told: Json | None) -> str:
+    if not told:
+        return f"| {TITLES[name]} | not run | | |"
+    figures, wrong = TELL[name](told)
+    mode = "long" if told["long"] else "short"
+    ended = "" if told["exit"] == 0 else ", **failed**"
+    return f"| {TITLES[name]} | {figures} | {wrong} | {told['at'][:10]}, {mode}{ended} |"
+
+
+TITLES = {
+    "crashes": "Stopped before and after every effect and commit, in a simulation",
+    "chaos": "The process killed at random under load",
+    "matrix": "Every call to the outside, gone wrong in every way",
+    "machine": "Database, disk and ffmpeg in trouble",
+    "around": "Stops in every state; outages, places and rights that go",
+    "security": "Hostile inputs",
+    "planted": "Planted faults",
+}
+
+
+def _tell_crashes(told: Json) -> tuple[str, str]:
+    figures = f"{told.get('points')} points on {told.get('paths')} paths, "
+    figures += f"{told.get('crashes'):,} single crashes, {told.get('pairs'):,} pairs"
+    return figures, "0" if told["exit"] == 0 else "see the tests"
+
+
+def _tell_chaos(told: Json) -> tuple[str, str]:
+    row = told["rows"][0]
+    wrong = ", ".join(f"{t['name']} {t['reached']}" for t in told["targets"])
+    first = f"{row['first_step_p50_s']} s, at most {row['first_step_max_s']} s"
+    load = told.get("load")
+    busy = f" (the machine's load was {load})" if load is not None else ""
+    return (
+        f"{row['kills']} kills, {row['generations']:,} generations, {row['posts']:,} videos; "
+        f"from a start to its first step mostly {first}{busy}"
+    ), wrong
+
+
+def _tell_cells(told: Json) -> tuple[str, str]:
+    of = f" of {told['of']}" if told.get("of", told["cells"]) != told["cells"] else ""
+    wrong = ", ".join(f"{name} {told[name]}" for name in ("hung", "crashed", "untrue"))
+    return f"{told['cells']}{of} cells", wrong
+
+
+TELL: Mapping[str, Callable[[Json], tuple[str, str]]] = {
+    "crashes": _tell_crashes,
+    "chaos": _tell_chaos,
+    "matrix": _tell_cells,
+    "machine": _tell_cells,
+    "around": lambda told: (f"{told['passed']} tests", str(told["failed"])),
+    "security": lambda t: (
+        f"{t.get('hostile_inputs', 0):,} tried",
+        f"accepted {t.get('accepted')}",
+    ),
+    "planted": lambda t: (f"{t.get('planted')} planted", f"caught {t.get('caught')}"),
+}
+
+
+def _by_path(told: Json | None) -> list[str]:
+    if not told or not told.get("by_path"):
+        return []
+    head = ["", "## Crash points by path", "", "| path | points | crashes | pairs |"]
+    rows = [f"| {name} | {p} | {n} | {m} |" for name, (p, n, m) in told["by_path"].items()]
+    return [*head, "| --- | --- | --- | --- |", *rows]
+
+
+def _trimmed(line: str) -> str:
+    """Times of day in what people saw are of no interest."""
+    return re.sub(r" +", " ", re.sub(r"<t:\d+:R>", "…", line))
+
+
+def main() -> None:
+    """Run what is asked for, keep the figures, write the page."""
+    parser = argparse.ArgumentParser(description="Run the batteries, write docs/reliability.md.")
+    parser.add_argument("--long", action="store_true", help="everything, not samples")
+    parser.add_argument("--only", nargs="*", choices=sorted(PARTS), help="these parts alone")
+    parser.add_argument("--write", action="store_true", help="run nothing, write the page anew")
+    given = parser.parse_args()
+    kept: dict[str, Json] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    for name in () if given.write else given.only or PARTS:
+        kept[name] = run(name, long=given.long)
+        KEPT.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    PAGE.write_text(page(kept), encoding="utf-8")
+    sys.exit(any(told["exit"] for told in kept.values()))
+
+
+if __name__ == "__main__":
+    main()
