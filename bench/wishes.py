@@ -122,7 +122,7 @@ class Wishes:
             Image.new("RGB", (320, 200), "#c2410c").save(held, "PNG")
             people = self.sandbox.discord.people
             told = await people.upload("picture.png", held.getvalue(), "image/png")
-            self._picture = told["id"]
+            self._picture = str(told["id"])
         return self._picture
 
 

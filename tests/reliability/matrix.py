@@ -104,7 +104,7 @@ class Player:
         row = Row(call=cell.call, how=cell.how)
         began = time.monotonic()
         self.played += 1
-        prompts = [f"cell {self.played} {n}" for n in range(2 if cell.call is Call.BATCH else 1)]
+        prompts = [f"cell {self.played} {n}" for n in range(4 if cell.call is Call.BATCH else 1)]
         self.stage.forget_failures()
         said = len(self.stage.complaints.said)
         self.stage.weather.change(cell.call, cell.how, times=TIMES)

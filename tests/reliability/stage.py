@@ -19,6 +19,7 @@ from aiohttp import web
 from discord.asset import Asset
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
+from structlog.typing import EventDict
 
 from bench.audit import open_work
 from bot.app import running
@@ -96,7 +97,7 @@ class Complaints(logging.Handler):
         super().__init__(logging.ERROR)
         self.said: list[str] = []
 
-    def __call__(self, logger: object, method: str, event: Json) -> Json:
+    def __call__(self, logger: object, method: str, event: EventDict) -> EventDict:
         """As a processor of structlog, for our own log: a sentence for the operator is in order, an
         exception nobody expected is not.
         """

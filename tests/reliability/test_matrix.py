@@ -35,6 +35,9 @@ async def test_no_cell_hangs_crashes_or_says_an_untruth(stage: Stage) -> None:
     figures.say(HEAD)
     for cell in CELLS if LONG else sample(EVERY):
         row = await player.play(cell)
+        if not row.struck:
+            # Two polls fell apart, so there was no batch; a cell counts when its fault struck.
+            row = await player.play(cell)
         figures.say(row.line())
         rows.append(row)
         if row.hung or stage.ended:

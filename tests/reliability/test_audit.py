@@ -1,0 +1,85 @@
+"""The audit of the kills finds what it is there for: each wrong is made once, and must be seen."""
+
+import copy
+import random
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from bench.audit import Audit, audit
+from bench.wishes import Wishes, posted
+from sandbox.clips import FixedClips
+from sandbox.server import Sandbox
+from tests.e2e.films import film
+from tests.reliability.stage import Stage, shorten
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    shorten(monkeypatch)
+    stage = Stage(folder=tmp_path, clips=FixedClips(film(tmp_path / "film.mp4", seconds=3)))
+    with stage.complaints.listening():
+        async with stage:
+            yield stage
+
+
+def change(stage: Stage, statement: str) -> None:
+    with closing(sqlite3.connect(stage.database_file, timeout=10)) as books, books:
+        books.execute(statement)
+
+
+def unguarded(stage: Stage) -> None:
+    """Away with what keeps the books from being changed by hand."""
+    with closing(sqlite3.connect(stage.database_file, timeout=10)) as books, books:
+        triggers = books.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for (name,) in triggers:
+            books.execute(f"DROP TRIGGER {name}")
+
+
+async def test_each_wrong_is_seen(stage: Stage) -> None:
+    # The stage has the stand-ins of a sandbox, which is all that is looked at.
+    wishes = Wishes(sandbox=cast(Sandbox, cast(Any, stage)), chance=random.Random(1))
+    await wishes.ask()
+    await wishes.ask()
+    for id_ in wishes.asked.values():
+        assert id_ is not None
+        await stage.discord.people.interaction(id_, wait=10)
+    await stage.resting()
+
+    def looked() -> Audit:
+        return audit(wishes, stage.database_file)
+
+    assert looked().wrongs == []
+    assert looked().posts == 2
+    world, evolink = stage.discord.world, stage.gateways.evolink
+    (prompt, video), _ = posted(wishes.sandbox)
+
+    twin = copy.copy(video)
+    world.messages["1"] = twin
+    assert looked().double_posted == [f"{prompt}: posted 2 times"]
+    del world.messages["1"], world.messages[video.id]
+    assert any("nobody got it" in wrong for wrong in looked().lost)
+    world.messages[video.id] = video
+
+    evolink.tasks["twin"] = next(t for t in evolink.tasks.values() if t.submission.prompt == prompt)
+    assert looked().double_paid == [f"{prompt}: 2 tasks"]
+    del evolink.tasks["twin"]
+
+    change(stage, "UPDATE provider_spend SET micro_usd = micro_usd + 1")
+    assert len(looked().mis_charged) == 2
+    change(stage, "UPDATE provider_spend SET micro_usd = micro_usd - 1")
+    change(stage, "UPDATE generations SET announced = 0")
+    assert len(looked().lost) == 2
+    change(stage, "UPDATE generations SET announced = 1")
+    unguarded(stage)
+    change(stage, "DELETE FROM ledger WHERE kind = 'close'")
+    assert len(looked().mis_charged) == 2
+    change(stage, "DELETE FROM generation_events")
+    change(stage, "DELETE FROM provider_spend")
+    change(stage, "DELETE FROM ledger")
+    change(stage, "DELETE FROM generations")
+    assert [wrong for wrong in looked().lost if "nothing is written" in wrong]
