@@ -1,0 +1,191 @@
+"""What an operator and late results ask for: the lost, those in limbo, free holds, signs of life,
+and a look beside another process.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.domain.errors import StorageUnavailable
+from bot.domain.generation import Generation, Place, State, Task, late_key
+from bot.domain.ids import TaskId
+from bot.domain.ports.storage import Storage, Transaction
+from bot.storage import look_into, migrate, open_storage
+from tests.contract.storage.samples import (
+    ALPHA,
+    BETA,
+    EVOLINK,
+    GUILD,
+    MIRA,
+    NOON,
+    OwnedClock,
+    Shelf,
+    generation,
+    raw,
+    sql,
+)
+
+TASK = Task(
+    provider=EVOLINK,
+    model_id="omni-flash-image",
+    idempotency_key="retake-x-1",
+    body={"prompt": "a cat"},
+    started_at=NOON,
+)
+
+
+async def lost(storage: Storage, **asked: object) -> list[str]:
+    told = {"since": NOON - timedelta(hours=1), "limit": 10} | asked
+    found = await storage.read(lambda tx: tx.generations.lost(**told))  # type: ignore[arg-type]
+    return [each.id for each in found]
+
+
+async def ended(shelf: Shelf, state: State, *, task: Task | None = TASK) -> Generation:
+    before = {
+        State.EXPIRED: State.RUNNING,
+        State.UNDELIVERABLE: State.FETCHED,
+        State.DELIVERED: State.POSTING,
+    }.get(state, State.SUBMIT_UNKNOWN)
+    return await shelf.move(await shelf.put(state=before, task=task), state)
+
+
+async def test_those_that_ended_without_a_video_are_found_latest_first(
+    storage: Storage, shelf: Shelf
+) -> None:
+    first = await ended(shelf, State.EXPIRED)
+    shelf.at = NOON + timedelta(minutes=1)
+    second = await ended(shelf, State.FAILED)
+    shelf.at = NOON + timedelta(minutes=2)
+    third = await ended(shelf, State.UNDELIVERABLE)
+    await ended(shelf, State.DELIVERED)
+    await ended(shelf, State.FAILED, task=None)
+    await shelf.put(state=State.RUNNING, task=TASK)
+    assert await lost(storage) == [third.id, second.id, first.id]
+    assert await lost(storage, limit=2) == [third.id, second.id]
+    assert await lost(storage, since=NOON + timedelta(seconds=1)) == [third.id, second.id]
+
+
+async def test_they_are_found_by_their_index(storage: Storage, url: str) -> None:
+    if not url.startswith("sqlite"):
+        pytest.skip("PostgreSQL chooses by the tables' size")
+    plan = await storage.read(
+        raw(
+            "EXPLAIN QUERY PLAN SELECT id FROM generations WHERE"
+            " state IN ('failed', 'expired', 'undeliverable') AND ended_at >= 1"
+            " AND task IS NOT NULL ORDER BY ended_at DESC, id DESC LIMIT 5"
+        )
+    )
+    assert "ix_generations_lost" in str(plan)
+
+
+async def test_those_in_limbo_are_found_oldest_first(storage: Storage, shelf: Shelf) -> None:
+    second = await shelf.put(state=State.SUBMIT_UNKNOWN, created_at=NOON + timedelta(minutes=1))
+    first = await shelf.put(state=State.SUBMIT_UNKNOWN)
+    await shelf.put(state=State.RUNNING)
+    await ended(shelf, State.FAILED)
+    found = await storage.read(lambda tx: tx.generations.in_limbo())
+    assert [each.id for each in found] == [first.id, second.id]
+
+
+async def test_a_task_moves_to_the_one_that_delivers_it_late(
+    storage: Storage, shelf: Shelf
+) -> None:
+    task = replace(TASK, task_id=TaskId("t-1"))
+    old = await ended(shelf, State.EXPIRED, task=task)
+    new = replace(
+        generation(await _conversation(storage, old)),
+        request_key=late_key(EVOLINK, TaskId("t-1")),
+        version=2,
+        state=State.RUNNING,
+        task=task,
+    )
+
+    async def work(tx: Transaction) -> None:
+        await tx.generations.save(old, replace(old, task=None))
+        assert await tx.generations.add(new)
+        await tx.ledger.hold(new, seconds=0, videos=0, at=NOON)
+
+    await storage.transact(work)
+    found = await storage.read(lambda tx: tx.generations.by_task(EVOLINK, TaskId("t-1")))
+    assert found is not None
+    assert (found.id, found.late) == (new.id, True)
+    assert await lost(storage) == []
+
+
+async def _conversation(storage: Storage, old: Generation):  # noqa: ANN202 - the port's own type
+    found = await storage.read(lambda tx: tx.conversations.get(old.conversation_id))
+    assert found is not None
+    return found
+
+
+async def test_a_free_hold_takes_no_place_begins_no_pause_and_costs_nothing(
+    storage: Storage, shelf: Shelf
+) -> None:
+    paid = await shelf.put()
+    late = generation(
+        await _conversation(storage, paid),
+        version=2,
+        request_key=late_key(EVOLINK, TaskId("t-9")),
+        state=State.RUNNING,
+        place=Place(guild_id=GUILD, channel_id=paid.place.channel_id),
+    )
+    later = NOON + timedelta(hours=1)
+
+    async def work(tx: Transaction) -> None:
+        assert await tx.generations.add(late)
+        await tx.ledger.hold(late, seconds=0, videos=0, at=later)
+
+    await storage.transact(work)
+    used = await storage.read(lambda tx: tx.ledger.usage(GUILD, MIRA, since=NOON))
+    assert (used.videos, used.seconds, used.open) == (1, 8, 1)
+    assert used.last_at == NOON
+    await storage.transact(lambda tx: tx.ledger.settle(late.id, seconds=8, at=later))
+    used = await storage.read(lambda tx: tx.ledger.usage(GUILD, MIRA, since=NOON))
+    assert (used.videos, used.seconds) == (1, 8)
+    # It is closed; what is left to say is that it has not ended, which is its own business.
+    assert [told for told in await shelf.faults() if "has not ended" not in told] == []
+
+
+async def test_every_sign_of_life_is_told(storage: Storage) -> None:
+    later = NOON + timedelta(seconds=5)
+    await storage.transact(lambda tx: tx.workers.beat(BETA, now=later))
+    await storage.transact(lambda tx: tx.workers.beat(ALPHA, now=NOON))
+    assert await storage.read(lambda tx: tx.workers.beats()) == {ALPHA: NOON, BETA: later}
+
+
+async def test_a_look_beside_the_one_that_writes(sqlite_url: str, clock: OwnedClock) -> None:
+    async with open_storage(sqlite_url, clock=clock) as storage:
+        made = await Shelf(storage=storage).put()
+        async with look_into(sqlite_url, clock=clock) as look:
+            assert await look.read(lambda tx: tx.generations.get(made.id)) == made
+            with pytest.raises(RuntimeError):
+                await look.transact(lambda tx: tx.workers.beat(ALPHA, now=NOON))
+            again = await Shelf(storage=storage).put()
+            assert await look.read(lambda tx: tx.generations.get(again.id)) == again
+    assert await look_is_refused(sqlite_url, clock) is None
+
+
+async def look_is_refused(url: str, clock: OwnedClock) -> str | None:
+    try:
+        async with look_into(url, clock=clock):
+            return None
+    except StorageUnavailable as error:
+        return error.facts["reason"]
+
+
+async def test_a_look_never_changes_a_schema(
+    sqlite_url: str, clock: OwnedClock, tmp_path: Path
+) -> None:
+    refused = await look_is_refused(sqlite_url, clock)
+    assert refused is not None
+    assert not (tmp_path / "retake.db").exists() or (tmp_path / "retake.db").stat().st_size == 0
+    await migrate(sqlite_url, clock=clock)
+    async with open_storage(sqlite_url, clock=clock) as storage:
+
+        async def age(tx: Transaction) -> None:
+            await sql(tx, "UPDATE alembic_version SET version_num = '0000'")
+
+        await storage.transact(age)
+    assert "schema 0000" in str(await look_is_refused(sqlite_url, clock))
