@@ -5,7 +5,7 @@ as the harmless text it is. The line at the end of the run counts the cases of o
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -45,6 +45,11 @@ class Tally:
 
     tried: int = 0
     accepted: list[str] = field(default_factory=list)
+
+    def harmless(self, inputs: Iterable[object], faults: Sequence[object]) -> None:
+        """Inputs tried together; ``faults`` are what they brought about, which must be nothing."""
+        for what in inputs:
+            self.refused((what, *faults[:3]), ok=not faults)
 
     def refused(self, what: object, *, ok: bool) -> None:
         """One input was tried; ``ok`` when it came to nothing."""

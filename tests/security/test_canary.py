@@ -35,7 +35,6 @@ from tests.e2e.films import picture
 from tests.e2e.running import FREE, Running, running_sandbox
 from tests.reading import Json, words
 from tests.security import canary
-from tests.security.conftest import Tally
 
 ECHO = "Incorrect API key provided: {key}. Bearer {key} is not valid."
 
@@ -253,14 +252,14 @@ def everything(run: Run, folder: Path) -> dict[str, bytes]:
     return left
 
 
-def interaction_tokens(run: Run) -> dict[str, str]:
+def interaction_tokens(run: Run) -> list[str]:
     """They open an answer for fifteen minutes to whoever knows them."""
     events = run.running.sandbox.discord.log.newest("INTERACTION_CREATE")
-    return {event["data"]["token"]: "an interaction's token" for event in events}
+    return [event["data"]["token"] for event in events]
 
 
 @pytest.mark.timeout(300)
-async def test_no_secret_is_left_anywhere(run: Run, tmp_path: Path, tally: Tally) -> None:
+async def test_no_secret_is_left_anywhere(run: Run, tmp_path: Path) -> None:
     running = run.running
     logs: dict[str, str] = {}
     for format_ in ("console", "json"):
@@ -288,12 +287,11 @@ async def test_no_secret_is_left_anywhere(run: Run, tmp_path: Path, tally: Tally
             assert event in text, f"{event} was not provoked"
     left = everything(run, tmp_path)
     assert any(name.endswith("retake.db") for name in left)
-    for name, data in left.items():
-        secrets = canary.found_in(data)
-        tally.refused(f"{name}: {secrets}", ok=not secrets)
-    for format_, text in logs.items():
-        told = [t for t in interaction_tokens(run) if t in text]
-        tally.refused(f"{format_}: {len(told)} interaction tokens", ok=not told)
+    leaks = {name: found for name, data in left.items() if (found := canary.found_in(data))}
+    assert leaks == {}
+    tokens = interaction_tokens(run)
+    assert tokens
+    assert [name for name, text in logs.items() if any(token in text for token in tokens)] == []
 
     allowed = {
         ("discord", None),
@@ -352,7 +350,7 @@ def printed(arguments: list[str], **environment: str) -> str:
 
 @pytest.mark.usefixtures("logging_as_before")
 @pytest.mark.parametrize("url", DATABASES)
-def test_the_databases_password_is_not_told(url: str, tmp_path: Path, tally: Tally) -> None:
+def test_the_databases_password_is_not_told(url: str, tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text(
         f'[discord]\ntoken = "{canary.TOKEN}"\n[database]\nurl = "{url.format(hidden=HIDDEN)}"\n'
@@ -361,19 +359,19 @@ def test_the_databases_password_is_not_told(url: str, tmp_path: Path, tally: Tal
     )
     for command in (["run"], ["migrate"], ["backup", str(tmp_path / "copy")]):
         said = printed([*command, "--config", str(config)])
-        tally.refused((command, said), ok=not canary.found_in(said))
+        assert canary.found_in(said) == []
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_in_the_configuration_is_told_without_the_secret(
-    mistake: str, tmp_path: Path, tally: Tally
+    mistake: str, tmp_path: Path
 ) -> None:
     config = tmp_path / "config.toml"
     config.write_text(mistake + "\n")
     said = printed(["check", "--config", str(config)])
-    tally.refused(said, ok=not canary.found_in(said))
+    assert canary.found_in(said) == []
     said = printed(["check"], RETAKE__HTTP__PUBLIC_URL=f"ftp://me:{HIDDEN}@example.org")
-    tally.refused(said, ok=not canary.found_in(said))
+    assert canary.found_in(said) == []
 
 
 @pytest.mark.parametrize("url", DATABASES[:3])

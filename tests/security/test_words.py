@@ -130,14 +130,14 @@ async def test_a_prompt_is_only_text(running: Running, tally: Tally) -> None:
         await tom.press(video, "Details")
     bodies = list(sent(running, after=0))
     assert len(bodies) >= 4 * len(prompts)
-    for body in bodies:
-        tally.refused((marks(words(body), tom.id), body), ok=harmless(body, tom.id))
+    faults: list[object] = [body for body in bodies if not harmless(body, tom.id)]
     messages = [discord.render.message(message) for message in discord.world.messages.values()]
     assert len(messages) > before + 2 * len(prompts)
     for message in messages:
         told = {user["id"] for user in message["mentions"]} <= {tom.id}
         quiet = not message["mention_everyone"] and not message["mention_roles"]
-        tally.refused(message["content"], ok=told and quiet)
+        faults += [] if told and quiet else [message]
+    tally.harmless(prompts, faults)
 
 
 @LOOP
@@ -155,8 +155,7 @@ async def test_a_reply_and_a_form_are_only_text(running: Running, tally: Tally) 
         await posted(running, 1, after=position)
     bodies = list(sent(running, after=before))
     assert len(bodies) > 12
-    for body in bodies:
-        tally.refused((marks(words(body), tom.id), body), ok=harmless(body, tom.id))
+    tally.harmless(SHOUTS[:6], [body for body in bodies if not harmless(body, tom.id)])
 
 
 @pytest.mark.parametrize("text", [SHOUTS[0], SHOUTS[4], MARKS[0], MARKS[11], MARKS[16], MARKS[-1]])
@@ -177,9 +176,10 @@ async def test_what_a_provider_says_is_never_shown_raw(
         await running.status(prompt, "not count", seconds=30)
         for gateway in (gateways.evolink, gateways.apimart):
             gateway.faults.clear()
-    for body in sent(running, after=before):
-        shown = words(body)
-        tally.refused(shown, ok=harmless(body, tom.id) and "evil" not in shown)
+    bodies = list(sent(running, after=before))
+    assert len(bodies) >= 4
+    shown = [b for b in bodies if not harmless(b, tom.id) or "evil" in words(b)]
+    tally.harmless([("task", text), ("submit", text)], shown)
 
 
 @LOOP
@@ -198,16 +198,17 @@ async def test_a_files_name_goes_nowhere(running: Running, tally: Tally) -> None
         attachment.filename = name
         await tom.video(f"with a file {number}", image=upload["id"])
     kept = [p for p in (running.folder / "media").rglob("*") if p.is_file()]
+    assert kept
+    faults: list[object] = []
     for path in kept:
         inside = path.relative_to(running.folder / "media")
         plain_name = re.fullmatch(r"[0-9a-z]+(\.\d+\.[a-z]+)?\.(mp4|png|part)", path.name)
-        tally.refused(path, ok=inside.parts[0] in made and plain_name is not None)
+        faults += [] if inside.parts[0] in made and plain_name else [path]
     for gateway in (gateways.evolink, gateways.apimart):
-        for call in gateway.calls:
-            text = json.dumps([call.path, call.sent])
-            tally.refused(text, ok=".." not in text and "passwd" not in text)
-    for body in sent(running, after=before):
-        tally.refused(words(body), ok=harmless(body, tom.id))
+        sent_there = [json.dumps([call.path, call.sent]) for call in gateway.calls]
+        faults += [text for text in sent_there if ".." in text or "passwd" in text]
+    faults += [body for body in sent(running, after=before) if not harmless(body, tom.id)]
+    tally.harmless(NAMES, faults)
 
 
 @given(st.text(max_size=120))
