@@ -7,7 +7,7 @@ import structlog
 
 from bot.domain.errors import Code, MediaError, PostError, Refused
 from bot.domain.generation import Generation, Standing, State
-from bot.domain.ids import GenerationId, UserId
+from bot.domain.ids import GenerationId, GuildId, UserId
 from bot.domain.media import FittedMedia
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.media import MediaStore
@@ -48,6 +48,8 @@ class History:
         """
         if of != viewer.user_id and not viewer.moderator:
             raise Refused(Code.NOT_YOURS)
+        if page == 0:
+            await self._written_down(viewer.guild_id, of)
         found = await self.storage.read(
             lambda tx: tx.generations.ended_of(
                 viewer.guild_id, of, limit=size + 1, offset=page * size
@@ -117,3 +119,11 @@ class History:
             await self.messenger.update_status(generation, Standing())
         except PostError as error:
             log.info("deletion_not_shown", generation=generation.id, error=str(error))
+
+    async def _written_down(self, guild_id: GuildId, of: UserId) -> None:
+        """Wait a moment for a video that people may see already."""
+        for _ in range(SEEN_TIMES):
+            open_ones = await self.storage.read(lambda tx: tx.generations.open_of(guild_id, of))
+            if all(generation.state is not State.POSTING for generation in open_ones):
+                return
+            await self.clock.sleep(SEEN_SECONDS)

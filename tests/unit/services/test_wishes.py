@@ -2,11 +2,12 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from bot.domain.errors import Code, Refused
-from bot.domain.generation import Generation, Standing, State
+from bot.domain.generation import Generation, Posting, Standing, State
 from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId
 from bot.domain.request import VideoRequest
 from bot.services.edit import Edit
@@ -14,7 +15,7 @@ from bot.services.generate import Ask
 from bot.services.history import History
 from bot.services.outside import Policy
 from tests.outside import APIMART, EVOLINK
-from tests.unit.services.conftest import CHANNEL, GUILD, NOBODY, World
+from tests.unit.services.conftest import CHANNEL, GUILD, NOBODY, TOM, World
 
 ANA = UserId(2)
 
@@ -89,6 +90,50 @@ async def test_a_video_can_be_deleted_as_soon_as_it_is_seen(world: World) -> Non
     deleting = asyncio.ensure_future(history.delete(seen.id, viewer=world.viewer()))
     await world.until(deleting.done)
     assert (await deleting).deleted_at is not None
+
+
+def held_back(world: World) -> asyncio.Event:
+    """Posting takes until the event is set."""
+    gate, post = asyncio.Event(), world.messenger.post_video
+
+    async def slowly(*args: Any, **kwargs: Any) -> Posting:
+        await gate.wait()
+        return await post(*args, **kwargs)
+
+    world.messenger.post_video = slowly  # pyright: ignore[reportAttributeAccessIssue]
+    return gate
+
+
+async def test_the_history_waits_a_moment_for_what_is_just_being_posted(world: World) -> None:
+    worker = world.start()
+    gate = held_back(world)
+    receipt = await world.ask(worker)
+    await world.until_state(receipt.generation.id, State.POSTING)
+    history = History(
+        storage=world.storage, media=world.media, clock=world.clock, messenger=world.messenger
+    )
+    looking = asyncio.ensure_future(history.page(world.viewer(), of=UserId(TOM)))
+    await world.settle()
+    assert not looking.done()
+    gate.set()
+    await world.until(looking.done)
+    assert [item.id for item in (await looking).items] == [receipt.generation.id]
+    await world.until_over()
+
+
+async def test_the_history_does_not_wait_for_a_long_upload(world: World) -> None:
+    worker = world.start()
+    gate = held_back(world)
+    receipt = await world.ask(worker)
+    await world.until_state(receipt.generation.id, State.POSTING)
+    history = History(
+        storage=world.storage, media=world.media, clock=world.clock, messenger=world.messenger
+    )
+    looking = asyncio.ensure_future(history.page(world.viewer(), of=UserId(TOM)))
+    await world.until(looking.done, seconds=2)
+    assert (await looking).items == []
+    gate.set()
+    await world.until_over()
 
 
 async def test_everybody_behind_hears_that_the_line_moved(world: World) -> None:
