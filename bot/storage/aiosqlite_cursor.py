@@ -1,8 +1,13 @@
-"""A connection of aiosqlite that asks its thread once per statement instead of four times.
+"""aiosqlite with one trip to its thread per statement instead of four, or with none at all.
 
 Owns only that. aiosqlite sends the making of a cursor, the statement, the fetching and the closing
 to its thread one by one; every trip there and back costs more than most statements. Results here
 are small, so they are fetched in the trip that runs the statement.
+
+The writer's statements need no trip at all: they take microseconds, and each trip has to wait until
+the event loop comes round again, which a busy bot does every few milliseconds; people wait for some
+twenty of them in a row. What may take long waits in the thread: to begin (another process may
+hold the file) and to commit (the disk).
 """
 
 import sqlite3
@@ -51,10 +56,16 @@ class OneTripCursor:
 
 
 class OneTripConnection(aiosqlite.Connection):
-    """aiosqlite's connection with the cursor above."""
+    """aiosqlite's connection with the cursor above.
 
-    def __init__(self, database: str, **settings: Any) -> None:
+    ``here``: statements run where they are asked for, and only one task uses the connection.
+    """
+
+    def __init__(self, database: str, *, here: bool = False, **settings: Any) -> None:
+        if here:
+            settings["check_same_thread"] = False
         super().__init__(lambda: sqlite3.connect(database, **settings), _ROWS_AT_ONCE)
+        self._here = here
         # One that was left open must not keep the program from ending.
         self._thread.daemon = True
 
@@ -63,7 +74,10 @@ class OneTripConnection(aiosqlite.Connection):
         return OneTripCursor(self)
 
     async def trip(self, run: Any, operation: str, parameters: Sequence[Any]) -> None:
-        """Let the thread run something on a cursor of SQLite's own."""
+        """Run something on a cursor of SQLite's own."""
+        if self._here and not operation.startswith("BEGIN"):
+            self._with_cursor(run, operation, parameters)
+            return
         await self._execute(self._with_cursor, run, operation, parameters)
 
     def _with_cursor(self, run: Any, operation: str, parameters: Sequence[Any]) -> None:

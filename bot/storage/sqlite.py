@@ -12,6 +12,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -190,7 +191,7 @@ def _engine(path: Path, *, write: bool) -> AsyncEngine:
     arguments: dict[str, Any] = {
         "isolation_level": None,
         "timeout": _BUSY_TIMEOUT_S,
-        "async_creator_fn": OneTripConnection,
+        "async_creator_fn": partial(OneTripConnection, here=write),
     }
     if write:
         engine = create_async_engine(url, connect_args=arguments, poolclass=NullPool)
