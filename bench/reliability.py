@@ -128,6 +128,8 @@ def page(kept: Mapping[str, Json]) -> str:
         "| --- | --- | --- | --- |",
     ]
     lines += [_row(name, kept.get(name)) for name in PARTS]
+    notes = [f"- {TITLES[name]}: {told['note']}" for name, told in kept.items() if "note" in told]
+    lines += ["", *notes] if notes else []
     lines += _by_path(kept.get("crashes"))
     for name, title in (("matrix", "The fault matrix"), ("machine", "Trouble of our own")):
         if table := (kept.get(name) or {}).get("table"):
