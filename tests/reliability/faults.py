@@ -14,12 +14,18 @@ from typing import Any
 
 from aiohttp import web
 
+from bot.ops.clock import SystemClock
 from sandbox.discord.faults import Fault as DiscordFault
 from sandbox.gateways import Gateways
 from sandbox.gateways.door import Download
 from sandbox.gateways.faults import PROXY_PAGE, Fault, Kind, reset, spoil
 from sandbox.gateways.faults import Op as GatewayOp
 from sandbox.gateways.fetch import OWN_FETCH
+
+REAL = SystemClock()
+"""How long a fault lasts is time that really passes: the bot here has no other clock. Nobody waits
+on it for an outcome.
+"""
 
 SILENCE_SECONDS = 4.0
 """Longer than any call waits here."""
@@ -170,7 +176,7 @@ class Weather:
             reset(request)
             return response
         if how is How.SILENT_AFTER:
-            await asyncio.sleep(SILENCE_SECONDS)
+            await REAL.sleep(SILENCE_SECONDS)
             return response
         if how is How.S500_AFTER:
             return self._status(call, 500)
@@ -191,7 +197,7 @@ class Weather:
         if how is How.RESET_BEFORE:
             reset(request)
         else:
-            await asyncio.sleep(SILENCE_SECONDS)
+            await REAL.sleep(SILENCE_SECONDS)
         return web.Response(status=500)
 
     def _refusal(self, call: Call, how: How) -> web.Response:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tests.reading import words
-from tests.reliability.faults import Call, How
+from tests.reliability.faults import REAL, Call, How
 from tests.reliability.stage import Json, Stage
 
 LONGEST_SECONDS = 40.0
@@ -168,7 +168,7 @@ class _refusing:  # noqa: N801 - used like a function
         self._task = asyncio.create_task(self._end())
 
     async def _end(self) -> None:
-        await asyncio.sleep(REFUSED_SECONDS)
+        await REAL.sleep(REFUSED_SECONDS)
         await self._stage.up(self._site)
 
 

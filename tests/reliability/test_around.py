@@ -16,7 +16,7 @@ from sandbox.clips import FixedClips
 from sandbox.discord.opening import STUDIO, TOM, VIDEOS
 from sandbox.discord.permissions import Permission
 from tests.e2e.films import film
-from tests.reliability.faults import Call, How
+from tests.reliability.faults import REAL, Call, How
 from tests.reliability.matrix import Row, judge
 from tests.reliability.stage import Json, Stage, shorten
 
@@ -104,21 +104,21 @@ async def told_to_reconnect(stage: Stage) -> None:
 
 async def discord_answers_503(stage: Stage) -> None:
     stage.discord.faults.order({"method": "*", "route": "*", "status": 503, "times": 100_000})
-    await asyncio.sleep(AWAY_SECONDS)
+    await REAL.sleep(AWAY_SECONDS)
     stage.discord.faults.clear()
 
 
 async def discord_is_away(stage: Stage) -> None:
     stage.discord.gateway.drop(resumable=False)
     await stage.down("rest")
-    await asyncio.sleep(AWAY_SECONDS)
+    await REAL.sleep(AWAY_SECONDS)
     await stage.up("rest")
 
 
 async def providers_are_away(stage: Stage) -> None:
     for site in ("evolink", "apimart", "results"):
         await stage.down(site)
-    await asyncio.sleep(AWAY_SECONDS)
+    await REAL.sleep(AWAY_SECONDS)
     for site in ("evolink", "apimart", "results"):
         await stage.up(site)
 

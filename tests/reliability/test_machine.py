@@ -14,7 +14,7 @@ from bot.media.ffmpeg import Leash
 from bot.storage import sqlite
 from sandbox.clips import FixedClips
 from tests.e2e.films import film
-from tests.reliability.faults import Call
+from tests.reliability.faults import REAL, Call
 from tests.reliability.figures import Figures
 from tests.reliability.machine import WHOLE, Machine, Trouble, small_disk
 from tests.reliability.matrix import HEAD, LONGEST_SECONDS, Row, judge
@@ -80,7 +80,7 @@ async def troubled(
     media, database = stage.media, stage.database
 
     async def end() -> None:
-        await asyncio.sleep(LASTS_SECONDS)
+        await REAL.sleep(LASTS_SECONDS)
         await machine.end()
 
     async def answered(call: Call | None) -> None:
