@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 GAP_SECONDS = 3.0
 RETRY_SECONDS = 10.0
 AT_ONCE = 4
-PACE_SECONDS = 0.05
+PACE_SECONDS = 0.1
 """Between two edits of any messages. Discord allows a bot 50 calls a second: with hundreds of
 videos in the making, the ones that bring videos and answers must not wait behind progress bars.
 """
