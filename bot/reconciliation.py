@@ -4,6 +4,7 @@ Owns the form of an order and of its answer, which travel to a running bot as JS
 What an order does is the business of ``bot.services.reconcile``.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -126,7 +127,7 @@ _KINDS = {
 }
 
 
-def _listed(cases: list[Case] | Any, now: datetime, days: int) -> list[str]:
+def _listed(cases: Sequence[Case], now: datetime, days: int) -> list[str]:
     if not cases:
         return [f"Nothing needs a human (looked back {days} days)."]
     lines: list[str] = []
