@@ -19,6 +19,7 @@ from cogs import EXTENSIONS
 from sandbox.discord import DiscordStandIn
 from sandbox.discord.opening import GENERAL, VIDEOS
 from tests.fakes import FakeServices
+from tests.reading import words
 
 Json = dict[str, Any]
 
@@ -82,29 +83,6 @@ class Retake:
 def texts(interaction: Json) -> str:
     """All words of an interaction's answers."""
     return "\n".join(words(message) for message in interaction["responses"])
-
-
-def words(message: Json) -> str:
-    found = [message.get("content") or ""]
-    waiting = list(message.get("components", ()))
-    while waiting:
-        part = waiting.pop(0)
-        found.append(part.get("content") or "")
-        waiting = [*part.get("components", ()), *waiting]
-    return "\n".join(part for part in found if part)
-
-
-def buttons(message: Json) -> dict[str, str]:
-    """The buttons of a message by label, each with its custom id or link."""
-    found: dict[str, str] = {}
-    waiting = list(message.get("components", ()))
-    while waiting:
-        part = waiting.pop(0)
-        if part["type"] == 2:
-            found[part.get("label", "")] = part.get("custom_id") or part.get("url", "")
-        waiting = [*part.get("components", ()), *waiting]
-        waiting += [part["accessory"]] if part.get("accessory") else []
-    return found
 
 
 def video_view(generation: Generation) -> discord.ui.View:

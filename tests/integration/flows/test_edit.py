@@ -8,7 +8,8 @@ from bot.domain.request import Operation
 from bot.ui import replies
 from sandbox.discord.opening import GENERAL, STUDIO, TOM, VIDEOS
 from tests.fakes import delivered
-from tests.integration.flows.conftest import Json, Retake, Starting, buttons, texts
+from tests.integration.flows.conftest import Json, Retake, Starting, texts
+from tests.reading import buttons
 
 FOX = delivered(7)
 

@@ -16,7 +16,8 @@ from bot.domain.quota import LimitChanges, Period
 from bot.services.cancel import CancelResult
 from sandbox.discord.opening import ANA, GENERAL, MIRA, STUDIO, TOM, VIDEOS
 from tests.fakes import NOON, delivered, generation
-from tests.integration.flows.conftest import Retake, buttons, texts
+from tests.integration.flows.conftest import Retake, texts
+from tests.reading import buttons
 
 FOX = delivered(7)
 

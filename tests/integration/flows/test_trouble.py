@@ -14,7 +14,8 @@ from sandbox.discord.gateway import Intent
 from sandbox.discord.opening import GENERAL, STUDIO, TOM, VIDEOS
 from sandbox.discord.permissions import Permission
 from tests.fakes import delivered
-from tests.integration.flows.conftest import Json, Retake, Starting, buttons, texts
+from tests.integration.flows.conftest import Json, Retake, Starting, texts
+from tests.reading import buttons
 
 FOX = delivered(7)
 CALLBACK = {
