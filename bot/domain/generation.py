@@ -162,8 +162,9 @@ class Posting:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """How a generation ended badly: code and facts for the sentence; ``charged`` is always true or
-    false in fact.
+    """How a generation ended badly: the code and the facts of its sentence.
+
+    The fact ``counted`` is set where it counted against the limit all the same.
     """
 
     code: Code
