@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bot.domain.generation import Generation, ParkReason, State
 from bot.domain.ids import GenerationId
 from bot.services.board import Board, Live
+from bot.services.lease import Lease
 from bot.services.outside import Outside
 from bot.services.steps import OVER, Next
 from bot.services.steps.fetching import FetchSteps
@@ -26,6 +27,7 @@ class Advance:
     outside: Outside
     transitions: Transitions
     timing: Timing
+    lease: Lease
     submission: SubmissionSteps
     watch: WatchSteps
     fetching: FetchSteps
@@ -36,16 +38,24 @@ class Advance:
         """All steps over the same ports and the same board."""
         transitions = Transitions(outside=outside)
         timing = Timing(outside=outside)
+        lease = Lease(outside=outside)
         return cls(
             outside=outside,
             transitions=transitions,
             timing=timing,
+            lease=lease,
             submission=SubmissionSteps(
-                outside=outside, board=board, timing=timing, transitions=transitions
+                outside=outside,
+                board=board,
+                timing=timing,
+                transitions=transitions,
+                lease=lease,
             ),
             watch=WatchSteps(outside=outside, board=board, timing=timing, transitions=transitions),
             fetching=FetchSteps(outside=outside, transitions=transitions),
-            posting=PostingSteps(outside=outside, board=board, transitions=transitions),
+            posting=PostingSteps(
+                outside=outside, board=board, transitions=transitions, lease=lease
+            ),
         )
 
     async def step(self, lives: Sequence[Live]) -> dict[GenerationId, Next]:

@@ -15,6 +15,9 @@ from bot.domain.generation import Generation, Standing, State
 from bot.domain.ids import GenerationId
 from bot.domain.ports.provider import Candidate
 
+UNCERTAIN_SECONDS = 60.0
+"""So long after a commit went unanswered it may still come about."""
+
 AT_PROVIDER = frozenset({State.SUBMITTING, State.SUBMIT_UNKNOWN, State.RUNNING})
 MADE = frozenset({State.READY, State.FETCHED, State.POSTING})
 
@@ -58,6 +61,7 @@ class Board:
     _waiting: dict[GenerationId, tuple[ProviderName, ...]] = field(
         default_factory=dict[GenerationId, tuple[ProviderName, ...]]
     )
+    uncertain_until: float = 0.0
     _line: list[GenerationId] | None = None
     _moved: bool = False
     _freed: bool = False
@@ -70,6 +74,12 @@ class Board:
         if generation.state in AT_PROVIDER and generation.task is not None:
             self._slots.setdefault(generation.task.provider, set()).add(generation.id)
         return live
+
+    def doubt(self, now: float) -> None:
+        """A commit went unanswered at ``now`` (monotonic seconds): there may be generations of
+        ours that are not on the board.
+        """
+        self.uncertain_until = now + UNCERTAIN_SECONDS
 
     def drop(self, generation_id: GenerationId) -> None:
         """Forget a generation."""

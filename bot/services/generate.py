@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.conversation import Conversation
-from bot.domain.errors import Code, Refused
+from bot.domain.errors import Code, Refused, StorageUnavailable
 from bot.domain.generation import Generation, Place, Standing, State
 from bot.domain.ids import (
     ChannelId,
@@ -76,7 +76,7 @@ class Generate:
 
         Raises:
             Refused: with nothing held.
-            StorageUnavailable: nothing held.
+            StorageUnavailable: nothing held, as far as is known.
         """
         try:
             return await self._take(ask)
@@ -131,7 +131,12 @@ class Generate:
             standing = self._expected(generation, candidates)
             return Receipt(generation=generation, standing=standing, quota=quota, repeated=False)
 
-        receipt = await self.outside.storage.transact(work)
+        try:
+            receipt = await self.outside.storage.transact(work)
+        except StorageUnavailable:
+            # It may be there all the same, as ours: nobody else would look after it.
+            self.board.doubt(self.outside.clock.monotonic())
+            raise
         if not receipt.repeated:
             self.outside.telemetry.moved(None, State.QUEUED)
             if self.worker_id is not None:

@@ -75,6 +75,8 @@ class Scheduler:
 
     def take(self, generation: Generation) -> None:
         """Look after a generation that was just inserted with this worker as its owner."""
+        if generation.id in self.board.live:
+            return
         self.board.put(generation, claimed=False)
         self._schedule(generation.id, 0.0)
 
@@ -106,6 +108,7 @@ class Scheduler:
 
     async def run(self) -> None:
         """Claim what is there, then work until ``stop``."""
+        self.advance.lease.alone = self.alone
         async with asyncio.TaskGroup() as group:
             lanes = Lanes(group)
             group.create_task(self._keep_ownership())
@@ -143,13 +146,17 @@ class Scheduler:
                     await self._claim(everything=first and self.alone)
                     next_claim = self.outside.clock.monotonic() + CLAIM_SECONDS
                     first = False
+                if self.outside.clock.monotonic() < self.board.uncertain_until:
+                    await self._adopt_strays()
             except StorageUnavailable as error:
                 log.warning("heartbeat_failed", error=str(error))
+                self.board.doubt(self.outside.clock.monotonic())
             await self.outside.clock.wait(self._stopped, HEARTBEAT_SECONDS)
 
     async def _beat(self) -> None:
-        now = self.outside.clock.now()
-        await self.outside.storage.transact(lambda tx: tx.workers.beat(self.worker_id, now=now))
+        at = self.advance.lease.now()
+        await self.outside.storage.transact(lambda tx: tx.workers.beat(self.worker_id, now=at[0]))
+        self.advance.lease.keep(at)
 
     async def _claim(self, *, everything: bool) -> None:
         now = self.outside.clock.now()
@@ -166,6 +173,13 @@ class Scheduler:
                 self._adopt(generation)
             if len(claimed) < CLAIM_AT_ONCE:
                 return
+
+    async def _adopt_strays(self) -> None:
+        """Take up what is ours by the database and not on the board: its commit went unanswered."""
+        owned = await self.outside.storage.read(lambda tx: tx.generations.owned_by(self.worker_id))
+        for generation in owned:
+            if generation.id not in self.board.live:
+                self._adopt(generation)
 
     def _adopt(self, generation: Generation) -> None:
         log.info("claimed", generation=generation.id, state=generation.state.value)
@@ -348,6 +362,8 @@ class Scheduler:
         async def show() -> None:
             if generation.id not in self.board.live or live.generation.ended:
                 return
+            if not self.advance.lease.sure(live.generation):
+                return  # somebody else may be showing it by now
             try:
                 await self.outside.messenger.update_status(live.generation, standing)
             except Exception:

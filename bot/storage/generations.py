@@ -112,6 +112,11 @@ _SAVE = (
     .values({name: bindparam(name) for name in _WRITTEN})
 )
 _REMEMBER = insert(generation_events)
+_OWNED = (
+    select(*_COLUMNS)
+    .where(generations.c.owner_id == bindparam("worker_id"), _UNANNOUNCED)
+    .order_by(*_OLDEST_FIRST)
+)
 _DISOWN = (
     update(generations)
     .where(generations.c.owner_id == bindparam("worker_id"), _UNANNOUNCED)
@@ -254,6 +259,10 @@ class SqlGenerations:
             limit=limit,
         )
         return sorted(rows, key=lambda taken: (taken.created_at, taken.id))
+
+    async def owned_by(self, worker_id: WorkerId) -> Sequence[Generation]:
+        """A worker's generations that are not announced yet, oldest first."""
+        return await self._many(_OWNED, worker_id=worker_id)
 
     async def disown(self, worker_id: WorkerId) -> int:
         """Give up all of a worker's generations (an orderly stop)."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from bot.domain.errors import StorageUnavailable
+
 READS = frozenset({"read"})
 """Methods without an effect: stopping around them is stopping around their neighbours."""
 
@@ -20,9 +22,9 @@ ARRIVES_LATE = frozenset({"send", "start_thread", "submit"})
 
 
 class Moment(StrEnum):
-    """When the process stops, seen from an effect.
+    """When something befalls the process, seen from an effect.
 
-    ``LATE``: stopped while the request is on its way; it arrives some time after.
+    ``LATE``: while the request is on its way; it arrives some time after.
     """
 
     BEFORE = "before"
@@ -30,16 +32,25 @@ class Moment(StrEnum):
     LATE = "late"
 
 
+class Blow(StrEnum):
+    """What befalls it: it dies, it stands still for a while, or its database does not answer."""
+
+    DIES = "dies"
+    STANDS_STILL = "stands still"
+    HEARS_NOTHING = "hears nothing"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Crash:
-    """Stop at the point of this number (counted from the process's start), be away so long."""
+    """A blow at the point of this number (counted from the process's start), away so long."""
 
     point: int
     moment: Moment
     away: float
+    blow: Blow = Blow.DIES
 
     def __str__(self) -> str:
-        return f"{self.moment} point {self.point}, {self.away:g} s away"
+        return f"{self.blow} {self.moment} point {self.point}, {self.away:g} s away"
 
 
 def moments(name: str) -> tuple[Moment, ...]:
@@ -53,11 +64,12 @@ def moments(name: str) -> tuple[Moment, ...]:
 class Process:
     """What SIGKILL and SIGSTOP work on: everything that was started inside of it.
 
-    ``points`` are the names of those passed so far.
+    ``points`` are the names of those passed so far. ``late`` makes the world do something after so
+    many seconds (0: after as long as a request may take), whatever becomes of this process.
     """
 
+    late: Callable[[float, Callable[[], Awaitable[Any]]], None]
     crash: Crash | None = None
-    send_late: Callable[[Callable[[], Awaitable[Any]]], None] | None = None
     alive: bool = True
     counting: bool = True
     points: list[str] = field(default_factory=list)
@@ -97,23 +109,42 @@ class Process:
         if not self.counting:
             return await call()
         self.points.append(name)
-        here = self.crash is not None and self.crash.point == len(self.points)
-        if here and self.crash is not None and self.crash.moment is not Moment.AFTER:
-            if self.crash.moment is Moment.LATE and self.send_late is not None:
-                self.send_late(call)
-            self.die()
-            await self.breathe()
+        crash = self.crash
+        if crash is None or crash.point != len(self.points):
+            crash = None
+        elif crash.moment is not Moment.AFTER:
+            if crash.moment is Moment.LATE:
+                self.late(0.0, call)
+            await self.struck(crash)
         try:
             return await call()
         finally:
-            if here:
-                self.die()
+            if crash is not None and crash.moment is Moment.AFTER:
+                await self.struck(crash)
             await self.breathe()
 
+    async def struck(self, crash: Crash) -> None:
+        """Let the blow fall."""
+        if crash.blow is Blow.HEARS_NOTHING:
+            raise StorageUnavailable("a planned silence")
+        if crash.blow is Blow.DIES:
+            self.die()
+        else:
+            self.going.clear()
+            self.late(crash.away, self.thaw)
+        await self.breathe()
 
-class Watched:
+    async def thaw(self) -> None:
+        """Go on after standing still."""
+        self.going.set()
+
+
+def watched(target: Any, process: Process, name: str) -> Any:
     """Something outside, as one process reaches it: each call of an async method is a point."""
+    return _Watched(target, process, name)
 
+
+class _Watched:
     def __init__(self, target: Any, process: Process, name: str) -> None:
         self._target = target
         self._process = process
@@ -124,10 +155,10 @@ class Watched:
         if not inspect.iscoroutinefunction(value) or attribute in READS:
             return value
 
-        async def watched(*args: Any, **kwargs: Any) -> Any:
+        async def passed(*args: Any, **kwargs: Any) -> Any:
             name = f"{self._name}.{attribute}"
             if attribute == "transact":
                 name = "commit " + args[0].__qualname__.partition(".<locals>")[0]
             return await self._process.pass_point(name, lambda: value(*args, **kwargs))
 
-        return watched
+        return passed

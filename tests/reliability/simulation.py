@@ -29,7 +29,7 @@ from bot.services.scheduler import Scheduler
 from bot.storage import open_storage
 from bot.storage.engine import SqlStorage
 from tests.outside import APIMART, EVOLINK, START, VIDEO, FakeDirectory, OwnedClock
-from tests.reliability.points import Crash, Process, Watched
+from tests.reliability.points import Crash, Process, watched
 from tests.reliability.wires import Discord, Disk, Gateway, Messenger
 
 GUILD = GuildId(100)
@@ -103,20 +103,20 @@ class World:
 
     async def boot(self, crash: Crash | None = None, *, alone: bool = True) -> Life:
         """Start a bot."""
-        process = Process(crash=crash, send_late=self._send_late)
+        process = Process(late=self._do_late, crash=crash)
         self.points.append(process.points)
         clock = LifeClock(self.clock, process)
         stack = AsyncExitStack()
         storage = open_storage(f"sqlite:///{self.folder}/retake.db", clock=self.clock)
         await stack.enter_async_context(storage)
-        discord = Watched(self.discord, process, "discord")
-        providers: list[Any] = [Watched(p, process, p.name) for p in (self.evolink, self.apimart)]
+        discord = watched(self.discord, process, "discord")
+        providers: list[Any] = [watched(p, process, p.name) for p in (self.evolink, self.apimart)]
         outside = Outside(
-            storage=Watched(storage, process, "storage"),
+            storage=watched(storage, process, "storage"),
             clock=clock,
             providers=FakeDirectory(*providers),
-            media=Watched(self.disk, process, "disk"),
-            messenger=Watched(Messenger(discord), process, "messenger"),
+            media=watched(self.disk, process, "disk"),
+            messenger=watched(Messenger(discord), process, "messenger"),
             telemetry=NoTelemetry(),
             policy=self.policy,
         )
@@ -138,9 +138,7 @@ class World:
                 outside=outside, board=board, worker_id=worker_id, wake=scheduler.take
             ),
             cancel=Cancel(outside=outside, board=board, nudge=scheduler.nudge),
-            limits=LimitsDesk(
-                storage=outside.storage, clock=clock, default=self.policy.limits
-            ),
+            limits=LimitsDesk(storage=outside.storage, clock=clock, default=self.policy.limits),
             closing=stack,
         )
         self.lives.append(life)
@@ -154,9 +152,9 @@ class World:
         await life.closing.aclose()
         self.lives.remove(life)
 
-    def _send_late(self, call: Callable[[], Awaitable[Any]]) -> None:
+    def _do_late(self, seconds: float, call: Callable[[], Awaitable[Any]]) -> None:
         async def arrive() -> None:
-            await self.clock.sleep(LATE_SECONDS)
+            await self.clock.sleep(seconds or LATE_SECONDS)
             try:
                 await call()
             except (ProviderError, PostError):
@@ -170,7 +168,7 @@ class World:
         """Let everything run that needs no time to pass."""
         ready: Any = asyncio.get_running_loop()
         await asyncio.sleep(0)
-        while ready._ready:
+        while ready._ready:  # noqa: ASYNC110 - there is no event for "nothing is left to run"
             await asyncio.sleep(0)
         for life in self.lives:
             for task in life.process.tasks:

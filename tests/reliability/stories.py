@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Code
 from bot.domain.generation import Generation, State
 from bot.domain.media import MediaKind
@@ -11,9 +10,8 @@ from bot.domain.ports.provider import TaskReport, TaskState
 from bot.domain.request import Operation, VideoRequest
 from bot.services.cancel import CancelResult
 from tests.outside import APIMART, EVOLINK, OwnedClock, refusal
-from tests.reliability.simulation import CHANNEL, POLICY, Life, World
+from tests.reliability.simulation import POLICY, Life, World
 from tests.reliability.walks import Act, Deed, Story, Walk, ask
-from tests.reliability.wires import DIRECTS
 
 TEXT = VideoRequest(prompt="a red kite")
 DELIVERED = frozenset({State.DELIVERED})
@@ -241,9 +239,7 @@ STORIES = (
         deeds=[Deed(act=ask(TEXT))],
         ends=[DELIVERED],
     ),
-    Story(
-        name="thread gone", world=_thread_deleted, deeds=[Deed(act=ask(TEXT))], ends=[DELIVERED]
-    ),
+    Story(name="thread gone", world=_thread_deleted, deeds=[Deed(act=ask(TEXT))], ends=[DELIVERED]),
     Story(
         name="nowhere to post",
         world=_nowhere_to_post,

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from bot.domain.errors import Refused
+from bot.domain.errors import Refused, StorageUnavailable
 from bot.domain.generation import Generation, State
 from bot.domain.ids import GenerationId
 from bot.domain.request import VideoRequest
@@ -61,14 +61,17 @@ class Walk:
     story: Story
     world: World
     crashes: Iterator[Crash]
+    workers: int = 1
     answers: list[Any] = field(default_factory=list)
     asked: dict[int, GenerationId] = field(default_factory=dict)
 
     async def go(self) -> list[str]:
         """Walk to the end; what was wrong there."""
-        life = await self.world.boot()
+        life = await self.world.boot(alone=self.workers == 1)
         life.process.counting = False
         life = await self._through(life, self.story.before)
+        for _ in range(self.workers - 1):
+            await self.world.boot(alone=False)
         life.process.counting = True
         life.process.crash = next(self.crashes, None)
         life = await self._through(life, self.story.deeds)
@@ -78,9 +81,7 @@ class Walk:
         for row, ends in zip(rows[len(self.story.before) :], self.story.ends, strict=True):
             if row.state not in ends:
                 wrongs.append(f"{row.id} ended {row.state} ({row.failure})")
-        wrongs += self.story.also(self, rows)
-        await self.world.bury(life)
-        return wrongs
+        return wrongs + self.story.also(self, rows)
 
     async def _through(self, life: Life, deeds: Sequence[Deed]) -> Life:
         left = list(deeds)
@@ -111,10 +112,14 @@ class Walk:
         return await self.world.boot(next(self.crashes, None))
 
     async def _act(self, deed: Deed, life: Life) -> Any:
-        try:
-            return await deed.act(self, life)
-        except Refused as refused:
-            return refused
+        while True:
+            try:
+                return await deed.act(self, life)
+            except Refused as refused:
+                return refused
+            except StorageUnavailable:
+                # Told that it did not work, a person tries again after a moment.
+                await self.world.clock.sleep(1.0)
 
 
 def ask(request: VideoRequest, *, parent: int | None = None) -> Act:
@@ -140,10 +145,12 @@ def ask(request: VideoRequest, *, parent: int | None = None) -> Act:
     return act
 
 
-async def _walk(story: Story, crashes: Sequence[Crash], folder: Path) -> tuple[World, list[str]]:
+async def _walk(
+    story: Story, crashes: Sequence[Crash], folder: Path, workers: int
+) -> tuple[World, list[str]]:
     world = World(folder=folder, policy=story.policy)
     story.world(world)
-    walk = Walk(story=story, world=world, crashes=iter(crashes))
+    walk = Walk(story=story, world=world, crashes=iter(crashes), workers=workers)
     try:
         wrongs = await walk.go()
     finally:
@@ -184,11 +191,11 @@ def fresh_folder() -> Path:
     return folder
 
 
-def walked(story: Story, *crashes: Crash) -> Walked:
-    """Walk a story in a world of its own."""
+def walked(story: Story, *crashes: Crash, workers: int = 1) -> Walked:
+    """Walk a story in a world of its own; the first of several workers has the crashes."""
     with inline_sqlite():
         folder = fresh_folder()
-        world, wrongs = asyncio.run(_walk(story, crashes, folder))
+        world, wrongs = asyncio.run(_walk(story, crashes, folder, workers))
     return Walked(lives=world.points, wrongs=wrongs)
 
 

@@ -84,6 +84,10 @@ class Generations(Protocol):
         """
         ...
 
+    async def owned_by(self, worker_id: WorkerId) -> Sequence[Generation]:
+        """A worker's generations that are not announced yet, oldest first."""
+        ...
+
     async def disown(self, worker_id: WorkerId) -> int:
         """Give up all of a worker's generations (an orderly stop)."""
         ...

@@ -26,6 +26,7 @@ from bot.domain.ids import message_nonce
 from bot.domain.media import StoredMedia
 from bot.domain.ports.storage import Transaction
 from bot.services.board import Board, Live
+from bot.services.lease import Lease
 from bot.services.outside import Outside
 from bot.services.steps import NOW, OVER, Next, backoff
 from bot.services.steps.fetching import settle_abandoned
@@ -47,6 +48,7 @@ class PostingSteps:
     outside: Outside
     board: Board
     transitions: Transitions
+    lease: Lease
 
     async def fetched(self, live: Live) -> Next:
         """Choose the next place and commit the intent to post there."""
@@ -103,6 +105,7 @@ class PostingSteps:
     async def announce(self, live: Live) -> Next:
         """Show people how it ended; when that succeeded (or cannot), nothing is left to do."""
         generation = live.generation
+        await self.lease.check(generation)
         try:
             if generation.state is State.DELIVERED:
                 standing = self.board.standing(generation, now=self.outside.clock.now())
@@ -125,6 +128,8 @@ class PostingSteps:
         for attempt in range(SHRINK_TIMES):
             limit = self.outside.messenger.upload_limit(generation, posting.target)
             fitted = await self.outside.media.fit(file, max_bytes=limit)
+            # Fitting may take minutes, and only one worker may post.
+            await self.lease.check(generation)
             try:
                 return await self.outside.messenger.post_video(
                     generation,

@@ -23,6 +23,7 @@ from bot.domain.ports.provider import (
 )
 from bot.domain.ports.storage import Transaction
 from bot.services.board import Board, Live
+from bot.services.lease import Lease
 from bot.services.outside import Outside
 from bot.services.steps import NOW, WAITING, Next, backoff
 from bot.services.timing import Timing
@@ -70,6 +71,7 @@ class SubmissionSteps:
     board: Board
     timing: Timing
     transitions: Transitions
+    lease: Lease
 
     async def queued(self, live: Live) -> Next:
         """Show it, find a provider with a free slot, hand the media over, submit."""
@@ -171,6 +173,7 @@ class SubmissionSteps:
         generation, again = live.generation, live.doubtful
         standing = self.board.standing(generation, now=self.outside.clock.now())
         while True:
+            await self.lease.check(generation)
             try:
                 return await self.outside.messenger.open_status(generation, standing, again=again)
             except PostError as error:
@@ -216,6 +219,7 @@ class SubmissionSteps:
 
     async def _post(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next:
         task = _task(live.generation)
+        await self.lease.check(live.generation)
         try:
             submission = await provider.submit(prepared, key=task.idempotency_key)
         except ProviderError as error:
@@ -240,6 +244,7 @@ class SubmissionSteps:
         live.generation = await self.transitions.move(
             live.generation, lambda g: replace(g, task=again)
         )
+        await self.lease.check(live.generation)
         try:
             submission = await provider.submit(prepared, key=before.idempotency_key)
         except ProviderError as error:

@@ -361,6 +361,16 @@ async def test_an_orderly_stop_gives_everything_up(storage: Storage, shelf: Shel
     assert await shelf.get(theirs) == theirs
 
 
+async def test_a_worker_finds_all_that_is_its_own(storage: Storage, shelf: Shelf) -> None:
+    mine = await shelf.put(owner_id=ALPHA)
+    await shelf.move(await shelf.put(owner_id=ALPHA), State.CANCELLED, announced=True)
+    untold = await shelf.move(await shelf.put(owner_id=ALPHA), State.CANCELLED)
+    await shelf.put(owner_id=BETA)
+    await shelf.put()
+    owned = await storage.read(lambda tx: tx.generations.owned_by(ALPHA))
+    assert {generation.id for generation in owned} == {mine.id, untold.id}
+
+
 async def test_a_worker_that_is_alone_forgets_the_others(storage: Storage, shelf: Shelf) -> None:
     await beat(storage, ALPHA)
     await beat(storage, BETA)

@@ -1,0 +1,68 @@
+"""How long a worker may trust that what it owned is still its own.
+
+Others take over from a worker whose heartbeat is old. One that stood still (stopped, suspended, out
+of memory) does not know that it did: before an effect that must not happen twice it asks here, and
+when the last heartbeat is too long ago, the row is asked. Knows nothing of what the effects are.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.errors import Superseded
+from bot.domain.generation import Generation
+from bot.services.outside import Outside
+
+SURE_SECONDS = 15.0
+"""Half of what makes a worker look dead."""
+
+
+@dataclass(kw_only=True)
+class Lease:
+    """``alone`` tells that nobody else can exist, so nothing can be taken over."""
+
+    outside: Outside
+    alone: bool = False
+    _kept: tuple[datetime, float] | None = None
+    _since: datetime | None = None
+
+    def now(self) -> tuple[datetime, float]:
+        """Two clocks: one may have stood still with us, the other may be set."""
+        return self.outside.clock.now(), self.outside.clock.monotonic()
+
+    def keep(self, at: tuple[datetime, float]) -> None:
+        """A heartbeat that was begun ``at`` is in the database."""
+        if not self._holds(at):
+            # It had run out: what was ours before may be somebody else's.
+            self._since = at[0]
+        self._kept = at
+
+    def sure(self, generation: Generation) -> bool:
+        """Whether nobody can have taken it over since we last saved or read it."""
+        if self.alone:
+            return True
+        if self._since is None or not self._holds(self.now()):
+            return False
+        return generation.updated_at >= self._since
+
+    async def check(self, generation: Generation) -> None:
+        """Go on only if this generation is still ours, in this state.
+
+        Raises:
+            Superseded: it is not.
+            StorageUnavailable: nobody can tell.
+        """
+        if self.sure(generation):
+            return
+        fresh = await self.outside.storage.read(lambda tx: tx.generations.get(generation.id))
+        if (
+            fresh is None
+            or fresh.owner_id != generation.owner_id
+            or fresh.state is not generation.state
+        ):
+            raise Superseded
+
+    def _holds(self, now: tuple[datetime, float]) -> bool:
+        if self._kept is None:
+            return False
+        passed = max((now[0] - self._kept[0]).total_seconds(), now[1] - self._kept[1])
+        return passed < SURE_SECONDS
