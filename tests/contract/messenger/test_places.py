@@ -11,7 +11,7 @@ from bot.domain.request import VideoRequest
 from sandbox.discord.opening import ANNOUNCEMENTS, GENERAL, STUDIO, TOM, VIDEOS
 from sandbox.discord.permissions import Permission
 from tests.contract.messenger.conftest import Desk
-from tests.integration.flows.conftest import words
+from tests.reading import words
 
 V2 = 32768
 

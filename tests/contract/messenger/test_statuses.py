@@ -23,7 +23,7 @@ from sandbox.discord.permissions import Permission
 from tests.contract.messenger.conftest import Desk
 from tests.fakes import CATALOGUE
 from tests.integration.discord_client import OwnedClock
-from tests.integration.flows.conftest import buttons, words
+from tests.reading import buttons, words
 
 EDIT = {"method": "PATCH", "route": "/channels/{channel.id}/messages/{message.id}"}
 

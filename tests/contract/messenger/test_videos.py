@@ -15,7 +15,7 @@ from bot.domain.request import VideoRequest
 from bot.ui import refusals
 from sandbox.discord.opening import ANA, ANNOUNCEMENTS, STUDIO, TOM, VIDEOS
 from tests.contract.messenger.conftest import Desk
-from tests.integration.flows.conftest import buttons
+from tests.reading import buttons
 
 SEND = {"method": "POST", "route": "/channels/{channel.id}/messages"}
 DIRECTLY = Target(kind=TargetKind.DIRECT, id=int(TOM))
