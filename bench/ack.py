@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bench.clip import MIB, make_clip
 from bench.crowd import Crowd
+from bench.machine import Machine, cpu_seconds
 from bench.report import Report, options, percentile
 from bench.stage import (
     DISTANCE_SECONDS,
@@ -24,9 +25,7 @@ from bench.stage import (
     Ack,
     Bot,
     Deliveries,
-    Machine,
     Stage,
-    cpu_seconds,
 )
 from sandbox.discord.interactions import ANSWER_SECONDS
 

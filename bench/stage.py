@@ -6,13 +6,12 @@ distance it has (``DISTANCE_SECONDS`` before a call is looked at, longer for a v
 """
 
 import asyncio
-import os
 import re
 import sqlite3
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -23,6 +22,7 @@ from aiohttp import web
 from bench import usual
 from bench.crowd import Crowd, Spot, write_rows
 from bench.gateways import Process
+from bench.machine import ended
 from bot.ops.clock import SystemClock
 from bot.storage import open_storage
 from sandbox.discord import DiscordStandIn
@@ -332,12 +332,6 @@ def _far_from_the_disk(make: Callable[[], DiscordStandIn]) -> DiscordStandIn:
         tempfile.tempdir = usual_place
 
 
-def cpu_seconds(pid: int) -> float:
-    """What a process has computed so far, its threads included."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 class Deliveries:
     """The crowd's videos as they are posted, by number. An asynchronous context."""
 
@@ -352,7 +346,7 @@ class Deliveries:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await _ended(self._task)
+        await ended(self._task)
 
     def between(self, first: float, last: float) -> dict[int, float]:
         """Those posted in that time."""
@@ -378,51 +372,3 @@ class Deliveries:
             for file in event["data"]["attachments"]:
                 # Hundreds of videos of this size would fill the disk.
                 discord.world.attachments[file["id"]].path.unlink(missing_ok=True)
-
-
-class Machine:
-    """How slow the machine is meanwhile: how late this process is, how long the disk takes.
-
-    ``late``: beyond a sleep of 10 ms; ``synced``: 4 KB written and on the disk. What is measured
-    contains both.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "probe.bin"
-        self.late: list[float] = []
-        self.synced: list[float] = []
-        self._tasks: list[asyncio.Task[None]] = []
-
-    async def __aenter__(self) -> Self:
-        self._tasks = [asyncio.create_task(self._look()), asyncio.create_task(self._sync())]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            await _ended(task)
-
-    async def _look(self) -> None:
-        while True:
-            due = time.perf_counter() + 0.01
-            await asyncio.sleep(0.01)
-            self.late.append(time.perf_counter() - due)
-
-    async def _sync(self) -> None:
-        while True:
-            await asyncio.sleep(0.1)
-            self.synced.append(await asyncio.to_thread(self._write))
-
-    def _write(self) -> float:
-        began = time.perf_counter()
-        with self._path.open("wb") as file:
-            file.write(bytes(4096))
-            file.flush()
-            os.fdatasync(file.fileno())
-        return time.perf_counter() - began
-
-
-async def _ended(task: asyncio.Task[None] | None) -> None:
-    if task is not None:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
