@@ -1,5 +1,6 @@
 """Files that people attach to the real bot: taken for what they hold, refused before anything."""
 
+import re
 import struct
 import subprocess
 import zlib
@@ -67,10 +68,10 @@ async def test_a_picture_is_one_whatever_it_is_called(
     running: Running, name: str, kind: str
 ) -> None:
     tom = running.person("tom")
-    prompt = f"from a file named {name}"
+    prompt = "from a file named " + re.sub(r"\W", " ", name)
     image = await tom.upload(name, picture(kind))
     await tom.video(prompt, image=image)
-    await running.status(prompt, "🟢 **Done**")
+    await running.film(prompt)
     (sent,) = running.submitted(prompt)
     assert sent[0] == "evolink"
     assert len(sent[1]["image_urls"]) == 1
@@ -87,7 +88,7 @@ async def test_a_film_is_one_whatever_it_is_called(
     prompt = f"edit what is really {suffix}"
     clip = await tom.upload("clip.png", made.read_bytes())
     await tom.video(prompt, video=clip)
-    await running.status(prompt, "🟢 **Done**")
+    await running.film(prompt)
     assert len(running.submitted(prompt)[0][1]["video_urls"]) == 1
 
 

@@ -8,6 +8,8 @@ import pytest
 from discord import app_commands
 
 from bot.domain.errors import Code, MediaError, Refused
+from bot.domain.generation import Place
+from bot.domain.ids import ChannelId, GuildId
 from bot.ui.messages import Messages
 from bot.ui.translation import CatalogueTranslator, said
 from sandbox.discord.gateway import Intent
@@ -158,7 +160,10 @@ async def test_the_menu_on_words_of_ours_needs_a_video(retake: Retake) -> None:
 
 async def test_a_video_we_may_not_remove(retake: Retake) -> None:
     message = await retake.post_video(FOX)
-    retake.services.history.items = [delivered(7, message_id=message.id, channel_id=int(VIDEOS))]
+    place = Place(guild_id=GuildId(int(STUDIO)), channel_id=ChannelId(int(VIDEOS)))
+    retake.services.history.items = [
+        delivered(7, message_id=message.id, channel_id=int(VIDEOS), place=place)
+    ]
     asked = await retake.press("tom", str(message.id), f"rt:delete:{FOX.id}")
     route = "/channels/{channel.id}/messages/{message.id}"
     retake.standin.faults.order({"method": "DELETE", "route": route, "status": 403})
@@ -169,7 +174,8 @@ async def test_a_video_we_may_not_remove(retake: Retake) -> None:
 
 async def test_a_video_that_was_never_posted_is_just_deleted(retake: Retake) -> None:
     message = await retake.post_video(FOX)
-    retake.services.history.items = [delivered(7, posting=None)]
+    place = Place(guild_id=GuildId(int(STUDIO)), channel_id=ChannelId(int(VIDEOS)))
+    retake.services.history.items = [delivered(7, posting=None, place=place)]
     asked = await retake.press("tom", str(message.id), f"rt:delete:{FOX.id}")
     choice = asked["responses"][0]
     answered = await retake.press("tom", choice["id"], buttons(choice)["Delete for good"])
