@@ -17,6 +17,7 @@ log = structlog.get_logger(__name__)
 HOUSEKEEPING_SECONDS = 60.0
 CLEANING_SECONDS = 3600.0
 LOGIN_AGAIN_SECONDS = 15.0
+LEAVING_SECONDS = 2.0
 
 
 async def run(settings: Settings, role: Role, stop: asyncio.Event) -> None:
@@ -81,9 +82,7 @@ async def _work(parts: Parts, role: Role, settings: Settings, stop: asyncio.Even
                 await work
             for attendant in attendants:
                 attendant.cancel()
-            await parts.client.close()
-            if connection is not None:
-                await connection
+            await _disconnect(parts.client, connection)
     except* CannotRunError as errors:
         raise CannotRunError(str(errors.exceptions[0])) from None
 
@@ -99,6 +98,17 @@ async def _connect(parts: Parts, stop: asyncio.Event) -> None:
                 " application's page whether the token or the bot was changed."
             ) from None
     stop.set()
+
+
+async def _disconnect(client: discord.Client, connection: asyncio.Task[None] | None) -> None:
+    """Close the connection, and do not wait until the library has slept enough to notice.
+
+    Between two tries to reconnect it sleeps, for minutes at worst.
+    """
+    await client.close()
+    if connection is not None:
+        await asyncio.wait({connection}, timeout=LEAVING_SECONDS)
+        connection.cancel()
 
 
 async def _keep_house(parts: Parts, settings: Settings) -> None:
