@@ -10,6 +10,7 @@ import structlog
 from bot.app.errors import CannotRunError
 from bot.app.parts import Parts, Role, build
 from bot.domain.errors import StorageUnavailable
+from bot.ops.heap import Heap
 from bot.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -39,7 +40,8 @@ async def run(settings: Settings, role: Role, stop: asyncio.Event) -> None:
             if parts.desk is not None:
                 await parts.desk.start()
             if await _log_in(parts, settings.discord.token.get_secret_value(), stop):
-                await _work(parts, role, settings, stop)
+                with Heap(clock=parts.clock) as heap:
+                    await _work(parts, role, settings, heap, stop)
         finally:
             if parts.desk is not None:
                 await parts.desk.stop()
@@ -64,13 +66,15 @@ async def _log_in(parts: Parts, token: str, stop: asyncio.Event) -> bool:
     return False
 
 
-async def _work(parts: Parts, role: Role, settings: Settings, stop: asyncio.Event) -> None:
+async def _work(
+    parts: Parts, role: Role, settings: Settings, heap: Heap, stop: asyncio.Event
+) -> None:
     """Start in the order of dependence; on ``stop`` refuse new work, put down the old, leave."""
     try:
         async with asyncio.TaskGroup() as group:
             attendants = [
                 group.create_task(parts.messenger.run()),
-                group.create_task(_keep_house(parts, settings)),
+                group.create_task(_keep_house(parts, settings, heap)),
             ]
             work = None if role is Role.GATEWAY else group.create_task(parts.scheduler.run())
             connection = None if role is Role.WORKER else group.create_task(_connect(parts, stop))
@@ -111,7 +115,7 @@ async def _disconnect(client: discord.Client, connection: asyncio.Task[None] | N
         connection.cancel()
 
 
-async def _keep_house(parts: Parts, settings: Settings) -> None:
+async def _keep_house(parts: Parts, settings: Settings, heap: Heap) -> None:
     """Clean what is past its retention, refresh the gauges, look for late results."""
     retention = timedelta(days=settings.media.retention_days)
     next_cleaning = parts.clock.monotonic()
@@ -119,6 +123,7 @@ async def _keep_house(parts: Parts, settings: Settings) -> None:
         if parts.clock.monotonic() >= next_cleaning:
             removed = await parts.media.clean(parts.clock.now(), retention)
             log.info("media_cleaned", removed=removed)
+            heap.look_anew()
             next_cleaning = parts.clock.monotonic() + CLEANING_SECONDS
         with suppress(StorageUnavailable):  # they are looked for again next time
             await parts.late.look()

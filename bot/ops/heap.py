@@ -1,0 +1,51 @@
+"""Keeping the garbage collector's pauses short, however much is in memory.
+
+Owns when lasting objects are set aside. A full collection looks at everything that lives, and
+nothing else happens meanwhile: with twenty thousand videos in the making a quarter of a second,
+every few seconds. What has just been found alive is therefore set aside (``gc.freeze``) as soon as
+looking at it took too long; it is still freed when nobody uses it any more, only cycles among it
+stay, until ``look_anew``. Knows nothing of what the objects are.
+"""
+
+import gc
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from bot.domain.ports.clock import Clock
+
+OLDEST_GENERATION = 2
+
+
+@dataclass(kw_only=True)
+class Heap:
+    """Watches full collections while its context lasts. ``longest_pause`` in seconds."""
+
+    clock: Clock
+    longest_pause: float = 0.03
+    _began: float = 0.0
+
+    def __enter__(self) -> Self:
+        gc.callbacks.append(self._watch)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        gc.callbacks.remove(self._watch)
+        self.look_anew()
+
+    def look_anew(self) -> None:
+        """Let the next full collection look at everything once more."""
+        gc.unfreeze()
+
+    def _watch(self, phase: str, info: dict[str, Any]) -> None:
+        if info["generation"] != OLDEST_GENERATION:
+            return
+        if phase == "start":
+            self._began = self.clock.monotonic()
+        elif self.clock.monotonic() - self._began > self.longest_pause:
+            gc.freeze()
