@@ -41,9 +41,9 @@ ELSEWHERE = (
 
 @dataclass
 class Tally:
-    """Hostile inputs of one test."""
+    """Hostile inputs of one test; ``counts`` are those tried and those accepted."""
 
-    tried: int = 0
+    counts: list[int] = field(default_factory=lambda: [0, 0])
     accepted: list[str] = field(default_factory=list)
 
     def harmless(self, inputs: Iterable[object], faults: Sequence[object]) -> None:
@@ -53,8 +53,9 @@ class Tally:
 
     def refused(self, what: object, *, ok: bool) -> None:
         """One input was tried; ``ok`` when it came to nothing."""
-        self.tried += 1
+        self.counts[0] += 1
         if not ok:
+            self.counts[1] += 1
             self.accepted.append(str(what))
 
 
@@ -62,10 +63,10 @@ class Tally:
 def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
     """Counts; at the end nothing may have been accepted."""
     tally = Tally()
-    # The report of the test carries the object itself: it is read after the test counted.
-    request.node.user_properties.append((PROPERTY, tally))
+    # The report of the test carries the list itself, and takes it along between processes.
+    request.node.user_properties.append((PROPERTY, tally.counts))
     yield tally
-    assert tally.tried
+    assert tally.counts[0]
     assert tally.accepted == []
 
 
@@ -80,8 +81,8 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     for outcome in ("passed", "failed"):
         for report in terminalreporter.stats.get(outcome, []):
             counted = dict(report.user_properties).get(PROPERTY)
-            if isinstance(counted, Tally):
-                tried, accepted = tried + counted.tried, accepted + len(counted.accepted)
+            if counted is not None:
+                tried, accepted = tried + counted[0], accepted + counted[1]
             elif report.when == "call" and report.nodeid.startswith(ELSEWHERE):
                 tried, accepted = tried + 1, accepted + (outcome == "failed")
     if tried:
