@@ -1,0 +1,96 @@
+"""Many at once: wishes that come together, and presses that race with steps."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.domain.errors import Code, Refused
+from bot.domain.generation import State
+from bot.domain.quota import Limits
+from bot.domain.request import VideoRequest
+from bot.services.generate import Ask, Receipt
+from tests.reliability.inline import inline_sqlite
+from tests.reliability.simulation import CHANNEL, GUILD, POLICY, TOM, World
+from tests.reliability.walks import fresh_folder
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """Three videos a day, two workers' worth of room."""
+    with inline_sqlite():
+        policy = replace(POLICY, limits=Limits(videos=3, concurrent=0))
+        yield World(folder=fresh_folder(), policy=policy)
+
+
+def wish(number: int) -> Ask:
+    return Ask(
+        request_key=f"interaction:{number}",
+        requester_id=TOM,
+        guild_id=GUILD,
+        channel_id=CHANNEL,
+        thread_id=None,
+        private=False,
+        locale="en-US",
+        request=VideoRequest(prompt="a red kite"),
+    )
+
+
+async def finished(world: World) -> list[str]:
+    while not world.resting():
+        await world.tick()
+    wrongs = await world.wrongs_in_the_end() + await world.miscounted(await world.rows())
+    for life in list(world.lives):
+        await world.bury(life)
+    return wrongs
+
+
+async def ten_wishes(world: World, keys: list[int]) -> tuple[list[Any], list[str]]:
+    life = await world.boot()
+    asking = [life.process.start(life.generate.request(wish(key))) for key in keys]
+    answers = await asyncio.gather(*asking, return_exceptions=True)
+    life.process.tasks.difference_update(asking)
+    await world.settle()
+    return answers, await finished(world)
+
+
+def test_wishes_that_come_together_do_not_slip_past_the_limit(world: World) -> None:
+    answers, wrongs = asyncio.run(ten_wishes(world, list(range(10))))
+    taken = [answer for answer in answers if isinstance(answer, Receipt)]
+    refused = [answer.code for answer in answers if isinstance(answer, Refused)]
+    assert len(taken) == 3
+    assert refused == [Code.QUOTA_VIDEOS] * 7
+    assert wrongs == []
+
+
+def test_one_wish_that_comes_ten_times_is_one_video(world: World) -> None:
+    answers, wrongs = asyncio.run(ten_wishes(world, [1] * 10))
+    assert len({answer.generation.id for answer in answers}) == 1
+    assert sum(not answer.repeated for answer in answers) == 1
+    assert len(world.evolink.tasks) == 1
+    assert wrongs == []
+
+
+async def _cancel_races(world: World, ticks: int) -> tuple[list[str], State, int]:
+    """Cancel after so many turns of the loop from the wish on."""
+    world.evolink.latency = 2.0
+    life = await world.boot()
+    receipt = await life.generate.request(wish(1))
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    generation_id = receipt.generation.id
+    await life.process.start(life.cancel.request(generation_id, viewer=world.viewer()))
+    await world.settle()
+    row = await world.row(generation_id)
+    state = row.state
+    wrongs = await finished(world)
+    return wrongs, state, world.paid(generation_id)
+
+
+@pytest.mark.parametrize("ticks", range(0, 60, 3))
+def test_a_cancelled_wish_is_never_paid_for(world: World, ticks: int) -> None:
+    wrongs, state, paid = asyncio.run(_cancel_races(world, ticks))
+    assert wrongs == []
+    assert paid == (0 if state is State.CANCELLED else 1)
