@@ -20,7 +20,7 @@ from tests.architecture.rules import (
 BOT = ("bot/", "cogs/")
 
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "constants", "manager", "base"}
-MOST_LINES = {"bot/": 400, "cogs/": 400, "sandbox/": 400, "bench/": 400, "tests/": 600}
+MOST_LINES = {"bot/": 400, "cogs/": 400, "sandbox/": 400, "bench/": 600, "tests/": 600}
 
 STARTS_TASKS = ("bot/app", "bot/services/scheduler", "bot/services/lanes")
 WALLS = ("bot/cli", "bot/services/scheduler", "cogs/errors")

@@ -216,7 +216,8 @@ class Stage:
             opened.set_result(parts)
             token = self.settings.discord.token.get_secret_value()
             if await running._log_in(parts, token, self._stop):
-                await running._work(parts, Role.ALL, self.settings, self._stop)
+                with Heap(clock=parts.clock) as heap:
+                    await running._work(parts, Role.ALL, self.settings, heap, self._stop)
 
     def _watch(self, parts: Parts) -> None:
         board = parts.scheduler.board
