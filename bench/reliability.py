@@ -27,7 +27,7 @@ KEPT = ROOT / "docs" / "reliability.json"
 Json = dict[str, Any]
 _JSON_LINE = re.compile(r"\{.*\}$")
 _POINTS = re.compile(r"^(.+): (\d+) points, (\d+) single crashes$", re.MULTILINE)
-_PAIRS = re.compile(r"^(.+): (\d+) pairs of crashes$", re.MULTILINE)
+_PAIRS = re.compile(r"^(.+): (\d+) of \d+ pairs of crashes$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +76,14 @@ def _passed(said: str, _: Sequence[Json]) -> Json:
 
 PARTS: Mapping[str, Part] = {
     "crashes": Part(command=_pytest("tests/reliability/test_crashes.py"), read=_crashes),
+    "blows": Part(
+        command=_pytest(
+            "tests/reliability/test_blows.py",
+            "tests/reliability/test_lifecycle.py",
+            "tests/reliability/test_parallel.py",
+        ),
+        read=_passed,
+    ),
     "chaos": Part(command=["-m", "bench.chaos"], read=_last_json, short=["--quick"]),
     "matrix": Part(command=_pytest("tests/reliability/test_matrix.py"), read=_figures("matrix")),
     "machine": Part(command=_pytest("tests/reliability/test_machine.py"), read=_figures("machine")),
@@ -148,6 +156,7 @@ def _row(name: str, told: Json | None) -> str:
 
 TITLES = {
     "crashes": "Stopped before and after every effect and commit, in a simulation",
+    "blows": "Standing still, a silent database, many at once, any order of events",
     "chaos": "The process killed at random under load",
     "matrix": "Every call to the outside, gone wrong in every way",
     "machine": "Database, disk and ffmpeg in trouble",
@@ -186,6 +195,7 @@ TELL: Mapping[str, Callable[[Json], tuple[str, str]]] = {
     "chaos": _tell_chaos,
     "matrix": _tell_cells,
     "machine": _tell_cells,
+    "blows": lambda told: (f"{told['passed']} tests", str(told["failed"])),
     "around": lambda told: (f"{told['passed']} tests", str(told["failed"])),
     "security": lambda t: (
         f"{t.get('hostile_inputs', 0):,} tried",

@@ -26,6 +26,7 @@ from bot.app import running
 from bot.app.parts import Parts, Role, build
 from bot.domain import breaker
 from bot.domain.ids import GenerationId
+from bot.ops.heap import Heap
 from bot.providers import http
 from bot.providers import refusals as provider_refusals
 from bot.services import scheduler, timing
