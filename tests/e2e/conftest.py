@@ -111,7 +111,7 @@ async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
                 complaints.watch(page, f"{parts.scheme}://{parts.netloc}/")
             await page.goto(url)
             if ready:
-                await page.locator(".channel-header h1").wait_for()
+                await page.locator("body[data-drawn][data-live]").wait_for()
             return page
 
         yield opening

@@ -10,7 +10,7 @@ import { MessageList } from "./messages.js";
 import { hrefOf, otherOf, placeOf, titleOf } from "./names.js";
 import { closePopover, popoverOpen } from "./popover.js";
 import { Sidebar } from "./sidebar.js";
-import { THREADS, ask, channel, emit, guildOf, isUnread, nameOf, on, setConnection, setReply, setState, state, take } from "./store.js";
+import { THREADS, ask, channel, guildOf, isUnread, nameOf, on, setConnection, setReply, setState, state, take } from "./store.js";
 
 const PANEL_KEY = "retake.panel";
 const PERSON_KEY = "retake.person";
@@ -135,6 +135,7 @@ async function become(userId) {
   close = listen(data.me.id, take, (connection) => {
     setConnection(connection);
     if (connection === "open") resync();
+    else delete document.body.dataset.live;
   });
 }
 
@@ -154,6 +155,7 @@ async function resync() {
   await look();
   await messages.refresh();
   panel.refresh();
+  document.body.dataset.live = "true"; // from here on, what comes is news
 }
 
 async function route() {
@@ -250,4 +252,4 @@ document.body.classList.toggle("with-panel", (localStorage.getItem(PANEL_KEY) ??
 connect();
 await route();
 panel.refresh();
-emit("ready");
+document.body.dataset.drawn = "true";
