@@ -344,8 +344,10 @@ class FakeMessenger:
     alerts: list[Code] = field(default_factory=list)
     status_faults: list[Exception] = field(default_factory=list)
     post_faults: list[tuple[str, Exception]] = field(default_factory=list)
+    find_faults: list[Exception] = field(default_factory=list)
     end_faults: list[Exception] = field(default_factory=list)
     threads: bool = True
+    looks: int = 0
 
     async def open_status(
         self, generation: Generation, standing: Standing, *, again: bool
@@ -386,6 +388,9 @@ class FakeMessenger:
     async def find_video(
         self, generation: Generation, target: Target, *, since: datetime
     ) -> Posting | None:
+        self.looks += 1
+        if self.find_faults:
+            raise self.find_faults.pop(0)
         for generation_id, where, _ in self.videos:
             if (generation_id, where) == (generation.id, target) and generation.posting:
                 return self._posted(generation.posting)

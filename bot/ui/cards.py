@@ -12,6 +12,7 @@ import discord
 from discord import ui
 
 from bot.domain.catalogue import Adjustment, Catalogue, Mode, Plan
+from bot.domain.errors import Code
 from bot.domain.generation import Generation, Standing, State
 from bot.domain.request import Operation
 from bot.ui.controls import Verb, control
@@ -172,7 +173,9 @@ def end_line(generation: Generation, brush: Brush) -> str:
         case State.EXPIRED:
             return f"{messages.say('status.expired', why=why)} {counted}"
         case State.UNDELIVERABLE:
-            return f"{messages.say('status.undeliverable', why=why)} {counted}"
+            unsure = generation.failure is not None and generation.failure.code is Code.POST_UNKNOWN
+            key = "status.uncertain" if unsure else "status.undeliverable"
+            return f"{messages.say(key, why=why)} {counted}"
         case _:
             if generation.failure is not None and generation.failure.facts.get("counted"):
                 counted = messages.say("status.counted")

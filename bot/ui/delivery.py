@@ -19,22 +19,22 @@ from discord import ui
 from bot.domain.catalogue import Catalogue
 from bot.domain.errors import Code, PostError
 from bot.domain.generation import Generation, Place, Posting, Standing, Target, TargetKind
-from bot.domain.ids import DIRECT, ChannelId, GenerationId, MessageId, message_nonce
+from bot.domain.ids import DIRECT, ChannelId, MessageId, message_nonce
 from bot.domain.ports.clock import Clock
 from bot.ui.cards import Brush, can_extend, options, origin, status_card
-from bot.ui.controls import Verb, control, control_ids
+from bot.ui.controls import Verb, control
+from bot.ui.finding import find_ours
 from bot.ui.markdown import masked_link
 from bot.ui.messages import Messages
 from bot.ui.naming import alt_text, file_name
 from bot.ui.refusals import SEND_SECONDS, UPLOAD_SECONDS, outgoing
 from bot.ui.statuses import GONE, StatusBoard
-from bot.ui.threads import SKEW, private_thread, thread_from
+from bot.ui.threads import private_thread, thread_from
 from bot.ui.upload_limits import UploadLimits
 
 log = structlog.get_logger(__name__)
 
 UPLOADS_AT_ONCE = 8
-LOOK_BACK = 300
 ALERT_EVERY = timedelta(hours=1)
 PREVIEW = "preview"
 
@@ -126,10 +126,9 @@ class DiscordMessenger:
     ) -> Posting | None:
         try:
             channel = await self._channel(target)
-            message = await self._find(channel, generation.id, since=since, video=True)
+            message = await find_ours(self._client, channel, generation, since=since, video=True)
         except PostError as error:
-            if error.code in GONE:
-                # Where nothing can be read, nothing of ours can be seen either.
+            if error.code is Code.POST_TARGET_GONE:
                 return None
             raise
         if message is None:
@@ -211,8 +210,8 @@ class DiscordMessenger:
     ) -> discord.Message:
         message = None
         if again:
-            message = await self._find(
-                channel, generation.id, since=generation.created_at, video=False
+            message = await find_ours(
+                self._client, channel, generation, since=generation.created_at, video=False
             )
         if message is None:
             card = status_card(generation, standing, self._brush(generation))
@@ -222,34 +221,6 @@ class DiscordMessenger:
                 )
             self._board.opened(generation, standing)
         return message
-
-    # ---- finding what was posted before --------------------------------------------------------
-
-    async def _find(
-        self,
-        channel: discord.abc.Messageable,
-        generation_id: GenerationId,
-        *,
-        since: datetime,
-        video: bool,
-    ) -> discord.Message | None:
-        """The message of ours that carries a generation's buttons: its video, or its status."""
-        me = self._client.user.id if self._client.user is not None else None
-        async with outgoing(SEND_SECONDS):
-            # Clocks differ: Discord's ids carry Discord's time.
-            async for message in channel.history(
-                limit=LOOK_BACK, after=since - SKEW, oldest_first=True
-            ):
-                if message.author.id != me or bool(message.attachments) != video:
-                    continue
-                marks = {
-                    mark.verb
-                    for mark in control_ids(message)
-                    if mark.generation_id == generation_id
-                }
-                if (Verb.EDIT in marks) if video else (Verb.DETAILS in marks):
-                    return message
-        return None
 
     # ---- finished videos -----------------------------------------------------------------------
 
@@ -339,8 +310,8 @@ class DiscordMessenger:
         card = status_card(generation, Standing(), self._brush(generation))
         for channel in hearing:
             try:
-                found = await self._find(
-                    channel, generation.id, since=generation.created_at, video=False
+                found = await find_ours(
+                    self._client, channel, generation, since=generation.created_at, video=False
                 )
                 if found is None:
                     continue

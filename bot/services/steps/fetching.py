@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from bot.domain.errors import Code, MediaError, ProviderError
+from bot.domain.errors import Code, MediaError, ProviderError, RetakeError
 from bot.domain.generation import Generation, ParkReason, Result, State
 from bot.domain.media import StoredMedia
 from bot.domain.ports.provider import TaskState
@@ -70,9 +70,7 @@ class FetchSteps:
             return await self._ask_again(live)
         wait = getattr(error, "retry_after", None) or backoff(live.misses)
         if code is Code.INTERNAL:
-            ours = error.facts.get("reason") == "ffmpeg_missing"
-            reason = ParkReason.INTERNAL if ours else ParkReason.DISK
-            live.generation = await self.transitions.park(live.generation, reason, wait)
+            live.generation = await self.transitions.park(live.generation, on_our_side(error), wait)
         return Next(after=wait)
 
     async def _ask_again(self, live: Live) -> Next:
@@ -101,6 +99,12 @@ class FetchSteps:
                 generation, lambda g: replace(g, result=fresh)
             )
         return wait
+
+
+def on_our_side(error: RetakeError) -> ParkReason:
+    """What people are told about a file that we ourselves could not handle."""
+    missing = error.facts.get("reason") == "ffmpeg_missing"
+    return ParkReason.INTERNAL if missing else ParkReason.DISK
 
 
 async def settle_abandoned(transitions: Transitions, generation: Generation) -> Generation:

@@ -1,8 +1,7 @@
 """From our copy to people: the ladder of places, posted once, settled with the proof.
 
 Owns the order of places and the rule that a post whose outcome is unknown is looked for before it
-is
-repeated. How a message is made belongs to ``bot.ui``.
+is repeated, here or elsewhere. How a message is made belongs to ``bot.ui``.
 """
 
 import math
@@ -29,7 +28,7 @@ from bot.services.board import Board, Live
 from bot.services.lease import Lease
 from bot.services.outside import Outside
 from bot.services.steps import NOW, OVER, Next, backoff
-from bot.services.steps.fetching import settle_abandoned
+from bot.services.steps.fetching import on_our_side, settle_abandoned
 from bot.services.transitions import Transitions
 
 log = structlog.get_logger(__name__)
@@ -71,6 +70,7 @@ class PostingSteps:
         )
         live.doubtful = False
         live.posted_since = generation.created_at if live.claimed else None
+        live.intended_at = self.outside.clock.monotonic()
         live.misses = 0
         live.generation = await self.transitions.move(
             generation, lambda g: replace(g, state=State.POSTING, posting=posting)
@@ -79,23 +79,13 @@ class PostingSteps:
 
     async def posting(self, live: Live) -> Next:
         """Post the video at the chosen place, unless it is there already."""
+        if live.posted_since is not None or (live.doubtful and not self._nonce_holds(live)):
+            settled = await self._look(live, may_repeat=True)
+            if settled is not None:
+                return settled
         generation = live.generation
-        posting = _posting(generation)
-        since = live.posted_since
-        if live.doubtful and self._age(live) > NONCE_SECONDS:
-            since = since or posting.started_at - timedelta(seconds=5)
-        if since is not None:
-            try:
-                found = await self.outside.messenger.find_video(
-                    generation, posting.target, since=since
-                )
-            except PostError as error:
-                return await self._not_posted(live, error)
-            live.posted_since = None
-            if found is not None:
-                return await self._posted(live, found)
         try:
-            posted = await self._send(generation, posting)
+            posted = await self._send(generation, _posting(generation))
         except PostError as error:
             return await self._not_posted(live, error)
         except MediaError as error:
@@ -163,22 +153,51 @@ class PostingSteps:
             self.outside.telemetry.delivered((now - result.ready_at).total_seconds())
         return NOW
 
+    async def _look(self, live: Live, *, may_repeat: bool) -> Next | None:
+        """What an earlier try left at this place; None: nothing, as far as that can matter.
+
+        ``may_repeat`` tells that the post may be sent once more, under the same nonce.
+        """
+        posting = _posting(live.generation)
+        since = live.posted_since or posting.started_at - timedelta(seconds=5)
+        try:
+            found = await self.outside.messenger.find_video(
+                live.generation, posting.target, since=since
+            )
+        except PostError as error:
+            if _passes(error) and self._age(live) <= self.outside.policy.post_deadline:
+                return await self._later(live, error)
+            if may_repeat and self._nonce_holds(live):
+                # We may not read there, but Discord itself tells a repeated post from a new one.
+                return None
+            # It may stand there: posting it anywhere else could make it two.
+            log.warning("post_not_provable", generation=live.generation.id, error=str(error))
+            live.generation = await self.transitions.end(
+                live.generation, State.UNDELIVERABLE, Failure(code=Code.POST_UNKNOWN)
+            )
+            return NOW
+        live.posted_since = None
+        live.doubtful = False
+        return None if found is None else await self._posted(live, found)
+
     async def _not_fitted(self, live: Live, error: MediaError) -> Next:
-        """A full disk passes; a file that cannot be made small enough does not."""
+        """A fault on our side passes; a file that cannot be made small enough does not."""
         if error.code is not Code.INTERNAL or self._age(live) > self.outside.policy.post_deadline:
             return await self._next_place(live, Failure(code=error.code, facts=error.facts))
         live.misses += 1
         wait = backoff(live.misses)
-        live.generation = await self.transitions.park(live.generation, ParkReason.DISK, wait)
+        live.generation = await self.transitions.park(live.generation, on_our_side(error), wait)
         return Next(after=wait)
 
     async def _not_posted(self, live: Live, error: PostError) -> Next:
         log.info("post_failed", generation=live.generation.id, error=str(error))
-        later = not error.definite or error.retry_after is not None
-        if not later or self._age(live) > self.outside.policy.post_deadline:
-            return await self._next_place(live, Failure(code=error.code, facts=error.facts))
-        live.misses += 1
         live.doubtful = live.doubtful or not error.definite
+        if _passes(error) and self._age(live) <= self.outside.policy.post_deadline:
+            return await self._later(live, error)
+        return await self._next_place(live, Failure(code=error.code, facts=error.facts))
+
+    async def _later(self, live: Live, error: PostError) -> Next:
+        live.misses += 1
         wait = max(error.retry_after or 0.0, backoff(live.misses, first=1.0, longest=120.0))
         live.generation = await self.transitions.park(
             live.generation, ParkReason.DISCORD_DOWN, wait
@@ -187,6 +206,10 @@ class PostingSteps:
 
     async def _next_place(self, live: Live, failure: Failure) -> Next:
         """This place will not have it; remember that, go one rung down."""
+        if live.doubtful and failure.code is not Code.POST_TARGET_GONE:
+            settled = await self._look(live, may_repeat=False)
+            if settled is not None:
+                return settled
 
         def step_down(generation: Generation) -> Generation:
             posting = _posting(generation)
@@ -207,6 +230,16 @@ class PostingSteps:
         started_at = _posting(live.generation).started_at
         return (self.outside.clock.now() - started_at).total_seconds()
 
+    def _nonce_holds(self, live: Live) -> bool:
+        """Whether Discord surely remembers the nonce, so that a repeated send makes no second one.
+
+        The calendar may be set back meanwhile; the time this process has counted may not.
+        """
+        age = self._age(live)
+        if live.intended_at is not None:
+            age = max(age, self.outside.clock.monotonic() - live.intended_at)
+        return 0 <= age <= NONCE_SECONDS
+
     def _original(self, generation: Generation) -> str | None:
         result = generation.result
         if result is None or not result.urls or result.expires_at is None:
@@ -226,6 +259,11 @@ def places(generation: Generation) -> list[Target]:
         ladder.append(Target(kind=TargetKind.CHANNEL, id=place.channel_id))
     ladder.append(Target(kind=TargetKind.DIRECT, id=generation.requester_id))
     return ladder
+
+
+def _passes(error: PostError) -> bool:
+    """Whether waiting may help."""
+    return not error.definite or error.retry_after is not None
 
 
 def _last_failure(generation: Generation) -> Failure:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
@@ -217,7 +218,48 @@ async def test_a_video_is_found_by_its_marks(desk: Desk) -> None:
     assert found is not None
     assert (found.message_id, found.channel_id) == (posted.message_id, posted.channel_id)
     assert await find(await desk.opened(), posting.target, since=posting.started_at) is None
-    assert await find(asked, posting.target, since=desk.clock.now()) is None
+
+
+async def test_a_clock_ahead_of_discords_finds_its_video(desk: Desk) -> None:
+    asked = await desk.opened()
+    posting = desk.posting(asked)
+    posted = await desk.post(asked, posting)
+    ahead = posting.started_at + timedelta(hours=6)
+    found = await desk.messenger.find_video(asked, posting.target, since=ahead)
+    assert found is not None
+    assert found.message_id == posted.message_id
+
+
+async def test_what_stands_above_all_that_was_read_is_not_absent(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = await desk.opened()
+    posting = desk.posting(asked)
+    await desk.post(asked, posting)
+    monkeypatch.setattr("bot.ui.finding.LOOK_BACK", 2)
+    for _ in range(2):
+        other = await desk.opened()
+        await desk.post(other, desk.posting(other, posting.target))
+    with pytest.raises(PostError) as unknown:
+        await desk.messenger.find_video(asked, posting.target, since=posting.started_at)
+    assert (unknown.value.code, unknown.value.definite) == (Code.POST_UNKNOWN, False)
+    assert unknown.value.retry_after is not None
+
+
+async def test_what_may_not_be_read_is_not_absent(desk: Desk) -> None:
+    asked = await desk.opened()
+    posting = desk.posting(asked)
+    desk.standin.faults.order(
+        {
+            "method": "GET",
+            "route": "/channels/{channel.id}/messages",
+            "status": 403,
+            "body": {"code": 50001, "message": "Missing Access"},
+        }
+    )
+    with pytest.raises(PostError) as unreadable:
+        await desk.messenger.find_video(asked, posting.target, since=posting.started_at)
+    assert (unreadable.value.code, unreadable.value.definite) == (Code.POST_FORBIDDEN, True)
 
 
 async def test_another_bots_copy_is_not_our_video(desk: Desk) -> None:
@@ -231,7 +273,7 @@ async def test_another_bots_copy_is_not_our_video(desk: Desk) -> None:
     assert await desk.messenger.find_video(asked, posting.target, since=posting.started_at) is None
 
 
-async def test_where_nothing_can_be_read_nothing_is_found(desk: Desk) -> None:
+async def test_where_the_place_is_gone_nothing_is_found(desk: Desk) -> None:
     asked = await desk.opened()
     posting = desk.posting(asked)
     desk.standin.delete_channel(desk.standin.world.channels[str(asked.place.thread_id)])

@@ -12,7 +12,7 @@ import structlog
 from bot.domain.generation import Generation, State
 from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId, new_worker_id
 from bot.domain.ports.telemetry import NoTelemetry
-from bot.domain.quota import Limits
+from bot.domain.quota import Limits, Usage
 from bot.domain.request import VideoRequest
 from bot.services.advance import Advance
 from bot.services.board import Board
@@ -125,6 +125,11 @@ class World:
         found = await self.storage.read(lambda tx: tx.generations.get(generation_id))
         assert found is not None
         return found
+
+    async def usage(self) -> Usage:
+        """What Tom has used up today."""
+        since = self.clock.now().replace(hour=0)
+        return await self.storage.read(lambda tx: tx.ledger.usage(GUILD, TOM, since=since))
 
     async def state(self, generation_id: GenerationId) -> State:
         return (await self.row(generation_id)).state

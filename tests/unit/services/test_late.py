@@ -8,13 +8,13 @@ from bot.domain.errors import Code, MediaError
 from bot.domain.generation import Generation, State, TargetKind
 from bot.domain.ids import GenerationId
 from bot.domain.ports.telemetry import NoTelemetry
-from bot.domain.quota import Limits, Usage
+from bot.domain.quota import Limits
 from bot.services.late import LOOK_EVERY_SECONDS, LateResults
 from bot.services.outside import Policy
 from bot.services.timing import kind_of
 from tests.contract.storage.samples import raw
 from tests.outside import FakeDirectory, refusal, silence
-from tests.unit.services.conftest import GUILD, NOBODY, TOM, Worker, World
+from tests.unit.services.conftest import NOBODY, Worker, World
 
 SHORT, LONG = 120, 200.0
 """A deadline, and a task that outlives it."""
@@ -60,11 +60,6 @@ async def until_delivered(world: World) -> None:
         await world.settle()
 
 
-async def usage(world: World) -> Usage:
-    since = world.clock.now().replace(hour=0)
-    return await world.storage.read(lambda tx: tx.ledger.usage(GUILD, TOM, since=since))
-
-
 async def turns(world: World, generation: Generation) -> list[Generation]:
     found = await world.storage.read(lambda tx: tx.generations.turns(generation.conversation_id))
     return list(found)
@@ -88,7 +83,7 @@ async def test_what_comes_after_the_deadline_is_delivered_free_in_the_same_place
     assert second.request == ended.request
     assert [target.kind for _, target, _ in world.messenger.videos] == [TargetKind.THREAD]
     assert world.evolink.posts == 1
-    used = await usage(world)
+    used = await world.usage()
     assert (used.videos, used.seconds, used.open) == (0, 0, 0)
 
 
@@ -287,10 +282,10 @@ async def test_it_takes_nobodys_place_and_begins_no_pause(world: World) -> None:
     assert len(await looker(world).look()) == 1
     # While it is on its way, what its requester may have is all still there.
     await world.ask(worker)
-    assert (await usage(world)).open == 1
+    assert (await world.usage()).open == 1
     await world.until_over()
     assert len(world.messenger.videos) == 2
-    assert (await usage(world)).videos == 1
+    assert (await world.usage()).videos == 1
 
 
 async def test_its_time_teaches_nothing_about_how_long_tasks_take(world: World) -> None:

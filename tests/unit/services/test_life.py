@@ -11,13 +11,7 @@ from bot.domain.request import Operation, VideoRequest
 from bot.services.cancel import CancelResult
 from bot.services.outside import Policy
 from tests.outside import APIMART, EVOLINK, refusal, silence
-from tests.unit.services.conftest import CHANNEL, GUILD, TOM, World
-
-
-async def usage(world: World):  # noqa: ANN201 - the port's own type
-    return await world.storage.read(
-        lambda tx: tx.ledger.usage(GUILD, TOM, since=world.clock.now().replace(hour=0))
-    )
+from tests.unit.services.conftest import CHANNEL, World
 
 
 async def test_a_wish_becomes_a_video_in_its_thread(world: World) -> None:
@@ -34,7 +28,7 @@ async def test_a_wish_becomes_a_video_in_its_thread(world: World) -> None:
     assert row.posting.target.kind is TargetKind.THREAD
     assert [v[1].kind for v in world.messenger.videos] == [TargetKind.THREAD]
     assert world.messenger.shown[-1][1] == "delivered"
-    used = await usage(world)
+    used = await world.usage()
     assert (used.videos, used.seconds, used.open) == (1, 5, 0)
 
 
@@ -101,7 +95,7 @@ async def test_a_moderated_prompt_is_not_tried_elsewhere_and_not_counted(world: 
     assert row.failure is not None
     assert row.failure.code is Code.MODERATED
     assert world.apimart.posts == 0
-    assert (await usage(world)).videos == 0
+    assert (await world.usage()).videos == 0
     assert [g.id for g in world.messenger.ended] == [receipt.generation.id]
 
 
@@ -117,7 +111,7 @@ async def test_when_all_are_without_money_the_owner_hears_and_the_user_pays_noth
     assert row.failure is not None
     assert row.failure.code is Code.PROVIDER_BALANCE
     assert world.messenger.alerts == [Code.PROVIDER_BALANCE] * 2
-    assert (await usage(world)).videos == 0
+    assert (await world.usage()).videos == 0
 
 
 async def test_a_busy_provider_is_waited_for_when_there_is_no_other(world: World) -> None:
@@ -197,7 +191,7 @@ async def test_an_outcome_nobody_can_find_out_ends_released_and_the_owner_hears(
     assert row.failure.code is Code.SUBMIT_UNKNOWN
     assert Code.SUBMIT_UNKNOWN in world.messenger.alerts
     assert world.evolink.posts == 1
-    assert (await usage(world)).videos == 0
+    assert (await world.usage()).videos == 0
 
 
 def outcome(state: TaskState, code: Code | None = None) -> TaskReport:
@@ -225,7 +219,7 @@ async def test_a_task_that_ends_badly_is_released_and_told(
     assert row.state is State.FAILED
     assert row.failure is not None
     assert row.failure.code is code
-    assert (await usage(world)).videos == 0
+    assert (await world.usage()).videos == 0
     assert len(world.messenger.ended) == 1
 
 
@@ -244,7 +238,7 @@ async def test_a_task_that_never_ends_expires_and_is_released(world: World) -> N
     await world.until_over()
     row = await world.row(receipt.generation.id)
     assert row.state is State.EXPIRED
-    assert (await usage(world)).videos == 0
+    assert (await world.usage()).videos == 0
     assert world.evolink.polls < 250
 
 
@@ -261,7 +255,7 @@ async def test_a_dead_link_is_asked_for_again_and_then_given_up(world: World) ->
     row = await world.row(receipt.generation.id)
     assert row.failure is not None
     assert row.failure.code is Code.RESULT_GONE
-    assert (await usage(world)).videos == 1
+    assert (await world.usage()).videos == 1
 
 
 async def test_a_result_that_cannot_be_played_is_given_up_after_three_tries(world: World) -> None:
@@ -284,7 +278,7 @@ async def test_the_ladder_goes_down_to_a_direct_message(world: World) -> None:
     assert row.state is State.DELIVERED
     assert row.posting is not None
     assert row.posting.target.kind is TargetKind.DIRECT
-    assert (await usage(world)).videos == 1
+    assert (await world.usage()).videos == 1
 
 
 async def test_a_video_nobody_can_be_given_is_kept_and_not_counted(world: World) -> None:
@@ -297,7 +291,7 @@ async def test_a_video_nobody_can_be_given_is_kept_and_not_counted(world: World)
     assert row.state is State.UNDELIVERABLE
     assert row.file is not None
     assert world.media.path_of(row.file).exists()
-    assert (await usage(world)).videos == 0
+    assert (await world.usage()).videos == 0
 
 
 async def test_a_private_video_never_goes_to_the_channel(world: World) -> None:
@@ -401,7 +395,7 @@ async def test_cancelling_while_it_waits_ends_and_releases_it_at_once(world: Wor
     assert (result, row.state) == (CancelResult.CANCELLED, State.CANCELLED)
     await world.until_over()
     assert world.evolink.posts + world.apimart.posts == 2
-    assert (await usage(world)).videos == 2
+    assert (await world.usage()).videos == 2
     assert {first.id, second.id} == {v[0] for v in world.messenger.videos}
 
 
@@ -415,7 +409,7 @@ async def test_a_submitted_one_is_dropped_or_kept_as_its_requester_says(world: W
     await world.until_over()
     assert await world.state(generation.id) is State.CANCELLED
     assert world.messenger.videos == []
-    assert (await usage(world)).videos == 1
+    assert (await world.usage()).videos == 1
 
     generation = (await world.ask(worker)).generation
     await world.until_state(generation.id, State.RUNNING)

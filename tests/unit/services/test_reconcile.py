@@ -15,7 +15,7 @@ from bot.services.reconcile import CannotReconcile, Kind, Obstacle, Reconcile
 from tests.contract.storage.samples import raw
 from tests.outside import FakeDirectory, refusal, silence
 from tests.unit.services.conftest import Worker, World
-from tests.unit.services.test_late import expired, impatience, turns, until_delivered, usage
+from tests.unit.services.test_late import expired, impatience, turns, until_delivered
 
 __all__ = ["impatience"]
 
@@ -76,7 +76,7 @@ async def test_one_in_limbo_is_listed_and_runs_with_the_task_that_was_found(worl
     await world.until_over()
     assert await world.state(generation.id) is State.DELIVERED
     assert world.evolink.posts == 1
-    assert (await usage(world)).videos == 1
+    assert (await world.usage()).videos == 1
     assert await kinds(world) == []
     assert await trail(world) == [("reconcile.attach", generation.id)]
 
@@ -101,7 +101,7 @@ async def test_one_that_ended_is_delivered_by_a_new_one_that_costs_nothing(world
 
     assert attached.late
     assert [row.state for row in await turns(world, ended)] == [State.FAILED, State.DELIVERED]
-    assert (await usage(world)).videos == 0
+    assert (await world.usage()).videos == 0
     assert await kinds(world) == []
     assert await trail(world) == [("reconcile.attach", ended.id)]
     again = desk(world).attach(ended.id, DASHBOARD, by="mira")
@@ -128,7 +128,7 @@ async def test_released_by_hand_everything_held_goes_back(world: World) -> None:
     row = await world.row(generation.id)
     assert row.failure is not None
     assert (row.state, row.failure.code) == (State.FAILED, Code.SUBMIT_UNKNOWN)
-    assert (await usage(world)).videos == 0
+    assert (await world.usage()).videos == 0
     assert [told.id for told in world.messenger.ended] == [generation.id]
     assert await trail(world) == [("reconcile.release", generation.id)]
 
@@ -141,7 +141,7 @@ async def test_settled_by_hand_it_counts_and_says_so(world: World) -> None:
     row = await world.row(generation.id)
     assert row.failure is not None
     assert (row.state, row.failure.facts["counted"]) == (State.FAILED, True)
-    used = await usage(world)
+    used = await world.usage()
     assert (used.videos, used.seconds) == (1, 5)
     (case,) = await desk(world).cases(within=MONTH)
     assert case.counted is True
@@ -169,7 +169,7 @@ async def test_ended_twice_by_hand_is_ended_once(world: World) -> None:
     generation = await in_limbo(world, worker)
     await desk(world).settle(generation.id, by="mira")
     assert await obstacle(desk(world).release(generation.id, by="jon")) is Obstacle.NOT_OPEN
-    assert (await usage(world)).videos == 1
+    assert (await world.usage()).videos == 1
 
 
 async def test_a_task_the_provider_does_not_know_is_not_attached(world: World) -> None:

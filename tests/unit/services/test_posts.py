@@ -1,0 +1,79 @@
+"""A post whose outcome nobody knows: looked for before it is repeated, here or anywhere else."""
+
+import pytest
+
+from bot.domain.errors import Code, PostError
+from bot.domain.generation import State, TargetKind
+from bot.services.generate import Receipt
+from bot.services.steps.posting import NONCE_SECONDS
+from tests.unit.services.conftest import World
+
+UNKNOWN = PostError(Code.POST_UNKNOWN, definite=False, retry_after=5)
+UNANSWERED_LONG = PostError(Code.POST_UNKNOWN, definite=False, retry_after=NONCE_SECONDS + 5)
+FORBIDDEN = PostError(Code.POST_FORBIDDEN, definite=True)
+
+
+async def asked(world: World) -> Receipt:
+    receipt = await world.ask(world.start())
+    await world.until_over()
+    return receipt
+
+
+def targets(world: World) -> list[TargetKind]:
+    return [target.kind for _, target, _ in world.messenger.videos]
+
+
+async def test_a_refusal_after_an_unknown_post_does_not_make_it_two(world: World) -> None:
+    world.messenger.post_faults.extend([("after", UNKNOWN), ("before", FORBIDDEN)])
+    receipt = await asked(world)
+    assert targets(world) == [TargetKind.THREAD]
+    assert (await world.row(receipt.generation.id)).state is State.DELIVERED
+
+
+async def test_a_refusal_after_a_post_that_never_arrived_goes_one_rung_down(world: World) -> None:
+    world.messenger.post_faults.extend([("before", UNKNOWN), ("before", FORBIDDEN)])
+    receipt = await asked(world)
+    assert targets(world) == [TargetKind.CHANNEL]
+    assert (await world.row(receipt.generation.id)).state is State.DELIVERED
+
+
+@pytest.mark.parametrize("arrived", ["before", "after"])
+async def test_where_nobody_can_look_it_is_not_posted_again(world: World, arrived: str) -> None:
+    world.messenger.post_faults.append((arrived, UNANSWERED_LONG))
+    world.messenger.find_faults.append(FORBIDDEN)
+    receipt = await asked(world)
+    row = await world.row(receipt.generation.id)
+    assert row.state is State.UNDELIVERABLE
+    assert row.failure is not None
+    assert row.failure.code is Code.POST_UNKNOWN
+    assert row.file is not None
+    assert world.media.path_of(row.file).exists()
+    assert len(world.messenger.videos) == (1 if arrived == "after" else 0)
+    assert [told.id for told in world.messenger.ended] == [row.id]
+    assert (await world.usage()).videos == 0
+
+
+async def test_where_nobody_can_look_a_young_post_is_repeated_under_its_nonce(world: World) -> None:
+    world.messenger.post_faults.append(("after", UNKNOWN))
+    world.messenger.find_faults.append(FORBIDDEN)
+    receipt = await asked(world)
+    assert targets(world) == [TargetKind.THREAD]
+    assert (await world.row(receipt.generation.id)).state is State.DELIVERED
+
+
+async def test_a_look_that_fails_for_a_while_only_delays(world: World) -> None:
+    world.messenger.post_faults.append(("after", UNANSWERED_LONG))
+    world.messenger.find_faults.extend([UNKNOWN] * 3)
+    receipt = await asked(world)
+    assert targets(world) == [TargetKind.THREAD]
+    assert (await world.row(receipt.generation.id)).state is State.DELIVERED
+    assert world.messenger.looks == 4
+
+
+async def test_unknown_to_the_last_it_is_not_posted_elsewhere(world: World) -> None:
+    world.messenger.post_faults.append(("after", UNANSWERED_LONG))
+    world.messenger.find_faults.extend([UNKNOWN] * 100_000)
+    receipt = await asked(world)
+    row = await world.row(receipt.generation.id)
+    assert row.state is State.UNDELIVERABLE
+    assert targets(world) == [TargetKind.THREAD]
