@@ -275,15 +275,22 @@ FAULTS = (
         changes=[
             Change(
                 path=STEPS + "posting.py",
-                old="""\
-        if since is not None:
-            try:""",
-                new="""\
-        if since is not None and False:
-            try:""",
+                old="settled = await self._look(live, may_repeat=True)",
+                new="settled = None",
             ),
         ],
         tests=crashes("text"),
+    ),
+    Fault(
+        name="goes one rung down without looking",
+        changes=[
+            Change(
+                path=STEPS + "posting.py",
+                old="settled = await self._look(live, may_repeat=False)",
+                new="settled = None",
+            ),
+        ],
+        tests=["tests/unit/services/test_posts.py"],
     ),
     Fault(
         name="opens a second status message",
