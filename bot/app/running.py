@@ -1,21 +1,19 @@
 """The running bot: the order of start and stop, and what goes on beside the work."""
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 
 import discord
 import structlog
 
 from bot.app.errors import CannotRunError
+from bot.app.housekeeping import Chore, Housekeeping
 from bot.app.parts import Parts, Role, build
-from bot.domain.errors import StorageUnavailable
 from bot.ops.heap import Heap
 from bot.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-HOUSEKEEPING_SECONDS = 60.0
 CLEANING_SECONDS = 3600.0
 LOGIN_AGAIN_SECONDS = 15.0
 LEAVING_SECONDS = 2.0
@@ -74,7 +72,7 @@ async def _work(
         async with asyncio.TaskGroup() as group:
             attendants = [
                 group.create_task(parts.messenger.run()),
-                group.create_task(_keep_house(parts, settings, heap)),
+                group.create_task(_housekeeping(parts, settings, heap).run()),
             ]
             work = None if role is Role.GATEWAY else group.create_task(parts.scheduler.run())
             connection = None if role is Role.WORKER else group.create_task(_connect(parts, stop))
@@ -115,20 +113,23 @@ async def _disconnect(client: discord.Client, connection: asyncio.Task[None] | N
         connection.cancel()
 
 
-async def _keep_house(parts: Parts, settings: Settings, heap: Heap) -> None:
-    """Clean what is past its retention, refresh the gauges, look for late results."""
+def _housekeeping(parts: Parts, settings: Settings, heap: Heap) -> Housekeeping:
     retention = timedelta(days=settings.media.retention_days)
-    next_cleaning = parts.clock.monotonic()
-    while True:
-        if parts.clock.monotonic() >= next_cleaning:
-            removed = await parts.media.clean(parts.clock.now(), retention)
-            log.info("media_cleaned", removed=removed)
-            heap.look_anew()
-            next_cleaning = parts.clock.monotonic() + CLEANING_SECONDS
-        with suppress(StorageUnavailable):  # they are looked for again next time
-            await parts.late.look()
-        with suppress(StorageUnavailable):  # the gauges keep their last values until it is back
-            parts.metrics.open_generations(
-                await parts.storage.read(lambda tx: tx.generations.count_open())
-            )
-        await parts.clock.sleep(HOUSEKEEPING_SECONDS)
+
+    async def clean() -> None:
+        removed = await parts.media.clean(parts.clock.now(), retention)
+        log.info("media_cleaned", removed=removed)
+        heap.look_anew()
+
+    async def count() -> None:
+        open_now = await parts.storage.read(lambda tx: tx.generations.count_open())
+        parts.metrics.open_generations(open_now)
+
+    return Housekeeping(
+        clock=parts.clock,
+        chores=(
+            Chore(name="clean", work=clean, every=CLEANING_SECONDS),
+            Chore(name="late_results", work=parts.late.look),
+            Chore(name="gauges", work=count),
+        ),
+    )
