@@ -1,7 +1,7 @@
 """What is done now and then beside the work: cleaning, the gauges, a look for late results.
 
-Owns when each chore is due, and that one which fails is told in the log and tried again later: none
-of them ends the bot.
+Owns when each chore is due, and that the world's failures (a database away, a folder that cannot be
+read) are told in the log and the chore tried again later: they end no bot.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from bot.domain.errors import StorageUnavailable
+from bot.domain.errors import RetakeError
 from bot.domain.ports.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -47,7 +47,5 @@ class Housekeeping:
     async def _attempt(self, chore: Chore) -> None:
         try:
             await chore.work()
-        except StorageUnavailable as error:
-            log.info("chore_put_off", chore=chore.name, error=str(error))
-        except Exception:
-            log.exception("chore_failed", chore=chore.name)
+        except (RetakeError, OSError) as error:
+            log.warning("chore_put_off", chore=chore.name, error=str(error))
