@@ -18,6 +18,8 @@ from sandbox.server import Sandbox
 DATA = Path("data/sandbox")
 PORT = 8900
 ONLINE_SECONDS = 60.0
+UP_SECONDS = 3.0
+"""A bot that has stayed up so long did not end over its configuration."""
 
 
 def main() -> int:
@@ -39,7 +41,7 @@ def main() -> int:
 
 
 async def run(port: int, *, browse: bool) -> int:
-    """Start everything, wait for Ctrl-C or the bot's end, stop everything."""
+    """Start everything, wait for Ctrl-C or a bot that does not stay up, stop everything."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -66,7 +68,7 @@ async def _serve(
     sandbox: Sandbox, bot: BotProcess, stop: asyncio.Event, url: str, *, browse: bool
 ) -> int:
     stopping = asyncio.ensure_future(stop.wait())
-    ending = asyncio.ensure_future(bot.wait())
+    ending = asyncio.ensure_future(_kept_up(bot))
     online = asyncio.ensure_future(
         sandbox.discord.wait("BOT", {"online": True}, timeout=ONLINE_SECONDS)
     )
@@ -88,6 +90,18 @@ async def _serve(
         for task in (stopping, ending, online):
             task.cancel()
         await asyncio.gather(stopping, ending, online, return_exceptions=True)
+
+
+async def _kept_up(bot: BotProcess) -> None:
+    """Start the bot again when it ends, as a service manager would; give up on one that cannot."""
+    clock = asyncio.get_running_loop()
+    while True:
+        began = clock.time()
+        status = await bot.wait()
+        if clock.time() - began < UP_SECONDS:
+            return
+        print(f"The bot has ended (exit status {status}). Starting it again.", flush=True)
+        await bot.start()
 
 
 def _fresh(data: Path) -> Path:
