@@ -9,20 +9,18 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-import aiohttp
 import discord
 import structlog
 from discord import ui
 
-from bot.ui.refusals import UNREADABLE
+from bot.domain.errors import PostError
+from bot.ui.refusals import UPLOAD_SECONDS, outgoing
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-Unsent = (discord.HTTPException, aiohttp.ClientError, TimeoutError, *UNREADABLE)
 
 LONGEST_SECONDS = 10.0
-UPLOAD_SECONDS = 120.0
 ALREADY_ACKNOWLEDGED = 40060
 
 
@@ -44,9 +42,9 @@ async def answer(
         if view is not None:
             said["view"] = view
     try:
-        async with asyncio.timeout(LONGEST_SECONDS if file is None else UPLOAD_SECONDS):
+        async with outgoing(LONGEST_SECONDS if file is None else UPLOAD_SECONDS):
             await _say(interaction, said)
-    except Unsent as error:
+    except PostError as error:
         log.warning("answer_not_shown", interaction=interaction.id, error=str(error))
     finally:
         if file is not None:
@@ -69,21 +67,21 @@ async def _say(interaction: discord.Interaction[Any], said: dict[str, Any]) -> N
 async def turn(interaction: discord.Interaction[Any], view: ui.LayoutView) -> None:
     """Put another card in the place of the one whose button was pressed."""
     try:
-        async with asyncio.timeout(LONGEST_SECONDS):
+        async with outgoing(LONGEST_SECONDS):
             if interaction.response.is_done():
                 await interaction.edit_original_response(view=view)
             else:
                 await interaction.response.edit_message(view=view)
-    except Unsent as error:
+    except PostError as error:
         log.warning("answer_not_shown", interaction=interaction.id, error=str(error))
 
 
 async def open_form(interaction: discord.Interaction[Any], form: ui.Modal) -> None:
     """Show a form; only possible as the very first answer."""
     try:
-        async with asyncio.timeout(LONGEST_SECONDS):
+        async with outgoing(LONGEST_SECONDS):
             await interaction.response.send_modal(form)
-    except Unsent as error:
+    except PostError as error:
         log.warning("form_not_shown", interaction=interaction.id, error=str(error))
 
 
@@ -92,9 +90,9 @@ async def think(interaction: discord.Interaction[Any]) -> None:
     if interaction.response.is_done():
         return
     try:
-        async with asyncio.timeout(LONGEST_SECONDS):
+        async with outgoing(LONGEST_SECONDS):
             await interaction.response.defer(ephemeral=True, thinking=True)
-    except Unsent as error:
+    except PostError as error:
         log.warning("not_acknowledged", interaction=interaction.id, error=str(error))
 
 

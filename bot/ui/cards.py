@@ -330,7 +330,8 @@ def _where(generation: Generation, messages: Messages) -> str:
         return messages.say("receipt.direct")
     if place.private and not place.in_thread:
         return messages.say("receipt.private")
-    return messages.say("receipt.here", place=place_mention(generation))
+    key = "receipt.thread" if place.thread_id is None else "receipt.here"
+    return messages.say(key, place=place_mention(generation))
 
 
 def _left(receipt: "Receipt", messages: Messages) -> list[str]:

@@ -5,21 +5,21 @@ reply pings us, or in a direct message. A reply has no private answer, so what h
 said in a short message that goes away again.
 """
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import discord
 import structlog
 from discord import ui
 
-from bot.domain.errors import Code, Refused
+from bot.domain.errors import Code, PostError, Refused
 from bot.domain.generation import Generation
 from bot.domain.ids import MessageId
 from bot.services.edit import Viewer
 from bot.ui import origins
-from bot.ui.answers import LONGEST_SECONDS, Unsent
+from bot.ui.answers import LONGEST_SECONDS
 from bot.ui.controls import Verb, control, control_ids
 from bot.ui.messages import Messages
+from bot.ui.refusals import outgoing
 
 if TYPE_CHECKING:
     from bot.ui.client import RetakeClient
@@ -117,9 +117,9 @@ async def tell(message: discord.Message, text: str, *, about: Generation | None)
     if message.guild is not None:
         said["delete_after"] = SHOWN_SECONDS
     try:
-        async with asyncio.timeout(LONGEST_SECONDS):
+        async with outgoing(LONGEST_SECONDS):
             await message.reply(text, **said)
-    except Unsent as error:
+    except PostError as error:
         log.warning("reply_not_answered", message=message.id, error=str(error))
 
 
@@ -132,8 +132,8 @@ async def _target(message: discord.Message) -> discord.Message | None:
     if isinstance(reference.resolved, discord.DeletedReferencedMessage):
         return None
     try:
-        async with asyncio.timeout(LONGEST_SECONDS):
+        async with outgoing(LONGEST_SECONDS):
             return await message.channel.fetch_message(reference.message_id)
-    except Unsent as error:
+    except PostError as error:
         log.info("reply_to_unseen", message=message.id, error=str(error))
         return None
