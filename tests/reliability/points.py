@@ -17,7 +17,7 @@ READS = frozenset({"read"})
 """Methods without an effect: stopping around them is stopping around their neighbours."""
 
 
-ARRIVES_LATE = frozenset({"send", "start_thread", "submit"})
+ARRIVES_LATE = frozenset({"send", "start_thread", "start_private_thread", "submit"})
 """What makes something new elsewhere, and may do so after the one who asked for it is gone."""
 
 

@@ -7,15 +7,17 @@ storage are the real ones; a restart opens the database file anew.
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack, closing, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from bot.domain.errors import PostError, ProviderError
+from bot.domain.errors import PostError, ProviderError, StorageUnavailable
 from bot.domain.generation import ENDS, Generation, State
 from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId, WorkerId, new_worker_id
 from bot.domain.media import MediaKind, StoredMedia
+from bot.domain.ports.storage import Transaction
 from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.quota import Limits, Usage
 from bot.services.advance import Advance
@@ -23,19 +25,25 @@ from bot.services.board import Board
 from bot.services.cancel import Cancel
 from bot.services.edit import Viewer
 from bot.services.generate import Generate
+from bot.services.late import LateResults
 from bot.services.limits import LimitsDesk
 from bot.services.outside import Outside, Policy
 from bot.services.scheduler import Scheduler
 from bot.storage import open_storage
 from bot.storage.engine import SqlStorage
 from tests.outside import APIMART, EVOLINK, START, VIDEO, FakeDirectory, OwnedClock
+from tests.reliability.gateways import Disk, Gateway
 from tests.reliability.points import Crash, Process, watched
-from tests.reliability.wires import Discord, Disk, Gateway, Messenger
+from tests.reliability.sameness import state
+from tests.reliability.wires import Discord, Messenger
 
 GUILD = GuildId(100)
 CHANNEL = ChannelId(200)
 TOM = UserId(1)
 LATE_SECONDS = 20.0
+HOUSEKEEPING_SECONDS = 60.0
+"""So often the bot looks for late results."""
+
 LONGEST = 3 * 86_400.0
 
 POLICY = Policy(
@@ -77,15 +85,31 @@ class Life:
     generate: Generate
     cancel: Cancel
     limits: LimitsDesk
+    late: LateResults
+    clock: LifeClock
     closing: AsyncExitStack
+
+    def hint(self, generation_id: GenerationId) -> None:
+        """A provider called back about it."""
+        self.scheduler.hint(generation_id)
+        if generation_id not in self.board.live:
+            self.late.hint(generation_id)
+
+    async def keep_house(self) -> None:
+        """Look for late results, again and again."""
+        while True:
+            with suppress(StorageUnavailable):  # they are looked for again next time
+                await self.late.look()
+            await self.clock.sleep(HOUSEKEEPING_SECONDS)
 
 
 @dataclass(kw_only=True)
 class World:
-    """Everything outside of a life."""
+    """Everything outside of a life. ``keeps_house``: its bots look for late results."""
 
     folder: Path
     policy: Policy = POLICY
+    keeps_house: bool = False
     clock: OwnedClock = field(default_factory=OwnedClock)
     lives: list[Life] = field(default_factory=list)
     late: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -98,6 +122,7 @@ class World:
         media = self.folder / "media"
         media.mkdir()
         self.disk = Disk(media, clock=self.clock)
+        self._ids = count()
 
     # -- processes ----------------------------------------------------------------------------
 
@@ -105,6 +130,7 @@ class World:
         """Start a bot."""
         process = Process(late=self._do_late, crash=crash)
         self.points.append(process.points)
+        self._ids = count()
         clock = LifeClock(self.clock, process)
         stack = AsyncExitStack()
         storage = open_storage(f"sqlite:///{self.folder}/retake.db", clock=self.clock)
@@ -139,10 +165,19 @@ class World:
             ),
             cancel=Cancel(outside=outside, board=board, nudge=scheduler.nudge),
             limits=LimitsDesk(storage=outside.storage, clock=clock, default=self.policy.limits),
+            late=LateResults(
+                storage=outside.storage,
+                clock=clock,
+                providers=outside.providers,
+                telemetry=outside.telemetry,
+            ),
+            clock=clock,
             closing=stack,
         )
         self.lives.append(life)
         process.start(scheduler.run())
+        if self.keeps_house:
+            process.start(life.keep_house())
         return life
 
     async def bury(self, life: Life) -> None:
@@ -161,6 +196,23 @@ class World:
                 return  # nobody is there to hear the refusal
 
         self.late.add(asyncio.ensure_future(arrive()))
+
+    def number(self, size: int) -> bytes:
+        """So many bytes that no other id of this world has, the same in every world like it."""
+        return bytes([len(self.points)]) + next(self._ids).to_bytes(size - 1, "big")
+
+    def told_apart_by(self) -> object:
+        """All that a bot which starts now can meet, beside the database and the files."""
+        assert not self.lives, "nobody starts now"
+        outside = (self.discord, self.evolink, self.apimart, self.disk)
+        return (self.clock.seconds, len(self.points), *outside)
+
+    def state(self, *others: Any) -> bytes | None:
+        """The same for worlds in which the same will happen; None while a request is on its way."""
+        if not all(task.done() for task in self.late):
+            return None
+        assert self.clock.next_due() is None, "somebody waits whom nobody knows"
+        return state(self.folder, self, *others)
 
     # -- time ---------------------------------------------------------------------------------
 
@@ -208,7 +260,12 @@ class World:
         """All generations in the order they were asked for."""
         with closing(sqlite3.connect(self.folder / "retake.db")) as database:
             ids = database.execute("SELECT id FROM generations ORDER BY rowid").fetchall()
-        return [await self.row(GenerationId(found)) for (found,) in ids]
+
+        async def work(tx: Transaction) -> list[Generation | None]:
+            return [await tx.generations.get(GenerationId(one)) for (one,) in ids]
+
+        found = await self._storage().read(work)
+        return [row for row in found if row is not None]
 
     async def row(self, generation_id: GenerationId) -> Generation:
         found = await self._storage().read(lambda tx: tx.generations.get(generation_id))
@@ -250,8 +307,11 @@ class World:
 
     async def wrongs_now(self) -> list[str]:
         """What must never be true, at any time."""
+        return await self._never(await self.rows())
+
+    async def _never(self, rows: Sequence[Generation]) -> list[str]:
         wrongs = [f"books: {fault}" for fault in await self.faults()]
-        for row in await self.rows():
+        for row in rows:
             if (paid := self.paid(row.id)) > 1:
                 wrongs.append(f"{row.id} was paid {paid} times")
             for kind in ("status", "video", "end"):
@@ -264,33 +324,40 @@ class World:
 
     async def wrongs_in_the_end(self) -> list[str]:
         """What must not be true when all is over."""
-        wrongs = await self.wrongs_now()
-        for row in await self.rows():
+        rows = await self.rows()
+        wrongs = await self._never(rows)
+        for row in rows:
             videos = self.discord.of(row.id, "video")
             if row.state not in ENDS or not row.announced:
                 wrongs.append(f"{row.id} was left {row.state}")
             if bool(videos) is not (row.state is State.DELIVERED):
                 wrongs.append(f"{row.id} is {row.state} with {len(videos)} videos posted")
-            wrongs += self._unheard(row)
+            wrongs += self._unheard(row, rows)
         wrongs += [f"left on disk: {part.name}" for part in self.disk.folder.glob("*.part")]
         return wrongs
 
     async def miscounted(self, rows: Sequence[Generation], user: UserId = TOM) -> list[str]:
         """Whether a person's usage is anything but these generations, open ones and spent ones."""
-        videos = sum(not row.ended or spent(row) for row in rows)
+        videos = sum((not row.ended and not row.late) or spent(row) for row in rows)
         used = await self.usage(user)
         return [] if used.videos == videos else [f"the quota of {user} says {used}, not {videos}"]
 
-    def _unheard(self, row: Generation) -> list[str]:
+    def _unheard(self, row: Generation, rows: Sequence[Generation]) -> list[str]:
         statuses, ends = self.discord.of(row.id, "status"), self.discord.of(row.id, "end")
-        shown = [message for message in statuses if message.shows is row.state]
+        # What came late goes on in the status message of the one that it came too late for.
+        following = {r.place.status_message_id: r.state for r in rows if r.late and r != row}
+        true = [(m, following.get(m.id, row.state)) for m in statuses]
+        shown = [message for message, so in true if message.shows is so]
         if statuses and not shown and not self.discord.gone(statuses[0].channel_id, "edit"):
             return [f"the status of {row.id} says {statuses[0].shows}, it is {row.state}"]
-        heard = len(shown) + len(ends) + len(self.discord.of(row.id, "video"))
+        told = [*shown, *ends, *self.discord.of(row.id, "video")]
+        heard = sum(self.discord.seen_by(row.requester_id, m.channel_id) for m in told)
         return [] if heard else [f"nobody heard that {row.id} is {row.state}"]
 
 
 def spent(row: Generation) -> bool:
-    """Whether it counts for good: delivered, or dropped when the provider had made it."""
+    """Whether it counts for good: delivered in time, or dropped when the provider had made it."""
+    if row.late:
+        return False
     dropped = row.state is State.CANCELLED and row.result is not None
     return row.state is State.DELIVERED or dropped

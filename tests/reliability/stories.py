@@ -10,7 +10,7 @@ from bot.domain.ports.provider import TaskReport, TaskState
 from bot.domain.request import Operation, VideoRequest
 from bot.services.cancel import CancelResult
 from tests.outside import APIMART, EVOLINK, OwnedClock, refusal
-from tests.reliability.simulation import POLICY, Life, World
+from tests.reliability.simulation import CHANNEL, POLICY, TOM, Life, World
 from tests.reliability.walks import Act, Deed, Story, Walk, ask
 
 TEXT = VideoRequest(prompt="a red kite")
@@ -150,6 +150,57 @@ def _second_kept_waiting(world: World) -> None:
     world.evolink.seconds = 15.0
 
 
+def _call_back(number: int, *, done: bool) -> Act:
+    """A provider says that a task is done: when it is (a list shows it, too), or before."""
+
+    async def act(walk: Walk, life: Life) -> None:
+        generation_id, clock, evolink = walk.asked[number], walk.world.clock, walk.world.evolink
+        for task in evolink.of(generation_id) if done else ():
+            shown_at = task.ends_after - evolink.seconds + evolink.settles
+            await clock.sleep(max(task.ends_after, shown_at) + 1 - clock.seconds)
+        life.hint(generation_id)
+
+    return act
+
+
+def _done_late(world: World) -> None:
+    world.evolink.seconds = world.evolink.settles = 45.0
+
+
+def _done_unheard(world: World) -> None:
+    """Its task is made and no word of it comes: not with the POST, and in the list too late."""
+    _done_late(world)
+    world.evolink.knows_keys = False
+    world.evolink.mute = lambda: True
+
+
+def _first_ended(rows: Sequence[Generation]) -> bool:
+    return rows[0].announced
+
+
+def _delivered_or_never_made(walk: Walk, rows: Sequence[Generation]) -> bool:
+    made = sum(walk.world.paid(row.id) for row in rows)
+    return not made or any(row.state is State.DELIVERED for row in rows)
+
+
+def _one_video_for_one_task(walk: Walk, rows: Sequence[Generation]) -> list[str]:
+    made = sum(walk.world.paid(row.id) for row in rows)
+    videos = sum(len(walk.world.discord.of(row.id, "video")) for row in rows)
+    late = [row for row in rows if row.late]
+    wrongs = [f"{made} tasks, {videos} videos"] if made > 1 or videos != made else []
+    if any(row.state is not State.DELIVERED for row in late):
+        wrongs.append(f"the late one ended {late[0].state}")
+    return wrongs
+
+
+def _only_for_who_asked(walk: Walk, rows: Sequence[Generation]) -> list[str]:
+    public = [m for m in walk.world.discord.messages if m.channel_id == CHANNEL]
+    strangers = [t for t in walk.world.discord.private_threads if t.members - {TOM}]
+    unseen = rows[0].place.thread_id is None
+    wrongs = [f"said before everybody: {message.kind}" for message in public]
+    return wrongs + ["seen by others"] * bool(strangers) + ["it has no thread"] * unseen
+
+
 STORIES = (
     Story(name="text", deeds=[Deed(act=ask(TEXT))], ends=[DELIVERED]),
     Story(name="image", deeds=[Deed(act=_ask_with_a_picture())], ends=[DELIVERED]),
@@ -259,4 +310,42 @@ STORIES = (
         ends=[DELIVERED],
     ),
     Story(name="too large", world=_too_large, deeds=[Deed(act=ask(TEXT))], ends=[DELIVERED]),
+    Story(
+        name="private",
+        deeds=[Deed(act=ask(TEXT, private=True))],
+        ends=[DELIVERED],
+        also=_only_for_who_asked,
+    ),
+    Story(
+        name="hints while running",
+        deeds=[
+            Deed(act=ask(TEXT)),
+            Deed(
+                act=_call_back(0, done=False),
+                when=lambda rows: rows[0].state is State.RUNNING or rows[0].ended,
+            ),
+            Deed(act=_call_back(0, done=True)),
+        ],
+        ends=[DELIVERED],
+    ),
+    Story(
+        name="late after expiry",
+        world=_done_late,
+        policy=replace(POLICY, running_deadline=30),
+        deeds=[Deed(act=ask(TEXT)), Deed(act=_call_back(0, done=True), when=_first_ended)],
+        ends=[frozenset({State.EXPIRED, State.DELIVERED})],
+        late=True,
+        over=_delivered_or_never_made,
+        also=_one_video_for_one_task,
+    ),
+    Story(
+        name="late after limbo",
+        world=_done_unheard,
+        policy=replace(POLICY, unknown_deadline=40),
+        deeds=[Deed(act=ask(TEXT)), Deed(act=_call_back(0, done=True), when=_first_ended)],
+        ends=[frozenset({State.FAILED, State.DELIVERED})],
+        late=True,
+        over=_delivered_or_never_made,
+        also=_one_video_for_one_task,
+    ),
 )

@@ -6,6 +6,7 @@ work was taken over; a commit whose answer is lost may have happened.
 
 import pytest
 
+from tests.reliability.conftest import Counted
 from tests.reliability.points import Blow, Crash, Moment
 from tests.reliability.stories import STORIES
 from tests.reliability.test_crashes import by_story, told
@@ -25,7 +26,7 @@ STANDING = [s for s in STORIES if s.name in {"text", "too large", "limbo, only t
 @pytest.mark.parametrize("story", STANDING, ids=lambda story: story.name)
 @pytest.mark.timeout(600)
 def test_standing_still_anywhere_beside_another_worker_changes_nothing(
-    story: Story, counted: list[str]
+    story: Story, counted: Counted
 ) -> None:
     points = walked(story, workers=2).lives[0]
     wrongs: list[str] = []
@@ -39,13 +40,13 @@ def test_standing_still_anywhere_beside_another_worker_changes_nothing(
             tried += 1
             if walk.wrongs:
                 wrongs.append(told(story, walk, blow))
-    counted.append(f"{story.name}: {tried} times a worker stood still")
+    counted(f"{story.name}: {tried} times a worker stood still")
     assert wrongs == []
 
 
 @by_story
 @pytest.mark.timeout(600)
-def test_a_database_that_says_nothing_changes_nothing(story: Story, counted: list[str]) -> None:
+def test_a_database_that_says_nothing_changes_nothing(story: Story, counted: Counted) -> None:
     points = walked(story).lives[0]
     wrongs: list[str] = []
     tried = 0
@@ -58,5 +59,5 @@ def test_a_database_that_says_nothing_changes_nothing(story: Story, counted: lis
             tried += 1
             if walk.wrongs:
                 wrongs.append(told(story, walk, blow))
-    counted.append(f"{story.name}: {tried} commits refused, or done and not answered")
+    counted(f"{story.name}: {tried} commits refused, or done and not answered")
     assert wrongs == []

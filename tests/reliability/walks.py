@@ -6,7 +6,7 @@ Owns the driving. What the stories are stands in ``stories``, what must hold in 
 import asyncio
 import atexit
 import shutil
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from bot.services.generate import Ask
 from bot.services.outside import Policy
 from tests.reliability.inline import inline_sqlite
 from tests.reliability.points import Crash
+from tests.reliability.sameness import numbered_ids
 from tests.reliability.simulation import CHANNEL, GUILD, POLICY, TOM, Life, World
 
 MEMORY = Path("/dev/shm")
@@ -41,6 +42,8 @@ class Story:
     """One path: what the world is like, what people do, how each generation may end.
 
     ``before`` is over before the points are counted. ``also`` finds further faults in the end.
+    ``late``: a video may come when all was over, in a generation of its own; it is waited for until
+    ``over``.
     """
 
     name: str
@@ -49,19 +52,29 @@ class Story:
     world: Callable[[World], None] = lambda _: None
     before: Sequence[Deed] = ()
     policy: Policy = POLICY
+    late: bool = False
+    over: Callable[["Walk", Sequence[Generation]], bool] = lambda _, __: True
     also: Callable[["Walk", Sequence[Generation]], list[str]] = lambda _, __: []
+
+
+class SeenBeforeError(Exception):
+    """From here on, everything is as in an earlier walk."""
 
 
 @dataclass(kw_only=True)
 class Walk:
     """One walk. ``answers`` are what the deeds were told, ``asked`` what they asked for, each by
-    the deed's number.
+    the deed's number; ``left`` is the state in which the last crash left the world.
+
+    ``known`` are the states from which walks went on to their end, with no crash left.
     """
 
     story: Story
     world: World
     crashes: Iterator[Crash]
     workers: int = 1
+    known: Collection[bytes] = ()
+    left: bytes | None = None
     answers: list[Any] = field(default_factory=list)
     asked: dict[int, GenerationId] = field(default_factory=dict)
 
@@ -78,7 +91,8 @@ class Walk:
         wrongs = await self.world.wrongs_in_the_end()
         rows = await self.world.rows()
         wrongs += await self.world.miscounted(rows)
-        for row, ends in zip(rows[len(self.story.before) :], self.story.ends, strict=True):
+        asked = [row for row in rows if not (self.story.late and row.late)]
+        for row, ends in zip(asked[len(self.story.before) :], self.story.ends, strict=True):
             if row.state not in ends:
                 wrongs.append(f"{row.id} ended {row.state} ({row.failure})")
         return wrongs + self.story.also(self, rows)
@@ -99,17 +113,25 @@ class Walk:
                 life = await self._restarted(life)
             elif acting is None and left and left[0].when(await self.world.rows()):
                 acting = life.process.start(self._act(left[0], life))
-            elif not left and self.world.resting():
+            elif not left and self.world.resting() and await self._over():
                 return life
             else:
                 await self.world.tick()
+
+    async def _over(self) -> bool:
+        return not self.story.late or self.story.over(self, await self.world.rows())
 
     async def _restarted(self, life: Life) -> Life:
         assert life.process.crash is not None
         away = life.process.crash.away
         await self.world.bury(life)
         await self.world.pass_time(away)
-        return await self.world.boot(next(self.crashes, None))
+        crash = next(self.crashes, None)
+        if crash is None:
+            self.left = self.world.state(self.story, self.answers, self.asked)
+            if self.left in self.known:
+                raise SeenBeforeError
+        return await self.world.boot(crash)
 
     async def _act(self, deed: Deed, life: Life) -> Any:
         while True:
@@ -122,7 +144,7 @@ class Walk:
                 await self.world.clock.sleep(1.0)
 
 
-def ask(request: VideoRequest, *, parent: int | None = None) -> Act:
+def ask(request: VideoRequest, *, parent: int | None = None, private: bool = False) -> Act:
     """Ask for a video, or for another version of an earlier one."""
 
     async def act(walk: Walk, life: Life) -> State:
@@ -133,7 +155,7 @@ def ask(request: VideoRequest, *, parent: int | None = None) -> Act:
                 guild_id=GUILD,
                 channel_id=CHANNEL,
                 thread_id=None,
-                private=False,
+                private=private,
                 locale="en-US",
                 request=request,
                 parent_id=None if parent is None else walk.asked[parent],
@@ -145,20 +167,50 @@ def ask(request: VideoRequest, *, parent: int | None = None) -> Act:
     return act
 
 
+@dataclass(frozen=True, kw_only=True)
+class Walked:
+    """What came of a walk: the points of each life, in order, and what was wrong.
+
+    ``left`` is the state in which the last crash left the world, ``end`` that at the end. Either is
+    None while a request is on its way. ``seen_before``: the walk was left at its last restart.
+    """
+
+    lives: Sequence[Sequence[str]]
+    wrongs: Sequence[str]
+    left: bytes | None
+    end: bytes | None
+    seen_before: bool = False
+
+
 async def _walk(
-    story: Story, crashes: Sequence[Crash], folder: Path, workers: int
-) -> tuple[World, list[str]]:
-    world = World(folder=folder, policy=story.policy)
+    story: Story,
+    crashes: Sequence[Crash],
+    folder: Path,
+    workers: int,
+    known: Collection[bytes] | None,
+) -> Walked:
+    world = World(folder=folder, policy=story.policy, keeps_house=story.late)
     story.world(world)
-    walk = Walk(story=story, world=world, crashes=iter(crashes), workers=workers)
-    try:
-        wrongs = await walk.go()
-    finally:
-        for life in list(world.lives):
-            await world.bury(life)
-        for late in world.late:
-            late.cancel()
-    return world, wrongs
+    walk = Walk(story=story, world=world, crashes=iter(crashes), workers=workers, known=known or ())
+    wrongs: Sequence[str] = ()
+    seen_before = False
+    with numbered_ids(world.number):
+        try:
+            wrongs = await walk.go()
+        except SeenBeforeError:
+            seen_before = True
+        finally:
+            for life in list(world.lives):
+                await world.bury(life)
+            for late in world.late:
+                late.cancel()
+    return Walked(
+        lives=world.points,
+        wrongs=wrongs,
+        left=walk.left,
+        end=None if seen_before or known is not None else world.state(),
+        seen_before=seen_before,
+    )
 
 
 @cache
@@ -175,14 +227,6 @@ def _emptied() -> Path:
     return _folder()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Walked:
-    """What came of a walk: the points of each life, in order, and what was wrong."""
-
-    lives: Sequence[Sequence[str]]
-    wrongs: Sequence[str]
-
-
 def fresh_folder() -> Path:
     """The folder of a new world, with an empty database in it. Driver without threads only."""
     empty = _empty_database()
@@ -191,12 +235,16 @@ def fresh_folder() -> Path:
     return folder
 
 
-def walked(story: Story, *crashes: Crash, workers: int = 1) -> Walked:
-    """Walk a story in a world of its own; the first of several workers has the crashes."""
+def walked(
+    story: Story, *crashes: Crash, workers: int = 1, known: Collection[bytes] | None = None
+) -> Walked:
+    """Walk a story in a world of its own; the first of several workers has the crashes.
+
+    The walk is left where it comes to a ``known`` state with no crash to come; with those, its end
+    is judged and not kept.
+    """
     with inline_sqlite():
-        folder = fresh_folder()
-        world, wrongs = asyncio.run(_walk(story, crashes, folder, workers))
-    return Walked(lives=world.points, wrongs=wrongs)
+        return asyncio.run(_walk(story, crashes, fresh_folder(), workers, known))
 
 
 @cache

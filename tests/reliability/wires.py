@@ -1,22 +1,20 @@
-"""What outlives the bot, as honest as the promise needs: Discord, gateways, the disk.
+"""Discord, as what outlives the bot and as honest as the promise needs: it forgets a nonce after
+minutes, and shows a private thread to its members alone.
 
-Discord forgets a nonce after minutes, a gateway forgets nothing it was paid for, the disk keeps
-what was renamed. Trouble is a property of the place ("this thread is gone"), never a list of
-answers, so that a bot that comes back after a crash meets the same world.
+Trouble is a property of the place ("this thread is gone"), never a list of answers, so that a bot
+that comes back after a crash meets the same world.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.domain.errors import Accepted, Code, PostError, ProviderError
+from bot.domain.errors import Code, PostError
 from bot.domain.generation import Generation, Place, Posting, Standing, State, Target, TargetKind
-from bot.domain.ids import ChannelId, GenerationId, MessageId, TaskId, message_nonce
-from bot.domain.media import FittedMedia, StoredMedia
-from bot.domain.ports.provider import PreparedTask, Submission, TaskReport
-from tests.outside import FakeMedia, FakeProvider, FakeTask, OwnedClock
+from bot.domain.ids import ChannelId, GenerationId, MessageId, UserId, message_nonce
+from tests.outside import OwnedClock
 
 NONCE_SECONDS = 180
 """Discord says "a few minutes"."""
@@ -39,6 +37,20 @@ class Message:
     vanished: bool = False
 
 
+FIRST_PRIVATE_THREAD = 500_000
+
+
+@dataclass(kw_only=True)
+class PrivateThread:
+    """A thread beside its channel: made again, it is another one. Members alone see into it."""
+
+    id: ChannelId
+    channel_id: int
+    name: str
+    at: datetime
+    members: set[UserId] = field(default_factory=set[UserId])
+
+
 @dataclass
 class Discord:
     """Channels and what stands in them.
@@ -53,6 +65,7 @@ class Discord:
     latency: float = 0.0
     messages: list[Message] = field(default_factory=list)
     threads: set[int] = field(default_factory=set)
+    private_threads: list[PrivateThread] = field(default_factory=list)
     away: Callable[[str], bool] = lambda _: False
     mute: Callable[[str], bool] = lambda _: False
     gone: Callable[[int, str], bool] = lambda _, __: False
@@ -89,6 +102,30 @@ class Discord:
         self._reach(message.channel_id, "thread")
         self.threads.add(message.id)
         return ChannelId(message.id)
+
+    async def start_private_thread(self, channel_id: int, name: str) -> ChannelId:
+        self._reach(channel_id, "thread")
+        thread = PrivateThread(
+            id=ChannelId(FIRST_PRIVATE_THREAD + len(self.private_threads)),
+            channel_id=channel_id,
+            name=name,
+            at=self.clock.now(),
+        )
+        self.private_threads.append(thread)
+        return thread.id
+
+    async def active_threads(self, channel_id: int) -> list[PrivateThread]:
+        self._reach(channel_id, "thread")
+        return [thread for thread in self.private_threads if thread.channel_id == channel_id]
+
+    async def add_member(self, thread_id: int, user_id: UserId) -> None:
+        self._reach(thread_id, "member")
+        next(t for t in self.private_threads if t.id == thread_id).members.add(user_id)
+
+    def seen_by(self, user_id: UserId, channel_id: int) -> bool:
+        """Whether a person sees what stands there."""
+        private = next((t for t in self.private_threads if t.id == channel_id), None)
+        return private is None or user_id in private.members
 
     def delete_threads(self) -> None:
         """All threads are deleted, with what stands in them."""
@@ -141,17 +178,9 @@ class Messenger:
         self, generation: Generation, standing: Standing, *, again: bool
     ) -> Place:
         place = generation.place
-        message = None
-        if again:
-            seen = await self.discord.history(place.channel_id, since=generation.created_at)
-            message = next((m for m in seen if _is(m, generation, "status")), None)
-        if message is None:
-            message = await self.discord.send(
-                place.channel_id,
-                kind="status",
-                generation=generation,
-                nonce=message_nonce(generation.id, "status"),
-            )
+        if place.private and place.guild_id and not place.in_thread:
+            return await self._open_private(generation, again=again)
+        message = await self._post_status(place.channel_id, generation, again=again)
         thread_id = place.thread_id
         if not place.in_thread:
             try:
@@ -163,6 +192,48 @@ class Messenger:
             status_message_id=message.id,
             status_channel_id=place.channel_id,
             thread_id=thread_id,
+        )
+
+    async def _open_private(self, generation: Generation, *, again: bool) -> Place:
+        place = generation.place
+        try:
+            thread_id = await self._private_thread(generation, again=again)
+        except PostError:
+            thread_id = None
+        channel_id = thread_id or ChannelId(DIRECTS + generation.requester_id)
+        message = await self._post_status(channel_id, generation, again=again)
+        return replace(
+            place,
+            status_message_id=message.id,
+            status_channel_id=channel_id,
+            thread_id=thread_id,
+        )
+
+    async def _private_thread(self, generation: Generation, *, again: bool) -> ChannelId:
+        """Discord takes no nonce with a thread: an earlier one is found by its name and its age."""
+        channel_id, name = generation.place.channel_id, generation.request.prompt
+        found = None
+        if again:
+            since = generation.created_at - timedelta(seconds=60)
+            threads = await self.discord.active_threads(channel_id)
+            found = next((t.id for t in threads if t.name == name and t.at >= since), None)
+        thread_id = found or await self.discord.start_private_thread(channel_id, name)
+        await self.discord.add_member(thread_id, generation.requester_id)
+        return thread_id
+
+    async def _post_status(
+        self, channel_id: int, generation: Generation, *, again: bool
+    ) -> Message:
+        if again:
+            seen = await self.discord.history(channel_id, since=generation.created_at)
+            for message in seen:
+                if _is(message, generation, "status"):
+                    return message
+        return await self.discord.send(
+            channel_id,
+            kind="status",
+            generation=generation,
+            nonce=message_nonce(generation.id, "status"),
         )
 
     async def update_status(self, generation: Generation, standing: Standing) -> None:
@@ -213,14 +284,17 @@ class Messenger:
         message_id = place.status_message_id
         if message_id is not None and await self.discord.edit(message_id, generation.state):
             return
+        hearing = place.channel_id
+        if place.private and place.guild_id and not place.in_thread:
+            hearing = place.thread_id or ChannelId(DIRECTS + generation.requester_id)
         if again:
-            seen = await self.discord.history(place.channel_id, since=generation.created_at)
+            seen = await self.discord.history(hearing, since=generation.created_at)
             for message in seen:
                 if message.generation_id == generation.id and message.kind != "video":
                     await self.discord.edit(message.id, generation.state)
                     return
         await self.discord.send(
-            generation.place.channel_id,
+            hearing,
             kind="end",
             generation=generation,
             nonce=message_nonce(generation.id, "ended"),
@@ -243,87 +317,3 @@ def _channel(target: Target) -> int:
 
 def _posted(posting: Posting, message: Message) -> Posting:
     return replace(posting, message_id=message.id, channel_id=ChannelId(message.channel_id))
-
-
-LIST_SETTLES = 120
-"""A POST may still be worked on for so long before its task stands in the list."""
-
-
-@dataclass
-class Gateway(FakeProvider):
-    """A provider whose troubles are lasting.
-
-    ``refuses`` is its answer to every POST; ``mute`` tells whether a POST is taken and its answer
-    lost, ``deaf`` whether it is lost on the way; ``ends`` how every task ends. A POST takes
-    ``latency`` seconds.
-    """
-
-    refuses: ProviderError | None = None
-    mute: Callable[[], bool] = lambda: False
-    deaf: Callable[[], bool] = lambda: False
-    ends: Callable[[TaskId], TaskReport] | None = None
-    latency: float = 0.0
-
-    async def submit(self, prepared: PreparedTask, *, key: str) -> Submission:
-        if self.latency:
-            await self.clock.sleep(self.latency)
-        if self.deaf():
-            raise ProviderError(Code.PROVIDER_TIMEOUT, accepted=Accepted.UNKNOWN, retryable=True)
-        if self.refuses is not None:
-            self.posts += 1
-            raise self.refuses
-        taken = await super().submit(prepared, key=key)
-        if self.mute():
-            raise ProviderError(Code.PROVIDER_TIMEOUT, accepted=Accepted.UNKNOWN, retryable=True)
-        return taken
-
-    async def find(
-        self,
-        prepared: PreparedTask,
-        *,
-        since: datetime,
-        sent_at: datetime | None = None,
-        others: Collection[TaskId] | None = None,
-    ) -> Submission | None:
-        """As EvoLink's list: it proves absence, never identity, and not too early."""
-        undecided = ProviderError(Code.SUBMIT_UNKNOWN, accepted=Accepted.UNKNOWN)
-        if not self.can_find:
-            raise undecided
-        if (self.clock.now() - (sent_at or since)).total_seconds() < LIST_SETTLES:
-            raise undecided
-        after = since - timedelta(seconds=30)
-        left = [t for t in self.tasks.values() if t.made_at >= after]
-        left = [t for t in left if t.task_id not in (others or ())]
-        if not left:
-            return None
-        if others is None or len(left) > 1:
-            raise undecided
-        return Submission(task_id=left[0].task_id)
-
-    def of(self, generation_id: GenerationId) -> list[FakeTask]:
-        """Tasks paid for a generation, by the key they came with."""
-        return [t for t in self.tasks.values() if t.key.split("-")[1] == generation_id]
-
-    def _report(self, task: FakeTask) -> TaskReport:
-        report = super()._report(task)
-        if self.ends is not None and task.ends_after <= self.clock.seconds:
-            return self.ends(task.task_id)
-        return report
-
-
-@dataclass
-class Disk(FakeMedia):
-    """Files of ``size`` bytes; making one smaller takes ``fit_seconds``, and the copy is kept."""
-
-    clock: Any = None
-    fit_seconds: float = 0.0
-
-    async def fit(self, media: StoredMedia, *, max_bytes: int) -> FittedMedia:
-        source = self.path_of(media)
-        if media.size <= max_bytes:
-            return FittedMedia(path=str(source), size=media.size, how="original")
-        copy = source.with_suffix(f".{max_bytes}.mp4")
-        if not copy.exists():
-            await self.clock.sleep(self.fit_seconds)
-            copy.write_bytes(source.read_bytes()[:max_bytes])
-        return FittedMedia(path=str(copy), size=max_bytes, how="reencoded")

@@ -1,0 +1,98 @@
+"""Gateways and the disk, as what outlives the bot: nothing that was paid for is forgotten, nothing
+that was renamed is lost. Trouble is lasting, as in ``wires``: who comes back meets the same world.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.domain.errors import Accepted, Code, ProviderError
+from bot.domain.ids import GenerationId, TaskId
+from bot.domain.media import FittedMedia, StoredMedia
+from bot.domain.ports.provider import PreparedTask, Submission, TaskReport
+from tests.outside import FakeMedia, FakeProvider, FakeTask
+
+LIST_SETTLES = 120
+"""A POST may still be worked on for so long before its task stands in the list."""
+
+
+@dataclass
+class Gateway(FakeProvider):
+    """A provider whose troubles are lasting.
+
+    ``refuses`` is its answer to every POST; ``mute`` tells whether a POST is taken and its answer
+    lost, ``deaf`` whether it is lost on the way; ``ends`` how every task ends; the list is complete
+    after ``settles`` seconds. A POST takes ``latency`` seconds.
+    """
+
+    refuses: ProviderError | None = None
+    mute: Callable[[], bool] = lambda: False
+    deaf: Callable[[], bool] = lambda: False
+    ends: Callable[[TaskId], TaskReport] | None = None
+    settles: float = LIST_SETTLES
+    latency: float = 0.0
+
+    async def submit(self, prepared: PreparedTask, *, key: str) -> Submission:
+        if self.latency:
+            await self.clock.sleep(self.latency)
+        if self.deaf():
+            raise ProviderError(Code.PROVIDER_TIMEOUT, accepted=Accepted.UNKNOWN, retryable=True)
+        if self.refuses is not None:
+            self.posts += 1
+            raise self.refuses
+        taken = await super().submit(prepared, key=key)
+        if self.mute():
+            raise ProviderError(Code.PROVIDER_TIMEOUT, accepted=Accepted.UNKNOWN, retryable=True)
+        return taken
+
+    async def find(
+        self,
+        prepared: PreparedTask,
+        *,
+        since: datetime,
+        sent_at: datetime | None = None,
+        others: Collection[TaskId] | None = None,
+    ) -> Submission | None:
+        """As EvoLink's list: it proves absence, never identity, and not too early."""
+        undecided = ProviderError(Code.SUBMIT_UNKNOWN, accepted=Accepted.UNKNOWN)
+        if not self.can_find:
+            raise undecided
+        if (self.clock.now() - (sent_at or since)).total_seconds() < self.settles:
+            raise undecided
+        after = since - timedelta(seconds=30)
+        left = [t for t in self.tasks.values() if t.made_at >= after]
+        left = [t for t in left if t.task_id not in (others or ())]
+        if not left:
+            return None
+        if others is None or len(left) > 1:
+            raise undecided
+        return Submission(task_id=left[0].task_id)
+
+    def of(self, generation_id: GenerationId) -> list[FakeTask]:
+        """Tasks paid for a generation, by the key they came with."""
+        return [t for t in self.tasks.values() if t.key.split("-")[1] == generation_id]
+
+    def _report(self, task: FakeTask) -> TaskReport:
+        report = super()._report(task)
+        if self.ends is not None and task.ends_after <= self.clock.seconds:
+            return self.ends(task.task_id)
+        return report
+
+
+@dataclass
+class Disk(FakeMedia):
+    """Files of ``size`` bytes; making one smaller takes ``fit_seconds``, and the copy is kept."""
+
+    clock: Any = None
+    fit_seconds: float = 0.0
+
+    async def fit(self, media: StoredMedia, *, max_bytes: int) -> FittedMedia:
+        source = self.path_of(media)
+        if media.size <= max_bytes:
+            return FittedMedia(path=str(source), size=media.size, how="original")
+        copy = source.with_suffix(f".{max_bytes}.mp4")
+        if not copy.exists():
+            await self.clock.sleep(self.fit_seconds)
+            copy.write_bytes(source.read_bytes()[:max_bytes])
+        return FittedMedia(path=str(copy), size=max_bytes, how="reencoded")
