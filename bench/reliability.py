@@ -4,6 +4,8 @@ Owns the page and the figures beside it (``docs/reliability.json``), which hold 
 each part: one part can be run again without the others. Judges nothing itself.
 
     python -m bench.reliability [--long] [--only PART …] [--write]
+
+Ends non-zero when a part that was run did not pass. The long run takes about two hours.
 """
 
 import argparse
@@ -14,6 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +30,7 @@ KEPT = ROOT / "docs" / "reliability.json"
 Json = dict[str, Any]
 _JSON_LINE = re.compile(r"\{.*\}$")
 _POINTS = re.compile(r"^(.+): (\d+) points, (\d+) single crashes$", re.MULTILINE)
-_PAIRS = re.compile(r"^(.+): (\d+) of \d+ pairs of crashes$", re.MULTILINE)
+_PAIRS = re.compile(r"^(.+): (\d+) of (\d+) pairs of crashes, \d+ to the end$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +39,8 @@ class Part:
 
     command: Sequence[str]
     read: Callable[[str, Sequence[Json]], Json]
-    more: Sequence[str] = ()
     short: Sequence[str] = ()
+    long: Sequence[str] = ()
 
 
 def _pytest(*paths: str) -> list[str]:
@@ -46,13 +49,18 @@ def _pytest(*paths: str) -> list[str]:
 
 def _crashes(said: str, _: Sequence[Json]) -> Json:
     points = {name: (int(p), int(n)) for name, p, n in _POINTS.findall(said)}
-    pairs = {name: int(n) for name, n in _PAIRS.findall(said)}
+    pairs = {name: (int(n), int(of)) for name, n, of in _PAIRS.findall(said)}
+    if not points:
+        return {}
     return {
         "paths": len(points),
         "points": sum(p for p, _ in points.values()),
         "crashes": sum(n for _, n in points.values()),
-        "pairs": sum(pairs.values()),
-        "by_path": {n: [*counts, pairs.get(n, 0)] for n, counts in sorted(points.items())},
+        "pairs": sum(n for n, _ in pairs.values()),
+        "pairs_of": sum(of for _, of in pairs.values()),
+        "by_path": {
+            name: [*counts, pairs.get(name, (0, 0))[0]] for name, counts in sorted(points.items())
+        },
     }
 
 
@@ -69,13 +77,18 @@ def _figures(name: str) -> Callable[[str, Sequence[Json]], Json]:
 
 
 def _passed(said: str, _: Sequence[Json]) -> Json:
-    found = re.search(r"(\d+) passed", said)
-    failed = re.search(r"(\d+) failed", said)
-    return {"passed": int(found[1]) if found else 0, "failed": int(failed[1]) if failed else 0}
+    passed, failed = (re.search(rf"(\d+) {word}", said) for word in ("passed", "failed"))
+    if not passed and not failed:
+        return {}
+    return {"passed": int(passed[1]) if passed else 0, "failed": int(failed[1]) if failed else 0}
 
 
 PARTS: Mapping[str, Part] = {
-    "crashes": Part(command=_pytest("tests/reliability/test_crashes.py"), read=_crashes),
+    "crashes": Part(
+        command=_pytest("tests/reliability/test_crashes.py"),
+        read=_crashes,
+        long=["-n", "2", "--dist", "worksteal"],
+    ),
     "blows": Part(
         command=_pytest(
             "tests/reliability/test_blows.py",
@@ -96,12 +109,15 @@ PARTS: Mapping[str, Part] = {
 def run(name: str, *, long: bool) -> Json:
     """One battery, and its figures with how it ended."""
     part = PARTS[name]
+    print(f"{name}: begun at {datetime.now(UTC):%H:%M} UTC", flush=True)
+    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="retake-figures-") as folder:
         figures = Path(folder, "figures.jsonl")
         environment = os.environ | {"RETAKE_FIGURES": str(figures)}
+        environment.pop("RETAKE_LONG", None)
         if long:
             environment["RETAKE_LONG"] = "1"
-        command = [sys.executable, *part.command, *(() if long else part.short)]
+        command = [sys.executable, *part.command, *(part.long if long else part.short)]
         done = subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
         )
@@ -109,7 +125,9 @@ def run(name: str, *, long: bool) -> Json:
         if figures.exists():
             told = [json.loads(line) for line in figures.read_text().splitlines()]
     found = part.read(done.stdout, told)
-    print(f"{name}: {'passed' if done.returncode == 0 else 'FAILED'}", flush=True)
+    took = round(time.monotonic() - began)
+    ended = "passed" if done.returncode == 0 else "FAILED"
+    print(f"{name}: {ended} in {took // 60} min {took % 60} s", flush=True)
     if done.returncode != 0:
         print(done.stdout[-3000:], done.stderr[-1000:], sep="\n")
     if isinstance(measured := found.pop("machine", None), dict):
@@ -118,6 +136,7 @@ def run(name: str, *, long: bool) -> Json:
         **found,
         "exit": done.returncode,
         "long": long,
+        "seconds": took,
         "at": datetime.now(UTC).isoformat(timespec="minutes"),
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
     }
@@ -135,8 +154,15 @@ def page(kept: Mapping[str, Json]) -> str:
         "| what | figures | wrong | run |",
         "| --- | --- | --- | --- |",
     ]
-    lines += [_row(name, kept.get(name)) for name in PARTS]
-    notes = [f"- {TITLES[name]}: {told['note']}" for name, told in kept.items() if "note" in told]
+    for name in PARTS:
+        lines.append(_row(TITLES[name], TELL[name], kept.get(name)))
+        if name == "chaos":
+            lines.append(_row(FIRST_STEP, _tell_first_step, kept.get(name)))
+    notes = [
+        f"- {TITLES[name]}: {note}"
+        for name in PARTS
+        for note in (kept.get(name) or {}).get("notes", ())
+    ]
     lines += ["", *notes] if notes else []
     lines += _by_path(kept.get("crashes"))
     for name, title in (("matrix", "The fault matrix"), ("machine", "Trouble of our own")):
@@ -145,15 +171,23 @@ def page(kept: Mapping[str, Json]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _row(name: str, told: Json | None) -> str:
+Tell = Callable[[Json], tuple[str, str]]
+
+
+def _row(title: str, tell: Tell, told: Json | None) -> str:
     if not told:
-        return f"| {TITLES[name]} | not run | | |"
-    figures, wrong = TELL[name](told)
+        return f"| {title} | not run | | |"
     mode = "long" if told["long"] else "short"
     ended = "" if told["exit"] == 0 else ", **failed**"
-    return f"| {TITLES[name]} | {figures} | {wrong} | {told['at'][:10]}, {mode}{ended} |"
+    try:
+        figures, wrong = tell(told)
+    except KeyError:
+        # What it was to say at its end it never said.
+        figures, wrong = "it told no figures", "see its output"
+    return f"| {title} | {figures} | {wrong} | {told['at'][:10]}, {mode}{ended} |"
 
 
+FIRST_STEP = "From a start after a kill to the first step"
 TITLES = {
     "crashes": "Stopped before and after every effect and commit, in a simulation",
     "blows": "Standing still, a silent database, many at once, any order of events",
@@ -167,41 +201,45 @@ TITLES = {
 
 
 def _tell_crashes(told: Json) -> tuple[str, str]:
-    figures = f"{told.get('points')} points on {told.get('paths')} paths, "
-    figures += f"{told.get('crashes'):,} single crashes, {told.get('pairs'):,} pairs"
-    return figures, "0" if told["exit"] == 0 else "see the tests"
+    pairs = f"{told['pairs']:,} of {told.get('pairs_of', told['pairs']):,} pairs"
+    figures = f"{told['points']:,} points on {told['paths']} paths, "
+    figures += f"{told['crashes']:,} single crashes, {pairs}"
+    return figures, "0" if told["exit"] == 0 else "see its output"
 
 
 def _tell_chaos(told: Json) -> tuple[str, str]:
     row = told["rows"][0]
-    wrong = ", ".join(f"{t['name']} {t['reached']}" for t in told["targets"])
-    first = f"{row['first_step_p50_s']} s, at most {row['first_step_max_s']} s"
-    load = told.get("load")
-    busy = f" (the machine's load was {load})" if load is not None else ""
-    return (
-        f"{row['kills']} kills, {row['generations']:,} generations, {row['posts']:,} videos; "
-        f"from a start to its first step mostly {first}{busy}"
-    ), wrong
+    figures = f"{row['kills']} kills, {row['generations']:,} generations, {row['posts']:,} videos"
+    return figures, ", ".join(f"{t['name']} {t['reached']}" for t in told["targets"])
+
+
+def _tell_first_step(told: Json) -> tuple[str, str]:
+    row = told["rows"][0]
+    figures = f"mostly {row['first_step_p50_s']} s, at most {row['first_step_max_s']} s"
+    if (load := told.get("load")) is not None:
+        figures += f" (the machine's load was {load})"
+    return figures, ""
 
 
 def _tell_cells(told: Json) -> tuple[str, str]:
     of = f" of {told['of']}" if told.get("of", told["cells"]) != told["cells"] else ""
-    wrong = ", ".join(f"{name} {told[name]}" for name in ("hung", "crashed", "untrue"))
-    return f"{told['cells']}{of} cells", wrong
+    names = [name for name in ("hung", "crashed", "untrue", "missed") if name in told]
+    return f"{told['cells']}{of} cells", ", ".join(f"{name} {told[name]}" for name in names)
 
 
-TELL: Mapping[str, Callable[[Json], tuple[str, str]]] = {
+def _tell_tests(told: Json) -> tuple[str, str]:
+    return f"{told['passed']} tests", str(told["failed"])
+
+
+TELL: Mapping[str, Tell] = {
     "crashes": _tell_crashes,
+    "blows": _tell_tests,
     "chaos": _tell_chaos,
     "matrix": _tell_cells,
     "machine": _tell_cells,
-    "blows": lambda told: (f"{told['passed']} tests", str(told["failed"])),
-    "around": lambda told: (f"{told['passed']} tests", str(told["failed"])),
-    "security": lambda t: (
-        f"{t.get('hostile_inputs', 0):,} tried",
-        f"accepted {t.get('accepted')}",
-    ),
-    "planted": lambda t: (f"{t.get('planted')} planted", f"caught {t.get('caught')}"),
+    "around": _tell_tests,
+    "security": lambda told: (f"{told['hostile_inputs']:,} tried", f"accepted {told['accepted']}"),
+    "planted": lambda told: (f"{told['planted']} planted", f"caught {told['caught']}"),
 }
 
 
@@ -226,11 +264,15 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="run nothing, write the page anew")
     given = parser.parse_args()
     kept: dict[str, Json] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    for name in () if given.write else given.only or PARTS:
+    chosen = () if given.write else given.only or PARTS
+    for name in chosen:
         kept[name] = run(name, long=given.long)
+        # After each part: what was found stays found when a later part is broken off.
         KEPT.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        PAGE.write_text(page(kept), encoding="utf-8")
     PAGE.write_text(page(kept), encoding="utf-8")
-    sys.exit(any(told["exit"] for told in kept.values()))
+    print(f"all of it: {sum(kept[name]['seconds'] for name in chosen) / 60:.0f} min")
+    sys.exit(any(kept[name]["exit"] for name in chosen))
 
 
 if __name__ == "__main__":

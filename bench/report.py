@@ -79,6 +79,7 @@ class Report:
                 {"name": t.name, "reached": t.reached, "most": t.most, "met": t.met}
                 for t in self.targets
             ],
+            "notes": self.notes,
             "machine": {
                 "cores": os.cpu_count(),
                 "python": platform.python_version(),
