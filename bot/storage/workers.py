@@ -8,11 +8,14 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.ids import WorkerId
 from bot.storage.tables import insert_into, workers
+
+_SERVER_TIME = select(func.clock_timestamp())
+"""Unlike now(), it goes on within a transaction that waited."""
 
 _BEATS = select(workers.c.id, workers.c.beat_at).order_by(workers.c.beat_at)
 
@@ -41,9 +44,21 @@ class SqlWorkers:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
+    async def clock(self, now: datetime) -> datetime:
+        """The server's time; on SQLite, which has one process and no server, ``now``."""
+        if self._connection.dialect.name != "postgresql":
+            return now
+        told: datetime = (await self._connection.execute(_SERVER_TIME)).scalar_one()
+        return told
+
     async def beat(self, worker_id: WorkerId, *, now: datetime) -> None:
         """Insert or refresh a worker."""
         await beat(self._connection, worker_id, now=now)
+
+    async def cap_beats(self, now: datetime) -> None:
+        """Heartbeats later than ``now`` count as given now."""
+        later = workers.c.beat_at > now
+        await self._connection.execute(update(workers).where(later).values(beat_at=now))
 
     async def remove(self, worker_id: WorkerId) -> None:
         """Forget a worker that stopped."""

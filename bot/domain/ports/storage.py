@@ -230,8 +230,24 @@ class Guilds(Protocol):
 class Workers(Protocol):
     """Processes and their heartbeats."""
 
+    async def clock(self, now: datetime) -> datetime:
+        """The time by the one clock that all workers share; heartbeats are judged by no other.
+
+        That is the database server's. Where the database is a file there is one process and no
+        server: then it is ``now``, the process's own time.
+        """
+        ...
+
     async def beat(self, worker_id: WorkerId, *, now: datetime) -> None:
         """Insert or refresh a worker."""
+        ...
+
+    async def cap_beats(self, now: datetime) -> None:
+        """Heartbeats later than ``now`` count as given now.
+
+        They come from before the shared clock was set back. Left as they are, a dead worker would
+        look alive until the clock is there again; forgotten, a living one would look dead.
+        """
         ...
 
     async def remove(self, worker_id: WorkerId) -> None:
