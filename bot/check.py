@@ -27,8 +27,8 @@ from bot.ops.callbacks import CallbackSigner
 from bot.ops.clock import SystemClock
 from bot.providers.addresses import AddressError, AddressPolicy
 from bot.providers.catalogue import CatalogueError
+from bot.services.ownership import DEAD_SECONDS
 from bot.services.reconcile import Kind, find_cases
-from bot.services.scheduler import DEAD_SECONDS
 from bot.settings import Settings
 from bot.storage import SqlStorage, look_into, open_storage
 from bot.ui.inspection import DiscordReport, inspect
@@ -140,9 +140,9 @@ async def _books(storage: SqlStorage) -> AsyncIterator[Finding]:
         days = LOOK_BACK.days
         ended = _many(len(cases), "has", "have")
         yield note(f"{ended} ended within {days} days and may need you: `retake reconcile`.")
-    dead_before = now - timedelta(seconds=DEAD_SECONDS)
 
     async def silent(tx: Transaction) -> int:
+        dead_before = await tx.workers.clock(now) - timedelta(seconds=DEAD_SECONDS)
         return sum(beat < dead_before for beat in (await tx.workers.beats()).values())
 
     if count := await storage.read(silent):

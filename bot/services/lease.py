@@ -31,8 +31,9 @@ class Lease:
 
     def keep(self, at: tuple[datetime, float]) -> None:
         """A heartbeat that was begun ``at`` is in the database."""
-        if not self._holds(at):
-            # It had run out: what was ours before may be somebody else's.
+        if not self._holds(at) or (self._since is not None and at[0] < self._since):
+            # It had run out: what was ours before may be somebody else's. Or the clock was set back
+            # behind that moment, and nothing saved from now on would ever be later.
             self._since = at[0]
         self._kept = at
 
@@ -40,9 +41,11 @@ class Lease:
         """Whether nobody can have taken it over since we last saved or read it."""
         if self.alone:
             return True
-        if self._since is None or not self._holds(self.now()):
+        now = self.now()
+        if self._since is None or not self._holds(now):
             return False
-        return generation.updated_at >= self._since
+        # A time still to come was written by another clock, or by this one before it was set back.
+        return self._since <= generation.updated_at <= now[0]
 
     async def check(self, generation: Generation) -> None:
         """Go on only if this generation is still ours, in this state.

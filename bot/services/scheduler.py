@@ -1,15 +1,14 @@
-"""The scheduler: one heap of due times for all live generations, bounded work, ownership.
+"""The scheduler: one heap of due times for all live generations, and bounded work.
 
-Owns when something is done and who does it; what is done belongs to ``bot.services.steps``. One
-process or many run the same code: a dead worker's generations are claimed by the next one, which is
-also how a restart goes on.
+Owns when something is done; what is done belongs to ``bot.services.steps``, and whose it is to
+``bot.services.ownership``. One process or many run the same code: a dead worker's generations are
+claimed by the next one, which is also how a restart goes on.
 """
 
 import asyncio
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from itertools import count
 
 import structlog
@@ -17,19 +16,16 @@ import structlog
 from bot.domain.errors import Code, StorageUnavailable, Superseded
 from bot.domain.generation import Failure, Generation, ParkReason, State
 from bot.domain.ids import GenerationId, WorkerId
-from bot.domain.ports.storage import Transaction
 from bot.services.advance import Advance
 from bot.services.board import Board, Live
 from bot.services.lanes import Lane, Lanes
 from bot.services.outside import Outside
+from bot.services.ownership import Ownership
 from bot.services.steps import Next, backoff
+from bot.services.transitions import LONGEST_PARK_SECONDS
 
 log = structlog.get_logger(__name__)
 
-HEARTBEAT_SECONDS = 5.0
-DEAD_SECONDS = 30.0
-CLAIM_SECONDS = 10.0
-CLAIM_AT_ONCE = 500
 STATUS_SECONDS = 4.0
 """Between two edits of one status message; Discord allows about five per five seconds a channel."""
 
@@ -70,6 +66,17 @@ class Scheduler:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    _ownership: Ownership = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._ownership = Ownership(
+            outside=self.outside,
+            board=self.board,
+            lease=self.advance.lease,
+            worker_id=self.worker_id,
+            alone=self.alone,
+            adopt=self._adopt,
+        )
 
     # -- what others call ---------------------------------------------------------------------
 
@@ -111,7 +118,7 @@ class Scheduler:
         self.advance.lease.alone = self.alone
         async with asyncio.TaskGroup() as group:
             lanes = Lanes(group)
-            group.create_task(self._keep_ownership())
+            group.create_task(self._ownership.keep(self._stopped))
             while not self._stopped.is_set():
                 self._dispatch(lanes)
                 self._wake.clear()
@@ -126,60 +133,10 @@ class Scheduler:
             await asyncio.wait(finishing, timeout=STOP_SECONDS)
         lanes.cancel()
         try:
-            await self.outside.storage.transact(self._give_up)
+            await self.outside.storage.transact(self._ownership.give_up)
         except StorageUnavailable as error:
             # Nobody is harmed: the heartbeat grows old and others claim them.
             log.warning("ownership_not_released", error=str(error))
-
-    async def _give_up(self, tx: Transaction) -> None:
-        await tx.generations.disown(self.worker_id)
-        await tx.workers.remove(self.worker_id)
-
-    async def _keep_ownership(self) -> None:
-        """One write every few seconds keeps all our generations; dead workers' are claimed."""
-        next_claim = self.outside.clock.monotonic()
-        first = True
-        while not self._stopped.is_set():
-            try:
-                await self._beat()
-                if self.outside.clock.monotonic() >= next_claim:
-                    await self._claim(everything=first and self.alone)
-                    next_claim = self.outside.clock.monotonic() + CLAIM_SECONDS
-                    first = False
-                if self.outside.clock.monotonic() < self.board.uncertain_until:
-                    await self._adopt_strays()
-            except StorageUnavailable as error:
-                log.warning("heartbeat_failed", error=str(error))
-                self.board.doubt(self.outside.clock.monotonic())
-            await self.outside.clock.wait(self._stopped, HEARTBEAT_SECONDS)
-
-    async def _beat(self) -> None:
-        at = self.advance.lease.now()
-        await self.outside.storage.transact(lambda tx: tx.workers.beat(self.worker_id, now=at[0]))
-        self.advance.lease.keep(at)
-
-    async def _claim(self, *, everything: bool) -> None:
-        now = self.outside.clock.now()
-        dead_before = now - timedelta(seconds=DEAD_SECONDS)
-        if everything:
-            await self.outside.storage.transact(lambda tx: tx.workers.keep_only(self.worker_id))
-        while True:
-            claimed = await self.outside.storage.transact(
-                lambda tx: tx.generations.claim(
-                    self.worker_id, now=now, dead_before=dead_before, limit=CLAIM_AT_ONCE
-                )
-            )
-            for generation in claimed:
-                self._adopt(generation)
-            if len(claimed) < CLAIM_AT_ONCE:
-                return
-
-    async def _adopt_strays(self) -> None:
-        """Take up what is ours by the database and not on the board: its commit went unanswered."""
-        owned = await self.outside.storage.read(lambda tx: tx.generations.owned_by(self.worker_id))
-        for generation in owned:
-            if generation.id not in self.board.live:
-                self._adopt(generation)
 
     def _adopt(self, generation: Generation) -> None:
         log.info("claimed", generation=generation.id, state=generation.state.value)
@@ -187,7 +144,9 @@ class Scheduler:
         wait = 0.0
         if generation.park is not None:
             wait = (generation.park.until - self.outside.clock.now()).total_seconds()
-        self._schedule(generation.id, max(wait, 0.0))
+            # Longer than any park lasts: the clock was set back since, or differs from its owner's.
+            wait = min(max(wait, 0.0), LONGEST_PARK_SECONDS)
+        self._schedule(generation.id, wait)
 
     # -- due times ----------------------------------------------------------------------------
 
@@ -360,10 +319,14 @@ class Scheduler:
         self._shown[generation.id] = (now, news)
 
         async def show() -> None:
-            if generation.id not in self.board.live or live.generation.ended:
+            if generation.id not in self.board.live:
                 return
-            if not self.advance.lease.sure(live.generation):
+            try:
+                await self.advance.lease.check(live.generation)
+            except (Superseded, StorageUnavailable):
                 return  # somebody else may be showing it by now
+            if live.generation.ended:
+                return
             try:
                 await self.outside.messenger.update_status(live.generation, standing)
             except Exception:

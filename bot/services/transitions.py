@@ -21,6 +21,9 @@ Also = Callable[[Transaction, Generation], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
+LONGEST_PARK_SECONDS = 3600.0
+"""What a provider may ask for with Retry-After at most; every pause of our own is shorter."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Transitions:
@@ -120,7 +123,8 @@ class Transitions:
     async def park(
         self, generation: Generation, reason: ParkReason, seconds: float, *, strikes: int = 0
     ) -> Generation:
-        """Set aside for a while, in the same state."""
+        """Set aside for a while (at most ``LONGEST_PARK_SECONDS``), in the same state."""
+        seconds = min(seconds, LONGEST_PARK_SECONDS)
         until = self.outside.clock.now() + timedelta(seconds=seconds)
         park = Park(reason=reason, until=until)
         return await self.move(generation, lambda g: replace(g, park=park, strikes=strikes))

@@ -175,7 +175,7 @@ def test_points_are_found_by_watching_and_not_by_a_list() -> None:
     points = {point for story in STORIES for point in walked(story).lives[0]}
     assert {
         "commit Transitions.move",
-        "commit Scheduler._claim",
+        "commit Ownership._claim_some",
         "evolink.submit",
         "apimart.submit",
         "evolink.download",
