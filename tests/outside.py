@@ -40,15 +40,20 @@ VIDEO = b"\x00\x00\x00\x18ftypmp42 a video"
 
 
 class OwnedClock:
-    """Time that moves only when ``World.until`` lets it."""
+    """Time that moves only when ``World.until`` lets it.
+
+    ``ahead``: so many seconds the calendar is ahead of the true time; it may be set at any moment,
+    and the monotonic clock does not notice.
+    """
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.ahead = 0.0
         self._timers: list[tuple[float, int, asyncio.Event]] = []
         self._numbers = itertools.count()
 
     def now(self) -> datetime:
-        return START + timedelta(seconds=self.seconds)
+        return START + timedelta(seconds=self.seconds + self.ahead)
 
     def monotonic(self) -> float:
         return self.seconds
@@ -232,6 +237,31 @@ class FakeProvider:
             duration_ms=5000,
             cost_micro_usd=430_000,
         )
+
+
+@dataclass
+class SlowList(FakeProvider):
+    """Without keys; its list shows a task ``settles`` seconds after it was sent, by true time."""
+
+    knows_keys: bool = False
+    settles: float = 120.0
+
+    async def find(
+        self,
+        prepared: PreparedTask,
+        *,
+        since: datetime,
+        sent_at: datetime | None = None,
+        others: Collection[TaskId] | None = None,
+    ) -> Submission | None:
+        if (self.clock.now() - (sent_at or since)).total_seconds() < self.settles:
+            raise ProviderError(Code.SUBMIT_UNKNOWN, accepted=Accepted.UNKNOWN, retryable=True)
+        for task in self.tasks.values():
+            made = task.ends_after - self.seconds
+            listed = START + timedelta(seconds=made) >= since
+            if task.body == prepared.body and listed and self.clock.seconds - made >= self.settles:
+                return Submission(task_id=task.task_id)
+        return None
 
 
 class FakeDirectory:

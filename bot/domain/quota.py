@@ -131,13 +131,14 @@ def check(rule: EffectiveLimits, usage: Usage, *, seconds: int, now: datetime) -
     """
     limits = rule.limits
     if limits.cooldown and usage.last_at is not None:
-        free_at = usage.last_at + timedelta(seconds=limits.cooldown)
-        if now < free_at:
+        cooldown = timedelta(seconds=limits.cooldown)
+        # A last time far ahead is none of a moment ago: the clock was set back since.
+        if abs(now - usage.last_at) < cooldown:
             raise Refused(
                 Code.QUOTA_COOLDOWN,
                 limit=limits.cooldown,
                 source=rule.sources["cooldown"].value,
-                resets_at=int(free_at.timestamp()) + 1,
+                resets_at=int((usage.last_at + cooldown).timestamp()) + 1,
             )
     if limits.concurrent and usage.open >= limits.concurrent:
         raise Refused(

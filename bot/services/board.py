@@ -13,6 +13,7 @@ from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Code, ProviderError
 from bot.domain.generation import Generation, Standing, State
 from bot.domain.ids import GenerationId
+from bot.domain.ports.clock import Clock
 from bot.domain.ports.provider import Candidate
 
 UNCERTAIN_SECONDS = 60.0
@@ -49,6 +50,28 @@ class Live:
     solo: bool = False
     status_opened: bool = False
     paused: dict[ProviderName, float] = field(default_factory=dict[ProviderName, float])
+    _marks: dict[datetime, float] = field(default_factory=dict[datetime, float])
+
+    def mark(self, clock: Clock) -> datetime:
+        """The time to write into the row, from which ``seconds_since`` can count."""
+        now = clock.now()
+        self._marks[now] = clock.monotonic()
+        return now
+
+    def seconds_since(self, moment: datetime, clock: Clock) -> float:
+        """How long ago a moment in the row was, whatever the calendar was set to meanwhile.
+
+        What this process has seen itself is counted by the monotonic clock. Only what was before
+        is told by the calendar; a moment still to come was just now.
+        """
+        now = clock.monotonic()
+        if moment not in self._marks:
+            self._marks[moment] = now - max((clock.now() - moment).total_seconds(), 0.0)
+        return now - self._marks[moment]
+
+    def by_the_calendar(self, moment: datetime, clock: Clock) -> datetime:
+        """When that was, by the calendar as it is set now."""
+        return clock.now() - timedelta(seconds=self.seconds_since(moment, clock))
 
 
 @dataclass

@@ -2,8 +2,8 @@
 learned.
 
 Owns the densities (one per kind of task, learned from past durations) and each provider's price of
-a
-request. The rule itself is ``bot.domain.polling``.
+a request.
+The rule itself is ``bot.domain.polling``.
 """
 
 import statistics
@@ -58,7 +58,7 @@ class Timing:
         lam = cost.at(self.outside.clock.monotonic())
         return next_poll(
             self._density(generation),
-            elapsed_s=self._elapsed(generation),
+            elapsed_s=self._elapsed(live),
             last_progress=live.reading,
             lam=lam,
         )
@@ -70,7 +70,7 @@ class Timing:
         fraction = min(max(percent, 0), 100) / 100
         if live.reading is not None and live.reading[1] == fraction:
             return False
-        live.reading = (self._elapsed(live.generation), fraction)
+        live.reading = (self._elapsed(live), fraction)
         self._expect(live)
         return True
 
@@ -88,7 +88,7 @@ class Timing:
 
     def _expect(self, live: Live) -> None:
         generation = live.generation
-        elapsed = self._elapsed(generation)
+        elapsed = self._elapsed(live)
         total = float(self._estimate(generation))
         kind = self._kinds.get(kind_of(generation))
         if kind is not None and len(kind.past) >= ENOUGH_PAST:
@@ -115,11 +115,11 @@ class Timing:
             base = max(base, BEHIND_CALLBACKS)
         return self._costs.setdefault(provider, RequestCost(base=base))
 
-    def _elapsed(self, generation: Generation) -> float:
-        task = generation.task
+    def _elapsed(self, live: Live) -> float:
+        task = live.generation.task
         if task is None or task.submitted_at is None:
             return 0.0
-        return max(0.0, (self.outside.clock.now() - task.submitted_at).total_seconds())
+        return live.seconds_since(task.submitted_at, self.outside.clock)
 
     @staticmethod
     def _estimate(generation: Generation) -> int:

@@ -32,13 +32,8 @@ class FetchSteps:
         if generation.abandoned:
             live.generation = await settle_abandoned(self.transitions, generation)
             return NOW
-        result = _result(generation)
-        age = (self.outside.clock.now() - result.ready_at).total_seconds()
-        if age > self.outside.policy.fetch_deadline:
-            live.generation = await self.transitions.fail(generation, Code.RESULT_GONE)
-            return NOW
         try:
-            media = await self._fetch(generation, result)
+            media = await self._fetch(generation, _result(generation))
         except (ProviderError, MediaError) as error:
             return await self._missed(live, error)
         live.misses = 0
@@ -65,6 +60,11 @@ class FetchSteps:
         )
         if final:
             live.generation = await self.transitions.fail(live.generation, code, **error.facts)
+            return NOW
+        # It was tried first: however old the calendar says it is, what can be had is fetched.
+        age = live.seconds_since(_result(live.generation).ready_at, self.outside.clock)
+        if age > self.outside.policy.fetch_deadline:
+            live.generation = await self.transitions.fail(live.generation, Code.RESULT_GONE)
             return NOW
         if code in {Code.RESULT_GONE, Code.RESULT_BROKEN}:
             return await self._ask_again(live)

@@ -6,6 +6,7 @@ another provider take over. How a provider is spoken to is its adapter's busines
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import structlog
 
@@ -17,15 +18,14 @@ from bot.domain.ports.provider import (
     Candidate,
     PreparedTask,
     Provider,
-    SourceVideo,
     Submission,
-    TaskSpec,
 )
 from bot.domain.ports.storage import Transaction
 from bot.services.board import Board, Live
 from bot.services.lease import Lease
 from bot.services.outside import Outside
 from bot.services.steps import NOW, WAITING, Next, backoff
+from bot.services.steps.handover import missing_media, task_spec
 from bot.services.timing import Timing
 from bot.services.transitions import Transitions
 
@@ -59,6 +59,9 @@ REPLAYS = 4
 may use one up; not for ever, because a key's retention is not known.
 """
 
+CLOCK_STEP = timedelta(seconds=1)
+"""A calendar that differs by more was set."""
+
 BUSY_REASONS = frozenset({None, Code.PROVIDER_RATE_LIMITED})
 """A provider left alone for these only asked for a pause."""
 
@@ -80,7 +83,7 @@ class SubmissionSteps:
         generation = live.generation
         if generation.ended:
             return NOW
-        age = (self.outside.clock.now() - generation.created_at).total_seconds()
+        age = live.seconds_since(generation.created_at, self.outside.clock)
         if age > self.outside.policy.queue_deadline:
             live.generation = await self._fail_as_refused(generation, Code.DEADLINE)
             return NOW
@@ -123,7 +126,7 @@ class SubmissionSteps:
         """Find out what became of the POST: by its key, by listing, by waiting for the callback."""
         generation = live.generation
         task = _task(generation)
-        waited = (self.outside.clock.now() - task.started_at).total_seconds()
+        waited = live.seconds_since(task.started_at, self.outside.clock)
         overdue = waited > self.outside.policy.unknown_deadline
         provider = self.outside.providers.get(task.provider)
         prepared = PreparedTask(model_id=task.model_id, body=task.body)
@@ -187,12 +190,14 @@ class SubmissionSteps:
     async def _hand_over(self, live: Live, candidate: Candidate, parent: Generation | None) -> Next:
         generation = live.generation
         provider = self.outside.providers.get(candidate.provider)
-        if self._missing_media(generation):
+        if missing_media(self.outside, generation):
             self.board.leave_slot(generation.id)
             live.generation = await self.transitions.fail(generation, Code.MEDIA_UNAVAILABLE)
             return NOW
         try:
-            prepared = await provider.prepare(self._spec(generation, candidate, parent))
+            prepared = await provider.prepare(
+                task_spec(self.outside, generation, candidate, parent)
+            )
         except ProviderError as error:
             self.board.leave_slot(generation.id)
             return await self._refused(live, candidate.provider, error)
@@ -202,7 +207,7 @@ class SubmissionSteps:
             model_id=prepared.model_id,
             idempotency_key=idempotency_key(generation.id, attempt),
             body=prepared.body,
-            started_at=self.outside.clock.now(),
+            started_at=live.mark(self.outside.clock),
         )
         live.generation = await self.transitions.move(
             generation,
@@ -240,7 +245,7 @@ class SubmissionSteps:
         None when the answer tells nothing, or none came.
         """
         before = _task(live.generation)
-        again = replace(before, replays=before.replays + 1, sent_at=self.outside.clock.now())
+        again = replace(before, replays=before.replays + 1, sent_at=live.mark(self.outside.clock))
         live.generation = await self.transitions.move(
             live.generation, lambda g: replace(g, task=again)
         )
@@ -264,16 +269,20 @@ class SubmissionSteps:
 
     async def _look_up(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next | None:
         """Look in the provider's list; None while that tells nothing."""
-        task = _task(live.generation)
+        task, clock = _task(live.generation), self.outside.clock
+        # Set ahead, the calendar would make the request look older than it is, and the list proof
+        # that there is no task; set back, what came to the list since would seem to be before it.
+        sent_at = live.by_the_calendar(task.sent_at or task.started_at, clock)
+        since = min(task.started_at, live.by_the_calendar(task.started_at, clock))
+        if live.claimed and since < task.started_at - CLOCK_STEP:
+            return None  # set back while we were not there: nobody can say when it was
         others = await self.outside.storage.read(
             lambda tx: tx.generations.tasks_of_others(
-                live.generation.id, task.provider, since=task.started_at
+                live.generation.id, task.provider, since=since
             )
         )
         try:
-            submission = await provider.find(
-                prepared, since=task.started_at, sent_at=task.sent_at, others=others
-            )
+            submission = await provider.find(prepared, since=since, sent_at=sent_at, others=others)
         except ProviderError as error:
             log.info("look_up_failed", generation=live.generation.id, error=str(error))
             return None
@@ -286,7 +295,7 @@ class SubmissionSteps:
         return NOW
 
     async def _accepted(self, live: Live, submission: Submission) -> Next:
-        now = self.outside.clock.now()
+        now = live.mark(self.outside.clock)
         self.board.answered(_task(live.generation).provider, took_a_task=True)
         live.misses = 0
         live.reading = None
@@ -344,54 +353,6 @@ class SubmissionSteps:
         if parent_id is None:
             return None
         return await self.outside.storage.read(lambda tx: tx.generations.get(parent_id))
-
-    def _missing_media(self, generation: Generation) -> bool:
-        request = generation.request
-        kept = [*request.images, *filter(None, (request.last_frame, request.video))]
-        return any(not self.outside.media.path_of(media).exists() for media in kept)
-
-    def _spec(
-        self, generation: Generation, candidate: Candidate, parent: Generation | None
-    ) -> TaskSpec:
-        request = generation.request
-        make_url = self.outside.policy.callback_url
-        provider = self.outside.providers.get(candidate.provider)
-        callback_url = None
-        if make_url is not None and provider.calls_back:
-            callback_url = make_url(candidate.provider, generation.id)
-        return TaskSpec(
-            generation_id=generation.id,
-            plan=candidate.plan,
-            prompt=request.prompt,
-            images=request.images,
-            last_frame=request.last_frame,
-            source=self._source(generation, candidate.provider, parent),
-            callback_url=callback_url,
-        )
-
-    def _source(
-        self, generation: Generation, provider: ProviderName, parent: Generation | None
-    ) -> SourceVideo | None:
-        request = generation.request
-        if parent is None:
-            if request.video is None:
-                return None
-            return SourceVideo(media=request.video, discord_url=request.video_url)
-        task, result = parent.task, parent.result
-        at_home = task is not None and task.provider == provider
-        fresh = (
-            result is not None
-            and bool(result.urls)
-            and result.expires_at is not None
-            and result.expires_at > self.outside.clock.now()
-        )
-        file = parent.file
-        kept = file is not None and self.outside.media.path_of(file).exists()
-        return SourceVideo(
-            task_id=task.task_id if task is not None and at_home else None,
-            result_url=result.urls[0] if result is not None and fresh else None,
-            media=file if kept else None,
-        )
 
 
 def _task(generation: Generation) -> Task:

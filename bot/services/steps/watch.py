@@ -126,7 +126,7 @@ class WatchSteps:
     async def _expired(self, live: Live) -> bool:
         generation = live.generation
         deadline = self.outside.policy.running_deadline
-        if _age(self.outside, generation) < deadline:
+        if _age(self.outside, live) < deadline:
             return False
         self.board.leave_slot(generation.id)
         failure = Failure(code=Code.DEADLINE, facts={"seconds": deadline})
@@ -136,7 +136,7 @@ class WatchSteps:
     async def _gone(self, live: Live) -> Next:
         live.misses += 1
         generation = live.generation
-        if live.misses < GONE_TIMES or _age(self.outside, generation) < GONE_SECONDS:
+        if live.misses < GONE_TIMES or _age(self.outside, live) < GONE_SECONDS:
             return Next(after=max(backoff(live.misses), self.timing.delay(live)))
         self.board.leave_slot(generation.id)
         live.generation = await self.transitions.fail(
@@ -145,7 +145,7 @@ class WatchSteps:
         return NOW
 
     async def _completed(self, live: Live, report: TaskReport) -> None:
-        now = self.outside.clock.now()
+        now = live.mark(self.outside.clock)
         result = Result(
             urls=report.urls,
             expires_at=report.urls_expire_at or now + RESULTS_LAST,
@@ -153,7 +153,7 @@ class WatchSteps:
             duration_ms=report.duration_ms,
             cost_micro_usd=report.cost_micro_usd,
         )
-        took = _age(self.outside, live.generation)
+        took = _age(self.outside, live)
 
         async def remember(tx: Transaction, saved: Generation) -> None:
             await self._record_spend(tx, saved, report)
@@ -201,8 +201,8 @@ def _task_id(live: Live) -> TaskId:
     return task.task_id
 
 
-def _age(outside: Outside, generation: Generation) -> float:
+def _age(outside: Outside, live: Live) -> float:
     """Seconds since the provider took the task."""
-    task = generation.task
+    generation, task = live.generation, live.generation.task
     since = generation.created_at if task is None else task.submitted_at or task.started_at
-    return (outside.clock.now() - since).total_seconds()
+    return live.seconds_since(since, outside.clock)

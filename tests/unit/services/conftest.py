@@ -11,6 +11,7 @@ import structlog
 
 from bot.domain.generation import Generation, State
 from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId, new_worker_id
+from bot.domain.ports.clock import Clock
 from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.quota import Limits, Usage
 from bot.domain.request import VideoRequest
@@ -64,10 +65,10 @@ class World:
     workers: list[Worker] = field(default_factory=list)
     asked: int = 0
 
-    def outside(self) -> Outside:
+    def outside(self, clock: Clock | None = None) -> Outside:
         return Outside(
             storage=self.storage,
-            clock=self.clock,
+            clock=clock or self.clock,
             providers=FakeDirectory(self.evolink, self.apimart),
             media=self.media,
             messenger=self.messenger,
@@ -75,8 +76,9 @@ class World:
             policy=self.policy,
         )
 
-    def start(self, *, alone: bool = True) -> Worker:
-        outside = self.outside()
+    def start(self, *, alone: bool = True, clock: Clock | None = None) -> Worker:
+        """``clock``: that of the worker's host, where it is not everybody's."""
+        outside = self.outside(clock)
         board = Board(max_running=self.policy.max_running)
         worker_id = new_worker_id(self.clock.now())
         scheduler = Scheduler(

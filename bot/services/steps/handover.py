@@ -1,0 +1,62 @@
+"""What a provider is handed: the request, the files it needs, and the video that is edited.
+
+Owns which copy of a video to edit may be offered. How it gets there is the adapter's business.
+"""
+
+from bot.domain.catalogue import ProviderName
+from bot.domain.generation import Generation
+from bot.domain.ports.provider import Candidate, SourceVideo, TaskSpec
+from bot.services.outside import Outside
+
+
+def missing_media(outside: Outside, generation: Generation) -> bool:
+    """Whether a file that the request needs is no longer kept."""
+    request = generation.request
+    kept = [*request.images, *filter(None, (request.last_frame, request.video))]
+    return any(not outside.media.path_of(media).exists() for media in kept)
+
+
+def task_spec(
+    outside: Outside, generation: Generation, candidate: Candidate, parent: Generation | None
+) -> TaskSpec:
+    """All that an adapter needs to prepare the task at this candidate."""
+    request = generation.request
+    make_url = outside.policy.callback_url
+    provider = outside.providers.get(candidate.provider)
+    callback_url = None
+    if make_url is not None and provider.calls_back:
+        callback_url = make_url(candidate.provider, generation.id)
+    return TaskSpec(
+        generation_id=generation.id,
+        plan=candidate.plan,
+        prompt=request.prompt,
+        images=request.images,
+        last_frame=request.last_frame,
+        source=_source(outside, generation, candidate.provider, parent),
+        callback_url=callback_url,
+    )
+
+
+def _source(
+    outside: Outside, generation: Generation, provider: ProviderName, parent: Generation | None
+) -> SourceVideo | None:
+    request = generation.request
+    if parent is None:
+        if request.video is None:
+            return None
+        return SourceVideo(media=request.video, discord_url=request.video_url)
+    task, result = parent.task, parent.result
+    at_home = task is not None and task.provider == provider
+    fresh = (
+        result is not None
+        and bool(result.urls)
+        and result.expires_at is not None
+        and result.expires_at > outside.clock.now()
+    )
+    file = parent.file
+    kept = file is not None and outside.media.path_of(file).exists()
+    return SourceVideo(
+        task_id=task.task_id if task is not None and at_home else None,
+        result_url=result.urls[0] if result is not None and fresh else None,
+        media=file if kept else None,
+    )
