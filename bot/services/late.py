@@ -186,7 +186,9 @@ class LateResults:
         )
         prepared = PreparedTask(model_id=task.model_id, body=task.body)
         try:
-            submission = await provider.find(prepared, since=task.started_at, others=others)
+            submission = await provider.find(
+                prepared, since=task.started_at, sent_at=task.sent_at, others=others
+            )
         except ProviderError as error:
             if error.code is not Code.SUBMIT_UNKNOWN:
                 raise

@@ -11,9 +11,10 @@ from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.quota import Limits
 from bot.services.late import LOOK_EVERY_SECONDS, LateResults
 from bot.services.outside import Policy
+from bot.services.steps.submission import REPLAYS
 from bot.services.timing import kind_of
 from tests.contract.storage.samples import raw
-from tests.outside import FakeDirectory, refusal, silence
+from tests.outside import EVOLINK, FakeDirectory, SlowList, refusal, silence
 from tests.unit.services.conftest import NOBODY, Worker, World
 
 SHORT, LONG = 120, 200.0
@@ -180,6 +181,29 @@ async def test_a_task_nobody_could_find_in_time_is_found_later(world: World) -> 
     await until_delivered(world)
     assert [row.state for row in await turns(world, ended)] == [State.FAILED, State.DELIVERED]
     assert world.evolink.posts == 1
+
+
+async def test_a_list_proves_nothing_so_soon_after_the_last_repetition(world: World) -> None:
+    """The request arrived with its last repetition, whose task is not in the list yet."""
+    world.apimart.prepare_faults = [refusal(Code.PROVIDER_MODEL_ACCESS)]
+    world.evolink = SlowList(EVOLINK, world.clock, knows_keys=True)
+    world.evolink.submit_faults = [*[("before", silence())] * REPLAYS, ("after", silence())]
+    worker = world.start()
+    generation = (await world.ask(worker)).generation
+    await world.until_over()
+    row = await world.row(generation.id)
+    assert row.failure is not None
+    assert row.failure.code is Code.SUBMIT_UNKNOWN
+    assert row.task is not None
+    assert row.task.sent_at is not None
+    age = (world.clock.now() - row.task.sent_at).total_seconds()
+    assert age < world.evolink.settles < world.clock.seconds
+    looking = looker(world)
+    assert await looking.look() == []
+    await pass_time(world, LOOK_EVERY_SECONDS)
+    assert len(await looking.look()) == 1
+    await until_delivered(world)
+    assert len(world.messenger.videos) == 1
 
 
 async def test_a_task_proven_absent_is_not_looked_for_again(world: World) -> None:
