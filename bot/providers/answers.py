@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 _LONGEST_TEXT = 300
@@ -90,6 +91,15 @@ def moment(value: Any) -> datetime | None:
     except (ValueError, OverflowError, OSError):
         return None
     return None
+
+
+def http_date(value: str) -> datetime | None:
+    """A date of an HTTP header (RFC 9110, 5.6.7), aware; None for anything else."""
+    try:
+        told = parsedate_to_datetime(value)
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+    return told if told.tzinfo is not None else told.replace(tzinfo=UTC)
 
 
 def links(value: Any) -> tuple[str, ...]:

@@ -151,7 +151,7 @@ class EvoLink:
         wait = _LIST_SETTLES - (self._gateway.now() - (sent_at or since))
         if wait > timedelta():
             raise self._undecided(reason="too early", retry_after=wait.total_seconds())
-        found = await self._listed(prepared.model_id, since - _CLOCKS_DIFFER)
+        found = await self._listed(prepared.model_id, since)
         left = [task_id for task_id in found if task_id not in (others or ())]
         if not left:
             return None
@@ -230,12 +230,16 @@ class EvoLink:
         return fallback
 
     async def _listed(self, model_id: str, since: datetime) -> list[TaskId]:
-        """The ids of all tasks of a model made after ``since``; raises where it cannot tell."""
+        """The ids of all tasks of a model made after ``since``; raises where it cannot tell.
+
+        ``since`` is by our clock. The list is by EvoLink's, and its answer tells how far behind.
+        """
         found: list[TaskId] = []
         for page in range(1, _MOST_PAGES + 1):
-            body = await self._gateway.read(
+            answer = await self._gateway.look(
                 "/v1/tasks", params={"model": model_id, "page": page, "page_size": _PAGE}
             )
+            body, floor = answer.body, since - _CLOCKS_DIFFER - self._gateway.behind(answer)
             tasks = body.get("data") if isinstance(body, dict) else None
             if not isinstance(tasks, list):
                 raise self._gateway.malformed("data")
@@ -246,12 +250,12 @@ class EvoLink:
                 if not task_id or made_at is None:
                     raise self._gateway.malformed("data.id")
                 times.append(made_at)
-                if made_at >= since and answers.text(task.get("model")) in {"", model_id}:
+                if made_at >= floor and answers.text(task.get("model")) in {"", model_id}:
                     found.append(TaskId(task_id))
             total = answers.number(body.get("total"))
             read_all = page * _PAGE >= total if total is not None else len(tasks) < _PAGE
             newest_first = times == sorted(times, reverse=True)
-            if not tasks or read_all or (newest_first and times[-1] < since):
+            if not tasks or read_all or (newest_first and times[-1] < floor):
                 return found
         raise self._undecided(reason="list too long")
 

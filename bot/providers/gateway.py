@@ -7,7 +7,7 @@ of a finished one. It knows no gateway's paths, fields or words: those are the a
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -44,8 +44,18 @@ class Gateway:
         gone: Mapping[str, Verdict] | None = None,
     ) -> Any:
         """GET a JSON value. ``gone``: the words (and with them a 404) for "no such task"."""
+        return (await self.look(path, params=params, gone=gone)).body
+
+    async def look(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        gone: Mapping[str, Verdict] | None = None,
+    ) -> Answer:
+        """As ``read``, with the headers."""
         answer = await self.http.get(self._url(path), key=self.api_key, params=params)
-        return self._checked(answer, gone=gone).body
+        return self._checked(answer, gone=gone)
 
     async def ask(self, path: str, body: Mapping[str, Any]) -> Any:
         """POST something that costs nothing."""
@@ -118,6 +128,11 @@ class Gateway:
     def now(self) -> datetime:
         """The time by the house's clock."""
         return self.clock.now()
+
+    def behind(self, answer: Answer) -> timedelta:
+        """By how much the gateway's clock is behind ours (never less than zero), by an answer."""
+        told = answers.http_date(answer.headers.get("date", ""))
+        return timedelta() if told is None else max(self.now() - told, timedelta())
 
     def _url(self, path: str) -> str:
         return self.api_url.rstrip("/") + path

@@ -6,8 +6,7 @@ only one gateway uses come from its adapter.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -159,13 +158,7 @@ def retry_after(answer: Answer, *, now: datetime) -> float | None:
     """The Retry-After header in seconds, from a number or a date, held to 0 … one hour."""
     value = answer.headers.get("retry-after", "").strip()
     wait = answers.number(value)
-    if wait is None and value:
-        try:
-            until = parsedate_to_datetime(value)
-        except (TypeError, ValueError, IndexError, OverflowError):
-            return None
-        if until.tzinfo is None:
-            until = until.replace(tzinfo=UTC)
+    if wait is None and (until := answers.http_date(value)) is not None:
         wait = (until - now).total_seconds()
     return None if wait is None else min(max(wait, 0.0), _LONGEST_WAIT_S)
 

@@ -31,7 +31,6 @@ class Live:
     tells that an outside effect of the present state may have happened before: look first.
     ``claimed`` ones were somebody else's: where the database was restored from a copy, their rows
     are behind what was posted since, so ``posted_since`` tells from when on to look first.
-    ``intended_at`` is when this process committed the intent to post (monotonic seconds).
     ``misses`` counts failed tries of the present step, ``polls`` the queries made. ``solo`` ones
     are polled by themselves, since a batch with them failed on our side. ``paused`` maps a provider
     that turned this one away to the monotonic time until which it is not asked again.
@@ -42,7 +41,6 @@ class Live:
     doubtful: bool = False
     claimed: bool = False
     posted_since: datetime | None = None
-    intended_at: float | None = None
     misses: int = 0
     polls: int = 0
     eta_at: datetime | None = None

@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,8 @@ class Door(abc.ABC):
             try:
                 fault = None if own else self.faults.take(op)
                 response = await self._answer(request, fault, handler, key_needed=key_needed)
+                if not response.prepared:
+                    response.headers["Date"] = formatdate(self.clock(), usegmt=True)
                 call.status = 0 if CUT in request else response.status
                 call.replayed = response.headers.get("idempotency-replayed") == "true"
                 return response

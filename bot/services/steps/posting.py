@@ -65,12 +65,11 @@ class PostingSteps:
         posting = Posting(
             target=left[0],
             nonce=message_nonce(generation.id, f"video:{left[0].kind}:{left[0].id}"),
-            started_at=self.outside.clock.now(),
+            started_at=live.mark(self.outside.clock),
             tried=tried,
         )
         live.doubtful = False
         live.posted_since = generation.created_at if live.claimed else None
-        live.intended_at = self.outside.clock.monotonic()
         live.misses = 0
         live.generation = await self.transitions.move(
             generation, lambda g: replace(g, state=State.POSTING, posting=posting)
@@ -227,18 +226,15 @@ class PostingSteps:
 
     def _age(self, live: Live) -> float:
         """Seconds since the intent to post here was committed."""
-        started_at = _posting(live.generation).started_at
-        return (self.outside.clock.now() - started_at).total_seconds()
+        return live.seconds_since(_posting(live.generation).started_at, self.outside.clock)
 
     def _nonce_holds(self, live: Live) -> bool:
         """Whether Discord surely remembers the nonce, so that a repeated send makes no second one.
 
-        The calendar may be set back meanwhile; the time this process has counted may not.
+        An intent still to come by the calendar tells that it was set back: nobody knows how far.
         """
-        age = self._age(live)
-        if live.intended_at is not None:
-            age = max(age, self.outside.clock.monotonic() - live.intended_at)
-        return 0 <= age <= NONCE_SECONDS
+        to_come = _posting(live.generation).started_at > self.outside.clock.now()
+        return not to_come and self._age(live) <= NONCE_SECONDS
 
     def _original(self, generation: Generation) -> str | None:
         result = generation.result

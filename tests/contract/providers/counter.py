@@ -36,13 +36,14 @@ HASTY = Timeouts(connect=5, submit=0.4, read=0.4, idle=0.4, transfer=0.8)
 
 
 class StandInTime:
-    """The stand-ins' clock as the house's port. Adapters only read it."""
+    """The stand-ins' clock as the house's port, ``ahead`` by seconds. Adapters only read it."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self.ahead = 0.0
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock(), UTC)
+        return datetime.fromtimestamp(self._clock() + self.ahead, UTC)
 
     def monotonic(self) -> float:
         return self._clock()
@@ -63,6 +64,7 @@ class Counter:
     provider: Provider
     standin: Gateway
     root: Path
+    time: StandInTime
 
     @property
     def key(self) -> str:
@@ -182,7 +184,7 @@ async def counter(
             )
         standin = bench.gateways.evolink if name == EVOLINK else bench.gateways.apimart
         async with door:
-            yield Counter(name, bench, provider, standin, root)
+            yield Counter(name, bench, provider, standin, root, time)
 
 
 def with_prompt(prepared: PreparedTask, prompt: str) -> PreparedTask:

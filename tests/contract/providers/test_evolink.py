@@ -7,11 +7,11 @@ import pytest
 from bot.domain.catalogue import Mode
 from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.ports.provider import SourceVideo
-from tests.contract.providers.counter import Counter, StandInTime
+from tests.contract.providers.counter import Counter
 
 
 def now(desk: Counter) -> datetime:
-    return StandInTime(desk.bench.clock).now()
+    return desk.time.now()
 
 
 async def test_fifty_tasks_cost_one_call(evolink: Counter) -> None:
@@ -64,6 +64,20 @@ async def test_a_task_in_the_list_is_ours_only_when_all_others_are_known(
         await evolink.provider.find(prepared, since=since, others=())
     everyone = {other.task_id, found.task_id}
     assert await evolink.provider.find(prepared, since=since, others=everyone) is None
+
+
+@pytest.mark.parametrize("ahead", [-3600, 3600])
+async def test_a_task_is_seen_by_a_clock_that_is_wrong(evolink: Counter, ahead: float) -> None:
+    evolink.time.ahead = ahead
+    prepared = await evolink.prepared()
+    since = now(evolink)
+    evolink.fault("submit", "drop_after")
+    with pytest.raises(ProviderError):
+        await evolink.provider.submit(prepared, key="retake-generation-1")
+    evolink.bench.clock.advance(121)
+    found = await evolink.provider.find(prepared, since=since, others=())
+    assert found is not None
+    assert found.task_id == evolink.standin.paid[-1]
 
 
 async def test_older_tasks_and_other_models_do_not_count(evolink: Counter) -> None:

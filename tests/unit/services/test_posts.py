@@ -77,3 +77,15 @@ async def test_unknown_to_the_last_it_is_not_posted_elsewhere(world: World) -> N
     row = await world.row(receipt.generation.id)
     assert row.state is State.UNDELIVERABLE
     assert targets(world) == [TargetKind.THREAD]
+
+
+async def test_a_calendar_set_back_makes_no_old_post_young(world: World) -> None:
+    world.messenger.post_faults.append(("after", UNANSWERED_LONG))
+    worker = world.start()
+    receipt = await world.ask(worker)
+    await world.until_state(receipt.generation.id, State.POSTING)
+    world.clock.ahead = -86_400.0
+    await world.until_over()
+    assert targets(world) == [TargetKind.THREAD]
+    assert world.messenger.looks == 1
+    assert (await world.row(receipt.generation.id)).state is State.DELIVERED
