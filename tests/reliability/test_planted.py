@@ -2,7 +2,8 @@
 
 import pytest
 
-from bench.planted import FAULTS, ROOT, Fault
+from bench.faults import FAULTS, Fault
+from bench.planted import ROOT
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

@@ -1,0 +1,452 @@
+"""The faults that ``bench.planted`` plants: what a tired person could write, and who must notice.
+
+Owns the table. Whoever changes the words it names moves the fault along.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+STEPS = "bot/services/steps/"
+CRASHES = "tests/reliability/test_crashes.py"
+BLOWS = "tests/reliability/test_blows.py"
+PARALLEL = "tests/reliability/test_parallel.py"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """Words in a file, and what a fault makes of them."""
+
+    path: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One fault, and the tests that must find it (arguments for pytest)."""
+
+    name: str
+    changes: Sequence[Change]
+    tests: Sequence[str]
+
+
+def crashes(*stories: str) -> list[str]:
+    """The crash tests of these stories (words of their names)."""
+    return [CRASHES, "-k", f"({' or '.join(stories)}) and not two"]
+
+
+def blows(*stories: str) -> list[str]:
+    """The tests with other blows than death."""
+    return [BLOWS, "-k", " or ".join(stories)]
+
+
+FAULTS = (
+    Fault(
+        name="pays before the intent is committed",
+        changes=[
+            Change(
+                path=STEPS + "submission.py",
+                old="""\
+        live.generation = await self.transitions.move(
+            generation,
+            lambda g: replace(
+                g,
+                state=State.SUBMITTING,""",
+                new="""\
+        paid = await provider.submit(prepared, key=task.idempotency_key)
+        live.generation = await self.transitions.move(
+            generation,
+            lambda g: replace(
+                g,
+                state=State.SUBMITTING,""",
+            ),
+            Change(
+                path=STEPS + "submission.py",
+                old="""\
+        return await self._post(live, provider, prepared)
+""",
+                new="""\
+        return await self._accepted(live, paid)
+""",
+            ),
+        ],
+        tests=crashes("absent", "text"),
+    ),
+    Fault(
+        name="a claimed submission is simply made again",
+        changes=[
+            Change(
+                path=STEPS + "submission.py",
+                old="""\
+            live.generation, lambda g: replace(g, state=State.SUBMIT_UNKNOWN)
+        )
+        return NOW""",
+                new="""\
+            live.generation, lambda g: replace(g, state=State.QUEUED, task=None)
+        )
+        return NOW""",
+            ),
+        ],
+        tests=crashes("text"),
+    ),
+    Fault(
+        name="asks again with a new key",
+        changes=[
+            Change(
+                path=STEPS + "submission.py",
+                old="submit(prepared, key=before.idempotency_key)",
+                new='submit(prepared, key=before.idempotency_key + "-2")',
+            ),
+        ],
+        tests=crashes("text", "limbo"),
+    ),
+    Fault(
+        name="an unknown outcome passes for a refusal",
+        changes=[
+            Change(
+                path=STEPS + "submission.py",
+                old="""\
+            if error.accepted is Accepted.NO:
+                self.board.leave_slot(live.generation.id)
+                return await self._refused(live, provider.name, error)
+            log.warning("submit_unknown",""",
+                new="""\
+            if error.accepted is not Accepted.YES:
+                self.board.leave_slot(live.generation.id)
+                return await self._refused(live, provider.name, error)
+            log.warning("submit_unknown",""",
+            ),
+        ],
+        tests=[CRASHES, "-k", "limbo and without_a_crash"],
+    ),
+    Fault(
+        name="the hold is outside of the wish's transaction",
+        changes=[
+            Change(
+                path="bot/services/generate.py",
+                old="""\
+            await tx.ledger.hold(generation, seconds=plan.seconds, at=now)
+""",
+                new="",
+            ),
+            Change(
+                path="bot/services/generate.py",
+                old="""\
+        if not receipt.repeated:
+            self.outside.telemetry.moved""",
+                new="""\
+        if not receipt.repeated:
+            await self.outside.storage.transact(
+                lambda tx: tx.ledger.hold(
+                    receipt.generation, seconds=plan.seconds, at=now
+                )
+            )
+            self.outside.telemetry.moved""",
+            ),
+        ],
+        tests=crashes("text"),
+    ),
+    Fault(
+        name="the limit is checked in a transaction of its own",
+        changes=[
+            Change(
+                path="bot/services/generate.py",
+                old="""\
+            check(quota.rule, quota.usage, seconds=plan.seconds, now=now)
+""",
+                new="",
+            ),
+            Change(
+                path="bot/services/generate.py",
+                old="""\
+        async def work(tx: Transaction) -> Receipt:
+            known = await tx.generations.by_request_key(ask.request_key)
+""",
+                new="""\
+        before = await self.outside.storage.read(
+            lambda tx: quota_of(
+                tx, self.outside.policy.limits, ask.guild_id, ask.requester_id, now
+            )
+        )
+        check(before.rule, before.usage, seconds=plan.seconds, now=now)
+
+        async def work(tx: Transaction) -> Receipt:
+            known = await tx.generations.by_request_key(ask.request_key)
+""",
+            ),
+        ],
+        tests=[PARALLEL],
+    ),
+    Fault(
+        name="gives back twice, and nothing forbids it",
+        changes=[
+            Change(
+                path="bot/services/transitions.py",
+                old="""\
+                await tx.ledger.release(saved.id, at=now)
+""",
+                new="""\
+                await tx.ledger.release(saved.id, at=now)
+                await tx.ledger.release(saved.id, at=now)
+""",
+            ),
+            Change(
+                path="bot/storage/ledger.py",
+                old="""\
+        if entered.first() is None:
+""",
+                new="""\
+        if entered.first() is None and False:
+""",
+            ),
+        ],
+        tests=crashes("expiry"),
+    ),
+    Fault(
+        name="settles before the video is posted",
+        changes=[
+            Change(
+                path=STEPS + "posting.py",
+                old="""\
+            generation, lambda g: replace(g, state=State.POSTING, posting=posting)
+""",
+                new="""\
+            generation,
+            lambda g: replace(g, state=State.POSTING, posting=posting),
+            also=lambda tx, saved: tx.ledger.settle(
+                saved.id, seconds=5, at=self.outside.clock.now()
+            ),
+""",
+            ),
+            Change(
+                path=STEPS + "posting.py",
+                old="""\
+            also=settle,
+""",
+                new="",
+            ),
+        ],
+        tests=crashes("nowhere"),
+    ),
+    Fault(
+        name="a delivered video is not counted",
+        changes=[
+            Change(
+                path=STEPS + "posting.py",
+                old="""\
+            also=settle,
+""",
+                new="",
+            ),
+        ],
+        tests=crashes("text"),
+    ),
+    Fault(
+        name="nonces by chance",
+        changes=[
+            Change(
+                path="bot/domain/ids.py",
+                old='f"{generation_id}:{purpose}".encode()',
+                new="secrets.token_bytes(8)",
+            ),
+        ],
+        tests=crashes("answers", "text"),
+    ),
+    Fault(
+        name="posts again without looking",
+        changes=[
+            Change(
+                path=STEPS + "posting.py",
+                old="settled = await self._look(live, may_repeat=True)",
+                new="settled = None",
+            ),
+        ],
+        tests=crashes("text"),
+    ),
+    Fault(
+        name="goes one rung down without looking",
+        changes=[
+            Change(
+                path=STEPS + "posting.py",
+                old="settled = await self._look(live, may_repeat=False)",
+                new="settled = None",
+            ),
+        ],
+        tests=["tests/unit/services/test_posts.py"],
+    ),
+    Fault(
+        name="opens a second status message",
+        changes=[
+            Change(
+                path=STEPS + "submission.py",
+                old="generation, again = live.generation, live.doubtful",
+                new="generation, again = live.generation, False",
+            ),
+        ],
+        tests=crashes("text"),
+    ),
+    Fault(
+        name="tells an end twice",
+        changes=[
+            Change(
+                path=STEPS + "posting.py",
+                old="again = live.doubtful or live.misses > 0",
+                new="again = False",
+            ),
+        ],
+        tests=crashes("moderation"),
+    ),
+    Fault(
+        name="an end counts as told before it was",
+        changes=[
+            Change(
+                path=STEPS + "posting.py",
+                old="""\
+        await self.lease.check(generation)
+        try:
+            if generation.state is State.DELIVERED:""",
+                new="""\
+        generation = live.generation = await self.transitions.record(
+            generation, lambda g: replace(g, announced=True)
+        )
+        try:
+            if generation.state is State.DELIVERED:""",
+            ),
+        ],
+        tests=crashes("moderation"),
+    ),
+    Fault(
+        name="a lease without a fence",
+        changes=[
+            Change(
+                path="bot/services/transitions.py",
+                old="""\
+                or fresh.owner_id != generation.owner_id
+""",
+                new="",
+            ),
+            Change(
+                path="bot/services/lease.py",
+                old="""\
+        if self.sure(generation):
+            return
+""",
+                new="""\
+        if generation:
+            return
+""",
+            ),
+        ],
+        tests=blows("standing_still"),
+    ),
+    Fault(
+        name="does not ask its lease before it posts",
+        changes=[
+            Change(
+                path=STEPS + "posting.py",
+                old="""\
+            # Fitting may take minutes, and only one worker may post.
+            await self.lease.check(generation)
+""",
+                new="",
+            ),
+        ],
+        tests=blows("standing_still"),
+    ),
+    Fault(
+        name="drops what it learned when the database is away",
+        changes=[
+            Change(
+                path="bot/services/transitions.py",
+                old="""\
+                await self.outside.clock.sleep(wait)
+""",
+                new="""\
+                return generation
+""",
+            ),
+        ],
+        tests=blows("says_nothing and text"),
+    ),
+    Fault(
+        name="forgets a wish whose commit went unanswered",
+        changes=[
+            Change(
+                path="bot/services/generate.py",
+                old="""\
+            self.board.doubt(self.outside.clock.monotonic())
+""",
+                new="",
+            ),
+        ],
+        tests=blows("says_nothing and failover"),
+    ),
+    Fault(
+        name="cancels what is being submitted",
+        changes=[
+            Change(
+                path="bot/services/cancel.py",
+                old="""\
+            if found.state is not State.QUEUED:
+""",
+                new="""\
+            if found.state not in {State.QUEUED, State.SUBMITTING}:
+""",
+            ),
+            Change(
+                path="bot/domain/generation.py",
+                old="    State.SUBMITTING: frozenset({",
+                new="    State.SUBMITTING: frozenset({State.CANCELLED, ",
+            ),
+        ],
+        tests=[PARALLEL],
+    ),
+    Fault(
+        name="a new owner takes an earlier poll's word",
+        changes=[
+            Change(
+                path="bot/storage/generations.py",
+                old="""\
+        generations.c.revision == bindparam("known_revision"),
+""",
+                new="""\
+        generations.c.revision <= bindparam("known_revision") + 1,
+""",
+            ),
+        ],
+        tests=["tests/contract/storage/test_generations.py"],
+    ),
+    Fault(
+        name="a late result is charged once more",
+        changes=[
+            Change(
+                path="bot/services/late.py",
+                old="await tx.ledger.hold(late, seconds=0, videos=0, at=now)",
+                new="await tx.ledger.hold(late, seconds=late.plan.seconds, videos=1, at=now)",
+            ),
+        ],
+        tests=crashes("late"),
+    ),
+    Fault(
+        name="a late result leaves its task to the old generation too",
+        changes=[
+            Change(
+                path="bot/services/late.py",
+                old="replace(ended, task=None, updated_at=now)",
+                new="replace(ended, updated_at=now)",
+            ),
+        ],
+        tests=crashes("late"),
+    ),
+    Fault(
+        name="goes by the wall clock alone",
+        changes=[
+            Change(
+                path="bot/services/board.py",
+                old="return now - self._marks[moment]",
+                new="return (clock.now() - moment).total_seconds()",
+            ),
+        ],
+        tests=["tests/unit/services/test_clock_jumps.py"],
+    ),
+)
