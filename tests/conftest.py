@@ -1,4 +1,8 @@
-"""What holds for every test: sockets reach this machine only, no setting leaks in from outside."""
+"""What holds for every test: sockets reach this machine only, no setting leaks in from outside.
+
+Also the order: the folders whose files take longest come first, so that several processes end
+together.
+"""
 
 import os
 import socket
@@ -16,6 +20,17 @@ settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 ADDRESSES = (socket.AF_INET, socket.AF_INET6)
+
+
+LONGEST_FIRST = ("reliability", "e2e", "security")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        folder = item.path.relative_to(config.rootpath / "tests").parts[0]
+        return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
+
+    items.sort(key=rank)
 
 
 class Outside(OSError):

@@ -5,8 +5,9 @@ import pytest
 from bot.domain.errors import Code, PostError
 from bot.domain.generation import State, TargetKind
 from bot.services.generate import Receipt
+from bot.services.outside import Policy
 from bot.services.steps.posting import NONCE_SECONDS
-from tests.unit.services.conftest import World
+from tests.unit.services.conftest import NOBODY, World
 
 UNKNOWN = PostError(Code.POST_UNKNOWN, definite=False, retry_after=5)
 UNANSWERED_LONG = PostError(Code.POST_UNKNOWN, definite=False, retry_after=NONCE_SECONDS + 5)
@@ -72,7 +73,8 @@ async def test_a_look_that_fails_for_a_while_only_delays(world: World) -> None:
 
 async def test_unknown_to_the_last_it_is_not_posted_elsewhere(world: World) -> None:
     world.messenger.post_faults.append(("after", UNANSWERED_LONG))
-    world.messenger.find_faults.extend([UNKNOWN] * 100_000)
+    world.policy = Policy(limits=NOBODY, post_deadline=600.0)
+    world.messenger.find_faults.extend([UNKNOWN] * 1000)
     receipt = await asked(world)
     row = await world.row(receipt.generation.id)
     assert row.state is State.UNDELIVERABLE
