@@ -32,8 +32,8 @@ MEMBERS = 1000
 ROWS_AT_ONCE = 250
 FIRST_MEMBER = 170_000_000_000_000_000
 
-Spot = tuple[int, int, int]
-"""Where a status message stands: server, channel, message."""
+Spot = tuple[int, int, int, int | None]
+"""Where a status message stands: server, channel, message, and its thread, if it has one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,7 @@ async def write_rows(storage: Storage, crowd: Crowd, spots: Sequence[Spot]) -> N
 
 
 def _row(crowd: Crowd, number: int, spot: Spot) -> tuple[Generation, Conversation]:
-    guild_id, channel_id, message_id = spot
+    guild_id, channel_id, message_id, thread_id = spot
     provider = ProviderName("evolink")
     began = datetime.fromtimestamp(crowd.began(number), UTC)
     body = {"model": MODEL, "prompt": f"crowd {number}", "duration": VIDEO_SECONDS}
@@ -150,6 +150,7 @@ def _row(crowd: Crowd, number: int, spot: Spot) -> tuple[Generation, Conversatio
         place=Place(
             guild_id=conversation.guild_id,
             channel_id=conversation.channel_id,
+            thread_id=None if thread_id is None else ChannelId(thread_id),
             status_message_id=MessageId(message_id),
             status_channel_id=conversation.channel_id,
         ),

@@ -272,7 +272,7 @@ class Stage:
         return [self.discord.world.add_channel(channel).id for channel in opened]
 
     def _post_statuses(self) -> list[Spot]:
-        """The crowd's status messages, spread over the channels."""
+        """The crowd's status messages, spread over the channels; threads where videos will come."""
         spots: list[Spot] = []
         for number in range(self.crowd.count):
             channel = self.discord.world.channels[self._channels[number % CHANNELS]]
@@ -280,7 +280,13 @@ class Stage:
             message = self.discord.messages.create(
                 channel, self.discord.world.bot_id, Draft(components=[card], flags=COMPONENTS_V2)
             )
-            spots.append((int(STUDIO), int(channel.id), int(message.id)))
+            thread = None
+            if number >= self.crowd.staying:
+                name = {"name": f"crowd {number}"}
+                bot_id = self.discord.world.bot_id
+                thread = self.discord.threads.create(channel, bot_id, name, starter=message)
+            thread_id = None if thread is None else int(thread.id)
+            spots.append((int(STUDIO), int(channel.id), int(message.id), thread_id))
         return spots
 
     def _configuration(self, gateways: str) -> str:
