@@ -21,7 +21,7 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from PIL import Image
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from sandbox.clips import FixedClips
 from sandbox.discord import DiscordStandIn
@@ -41,6 +41,9 @@ SWITCHES = (
     "--disable-sync",
 )
 HEIGHTS = {1400: 900, 390: 844}
+
+# A machine that does much else at the same time may need longer than the five seconds of default.
+expect.set_options(timeout=15_000)
 
 
 def chromium() -> str | None:
