@@ -73,7 +73,7 @@ async def test_a_look_that_fails_for_a_while_only_delays(world: World) -> None:
 
 async def test_unknown_to_the_last_it_is_not_posted_elsewhere(world: World) -> None:
     world.messenger.post_faults.append(("after", UNANSWERED_LONG))
-    world.policy = Policy(limits=NOBODY, post_deadline=600.0)
+    world.policy = Policy(limits=NOBODY, post_deadline=600)
     world.messenger.find_faults.extend([UNKNOWN] * 1000)
     receipt = await asked(world)
     row = await world.row(receipt.generation.id)
