@@ -86,8 +86,12 @@ class Process:
         return task
 
     def die(self) -> None:
-        """Stop at once. Nothing is put down: whatever still asks for an effect ends instead."""
+        """Stop at once. Nothing is put down: whatever still asks for an effect ends instead.
+
+        A process that stands still can be killed as well: nothing of it waits to go on.
+        """
         self.alive = False
+        self.going.set()
         for task in self.tasks:
             task.cancel()
 
