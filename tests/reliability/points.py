@@ -117,7 +117,7 @@ class Process:
         if crash is None or crash.point != len(self.points):
             crash = None
         elif crash.moment is not Moment.AFTER:
-            if crash.moment is Moment.LATE:
+            if crash.moment is Moment.LATE and Moment.LATE in moments(name):
                 self.late(0.0, call)
             await self.struck(crash)
         try:

@@ -5,6 +5,8 @@ Trouble is a property of the place ("this thread is gone"), never a list of answ
 that comes back after a crash meets the same world.
 """
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -174,6 +176,11 @@ class Messenger:
     of the process.
     """
 
+    _turns: dict[GenerationId, asyncio.Lock] = field(
+        default_factory=lambda: defaultdict(asyncio.Lock)
+    )
+    _over: set[GenerationId] = field(default_factory=set[GenerationId])
+
     async def open_status(
         self, generation: Generation, standing: Standing, *, again: bool
     ) -> Place:
@@ -237,9 +244,19 @@ class Messenger:
         )
 
     async def update_status(self, generation: Generation, standing: Standing) -> None:
+        await self._edit_status(generation)
+
+    async def _edit_status(self, generation: Generation) -> bool:
+        """As ``bot.ui.statuses``: one edit of a message at a time, and nothing after its end."""
         message_id = generation.place.status_message_id
-        if message_id is not None:
-            await self.discord.edit(message_id, generation.state)
+        if message_id is None:
+            return False
+        if generation.ended:
+            self._over.add(generation.id)
+        async with self._turns[generation.id]:
+            if generation.id in self._over and not generation.ended:
+                return True
+            return await self.discord.edit(message_id, generation.state)
 
     async def post_video(
         self,
@@ -280,10 +297,9 @@ class Messenger:
         return _posted(posting, message)
 
     async def tell_ended(self, generation: Generation, *, again: bool = False) -> None:
-        place = generation.place
-        message_id = place.status_message_id
-        if message_id is not None and await self.discord.edit(message_id, generation.state):
+        if await self._edit_status(generation):
             return
+        place = generation.place
         hearing = place.channel_id
         if place.private and place.guild_id and not place.in_thread:
             hearing = place.thread_id or ChannelId(DIRECTS + generation.requester_id)
