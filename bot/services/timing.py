@@ -1,9 +1,7 @@
-"""When to ask a provider again, and when a video is expected: the poll rule fed with what we
-learned.
+"""When to ask a provider again, and when a video is expected: the poll rule, fed with what we know.
 
 Owns the densities (one per kind of task, learned from past durations) and each provider's price of
-a request.
-The rule itself is ``bot.domain.polling``.
+a request. The rule itself is ``bot.domain.polling``.
 """
 
 import statistics
