@@ -175,6 +175,7 @@ class SubmissionSteps:
         """Post the status message, or find it; None when that cannot be had."""
         generation, again = live.generation, live.doubtful
         standing = self.board.standing(generation, now=self.outside.clock.now())
+        looked = False
         while True:
             await self.lease.check(generation)
             try:
@@ -182,10 +183,10 @@ class SubmissionSteps:
             except PostError as error:
                 # The status is a courtesy: the video has a ladder of places of its own.
                 log.info("status_not_posted", generation=generation.id, error=str(error))
-                if error.definite or again:
+                if error.definite or looked:
                     return None
                 # It may stand there, and would never change: look for it once.
-                again = True
+                again = looked = True
 
     async def _hand_over(self, live: Live, candidate: Candidate, parent: Generation | None) -> Next:
         generation = live.generation

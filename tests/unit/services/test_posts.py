@@ -91,3 +91,17 @@ async def test_a_calendar_set_back_makes_no_old_post_young(world: World) -> None
     assert targets(world) == [TargetKind.THREAD]
     assert world.messenger.looks == 1
     assert (await world.row(receipt.generation.id)).state is State.DELIVERED
+
+
+async def test_a_status_taken_over_is_looked_for_once_more_when_its_answer_is_lost(
+    world: World,
+) -> None:
+    worker = world.start()
+    receipt = await world.ask(worker)
+    await world.kill(worker)
+    world.messenger.status_faults.append(UNKNOWN)
+    world.start()
+    await world.until_over()
+    row = await world.row(receipt.generation.id)
+    assert row.state is State.DELIVERED
+    assert row.place.status_message_id is not None
