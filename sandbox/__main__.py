@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 
 from sandbox.process import BotProcess
@@ -18,8 +19,6 @@ from sandbox.server import Sandbox
 DATA = Path("data/sandbox")
 PORT = 8900
 ONLINE_SECONDS = 60.0
-UP_SECONDS = 3.0
-"""A bot that has stayed up so long did not end over its configuration."""
 
 
 def main() -> int:
@@ -57,7 +56,6 @@ async def run(port: int, *, browse: bool) -> int:
     config.write_text(sandbox.bot_config(data.resolve()), encoding="utf-8")
     bot = BotProcess(config=config, log=data / "bot.log")
     try:
-        await bot.start()
         return await _serve(sandbox, bot, stop, url, browse=browse)
     finally:
         await bot.stop()
@@ -67,41 +65,59 @@ async def run(port: int, *, browse: bool) -> int:
 async def _serve(
     sandbox: Sandbox, bot: BotProcess, stop: asyncio.Event, url: str, *, browse: bool
 ) -> int:
+    def welcome() -> None:
+        print(f"Retake is ready: {url}\nType /video there to begin. Ctrl-C stops everything.")
+        sys.stdout.flush()
+        if browse and sys.stdout.isatty():
+            with contextlib.suppress(webbrowser.Error):
+                webbrowser.open(url)
+
     stopping = asyncio.ensure_future(stop.wait())
-    ending = asyncio.ensure_future(_kept_up(bot))
-    online = asyncio.ensure_future(
-        sandbox.discord.wait("BOT", {"online": True}, timeout=ONLINE_SECONDS)
-    )
+    keeping_up = asyncio.ensure_future(_keep_up(sandbox, bot, welcome))
     try:
-        await asyncio.wait({stopping, ending, online}, return_when=asyncio.FIRST_COMPLETED)
-        if online.done() and online.exception() is None:
-            print(f"Retake is ready: {url}\nType /video there to begin. Ctrl-C stops everything.")
-            sys.stdout.flush()
-            if browse and sys.stdout.isatty():
-                with contextlib.suppress(webbrowser.Error):
-                    webbrowser.open(url)
-            await asyncio.wait({stopping, ending}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({stopping, keeping_up}, return_when=asyncio.FIRST_COMPLETED)
         if stopping.done():
             print("\nStopping.")
             return 0
-        print(f"The bot did not stay up. Its last words ({bot.log}):\n{_tail(bot.log)}")
+        await keeping_up
+        print(f"The bot did not start. Its last words ({bot.log}):\n{_tail(bot.log)}")
         return 1
     finally:
-        for task in (stopping, ending, online):
+        for task in (stopping, keeping_up):
             task.cancel()
-        await asyncio.gather(stopping, ending, online, return_exceptions=True)
+        await asyncio.gather(stopping, keeping_up, return_exceptions=True)
 
 
-async def _kept_up(bot: BotProcess) -> None:
-    """Start the bot again when it ends, as a service manager would; give up on one that cannot."""
-    clock = asyncio.get_running_loop()
-    while True:
-        began = clock.time()
+async def _keep_up(sandbox: Sandbox, bot: BotProcess, welcome: Callable[[], None]) -> None:
+    """Start the bot, and start it again when it ends, as a service manager would.
+
+    Return if it ends before it was online: then it would end again. ``welcome`` is called the
+    first time that it is online.
+    """
+    restarted = False
+    while await _online(sandbox, bot):
+        if not restarted:
+            welcome()
         status = await bot.wait()
-        if clock.time() - began < UP_SECONDS:
-            return
         print(f"The bot has ended (exit status {status}). Starting it again.", flush=True)
-        await bot.start()
+        restarted = True
+
+
+async def _online(sandbox: Sandbox, bot: BotProcess) -> bool:
+    """Start the bot and return true if it comes online before it ends."""
+    before = sandbox.discord.position
+    await bot.start()
+    ended = asyncio.ensure_future(bot.wait())
+    online = asyncio.ensure_future(
+        sandbox.discord.wait("BOT", {"online": True}, after=before, timeout=ONLINE_SECONDS)
+    )
+    try:
+        await asyncio.wait({ended, online}, return_when=asyncio.FIRST_COMPLETED)
+        return online.done() and online.exception() is None
+    finally:
+        ended.cancel()
+        online.cancel()
+        await asyncio.gather(ended, online, return_exceptions=True)
 
 
 def _fresh(data: Path) -> Path:

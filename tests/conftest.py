@@ -5,6 +5,7 @@ together.
 """
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from errno import EACCES
@@ -89,6 +90,13 @@ def attempts_outside(_guarded_sockets: list[str]) -> Iterator[list[str]]:
     yield _guarded_sockets
     left, _guarded_sockets[:] = _guarded_sockets[:], []
     assert left == [], f"tried to reach {left}"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _interruptible() -> None:
+    """A run in the background ignores Ctrl-C, and so would every program that a test starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -113,3 +113,18 @@ async def test_a_port_in_use_is_told_in_a_sentence(tmp_path: Path) -> None:
     assert f"Port {port} cannot be used" in out.decode()
     assert "Try --port 0" in out.decode()
     assert b"Traceback" not in err
+
+
+async def test_a_bot_that_never_comes_online_ends_it_with_its_last_words(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nif 'bot' in sys.orig_argv:\n    sys.exit('The bot cannot start here.')\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "sandbox", "--port", "0", "--no-browser",
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, _ = await process.communicate()
+    assert process.returncode == 1
+    assert "The bot did not start. Its last words" in out.decode()
+    assert "The bot cannot start here." in out.decode()
