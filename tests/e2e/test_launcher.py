@@ -31,9 +31,10 @@ case $1 in
         exec "$RETAKE_PYTHON" -m venv --without-pip "$folder"
         ;;
     pip)
+        [ ! -e "$UV_LOG.says" ] || { cat "$UV_LOG.says"; exit 1; }
         # Held up by a test: says so, then waits until told to go on.
         if [ -p "$UV_LOG.hold" ]; then
-            echo holding
+            echo holding >"$UV_LOG.holding"
             read -r verdict <"$UV_LOG.hold"
             [ "$verdict" = go ]
         fi
@@ -90,10 +91,20 @@ class Project:
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def hold(self) -> Path:
-        """Make the next installation wait."""
+        """Make the next installation wait until something is written into the pipe returned."""
         pipe = self.folder.parent / "uv.log.hold"
         os.mkfifo(pipe)
+        os.mkfifo(self.holding)
         return pipe
+
+    @property
+    def holding(self) -> Path:
+        """A pipe that says when the installation waits."""
+        return self.folder.parent / "uv.log.holding"
+
+    def wait_until_held(self) -> None:
+        """Return when the installation waits."""
+        assert self.holding.read_text(encoding="utf-8") == "holding\n"
 
 
 @pytest.fixture
@@ -159,8 +170,7 @@ def test_arguments_reach_pytest_as_they_were_typed(project: Project) -> None:
 def test_starts_at_the_same_time_prepare_once(project: Project) -> None:
     pipe = project.hold()
     first = project.start("run")
-    assert first.stdout is not None
-    assert first.stdout.readline() == "holding\n"
+    project.wait_until_held()
     others = [project.start("check") for _ in range(3)]
     for other in others:
         assert other.stderr is not None
@@ -176,28 +186,48 @@ def test_starts_at_the_same_time_prepare_once(project: Project) -> None:
 def test_a_preparation_cut_short_is_begun_anew(project: Project, how: signal.Signals) -> None:
     pipe = project.hold()
     cut = project.start("run")
-    assert cut.stdout is not None
-    assert cut.stdout.readline() == "holding\n"
+    project.wait_until_held()
     os.killpg(cut.pid, how)
     assert cut.wait(timeout=10) != 0
     pipe.unlink()
     result = project.run("run")
     assert told(result)["argv"] == ["run"]
     assert project.asked == ["venv", "pip", "venv", "pip"]
-    assert not list(project.folder.glob(".venv.*"))
+    assert not [left for left in project.folder.glob(".venv.*") if left.name != ".venv.log"]
 
 
 def test_a_failed_installation_says_so_and_is_tried_again(project: Project) -> None:
     pipe = project.hold()
     failing = project.start("run")
-    assert failing.stdout is not None
-    assert failing.stdout.readline() == "holding\n"
+    project.wait_until_held()
     pipe.write_text("no\n", encoding="utf-8")
     _, err = failing.communicate(timeout=60)
     assert failing.returncode == 1
     assert "requirements/run.txt could not be installed" in err
     pipe.unlink()
     told(project.run("run"))
+
+
+PIP = (
+    "WARNING: Retrying (Retry(total=1)) after connection broken by 'NewConnectionError': [Errno -2]"
+    " Name or service not known\nERROR: No matching distribution found for aiohttp==3.14.5\n"
+)
+UV_SAYS = "error: Failed to fetch\n  Caused by: error sending request\n  Caused by: dns error\n"
+
+
+@pytest.mark.parametrize("said", [PIP, UV_SAYS], ids=["pip", "uv"])
+def test_a_registry_out_of_reach_is_one_sentence(project: Project, said: str) -> None:
+    says = project.folder.parent / "uv.log.says"
+    says.write_text(said, encoding="utf-8")
+    failed = project.run("run")
+    assert failed.returncode == 1
+    _, sentence = failed.stderr.splitlines()
+    assert sentence.startswith("retake: the package registry cannot be reached from here.")
+    assert "HTTPS_PROXY" in sentence
+    assert (project.folder / ".venv.log").read_text(encoding="utf-8") == said
+    says.unlink()
+    told(project.run("run"))
+    assert project.asked == ["venv", "pip", "venv", "pip"]
 
 
 def test_a_moved_project_prepares_again(project: Project) -> None:
