@@ -75,6 +75,15 @@ def _read_file(file: Path) -> dict[str, Any]:
         raise SettingsError(
             [f"{file} does not exist: copy config.example.toml to it and fill it in."]
         ) from None
+    except IsADirectoryError:
+        problem = (
+            f"{file} is a folder, not a file. Docker makes one where a file to mount is missing:"
+            " remove it, copy config.example.toml to its place and fill that in."
+        )
+        raise SettingsError([problem]) from None
+    except PermissionError:
+        problem = f"{file} may not be read by user {os.getuid()}, who runs the bot: allow that."
+        raise SettingsError([problem]) from None
     except OSError as error:
         raise SettingsError([f"{file} cannot be read: {error.strerror}."]) from None
     except UnicodeDecodeError:

@@ -1,6 +1,7 @@
 """The configuration: defaults, the environment on top, and a sentence for every mistake."""
 
 import itertools
+import os
 import re
 import tomllib
 from collections.abc import Callable
@@ -309,10 +310,27 @@ def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
 
 
 def test_a_folder_or_binary_in_place_of_the_file_is_told(tmp_path: Path) -> None:
-    assert problems(tmp_path) == (f"{tmp_path} cannot be read: Is a directory.",)
+    (sentence,) = problems(tmp_path)
+    assert sentence.startswith(f"{tmp_path} is a folder, not a file.")
+    assert "config.example.toml" in sentence
     binary = tmp_path / "binary.toml"
     binary.write_bytes(b"\xff\xfe\x00")
     assert problems(binary) == (f"{binary} is not UTF-8 text: save it as UTF-8.",)
+
+
+def test_a_file_that_may_not_be_read_names_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "config.toml"
+    closed.write_text("", encoding="utf-8")
+
+    def refuse(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    # Root reads every file, whatever its mode.
+    monkeypatch.setattr(Path, "read_text", refuse)
+    (sentence,) = problems(closed)
+    assert f"may not be read by user {os.getuid()}" in sentence
 
 
 def test_no_problem_ever_holds_a_secret(written: Written) -> None:

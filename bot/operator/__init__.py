@@ -1,0 +1,1 @@
+"""What an operator, or a machine in their place, does next to the running bot."""
