@@ -20,7 +20,7 @@ from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Code, MediaError, ProviderError, StorageUnavailable
 from bot.domain.generation import State
 from bot.domain.ids import GenerationId
-from bot.domain.ports.provider import Provider
+from bot.domain.ports.provider import Balance, InformedProvider
 from bot.domain.ports.storage import Transaction
 from bot.media.ffmpeg import Ffmpeg, find_ffmpeg
 from bot.ops.callbacks import CallbackSigner
@@ -37,6 +37,7 @@ from bot.ui.invitation import invitation
 ENOUGH_DISK = 2 * 2**30
 LOOK_BACK = timedelta(days=7)
 MOST_SERVERS_NAMED = 20
+SPENDING = timedelta(days=30)
 
 
 class Mark(StrEnum):
@@ -80,7 +81,8 @@ async def examine(settings: Settings) -> list[Finding]:
     findings += _media_folder(settings)
     findings += _callbacks(settings)
     async with open_providers(settings, SystemClock()) as providers:
-        findings += await asyncio.gather(*map(_balance, providers))
+        for found in await asyncio.gather(*(_provider(one, settings) for one in providers)):
+            findings += found
     if token := settings.discord.token.get_secret_value():
         report = await inspect(
             token, api_url=settings.discord.api_url, gateway_url=settings.discord.gateway_url
@@ -217,21 +219,62 @@ def _callbacks(settings: Settings) -> Iterator[Finding]:
         )
         return
     yield ok(f"Providers are told to call {public_url}; see docs/howto/callbacks.md.")
+    if settings.providers.apimart.api_key.get_secret_value() and not settings.http.usual_port:
+        yield note(
+            "APIMart calls ports 80 and 443 only, so it is not given [http] public_url and is asked"
+            " instead; the other providers call."
+        )
 
 
-async def _balance(provider: Provider) -> Finding:
+async def _provider(provider: InformedProvider, settings: Settings) -> list[Finding]:
+    """The key and the money; then what was spent, and whether our models are listed."""
     name = provider.name
     try:
         balance = await provider.balance()
     except ProviderError as error:
         if error.code is Code.PROVIDER_AUTH:
-            return problem(f"{name} does not accept the key in [providers.{name}] api_key.")
-        return problem(f"{name} did not tell its balance ({error.code}): try again later.")
+            return [problem(f"{name} does not accept the key in [providers.{name}] api_key.")]
+        return [problem(f"{name} did not tell its balance ({error.code}): try again later.")]
+    return [_money(name, balance), *await _spent(provider), *await _listed(provider, settings)]
+
+
+def _money(name: ProviderName, balance: Balance) -> Finding:
     if balance.unlimited or balance.micro_usd is None:
         return ok(f"{name} accepts the key; it sets no limit of its own.")
     if balance.micro_usd <= 0:
         return problem(f"{name} has no money left: top it up.")
     return ok(f"{name} accepts the key; {balance.micro_usd / 1e6:.2f} USD are left.")
+
+
+async def _spent(provider: InformedProvider) -> list[Finding]:
+    try:
+        spent = await provider.spent(since=SystemClock().now() - SPENDING)
+    except ProviderError as error:
+        return [note(f"{provider.name} did not tell what was spent lately ({error.code}).")]
+    if spent is None:
+        return []
+    days = SPENDING.days
+    return [ok(f"{provider.name}: {spent / 1e6:.2f} USD spent in the last {days} days.")]
+
+
+async def _listed(provider: InformedProvider, settings: Settings) -> list[Finding]:
+    """The catalogue's ids that the provider does not list; nothing where it has no list."""
+    name = provider.name
+    try:
+        listed = await provider.listed_models()
+        offers = open_catalogue(settings).offers
+    except (ProviderError, CatalogueError):
+        return []
+    ids = sorted({offer.model_id for offer in offers if offer.provider == name})
+    missing = [] if listed is None else [model for model in ids if model not in listed]
+    if not missing:
+        return []
+    return [
+        note(
+            f"{name} does not list {', '.join(missing)}: what needs it may be refused. Take it away"
+            f" with enabled = false in [providers.{name}.models]; see docs/howto/models.md."
+        )
+    ]
 
 
 def _discord(report: DiscordReport) -> Iterator[Finding]:

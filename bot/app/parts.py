@@ -17,7 +17,7 @@ from bot.domain.catalogue import Catalogue, ProviderName
 from bot.domain.errors import MediaError, StorageUnavailable
 from bot.domain.generation import Generation
 from bot.domain.ids import GenerationId, new_worker_id
-from bot.domain.ports.provider import Provider
+from bot.domain.ports.provider import InformedProvider
 from bot.media.ffmpeg import Ffmpeg, find_ffmpeg
 from bot.media.intake import Caps
 from bot.media.store import DiskMediaStore
@@ -86,7 +86,7 @@ class Parts:
 @asynccontextmanager
 async def open_providers(
     settings: Settings, clock: SystemClock
-) -> AsyncIterator[Sequence[Provider]]:
+) -> AsyncIterator[Sequence[InformedProvider]]:
     """The providers that have a key, in the configured order, each with a door of its own."""
     told = settings.providers
     media_root = settings.media.dir.absolute()
@@ -96,7 +96,7 @@ async def open_providers(
             policy = AddressPolicy.beside(*urls)
             return await stack.enter_async_context(HttpDoor(party=name, policy=policy))
 
-        providers: dict[str, Provider] = {}
+        providers: dict[str, InformedProvider] = {}
         evolink: EvoLink | None = None
         if key := told.evolink.api_key.get_secret_value():
             evolink = EvoLink(
@@ -116,6 +116,7 @@ async def open_providers(
                 media_root=media_root,
                 clock=clock,
                 video_host=evolink.host_video if evolink is not None else None,
+                calls_back=settings.http.usual_port,
             )
         yield [providers[name] for name in told.enabled() if name in providers]
 

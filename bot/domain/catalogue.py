@@ -42,7 +42,8 @@ class Offer:
     ``aspect_ratios`` and ``resolutions`` empty mean no such parameter; the first entry of each is
     the default. ``micro_usd_per_second`` maps a resolution to a price; ``""`` is the entry for
     modes without a resolution parameter. ``max_source_seconds`` caps a given video's length.
-    ``own_tasks`` tells that a video made here is edited by naming its task.
+    ``own_tasks`` tells that a video made here is edited by naming its task. ``spoken_duration``
+    means that the range of durations holds, but that a length can only be asked for in the prompt.
     """
 
     provider: ProviderName
@@ -53,6 +54,7 @@ class Offer:
     max_duration: int = 0
     default_duration: int = 0
     auto_duration: bool = False
+    spoken_duration: bool = False
     aspect_ratios: tuple[str, ...] = ()
     resolutions: tuple[str, ...] = ()
     min_images: int = 0
@@ -70,20 +72,23 @@ class Offer:
 class Adjustment:
     """A wish that could not be met as asked: the option's name, what was asked, what is done.
 
-    ``applied`` is None where the model decides for itself.
+    ``applied`` is None where the model decides for itself. ``spoken`` is true if the prompt asks
+    for ``applied``, so that the model may do otherwise.
     """
 
     option: str
     requested: str
     applied: str | None
+    spoken: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """A request fitted to an offer: exactly what will be submitted, and its price.
 
-    ``duration`` is None where the model decides or the mode has no such parameter; ``seconds`` is
-    the length that is held in the ledger; ``micro_usd`` the estimated price.
+    ``duration`` is None where the model decides; where the mode has no such parameter, the prompt
+    asks for it. ``seconds`` is the length that is held in the ledger; ``micro_usd`` the estimated
+    price.
     """
 
     provider: ProviderName
@@ -219,10 +224,12 @@ def _fit_duration(
             adjustments.append(Adjustment(option="duration", requested=str(wish), applied=None))
         return None, False
     if wish is None:
-        return offer.default_duration, False
+        return (None if offer.spoken_duration else offer.default_duration), False
     if wish == "auto":
         if offer.auto_duration:
             return None, True
+        if offer.spoken_duration:
+            return None, False
         applied = offer.default_duration
         adjustments.append(Adjustment(option="duration", requested="auto", applied=str(applied)))
         return applied, False
@@ -235,6 +242,9 @@ def _fit_duration(
             model=offer.model,
             mode=offer.mode.value,
         )
+    if offer.spoken_duration:
+        told = str(wish)
+        adjustments.append(Adjustment(option="duration", requested=told, applied=told, spoken=True))
     return wish, False
 
 

@@ -54,7 +54,9 @@ class SideDoor:
         app.router.add_get("/metrics", self._render)
         if self._signer:
             path = "/callbacks/{provider}/{generation}/{signature}"
-            app.router.add_route("*", path, self._callback)
+            # APIMart takes the address for a base and appends a path of its own.
+            for suffix in ("", "/callback"):
+                app.router.add_route("*", path + suffix, self._callback)
         # No access log: the paths of callbacks are secrets.
         self._runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=2, lingering_time=1, keepalive_timeout=15

@@ -25,6 +25,7 @@ from bot.domain.ports.provider import (
     TaskState,
 )
 from bot.providers import answers
+from bot.providers.apimart_refusals import submit_error
 from bot.providers.gateway import GONE, Gateway, task_path
 from bot.providers.http import HttpDoor
 from bot.providers.refusals import REJECTED, Verdict, verdict_of_status
@@ -67,14 +68,29 @@ _MODERATION = (
 )
 
 
+# The first generation tells by the inputs alone what is meant, and has no parameter for frames.
+_WITHOUT_TASK = frozenset({"gemini-omni-flash-preview"})
+
+_TASKS: Mapping[Mode, str] = {
+    Mode.TEXT: "text_to_video",
+    Mode.IMAGE: "image_to_video",
+    Mode.REFERENCE: "reference_to_video",
+    Mode.EDIT: "edit",
+    Mode.EXTEND: "extend",
+}
+_OF_A_VIDEO = frozenset({Mode.EDIT, Mode.EXTEND})
+
+
 class ApiMart:
-    """The adapter. ``api_url`` may carry a path of its own."""
+    """The adapter. ``api_url`` may carry a path of its own.
+
+    ``calls_back`` is false where the bot's own address is none that APIMart would call.
+    """
 
     name = NAME
     knows_keys = True
     can_find = False
     batch_size = 1
-    calls_back = False
 
     def __init__(
         self,
@@ -85,7 +101,9 @@ class ApiMart:
         media_root: Path,
         clock: Clock,
         video_host: VideoHost | None = None,
+        calls_back: bool = True,
     ) -> None:
+        self.calls_back = calls_back
         self._gateway = Gateway(
             name=NAME,
             api_url=api_url,
@@ -102,25 +120,20 @@ class ApiMart:
     async def prepare(self, spec: TaskSpec) -> PreparedTask:
         plan = spec.plan
         body: dict[str, Any] = {"model": plan.model_id}
-        if spec.prompt:
-            body["prompt"] = spec.prompt
-        if spec.last_frame is not None:
-            # First and last frame have parameters of their own; the other images stay references.
-            first, rest = spec.images[:1], spec.images[1:]
-            if first:
-                body["first_frame_image"] = await self._host_image(first[0])
-            body["last_frame_image"] = await self._host_image(spec.last_frame)
-        else:
-            rest = spec.images
-        if rest:
-            body["image_urls"] = [await self._host_image(image) for image in rest]
-        if plan.mode in {Mode.EDIT, Mode.EXTEND}:
+        if prompt := _prompt(spec):
+            body["prompt"] = prompt
+        body |= await self._images(spec)
+        if plan.mode in _OF_A_VIDEO:
             body |= await self._source(spec)
-        aspect_ratio = _orientation(spec) if plan.aspect_ratio == "auto" else plan.aspect_ratio
-        if aspect_ratio is not None:
+        if (aspect_ratio := _aspect_ratio(spec, body)) is not None:
             body["aspect_ratio"] = aspect_ratio
         if plan.resolution is not None:
             body["resolution"] = plan.resolution
+        if plan.model_id not in _WITHOUT_TASK:
+            body["metadata"] = {"task": _TASKS[plan.mode]}
+        if spec.callback_url is not None:
+            # Only a base: the gateway appends a path of its own.
+            body["webhook"] = spec.callback_url
         return PreparedTask(model_id=plan.model_id, body=body)
 
     async def submit(self, prepared: PreparedTask, *, key: str) -> Submission:
@@ -128,12 +141,13 @@ class ApiMart:
             body = await self._gateway.buy(
                 "/v1/videos/generations", prepared.body, {"Idempotency-Key": key, **_VERSION}
             )
-        except ProviderError as error:
+        except ProviderError as told:
+            error = submit_error(told, prepared.body)
             if error.code is Code.PROVIDER_REJECTED:
                 # It may be one of our uploads that is gone: do not offer the same link again.
                 self._uploads.forget(_links_of(prepared.body))
-                raise _told_by_words(error) from None
-            raise
+                error = _told_by_words(error)
+            raise error from None
         task = answers.mapping(answers.mapping(body).get("data"))
         task_id = answers.task_id(task.get("task_id")) or answers.task_id(task.get("id"))
         if not task_id:
@@ -184,6 +198,21 @@ class ApiMart:
             return Balance(micro_usd=None, unlimited=True)
         return Balance(micro_usd=None if remaining is None else round(max(remaining, 0) * 1e6))
 
+    async def listed_models(self) -> frozenset[str] | None:
+        return await self._gateway.listed_models()
+
+    async def spent(self, *, since: datetime) -> int | None:
+        """What this key has paid for; the last minute may be missing."""
+        span = {"start": int(since.timestamp()), "end": int(self._gateway.now().timestamp()) + 1}
+        body = answers.mapping(await self._gateway.read("/v1/usage", params=span))
+        total = answers.mapping(answers.mapping(body.get("data")).get("total"))
+        told = answers.micro_usd(total.get("amount_usd"))
+        if told is None:
+            told = answers.micro_usd(total.get("credits"), per_usd=_CREDITS_PER_USD)
+        if told is None:
+            raise self._gateway.malformed("data.total")
+        return told
+
     async def _host_image(self, media: StoredMedia) -> str:
         known = self._uploads.url_of(media.sha256)
         if known is not None:
@@ -196,6 +225,23 @@ class ApiMart:
             raise self._gateway.malformed("url")
         self._uploads.remember(media.sha256, url, None)
         return url
+
+    async def _images(self, spec: TaskSpec) -> dict[str, Any]:
+        """The pictures: frames by their parameters where the model has these, the others as
+        references.
+        """
+        body: dict[str, Any] = {}
+        references = spec.images
+        frames = spec.plan.mode is Mode.IMAGE and spec.plan.model_id not in _WITHOUT_TASK
+        if frames or spec.last_frame is not None:
+            first, references = spec.images[:1], spec.images[1:]
+            if first:
+                body["first_frame_image"] = await self._host_image(first[0])
+        if spec.last_frame is not None:
+            body["last_frame_image"] = await self._host_image(spec.last_frame)
+        if references:
+            body["image_urls"] = [await self._host_image(image) for image in references]
+        return body
 
     async def _source(self, spec: TaskSpec) -> dict[str, Any]:
         """The video to edit: its own task, a gateway's link, a hosted copy, Discord's link."""
@@ -240,7 +286,8 @@ class ApiMart:
                 Code.NO_VIDEO, accepted=Accepted.YES, charged=cost != 0, provider=NAME
             )
         elif state is TaskState.FAILED:
-            error = self._failure(task.get("error"), charged=cost != 0)
+            # The money of a failed task comes back, unless a cost is told all the same.
+            error = self._failure(task.get("error"), charged=bool(cost))
         elif state is TaskState.CANCELLED:
             error = self._gateway.failed(
                 task.get("error"), words={}, charged=cost != 0, fallback=_FAILED
@@ -257,7 +304,6 @@ class ApiMart:
         )
 
     def _failure(self, error: Any, *, charged: bool) -> ProviderError:
-        """A failed task. Its money is not said to come back, unless a cost of 0 is told."""
         status = answers.number(answers.mapping(error).get("code"))
         fallback = _FAILED
         if status is not None and (status == 429 or status >= 500):
@@ -279,6 +325,26 @@ def _told_by_words(error: ProviderError) -> ProviderError:
     return ProviderError(
         Code.MODERATED, accepted=error.accepted, charged=error.charged, **error.facts
     )
+
+
+def _prompt(spec: TaskSpec) -> str:
+    """The prompt, with the length in words where one was asked for: no parameter takes it."""
+    seconds = spec.plan.duration
+    if seconds is None:
+        return spec.prompt
+    if spec.plan.mode is Mode.EXTEND:
+        length = f"Extend the video by {seconds} seconds."
+    else:
+        length = f"The video is {seconds} seconds long."
+    return f"{spec.prompt.rstrip()}\n\n{length}" if spec.prompt.strip() else length
+
+
+def _aspect_ratio(spec: TaskSpec, body: Mapping[str, Any]) -> str | None:
+    wish = spec.plan.aspect_ratio
+    if wish == "auto" or (wish is None and "extend_from_task_id" in body):
+        # Nothing said would mean landscape.
+        return _orientation(spec)
+    return wish
 
 
 def _orientation(spec: TaskSpec) -> str | None:

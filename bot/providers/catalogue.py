@@ -37,6 +37,7 @@ class _Entry(BaseModel):
     max_duration: StrictInt = Field(default=0, ge=0, le=3600)
     default_duration: StrictInt = Field(default=0, ge=0, le=3600)
     auto_duration: StrictBool = False
+    spoken_duration: StrictBool = False
     aspect_ratios: tuple[StrictStr, ...] = ()
     resolutions: tuple[StrictStr, ...] = ()
     min_images: StrictInt = Field(default=0, ge=0, le=100)
@@ -51,7 +52,13 @@ class _Entry(BaseModel):
 
     def faults(self) -> Iterator[str]:
         """What does not go together, each as the end of a sentence."""
-        if self.max_duration and not (
+        if self.spoken_duration:
+            if not 1 <= self.min_duration <= self.max_duration or self.default_duration:
+                yield (
+                    "has spoken_duration, which needs 1 ≤ min_duration ≤ max_duration and no"
+                    " default_duration"
+                )
+        elif self.max_duration and not (
             1 <= self.min_duration <= self.default_duration <= self.max_duration
         ):
             yield (
@@ -72,7 +79,7 @@ class _Entry(BaseModel):
 
 def load_catalogue(
     *,
-    default_model: str = "omni-flash",
+    default_model: str = "omni-flash-1.1",
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Catalogue:
     """The packaged catalogue with the operator's changes.

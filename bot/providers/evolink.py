@@ -184,6 +184,17 @@ class EvoLink:
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
         return await self._gateway.download(url, destination, max_bytes=max_bytes)
 
+    async def listed_models(self) -> frozenset[str] | None:
+        return await self._gateway.listed_models()
+
+    async def spent(
+        self,
+        *,
+        since: datetime,  # noqa: ARG002 - the port's
+    ) -> int | None:
+        """The pages have no account of what was spent in a time."""
+        return None
+
     async def balance(self) -> Balance:
         body = await self._gateway.read("/v1/credits")
         data = answers.mapping(answers.mapping(body).get("data")) or answers.mapping(body)

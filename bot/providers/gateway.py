@@ -57,6 +57,15 @@ class Gateway:
         answer = await self.http.get(self._url(path), key=self.api_key, params=params)
         return self._checked(answer, gone=gone)
 
+    async def listed_models(self) -> frozenset[str] | None:
+        """The model ids that the gateway lists; None where it has no list."""
+        answer = await self.http.get(self._url("/v1/models"), key=self.api_key)
+        if answer.status in {404, 405}:
+            return None
+        listed = answers.items(answers.mapping(self._checked(answer).body).get("data"))
+        ids = (answers.text(answers.mapping(entry).get("id")) for entry in listed)
+        return frozenset(name for name in ids if name) or None
+
     async def ask(self, path: str, body: Mapping[str, Any]) -> Any:
         """POST something that costs nothing."""
         answer = await self.http.post(self._url(path), key=self.api_key, body=body)

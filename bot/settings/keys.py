@@ -151,7 +151,7 @@ class ProvidersSettings(_Section):
         description='a list of "evolink", "apimart", "google", each at most once',
     )
     default_model: str = Field(
-        default="omni-flash",
+        default="omni-flash-1.1",
         min_length=1,
         description="the name of a model family in the catalogue",
     )
@@ -211,6 +211,12 @@ class HttpSettings(_Section):
     public_url: Annotated[str, AfterValidator(_optional_web)] = Field(
         default="", description=f"{_WEB}, or empty for no callbacks"
     )
+
+    @property
+    def usual_port(self) -> bool:
+        """Whether callbacks go to port 80 or 443, as some providers demand; true on loopback."""
+        address = urlsplit(self.public_url)
+        return address.port in {None, 80, 443} or is_loopback(address.hostname)
 
 
 class LogSettings(_Section):

@@ -99,9 +99,12 @@ def origin(generation: Generation, messages: Messages) -> str:
 
 
 def options(plan: Plan, messages: Messages) -> list[str]:
-    """The options in force, for a line of small text."""
+    """The options in force, for a line of small text. A length that was only asked for in the
+    prompt is none of them: it is told with the adjustments.
+    """
     length = []
-    if plan.duration is not None:
+    spoken = any(change.spoken for change in plan.adjustments)
+    if plan.duration is not None and not spoken:
         length = [messages.say("options.duration", seconds=plan.duration)]
     elif plan.auto_duration:
         length = [messages.say("options.auto")]
@@ -122,7 +125,9 @@ def adjustments(changes: tuple[Adjustment, ...], messages: Messages) -> str:
     told: list[str] = []
     for c in changes:
         facts = {"option": c.option, "requested": value(c, c.requested)}
-        if c.applied is not None:
+        if c.spoken:
+            told.append(messages.say("status.change_spoken", **facts))
+        elif c.applied is not None:
             told.append(messages.say("status.change", **facts, applied=value(c, c.applied)))
         else:
             told.append(messages.say("status.change_left", **facts))

@@ -78,7 +78,7 @@ class Gateways:
             gateway.changed = self._changed
             gateway.planned = self._wake.set
             gateway.on_ended = self._publisher(gateway)
-        self._callbacks.changed = self.evolink.tell
+        self._callbacks.changed = self._called_back
         self._timer: asyncio.Task[None] | None = None
         self._telling = False
 
@@ -95,7 +95,7 @@ class Gateways:
 
     @property
     def callbacks(self) -> Callbacks:
-        """EvoLink's callbacks; ``.sent`` lists them with every try."""
+        """What was sent to the bot; ``.sent`` lists it with every try."""
         return self._callbacks
 
     @property
@@ -165,11 +165,15 @@ class Gateways:
     def _publisher(self, gateway: Gateway) -> Callable[[Task], None]:
         def publish(task: Task) -> None:
             self._results.publish(gateway, task)
-            url = task.submission.callback_url
-            if url is not None and gateway is self.evolink:
-                self._callbacks.send(task.id, url, self.evolink.answer(task))
+            if (notice := gateway.notice(task)) is not None:
+                url, body, manner = notice
+                self._callbacks.send(task.id, url, body, manner)
 
         return publish
+
+    def _called_back(self) -> None:
+        for gateway in self._all.values():
+            gateway.tell()
 
     def _changed(self) -> None:
         if self._on_change is None or self._telling:

@@ -1,15 +1,17 @@
 """APIMart: its API as the page and the official client describe it.
 
-Owns APIMart's paths, JSON and error words, and its image uploads. Tasks, money and faults are the
-common gateway's.
+Owns APIMart's paths, JSON and error words, its image uploads and its account of what was spent.
+Tasks, money and faults are the common gateway's.
 """
 
 import secrets
+from datetime import datetime
 from typing import Any, ClassVar
 
 from aiohttp import web
 
 from sandbox.gateways import rules
+from sandbox.gateways.callbacks import APIMART, Manner
 from sandbox.gateways.door import TASK_ID
 from sandbox.gateways.faults import Fate, Op
 from sandbox.gateways.gateway import Gateway
@@ -21,6 +23,7 @@ CREDITS_PER_USD = 10
 NEW_ANSWERS = "2026-07-27"
 """The value of X-APIMart-Response-Version that asks for the newer answer to a submit."""
 
+_LONGEST_USAGE = 31 * 86_400
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ERRORS: dict[int, tuple[str, str]] = {
     400: ("Invalid request parameters", "invalid_request_error"),
@@ -53,6 +56,7 @@ class APIMart(Gateway):
     name: ClassVar[str] = "apimart"
     title: ClassVar[str] = "APIMart"
     models: ClassVar = rules.APIMART
+    key_reused: ClassVar = "idempotency_key_reused"
 
     def mount(self, app: web.Application, hosting: Hosting) -> None:
         """Add the API under /apimart."""
@@ -63,6 +67,8 @@ class APIMart(Gateway):
                 web.post("/v1/videos/generations", self.entry(Op.SUBMIT, self.submit)),
                 web.get("/v1/tasks/{id}", self.entry(Op.QUERY, self._query)),
                 web.get("/v1/user/balance", self.entry(Op.BALANCE, self._balance)),
+                web.get("/v1/usage", self.entry(Op.USAGE, self._usage)),
+                web.get("/v1/models", self.entry(Op.MODELS, self._models)),
                 web.post("/v1/uploads/images", self.entry(Op.UPLOAD, self._upload)),
                 web.get(
                     "/files/{token}/{name}",
@@ -142,6 +148,13 @@ class APIMart(Gateway):
             }
         return {"code": 200, "data": data}
 
+    def notice(self, task: Task) -> tuple[str, Any, Manner] | None:
+        """To the base address with ``/callback`` behind it; a cancelled task is not told of."""
+        base = task.submission.webhook
+        if base is None or task.state not in {State.COMPLETED, State.FAILED}:
+            return None
+        return f"{base.rstrip('/')}/callback", self.answer(task), APIMART
+
     async def _query(self, request: web.Request) -> web.Response:
         request[TASK_ID] = request.match_info["id"]
         task = self.tasks.get(request.match_info["id"])
@@ -160,6 +173,36 @@ class APIMart(Gateway):
             }
         )
 
+    async def _usage(self, request: web.Request) -> web.Response:
+        """What was charged for the tasks that were completed in a time; failed ones are not in."""
+        start, end = (_moment(request.query.get(name)) for name in ("start", "end"))
+        if start is None or end is None or start >= end:
+            raise Refused("invalid range", code="invalid_range")
+        if end - start > _LONGEST_USAGE:
+            raise Refused("at most 31 days", code="range_too_large")
+        done = [
+            task
+            for task in self.tasks.values()
+            if task.state is State.COMPLETED and start <= (task.finished_at or 0) < end
+        ]
+        usd = sum(task.charged_micro for task in done) / 1_000_000
+        total = {
+            "amount_usd": round(usd, 6),
+            "credits": round(usd * CREDITS_PER_USD, 5),
+            "requests": len(done),
+            "prompt_tokens": 0,
+            "completion_tokens": 0,
+        }
+        return web.json_response({"success": True, "data": {"total": total, "items": []}})
+
+    async def _models(self, request: web.Request) -> web.Response:
+        listed = [
+            {"id": name, "object": "model", "owned_by": "google"}
+            for name in self.models
+            if name not in self.settings.denied_models
+        ]
+        return web.json_response({"object": "list", "data": listed})
+
     async def _upload(self, request: web.Request) -> web.Response:
         upload = await uploaded(request, rules.APIMART_UPLOADS)
         hosted = self._hosting.keep(upload, rules.APIMART_UPLOADS)
@@ -172,3 +215,15 @@ class APIMart(Gateway):
                 "created_at": int(self.clock()),
             }
         )
+
+
+def _moment(text: str | None) -> float | None:
+    """Unix seconds, or a time as RFC 3339 writes it."""
+    if text is None:
+        return None
+    if text.isdigit():
+        return float(text)
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return None

@@ -1,7 +1,7 @@
-"""EvoLink's callbacks: the answer of a query, sent to the address a task was submitted with.
+"""The gateways' callbacks: the answer of a query, sent to the address a task was submitted with.
 
-Owns the delivery: 10 s each, three more tries after 1, 2 and 4 s, 2xx alone is success. Knows
-nothing of who receives it.
+Owns the delivery: 10 s each, three more tries, 2xx alone is success. When they come, and what ends
+them early, is each gateway's manner. Knows nothing of who receives it.
 """
 
 import asyncio
@@ -14,7 +14,18 @@ import aiohttp
 from sandbox.gateways.faults import Sleep
 
 _SECONDS = 10
-_PAUSES = (1, 2, 4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manner:
+    """``pauses`` in seconds before each further try; ``refusable`` is true if a 4xx ends them."""
+
+    pauses: tuple[float, ...]
+    refusable: bool
+
+
+EVOLINK = Manner(pauses=(1, 2, 4), refusable=False)
+APIMART = Manner(pauses=(10, 30, 60), refusable=True)
 
 
 @dataclass(kw_only=True)
@@ -38,11 +49,13 @@ class Callbacks:
         self._session: aiohttp.ClientSession | None = None
         self._under_way: set[asyncio.Task[None]] = set()
 
-    def send(self, task_id: str, url: str, body: Any) -> None:
+    def send(self, task_id: str, url: str, body: Any, manner: Manner) -> None:
         """Begin to deliver a body."""
         callback = Callback(task_id=task_id, url=url)
         self.sent.append(callback)
-        task = asyncio.create_task(self._deliver(callback, body), name=f"callback {task_id}")
+        task = asyncio.create_task(
+            self._deliver(callback, body, manner), name=f"callback {task_id}"
+        )
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
@@ -56,8 +69,8 @@ class Callbacks:
             await self._session.close()
             self._session = None
 
-    async def _deliver(self, callback: Callback, body: Any) -> None:
-        for pause in (0, *_PAUSES):
+    async def _deliver(self, callback: Callback, body: Any, manner: Manner) -> None:
+        for pause in (0, *manner.pauses):
             if pause:
                 await self._sleep(pause)
             outcome = await self._post(callback.url, body)
@@ -66,6 +79,8 @@ class Callbacks:
             self.changed()
             if callback.delivered:
                 return
+            if manner.refusable and isinstance(outcome, int) and 400 <= outcome < 500:
+                break
         callback.given_up = True
         self.changed()
 

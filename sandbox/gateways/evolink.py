@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from aiohttp import web
 
 from sandbox.gateways import rules
+from sandbox.gateways.callbacks import EVOLINK, Manner
 from sandbox.gateways.door import TASK_ID
 from sandbox.gateways.faults import Fate, Op
 from sandbox.gateways.gateway import Gateway
@@ -68,6 +69,7 @@ class EvoLink(Gateway):
                 web.post("/v1/tasks/batch", self.entry(Op.BATCH, self._batch)),
                 web.get("/v1/tasks/{id}", self.entry(Op.QUERY, self._query)),
                 web.get("/v1/tasks", self.entry(Op.LIST, self._list)),
+                web.get("/v1/models", self.entry(Op.MODELS, self._models)),
                 web.get("/v1/credits", self.entry(Op.BALANCE, self._credits)),
             ]
         )
@@ -107,6 +109,15 @@ class EvoLink(Gateway):
     def submitted(self, request: web.Request, task: Task) -> Any:
         """The task as it was when it was accepted."""
         return self._frame(task, self.spoken("pending"), 0) | {"usage": self._reserved(task)}
+
+    def notice(self, task: Task) -> tuple[str, Any, Manner] | None:
+        """To the very address, at every end."""
+        url = task.submission.callback_url
+        return None if url is None else (url, self.answer(task), EVOLINK)
+
+    async def _models(self, request: web.Request) -> web.Response:
+        """No page speaks of a list."""
+        raise Refused("Invalid URL (GET /v1/models)", status=404)
 
     def answer(self, task: Task) -> dict[str, Any]:
         """The task as it is now: what a query returns and what a callback brings."""

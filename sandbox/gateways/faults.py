@@ -26,6 +26,8 @@ class Op(StrEnum):
     UPLOAD = "upload"
     DOWNLOAD = "download"
     BALANCE = "balance"
+    USAGE = "usage"
+    MODELS = "models"
     TASK = "task"
 
 

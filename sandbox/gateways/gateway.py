@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from aiohttp import web
 
 from sandbox.clips import ClipRequest, ClipSource
+from sandbox.gateways.callbacks import Manner
 from sandbox.gateways.door import TASK_ID, Door
 from sandbox.gateways.faults import Fate, Fault, Op, Sleep
 from sandbox.gateways.fetch import Fetcher, Given
@@ -34,6 +35,8 @@ class Gateway(Door):
     name: ClassVar[str]
     title: ClassVar[str]
     models: ClassVar[Mapping[str, Model]]
+    key_reused: ClassVar[str | None] = None
+    """The error code for a key that came with another body, where the pages give one."""
 
     def __init__(
         self,
@@ -59,7 +62,7 @@ class Gateway(Door):
         self.planned: Callable[[], None] = lambda: None
         self.on_ended: Callable[[Task], None] = _ignore
         self._clips = clips
-        self._receipts = Receipts()
+        self._receipts = Receipts(conflict=self.key_reused)
         self._insecure = allow_insecure_callbacks
         self._news = asyncio.Event()
 
@@ -126,6 +129,10 @@ class Gateway(Door):
     @abc.abstractmethod
     def submitted(self, request: web.Request, task: Task) -> Any:
         """The JSON that answers a submit; the same for every replay."""
+
+    @abc.abstractmethod
+    def notice(self, task: Task) -> tuple[str, Any, Manner] | None:
+        """What is sent at the end of a task to the address it came with: address, JSON, manner."""
 
     @abc.abstractmethod
     def key_of(self, request: web.Request) -> str | None:

@@ -22,9 +22,13 @@ class _Receipt:
 
 
 class Receipts:
-    """The keys of one gateway; how long a real one keeps them is unknown, here it is for ever."""
+    """The keys of one gateway; how long a real one keeps them is unknown, here it is for ever.
 
-    def __init__(self) -> None:
+    ``conflict`` is the error code for a key that came with another body.
+    """
+
+    def __init__(self, *, conflict: str | None = None) -> None:
+        self._conflict = conflict
         self._by_key: dict[str, _Receipt] = {}
 
     async def once(
@@ -37,7 +41,11 @@ class Receipts:
         fingerprint = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
         while (receipt := self._by_key.get(key)) is not None:
             if receipt.fingerprint != fingerprint:
-                raise Refused("the Idempotency-Key was used with another request", status=409)
+                raise Refused(
+                    "the Idempotency-Key was used with another request",
+                    status=409,
+                    code=self._conflict,
+                )
             task = await asyncio.shield(receipt.task)
             if task is not None:
                 return task, True

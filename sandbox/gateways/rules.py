@@ -70,9 +70,10 @@ class Quality:
 class Model:
     """One model id. ``mode`` None: derived from the inputs. Prices in micro-USD per second.
 
-    ``frames`` allows ``first_frame_image`` and ``last_frame_image``, ``second_is_last`` makes the
-    second image the last frame, ``extends`` allows ``extend_from_task_id``, ``tasks`` are the
-    values of ``metadata.task``.
+    ``frames`` allows ``first_frame_image`` and ``last_frame_image``, which count with the images
+    against ``images.most``; ``second_is_last`` makes the second image the last frame, ``extends``
+    allows ``extend_from_task_id``, ``tasks`` are the values of ``metadata.task``. ``callback`` and
+    ``webhook`` allow the parameters ``callback_url`` (the address itself) and ``webhook`` (a base).
     """
 
     name: str
@@ -89,6 +90,7 @@ class Model:
     extends: bool = False
     tasks: tuple[str, ...] = ()
     callback: bool = False
+    webhook: bool = False
 
 
 MOST_SECONDS = 10
@@ -112,9 +114,9 @@ _EVOLINK_PRICE = {"720p": 86_156}
 _APIMART_PRICE = {"720p": 88_000}
 
 # 1.1: Google's price for 720p; EvoLink documents a third of it for 360p, one and a half times for
-# 1080p and three times for 4k.
+# 1080p and three times for 4k. APIMart's are published.
 _EVOLINK_1_1_PRICES = {"360p": 33_333, "720p": 100_000, "1080p": 150_000, "4k": 300_000}
-_APIMART_1_1_PRICES = {"360p": 30_000, "720p": 100_000, "1080p": 150_000, "4k": 300_000}
+_APIMART_1_1_PRICES = {"360p": 29_600, "720p": 88_000, "1080p": 132_000, "4k": 264_000}
 
 
 def _evolink(name: str, mode: Mode, **more: object) -> Model:
@@ -210,6 +212,7 @@ _APIMART_MODELS = (
         aspect=_LANDSCAPE_UNLESS,
         quality=Quality(parameter="resolution", values=("720p",), default="720p"),
         extends=True,
+        webhook=True,
     ),
     Model(
         name="gemini-omni-1.1-flash",
@@ -230,6 +233,7 @@ _APIMART_MODELS = (
         frames=True,
         extends=True,
         tasks=("text_to_video", "image_to_video", "reference_to_video", "edit", "extend"),
+        webhook=True,
     ),
 )
 

@@ -50,6 +50,7 @@ class Submission:
     quality: str = "720p"
     extend_from: str | None = None
     callback_url: str | None = None
+    webhook: str | None = None
 
 
 def judge(body: Any, models: Mapping[str, Model], *, insecure_callbacks: bool) -> Submission:
@@ -76,6 +77,11 @@ def judge(body: Any, models: Mapping[str, Model], *, insecure_callbacks: bool) -
         )
     if last and not (first or images):
         raise Refused("last_frame_image needs a first frame", param="last_frame_image")
+    pictures = len(images) + (first is not None) + (last is not None)
+    if model.frames and model.images is not None and pictures > model.images.most:
+        raise Refused(
+            f"frames and references: at most {model.images.most} together", param="image_urls"
+        )
     given = images or videos or first or extend_from
     task = _metadata_task(body, model)
     return Submission(
@@ -87,10 +93,12 @@ def judge(body: Any, models: Mapping[str, Model], *, insecure_callbacks: bool) -
         last_frame=last,
         videos=videos,
         seconds=_duration(body, model.duration),
-        aspect=_aspect(body, model.aspect),
+        # With a video given, the newer model keeps that one's shape.
+        aspect=None if videos and model.tasks else _aspect(body, model.aspect),
         quality=_quality(body, model.quality),
         extend_from=extend_from,
         callback_url=_callback(body, insecure=insecure_callbacks),
+        webhook=_webhook(body, insecure=insecure_callbacks),
     )
 
 
@@ -105,6 +113,7 @@ def _known_parameters(body: Mapping[str, Any], model: Model) -> None:
     known |= {"extend_from_task_id"} if model.extends else set()
     known |= {"metadata"} if model.tasks else set()
     known |= {"callback_url"} if model.callback else set()
+    known |= {"webhook"} if model.webhook else set()
     for parameter in body:
         if parameter not in known:
             raise Refused(f"{model.name} does not support {parameter}", param=parameter)
@@ -264,6 +273,18 @@ def _callback(body: Mapping[str, Any], *, insecure: bool) -> str | None:
     if _private(parts):
         raise Refused("callback_url must not be an internal address", param="callback_url")
     return url
+
+
+def _webhook(body: Mapping[str, Any], *, insecure: bool) -> str | None:
+    """The base address; one that does not suit is dropped in silence, not refused."""
+    url = _text(body, "webhook")
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return None
+    usual = parts.port in {None, 80, 443}
+    return url if insecure or (usual and not _private(parts)) else None
 
 
 def _private(parts: SplitResult) -> bool:

@@ -26,7 +26,8 @@ Json = dict[str, Any]
 V2 = 1 << 15
 # APIMart tells no estimate when it takes a task; the catalogue's would have us wait for seconds.
 QUICK = "".join(
-    f"\n[providers.apimart.models.omni-flash.{mode}]\nestimated_seconds = 1\n"
+    f'\n[providers.apimart.models."{family}".{mode}]\nestimated_seconds = 1\n'
+    for family in ("omni-flash", "omni-flash-1.1")
     for mode in ("text", "image", "edit")
 )
 FREE = "\n[limits]\nvideos = 0\nconcurrent = 0\n"

@@ -144,6 +144,7 @@ async def test_a_good_configuration_is_found_good(line: Line) -> None:
         "free for [media] dir.",
         "evolink accepts the key; 25.00 USD are left.",
         "apimart accepts the key",
+        "apimart: 0.00 USD spent in the last 30 days.",
         "Discord accepts the token",
         "permissions it needs in 2 servers",
     ):
@@ -164,6 +165,24 @@ async def test_keys_money_and_rights_that_are_missing_are_named(line: Line) -> N
     assert "“Other Server” the bot may not: Attach Files, Send Messages in Threads." in problems
     assert len(said.problems()) == 3, said.out
     assert "sk-of-somebody-else" not in said.all
+
+
+async def test_models_that_a_provider_does_not_list_are_noted(line: Line) -> None:
+    apimart = line.running.sandbox.gateways.apimart
+    apimart.settings.denied_models = ["gemini-omni-flash-preview"]
+    apimart.add_fault(on="usage", kind="status", status=503, code="usage_unavailable")
+    said = await line.run("check")
+    assert said.status == 0, said.all
+    assert "note     apimart does not list gemini-omni-flash-preview:" in said.out
+    assert "note     apimart did not tell what was spent lately (provider_unavailable)." in said.out
+    assert "evolink does not list" not in said.out
+
+
+async def test_a_port_that_apimart_does_not_call_is_noted(line: Line) -> None:
+    line.configure("[http]\n", '[http]\npublic_url = "https://video.example.org:8443"\n')
+    said = await line.run("check")
+    assert said.status == 0, said.all
+    assert "note     APIMart calls ports 80 and 443 only" in said.out
 
 
 async def test_a_token_that_is_not_accepted_is_told_and_never_shown(line: Line) -> None:

@@ -1,4 +1,4 @@
-"""EvoLink's callbacks to the real bot: a hint that makes it ask at once, and no more than that."""
+"""The gateways' callbacks to the real bot: a hint to ask at once, and no more than that."""
 
 import socket
 from collections.abc import AsyncIterator
@@ -69,13 +69,29 @@ async def test_a_callback_brings_the_video_at_once(running: Running) -> None:
     assert sent.tries == [204]
 
 
-async def test_the_second_gateway_is_given_none(running: Running) -> None:
-    running.sandbox.gateways.evolink.settings.denied_models = ["gemini-omni-flash-text-to-video"]
-    await running.person("tom").video("no number to call")
-    await running.film("no number to call")
-    running.sandbox.gateways.evolink.settings.denied_models = []
-    bodies = dict(running.submitted("no number to call"))
-    assert "callback_url" not in bodies["apimart"]
+async def test_the_second_gateway_calls_a_path_of_its_own(running: Running) -> None:
+    gateways = running.sandbox.gateways
+    apimart = gateways.apimart
+    gateways.evolink.settings.denied_models = ["gemini-omni-1.1-flash-text-to-video"]
+    apimart.add_fault(on="task", kind="stuck")
+    prompt = "call me from the other place"
+    await running.person("tom").video(prompt)
+
+    def tasks() -> list[Task]:
+        return [task for task in apimart.tasks.values() if task.submission.prompt == prompt]
+
+    await apimart.wait(lambda _: tasks())
+    gateways.evolink.settings.denied_models = []
+    (task,) = tasks()
+    assert task.submission.webhook is not None
+    apimart.book.finish(task)
+    await running.film(prompt)
+    sent = [one for one in gateways.callbacks.sent if one.task_id == task.id]
+    await apimart.wait(lambda _: sent[0].delivered)
+    assert [one.url for one in sent] == [f"{task.submission.webhook}/callback"]
+    assert sent[0].tries == [204]
+    for odd in (f"{task.submission.webhook}/callback/callback", f"{task.submission.webhook}/x"):
+        assert await post(odd, {}) == 404
 
 
 async def test_forged_ones_change_nothing(running: Running) -> None:

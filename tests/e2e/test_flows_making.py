@@ -15,7 +15,7 @@ from tests.reading import EPHEMERAL, Json, buttons, told, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-BUTTONS = ["Edit", "Again", "Details", "Delete"]
+BUTTONS = ["Edit", "Again", "Extend", "Details", "Delete"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -37,10 +37,10 @@ async def test_from_a_command_to_a_video_in_its_thread(running: Running) -> None
     prompt = "a paper boat in the rain"
     answered = await tom.video(prompt, duration="4")
     receipt = told(answered)
-    assert receipt.startswith("### On it\n-# Gemini Omni Flash 1.0 · 4 s · 16:9 · 720p")
+    assert receipt.startswith("### On it\n-# Gemini Omni Flash 1.1 · 4 s · any aspect ratio · 720p")
     assert "It starts right away. Ready <t:" in receipt
     assert f"I post it in a thread in <#{VIDEOS}> and ping you there." in receipt
-    assert "Estimated price $0.344 for 4 seconds." in receipt
+    assert "Estimated price $0.40 for 4 seconds." in receipt
     assert re.search(r"99 of 100 videos left today, resets <t:\d+:R>\.", receipt)
 
     opened = await running.status(prompt, "asked by <@")
@@ -74,7 +74,7 @@ async def test_every_option_reaches_the_gateway(running: Running) -> None:
     more = {f"image{n}": await mira.upload(f"{n}.jpg", picture("JPEG")) for n in (2, 3)}
     await asyncio.gather(
         mira.video("tall and long", aspect_ratio="9:16", duration="7"),
-        mira.video("as you like", aspect_ratio="auto", duration="auto"),
+        mira.video("as you like", model="omni-flash", aspect_ratio="auto", duration="auto"),
         mira.video("sharp", model="omni-flash-1.1", resolution="1080p", duration="3"),
         mira.video("begin here", image=square, duration="5"),
         mira.video("begin and end", model="omni-flash-1.1", image=square, last_frame=end),
@@ -92,10 +92,11 @@ async def test_every_option_reaches_the_gateway(running: Running) -> None:
     name, body = the_body(running, "tall and long")
     assert name == "evolink"
     assert body == {
-        "model": "gemini-omni-flash-text-to-video",
+        "model": "gemini-omni-1.1-flash-text-to-video",
         "prompt": "tall and long",
         "duration": 7,
         "aspect_ratio": "9:16",
+        "quality": "720p",
     }
     _, body = the_body(running, "as you like")
     assert (body["duration"], body["aspect_ratio"]) == ("auto", "auto")
@@ -103,7 +104,7 @@ async def test_every_option_reaches_the_gateway(running: Running) -> None:
     assert body["model"] == "gemini-omni-1.1-flash-text-to-video"
     assert (body["quality"], body["duration"]) == ("1080p", 3)
     _, body = the_body(running, "begin here")
-    assert body["model"] == "gemini-omni-flash-image-to-video"
+    assert body["model"] == "gemini-omni-1.1-flash-image-to-video"
     assert len(body["image_urls"]) == 1
     _, body = the_body(running, "begin and end")
     assert body["model"] == "gemini-omni-1.1-flash-image-to-video"
@@ -140,7 +141,7 @@ async def test_a_video_to_edit_comes_with_the_command(running: Running) -> None:
     video = await running.film("make it night")
     assert "Edit of an upload by <@" in video["content"]
     name, body = the_body(running, "make it night")
-    assert (name, body["model"]) == ("evolink", "gemini-omni-flash-video-edit")
+    assert (name, body["model"]) == ("evolink", "gemini-omni-1.1-flash-video-edit")
     assert len(body["video_urls"]) == 1
     assert "duration" not in body
     assert "aspect_ratio" not in body

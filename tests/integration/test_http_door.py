@@ -127,6 +127,20 @@ async def test_a_callback_with_our_signature_is_a_hint_each_time(
     assert b'retake_callbacks_total{provider="evolink"} 3.0' in house.metrics.render()
 
 
+async def test_a_gateway_may_append_a_path_to_the_address(
+    house: House, client: aiohttp.ClientSession
+) -> None:
+    async with client.post(f"{house.callback()}/callback", json={}) as answer:
+        assert answer.status == 204
+    assert house.hints == [ID]
+    for odd in ("/callback/callback", "/callbacks", "/"):
+        async with client.post(house.callback() + odd, json={}) as answer:
+            assert answer.status == 404
+    async with client.get(f"{house.callback()}/callback") as answer:
+        assert answer.status == 404
+    assert house.hints == [ID]
+
+
 async def test_the_address_is_the_same_after_a_restart(
     house: House, client: aiohttp.ClientSession
 ) -> None:

@@ -200,6 +200,15 @@ def test_what_was_adjusted_is_told() -> None:
     )
 
 
+def test_a_length_that_is_only_asked_for_is_not_told_as_done() -> None:
+    wish = Adjustment(option="duration", requested="7", applied="7", spoken=True)
+    made = generation(plan=plan(duration=7, adjustments=(wish,)))
+    shown = text(status(made))
+    assert "length 7 s → asked for in the prompt, the model may make another" in shown
+    assert "· 7 s" not in shown
+    assert "· 7 s" in text(status(generation(plan=plan(duration=7))))
+
+
 def test_a_video_that_fell_back_to_a_direct_message_is_linked_there() -> None:
     made = delivered(message_id=5, channel_id=6)
     assert made.posting is not None

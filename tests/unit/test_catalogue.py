@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.catalogue import (
+    Adjustment,
     Catalogue,
     Mode,
     ModelName,
@@ -43,7 +44,7 @@ def offer(
 def test_both_generations_are_shipped_at_both_providers() -> None:
     catalogue = load_catalogue()
     assert catalogue.models() == (OLD, NEW)
-    assert catalogue.default_model == OLD
+    assert catalogue.default_model == NEW
     assert dict(catalogue.titles) == {
         OLD: "Gemini Omni Flash 1.0",
         NEW: "Gemini Omni Flash 1.1",
@@ -57,7 +58,7 @@ def test_both_generations_are_shipped_at_both_providers() -> None:
         (EVOLINK, OLD): {Mode.TEXT, Mode.IMAGE, Mode.EDIT},
         (EVOLINK, NEW): set(Mode),
         (APIMART, OLD): {Mode.TEXT, Mode.IMAGE, Mode.EDIT},
-        (APIMART, NEW): {Mode.TEXT, Mode.IMAGE, Mode.REFERENCE, Mode.EDIT},
+        (APIMART, NEW): set(Mode),
     }
 
 
@@ -150,6 +151,13 @@ AT = "providers.evolink.models.omni-flash"
             f"{AT}.text has a min_duration or default_duration but no max_duration.",
         ),
         (
+            {"text": {"spoken_duration": True}},
+            (
+                f"{AT}.text has spoken_duration, which needs 1 ≤ min_duration ≤ max_duration and no"
+                " default_duration."
+            ),
+        ),
+        (
             {"image": {"min_images": 2}},
             f"{AT}.image needs min_images ≤ max_images, not 2 and 1.",
         ),
@@ -171,6 +179,21 @@ def test_a_mistake_is_told_in_one_sentence_that_names_it(tables: Any, sentence: 
     with pytest.raises(CatalogueError) as caught:
         load_catalogue(overrides={"evolink": {"omni-flash": tables}})
     assert caught.value.problems == (sentence,)
+
+
+def test_a_spoken_length_has_limits_and_is_held_as_asked() -> None:
+    spoken = offer(APIMART, NEW, Mode.TEXT)
+    asked = fit(VideoRequest(prompt="a fox", duration=7), spoken)
+    assert (asked.duration, asked.seconds, asked.micro_usd) == (7, 7, 7 * 88_000)
+    assert asked.adjustments == (
+        Adjustment(option="duration", requested="7", applied="7", spoken=True),
+    )
+    left = fit(VideoRequest(prompt="a fox"), spoken)
+    assert (left.duration, left.seconds, left.adjustments) == (None, 10, ())
+    for wish in (2, 11):
+        with pytest.raises(Refused) as caught:
+            fit(VideoRequest(prompt="a fox", duration=wish), spoken)
+        assert caught.value.code is Code.DURATION_UNSUPPORTED
 
 
 def test_the_default_model_must_exist() -> None:

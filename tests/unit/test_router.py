@@ -124,9 +124,13 @@ def test_a_named_family_is_kept() -> None:
 
 def test_extending_needs_a_family_that_can() -> None:
     extend = replace(EDIT, operation=Operation.EXTEND)
-    assert chosen(router(), extend) == [(EVOLINK, "omni-flash-1.1")]
+    assert chosen(router(), extend) == [
+        (EVOLINK, "omni-flash-1.1"),
+        (APIMART, "omni-flash-1.1"),
+    ]
+    assert chosen(router(APIMART), replace(extend, model="omni-flash-1.1"))[0][0] == APIMART
     with pytest.raises(Refused) as caught:
-        router(APIMART).candidates(extend)
+        router(APIMART).candidates(replace(extend, model="omni-flash"))
     assert caught.value.code is Code.MODE_UNSUPPORTED
     assert caught.value.facts["mode"] == "extend"
     assert "edit" in caught.value.facts["allowed"]

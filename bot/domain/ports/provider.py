@@ -182,6 +182,21 @@ class Provider(Protocol):
         ...
 
 
+class InformedProvider(Provider, Protocol):
+    """A provider that also answers what only an operator asks."""
+
+    async def listed_models(self) -> frozenset[str] | None:
+        """The model ids that the provider lists; None where it has no list."""
+        ...
+
+    async def spent(self, *, since: datetime) -> int | None:
+        """Micro-USD paid since then, at most 31 days ago; None where the provider does not tell.
+
+        An error means that it is not known, never that nothing was spent.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
     """A provider that can do a request, and what it would do."""

@@ -12,8 +12,8 @@ from bot.domain.catalogue import Mode, ModelName, ProviderName, fit
 from bot.domain.ids import GenerationId, TaskId
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.provider import (
+    InformedProvider,
     PreparedTask,
-    Provider,
     SourceVideo,
     Submission,
     TaskReport,
@@ -61,7 +61,7 @@ class Counter:
 
     name: ProviderName
     bench: Bench
-    provider: Provider
+    provider: InformedProvider
     standin: Gateway
     root: Path
     time: StandInTime
@@ -163,7 +163,7 @@ async def counter(
         root.mkdir()
         door = HttpDoor(party=name, policy=AddressPolicy.beside(bench.url), timeouts=timeouts)
         time = StandInTime(bench.clock)
-        provider: Provider
+        provider: InformedProvider
         if name == EVOLINK:
             provider = EvoLink(
                 api_url=f"{bench.url}/evolink",

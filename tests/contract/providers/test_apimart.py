@@ -1,11 +1,13 @@
-"""What APIMart alone is like: no duration, no video uploads, edits by the task's name."""
+"""What APIMart alone is like: no duration, no video uploads, edits by task, words of its own."""
 
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 
 from bot.domain.catalogue import Mode
-from bot.domain.errors import Accepted, Code, ProviderError
+from bot.domain.errors import Accepted, Code, ProviderError, Refused
+from bot.domain.ids import TaskId
 from bot.domain.media import StoredMedia
 from bot.domain.ports.provider import PreparedTask, SourceVideo, TaskState
 from bot.providers.evolink import EvoLink
@@ -105,6 +107,187 @@ async def test_the_older_shape_of_an_accepted_task(apimart: Counter) -> None:
     submission = await apimart.submitted()
     report = await apimart.finished(submission.task_id)
     assert len(report.urls) == 1
+
+
+NEWER = "omni-flash-1.1"
+
+
+@pytest.mark.parametrize(
+    ("mode", "task"),
+    [
+        (Mode.TEXT, "text_to_video"),
+        (Mode.IMAGE, "image_to_video"),
+        (Mode.REFERENCE, "reference_to_video"),
+        (Mode.EDIT, "edit"),
+        (Mode.EXTEND, "extend"),
+    ],
+)
+async def test_the_newer_model_is_told_what_the_inputs_mean(
+    apimart: Counter, mode: Mode, task: str
+) -> None:
+    parent = await apimart.submitted(model=NEWER, key="retake-generation-parent")
+    await apimart.finished(parent.task_id)
+    pictures = (apimart.image(),) if mode in {Mode.IMAGE, Mode.REFERENCE} else ()
+    source = SourceVideo(task_id=parent.task_id) if mode in {Mode.EDIT, Mode.EXTEND} else None
+    prepared = await apimart.prepared(mode, model=NEWER, images=pictures, source=source)
+    assert prepared.body["metadata"] == {"task": task}
+    taken = await apimart.provider.submit(prepared, key="retake-generation-1")
+    assert apimart.standin.tasks[taken.task_id].submission.mode.value == mode.value
+    report = await apimart.finished(taken.task_id)
+    assert report.state is TaskState.COMPLETED
+
+
+async def test_the_first_generation_is_told_nothing_it_does_not_know(apimart: Counter) -> None:
+    pictures = (apimart.image(),)
+    prepared = await apimart.prepared(Mode.IMAGE, images=pictures)
+    assert set(prepared.body) == {"model", "prompt", "image_urls", "aspect_ratio", "resolution"}
+
+
+async def test_frames_and_references_are_ten_at_most(apimart: Counter) -> None:
+    pictures = tuple(apimart.image("red", (64 + n, 36)) for n in range(10))
+    prepared = await apimart.prepared(
+        Mode.IMAGE, model=NEWER, images=pictures[:9], last_frame=pictures[9]
+    )
+    assert len(prepared.body["image_urls"]) == 8
+    taken = await apimart.provider.submit(prepared, key="retake-generation-1")
+    given = apimart.standin.tasks[taken.task_id].submission
+    assert given.first_frame == prepared.body["first_frame_image"]
+    assert given.last_frame == prepared.body["last_frame_image"]
+    with pytest.raises(Refused) as caught:
+        apimart.spec(Mode.IMAGE, model=NEWER, images=pictures, last_frame=pictures[0])
+    assert caught.value.code is Code.TOO_MANY_IMAGES
+
+
+async def test_a_length_that_was_asked_for_is_said_in_the_prompt(apimart: Counter) -> None:
+    asked = apimart.spec(model=NEWER, duration=7)
+    assert [(c.applied, c.spoken) for c in asked.plan.adjustments] == [("7", True)]
+    prepared = await apimart.provider.prepare(asked)
+    assert prepared.body["prompt"] == "a red apple\n\nThe video is 7 seconds long."
+    assert "duration" not in prepared.body
+    for wish in (None, "auto"):
+        left = apimart.spec(model=NEWER, duration=wish)
+        assert not left.plan.adjustments
+        assert (await apimart.provider.prepare(left)).body["prompt"] == "a red apple"
+    alone = await apimart.prepared(
+        Mode.IMAGE, model=NEWER, prompt="", images=(apimart.image(),), duration=3
+    )
+    assert alone.body["prompt"] == "The video is 3 seconds long."
+    source = SourceVideo(result_url="https://r.example/a.mp4")
+    longer = await apimart.prepared(Mode.EXTEND, model=NEWER, source=source, duration=4)
+    assert longer.body["prompt"] == "a red apple\n\nExtend the video by 4 seconds."
+
+
+async def test_an_edit_keeps_the_shape_of_its_source(apimart: Counter) -> None:
+    tall = apimart.keep("tall.mp4", b"x", width=90, height=160)
+    by_task = SourceVideo(task_id=TaskId("task_1"), media=tall)
+    by_link = SourceVideo(result_url="https://r.example/a.mp4", media=tall)
+    asked = apimart.spec(Mode.EDIT, model=NEWER, source=by_task, aspect_ratio="16:9")
+    assert [(c.option, c.applied) for c in asked.plan.adjustments] == [("aspect_ratio", None)]
+    prepared = await apimart.provider.prepare(asked)
+    assert prepared.body["aspect_ratio"] == "9:16"
+    linked = await apimart.prepared(Mode.EDIT, model=NEWER, source=by_link)
+    assert "aspect_ratio" not in linked.body
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "accepted", "retryable"),
+    [
+        (
+            {"status": 409, "code": "idempotency_in_progress", "retry_after": 7},
+            Code.SUBMIT_UNKNOWN,
+            Accepted.UNKNOWN,
+            True,
+        ),
+        (
+            {"status": 409, "code": "idempotency_result_indeterminate"},
+            Code.SUBMIT_UNKNOWN,
+            Accepted.UNKNOWN,
+            False,
+        ),
+        (
+            {"status": 409, "code": "idempotency_key_reused"},
+            Code.SUBMIT_UNKNOWN,
+            Accepted.UNKNOWN,
+            False,
+        ),
+        (
+            {"status": 503, "code": "idempotency_unavailable"},
+            Code.PROVIDER_UNAVAILABLE,
+            Accepted.NO,
+            True,
+        ),
+        ({"status": 503}, Code.PROVIDER_UNAVAILABLE, Accepted.UNKNOWN, True),
+        (
+            {"status": 500, "message": "build_request_failed: invalid aspect_ratio: 3:5"},
+            Code.PROVIDER_REJECTED,
+            Accepted.NO,
+            False,
+        ),
+        ({"status": 500}, Code.PROVIDER_UNAVAILABLE, Accepted.UNKNOWN, True),
+    ],
+)
+async def test_what_a_refusal_says_of_the_money(
+    apimart: Counter, fault: dict[str, Any], code: Code, accepted: Accepted, retryable: bool
+) -> None:
+    apimart.fault("submit", "status", **fault)
+    with pytest.raises(ProviderError) as caught:
+        await apimart.submitted()
+    told = caught.value
+    assert (told.code, told.accepted, told.retryable) == (code, accepted, retryable)
+    assert told.retry_after == fault.get("retry_after")
+
+
+async def test_a_key_with_another_body_tells_nothing_of_the_first(apimart: Counter) -> None:
+    await apimart.submitted(key="retake-generation-1")
+    with pytest.raises(ProviderError) as caught:
+        await apimart.submitted(key="retake-generation-1", prompt="a green apple")
+    assert caught.value.facts["provider_code"] == "idempotency_key_reused"
+    assert (caught.value.accepted, caught.value.retryable) == (Accepted.UNKNOWN, False)
+
+
+async def test_a_source_that_is_gone_is_not_any_refusal(apimart: Counter) -> None:
+    lost = SourceVideo(task_id=TaskId("task_01KS1H7ZYSJWH1N779S2FSHTKA"))
+    with pytest.raises(ProviderError) as caught:
+        await apimart.submitted(Mode.EDIT, model=NEWER, source=lost)
+    assert caught.value.code is Code.PROVIDER_TASK_GONE
+    assert caught.value.accepted is Accepted.NO
+    apimart.fault("submit", "status", status=400, message="the prompt is too long")
+    with pytest.raises(ProviderError) as caught:
+        await apimart.submitted(Mode.EDIT, model=NEWER, source=lost)
+    assert caught.value.code is Code.PROVIDER_REJECTED
+
+
+async def test_a_failed_task_is_given_back(apimart: Counter) -> None:
+    apimart.fault("task", "fail")
+    taken = await apimart.submitted()
+    report = await apimart.finished(taken.task_id)
+    assert report.state is TaskState.FAILED
+    assert report.error is not None
+    assert not report.error.charged
+
+
+async def test_what_was_spent_is_what_was_delivered(apimart: Counter) -> None:
+    await apimart.finished((await apimart.submitted(model=NEWER, duration=5)).task_id)
+    apimart.fault("task", "fail")
+    lost = await apimart.submitted(model=NEWER, key="retake-generation-2")
+    await apimart.finished(lost.task_id)
+    now = apimart.time.now()
+    assert await apimart.provider.spent(since=now - timedelta(days=30)) == 5 * 88_000
+    assert await apimart.provider.spent(since=now - timedelta(seconds=1)) == 0
+
+
+async def test_what_was_spent_is_unknown_rather_than_nothing(apimart: Counter) -> None:
+    apimart.fault("usage", "status", status=503, code="usage_unavailable")
+    with pytest.raises(ProviderError):
+        await apimart.provider.spent(since=apimart.time.now() - timedelta(days=30))
+
+
+async def test_the_models_it_lists(apimart: Counter) -> None:
+    listed = await apimart.provider.listed_models()
+    assert listed == {"gemini-omni-flash-preview", "gemini-omni-1.1-flash"}
+    for status in (404, 405):
+        apimart.fault("models", "status", status=status)
+        assert await apimart.provider.listed_models() is None
 
 
 async def test_a_refusal_under_a_good_status(apimart: Counter) -> None:

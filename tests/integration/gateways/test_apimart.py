@@ -122,6 +122,32 @@ async def test_media_need_no_prompt(bench: Bench) -> None:
     assert answer.status == 200
 
 
+async def test_what_was_spent_in_a_time(bench: Bench) -> None:
+    begun = bench.clock()
+    await bench.made(ASK)
+    bench.fault("apimart", "task", "fail")
+    await submit(bench)
+    bench.clock.advance(8)
+
+    async def spent(start: object, end: object) -> Any:
+        path = f"/apimart/v1/usage?start={start}&end={end}"
+        answer = await bench.ask("GET", path, key=APIMART_KEY)
+        return answer.json["data"]["total"] if answer.status == 200 else answer.json["error"]
+
+    total = await spent(int(begun), int(bench.clock()))
+    assert (total["amount_usd"], total["requests"]) == (pytest.approx(5 * 0.088), 1)
+    assert total["credits"] == pytest.approx(5 * 0.88)
+    assert (await spent(int(bench.clock()) + 1, int(bench.clock()) + 9))["amount_usd"] == 0
+    assert (await spent(int(begun) - 32 * 86_400, int(begun)))["code"] == "range_too_large"
+    for wrong in ((int(begun), int(begun)), ("soon", int(begun))):
+        assert (await spent(*wrong))["code"] == "invalid_range"
+
+
+async def test_the_models_that_are_listed(bench: Bench) -> None:
+    listed = await bench.ask("GET", "/apimart/v1/models", key=APIMART_KEY)
+    assert [entry["id"] for entry in listed.json["data"]] == [PREVIEW, "gemini-omni-1.1-flash"]
+
+
 async def test_sixteen_images_but_no_webp(bench: Bench) -> None:
     urls = [bench.serve(f"{n}.jpg", draw(kind="JPEG")) for n in range(16)]
     assert (await bench.apimart(ASK | {"image_urls": urls})).status == 200

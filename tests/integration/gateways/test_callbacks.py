@@ -1,4 +1,4 @@
-"""EvoLink's callbacks: what addresses are taken, what is sent, when it is tried again."""
+"""The gateways' callbacks: what addresses are taken, what is sent, when it is tried again."""
 
 import asyncio
 import contextlib
@@ -32,6 +32,7 @@ async def receiving(*statuses: int) -> AsyncIterator[Receiver]:
     receiver = Receiver(*statuses)
     app = web.Application()
     app.router.add_post("/hook", receiver.take)
+    app.router.add_post("/hook/callback", receiver.take)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     try:
@@ -134,6 +135,69 @@ async def test_addresses_that_are_refused(strict_bench: Bench, url: str) -> None
 async def test_a_public_https_address_is_taken(strict_bench: Bench) -> None:
     url = "https://example.com/" + "x" * (2048 - len("https://example.com/"))
     assert (await strict_bench.evolink(ASK | {"callback_url": url})).status == 200
+
+
+PREVIEW = {"model": "gemini-omni-flash-preview", "prompt": "p"}
+
+
+async def test_apimart_appends_a_path_to_the_base(bench: Bench) -> None:
+    async with receiving(204) as receiver:
+        for ending in ("", "/"):
+            answer = await bench.apimart(PREVIEW | {"webhook": receiver.url + ending})
+            bench.clock.advance(8)
+            callback = await until(bench, "delivered")
+            assert callback.url == f"{receiver.url}/callback"
+            body = receiver.bodies.pop()
+            assert body == {"code": 200, "data": await bench.task(task_of(answer))}
+            bench.gateways.callbacks.sent.clear()
+
+
+async def test_apimart_tells_of_a_failure_but_of_no_cancellation(bench: Bench) -> None:
+    async with receiving(200) as receiver:
+        for fate in ("cancel", "fail"):
+            bench.fault("apimart", "task", fate)
+            await bench.apimart(PREVIEW | {"webhook": receiver.url})
+        bench.clock.advance(8)
+        await until(bench, "delivered")
+        assert [body["data"]["status"] for body in receiver.bodies] == ["failed"]
+
+
+async def test_apimart_tries_again_after_10_30_and_60_seconds(bench: Bench) -> None:
+    async with receiving(500) as receiver:
+        await bench.apimart(PREVIEW | {"webhook": receiver.url})
+        bench.clock.advance(8)
+        for pause in (10, 30, 60):
+            await bench.clock.sleeping(pause)
+            bench.clock.advance(pause)
+        assert (await until(bench, "given_up")).tries == [500] * 4
+
+
+async def test_apimart_takes_a_4xx_for_an_end(bench: Bench) -> None:
+    async with receiving(404) as receiver:
+        await bench.apimart(PREVIEW | {"webhook": receiver.url})
+        bench.clock.advance(8)
+        assert (await until(bench, "given_up")).tries == [404]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://example.com:8443", "https://10.1.2.3", "https://localhost", "ftp://example.com"],
+)
+async def test_apimart_drops_an_address_it_cannot_call(strict_bench: Bench, url: str) -> None:
+    answer = await strict_bench.apimart(PREVIEW | {"webhook": url})
+    assert answer.status == 200
+    task = strict_bench.gateways.apimart.tasks[task_of(answer)]
+    assert task.submission.webhook is None
+
+
+@pytest.mark.parametrize("url", ["https://example.com:443/retake", "http://example.com"])
+async def test_apimart_takes_the_usual_ports(strict_bench: Bench, url: str) -> None:
+    answer = await strict_bench.apimart(PREVIEW | {"webhook": url})
+    assert strict_bench.gateways.apimart.tasks[task_of(answer)].submission.webhook == url
+
+
+def task_of(answer: Any) -> str:
+    return answer.json["data"][0]["task_id"]
 
 
 async def test_closing_gives_up_what_is_under_way(bench: Bench) -> None:

@@ -111,7 +111,10 @@ async def test_apimart_s_keys(bench: Bench) -> None:
     assert again.headers["idempotency-replayed"] == "true"
     assert again.json["data"]["id"] == first.json["data"][0]["task_id"]
     conflict = await bench.apimart(ask | {"prompt": "q"}, headers=keyed("x"))
-    assert (conflict.status, conflict.json["error"]["code"]) == (409, 409)
+    assert (conflict.status, conflict.json["error"]["code"]) == (
+        409,
+        "idempotency_key_reused",
+    )
     assert (await bench.apimart(ask, headers=keyed("x" * 192))).status == 400
     assert (await bench.apimart(ask, headers=keyed("a b"))).status == 400
 

@@ -122,12 +122,15 @@ async def test_apimart_s_newer_model(bench: Bench) -> None:
     assert await mode(resolution="4k") == "text"
     assert await mode(first_frame_image=first, last_frame_image=last) == "image"
     assert await mode(image_urls=[first] * 10) == "reference"
+    frames = {"first_frame_image": first, "last_frame_image": last}
+    assert await mode(**frames, image_urls=[first] * 8) == "image"
     assert await mode(image_urls=[first], metadata={"task": "reference_to_video"}) == "reference"
     parent = await bench.made(ask)
     assert await mode(extend_from_task_id=parent) == "edit"
     assert await mode(extend_from_task_id=parent, metadata={"task": "extend"}) == "extend"
     for wrong in (
         {"image_urls": [first] * 11},
+        frames | {"image_urls": [first] * 9},
         {"resolution": "8k"},
         {"last_frame_image": last},
         {"first_frame_image": "data:image/png;base64,aGVsbG8="},
