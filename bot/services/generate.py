@@ -35,6 +35,8 @@ class Ask:
     ``request_key`` is ``interaction:<id>`` or ``message:<id>``: the same one twice is one
     generation. ``channel_id`` is the channel (or direct-message channel), ``thread_id`` the thread
     in it when the wish was made inside one. ``guild_id`` is ``DIRECT`` in direct messages.
+    ``private`` is true if nobody else may see the video, or only those in the private thread
+    ``thread_id``: with ``private`` set, ``thread_id`` never names a public thread.
     """
 
     request_key: str
@@ -88,6 +90,8 @@ class Generate:
         if self.stopping:
             raise Refused(Code.STOPPING)
         parent = await self._parent(ask)
+        if parent is not None and parent.place.private:
+            ask = _kept_private(ask)
         request = with_source(ask.request, parent)
         candidates = self._candidates(request, parent)
         plan = candidates[0].plan
@@ -117,9 +121,7 @@ class Generate:
                 owner_id=self.worker_id,
                 request=request,
                 plan=plan,
-                place=_place(
-                    ask, private=ask.private or (parent is not None and parent.place.private)
-                ),
+                place=_place(ask),
                 created_at=now,
                 updated_at=now,
             )
@@ -152,6 +154,8 @@ class Generate:
         first = await self.outside.storage.read(lambda tx: tx.generations.get(generation_id))
         if first is None or not may_see(first, ask.requester_id, ask.guild_id):
             raise Refused(Code.NOT_FOUND)
+        if first.place.private:
+            ask = _kept_private(ask)
         return await self.request(replace(ask, request=first.request, parent_id=first.parent_id))
 
     def _candidates(self, request: VideoRequest, parent: Generation | None) -> Sequence[Candidate]:
@@ -213,11 +217,17 @@ def with_source(request: VideoRequest, parent: Generation | None) -> VideoReques
     return replace(request, source_ms=source_ms, model=request.model or parent.plan.model)
 
 
-def _place(ask: Ask, *, private: bool) -> Place:
+def _kept_private(ask: Ask) -> Ask:
+    """The request, made private: what begins in private never comes out where others read."""
+    # Without ``private`` nothing says that its thread is a private one, so it gets one of its own.
+    return ask if ask.private else replace(ask, private=True, thread_id=None)
+
+
+def _place(ask: Ask) -> Place:
     return Place(
         guild_id=ask.guild_id,
         channel_id=ask.channel_id,
         thread_id=ask.thread_id,
         in_thread=ask.thread_id is not None,
-        private=private,
+        private=ask.private,
     )
