@@ -81,7 +81,20 @@ class Code(StrEnum):
     POST_TOO_LARGE = "post_too_large"
     POST_REJECTED = "post_rejected"
     POST_UNAVAILABLE = "post_unavailable"
+    POST_LIMITED = "post_limited"
+    POST_LOCKED = "post_locked"
+    POST_NO_PLACE = "post_no_place"
+    POST_FILTERED = "post_filtered"
+    POST_LINK_BLOCKED = "post_link_blocked"
+    POST_EXPLICIT = "post_explicit"
+    POST_UPLOADS_LIMITED = "post_uploads_limited"
+    POST_DISABLED = "post_disabled"
+    POST_INCOMPLETE = "post_incomplete"
     POST_UNKNOWN = "post_unknown"
+
+
+FILTERS = frozenset({Code.POST_FILTERED, Code.POST_LINK_BLOCKED})
+"""Refusals of the words of a message: the same file may pass with other words."""
 
 
 class RetakeError(Exception):
@@ -151,6 +164,11 @@ class PostError(RetakeError):
         super().__init__(code, **facts)
         self.definite = definite
         self.retry_after = retry_after
+
+    @property
+    def final(self) -> bool:
+        """Whether the same place will not take it later either."""
+        return self.definite and self.retry_after is None
 
 
 class MediaError(RetakeError):

@@ -77,6 +77,7 @@ class ParkReason(StrEnum):
     PROVIDER_BUSY = "provider_busy"
     PROVIDER_DOWN = "provider_down"
     DISCORD_DOWN = "discord_down"
+    DISCORD_LIMITS = "discord_limits"
     DISK = "disk"
     INTERNAL = "internal"
 
@@ -88,6 +89,8 @@ class Place:
     ``channel_id`` is the channel (or the direct-message channel) the status message stands in;
     ``thread_id`` the thread the video goes to (None: no thread could be made, or a direct message).
     ``in_thread`` tells that the request came from inside that thread.
+    ``without_prompt`` is true if a filter of the server refused the prompt: what is posted about
+    this generation does not show it.
     """
 
     guild_id: GuildId
@@ -97,6 +100,7 @@ class Place:
     status_channel_id: ChannelId | None = None
     in_thread: bool = False
     private: bool = False
+    without_prompt: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,13 +153,15 @@ class Target:
 class Posting:
     """The committed intent to post: where, under which nonce, since when; then the message.
 
-    ``tried`` are the places that definitely refused.
+    ``tried`` are the places that definitely refused. ``turn`` counts the tries at this place whose
+    message came about without its file and was deleted again; each has a nonce of its own.
     """
 
     target: Target
     nonce: str
     started_at: datetime
     tried: tuple[Target, ...] = ()
+    turn: int = 0
     message_id: MessageId | None = None
     channel_id: ChannelId | None = None
 

@@ -18,6 +18,7 @@ from bot.domain.request import Operation
 from bot.ui.controls import Verb, control
 from bot.ui.markdown import masked_link, plain
 from bot.ui.messages import Messages
+from bot.ui.naming import shown_prompt
 
 if TYPE_CHECKING:
     from bot.services.generate import Receipt
@@ -71,7 +72,7 @@ def bar(percent: float, *, cells: int = CELLS) -> str:
 def status_card(generation: Generation, standing: Standing, brush: Brush) -> ui.LayoutView:
     """The status message, in whatever state."""
     messages = brush.messages
-    prompt = plain(generation.request.prompt, 240) or messages.say("status.no_prompt")
+    prompt = plain(shown_prompt(generation), 240) or messages.say("status.no_prompt")
     facts = [
         messages.say("status.version", version=generation.version),
         origin(generation, messages),
@@ -322,7 +323,11 @@ def _status_buttons(generation: Generation, messages: Messages) -> list[ui.Item[
         return [_link(messages.say("status.watch"), url), details]
     if generation.deleted_at is not None:
         return [details]
-    return [control(Verb.AGAIN, generation, messages.say("button.again")), details]
+    again = control(Verb.AGAIN, generation, messages.say("button.again"))
+    if generation.state is State.UNDELIVERABLE and generation.file is not None:
+        # What is made is had without paying once more, so that comes first.
+        return [control(Verb.FETCH, generation, messages.say("button.fetch")), again, details]
+    return [again, details]
 
 
 def _link(label: str, url: str) -> ui.Button[Any]:

@@ -34,7 +34,8 @@ log = structlog.get_logger(__name__)
 
 DISCORD_HOST = "discord.com"
 SYNC_SECONDS = 60.0
-LONGEST_RATE_LIMIT = 60.0
+LONGEST_RATE_LIMIT = 30.0
+"""Seconds that the library waits by itself; longer ones come back to us, who tell people."""
 
 
 def configure_endpoints(api_url: str, gateway_url: str) -> None:

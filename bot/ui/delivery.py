@@ -9,27 +9,27 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import discord
 import structlog
-from discord import ui
 
 from bot.domain.catalogue import Catalogue
 from bot.domain.errors import Code, PostError
 from bot.domain.generation import Generation, Place, Posting, Standing, Target, TargetKind
 from bot.domain.ids import DIRECT, ChannelId, MessageId, message_nonce
 from bot.domain.ports.clock import Clock
-from bot.ui.cards import Brush, can_extend, options, origin, status_card
-from bot.ui.controls import Verb, control
+from bot.ui.captions import caption, video_buttons
+from bot.ui.cards import Brush, status_card
+from bot.ui.filters import passing
 from bot.ui.finding import find_ours
-from bot.ui.markdown import masked_link
 from bot.ui.messages import Messages
 from bot.ui.naming import alt_text, file_name
 from bot.ui.refusals import SEND_SECONDS, UPLOAD_SECONDS, outgoing
-from bot.ui.statuses import GONE, StatusBoard
-from bot.ui.threads import private_thread, thread_from
+from bot.ui.statuses import StatusBoard
+from bot.ui.threads import private_thread, respect_lock, thread_from
 from bot.ui.upload_limits import UploadLimits
 
 log = structlog.get_logger(__name__)
@@ -64,11 +64,13 @@ class DiscordMessenger:
         place = generation.place
         if place.private and place.guild_id and not place.in_thread:
             return await self._open_private(generation, standing, again=again)
-        channel_id = place.thread_id if place.in_thread else None
-        channel = self._client.get_partial_messageable(channel_id or place.channel_id)
-        message = await self._post_status(channel, generation, standing, again=again)
+        inside = place.thread_id if place.in_thread else None
+        if inside is not None:
+            await respect_lock(self._client, inside)
+        channel = self._client.get_partial_messageable(inside or place.channel_id)
+        message, generation = await self._post_status(channel, generation, standing, again=again)
         place = replace(
-            place,
+            generation.place,
             status_message_id=MessageId(message.id),
             status_channel_id=ChannelId(channel.id),
         )
@@ -95,6 +97,8 @@ class DiscordMessenger:
         messages = Messages.for_locale(generation.locale)
         guild_id = self._guild_of(generation, posting.target)
         async with self._uploads:
+            if posting.target.kind is TargetKind.THREAD:
+                await respect_lock(self._client, posting.target.id)
             channel = await self._channel(posting.target)
             attached = discord.File(
                 file, filename=file_name(generation), description=alt_text(generation, messages)
@@ -104,8 +108,14 @@ class DiscordMessenger:
                     channel,
                     attached,
                     guild_id=guild_id,
-                    content=self._words(generation, messages, how=how, original_url=original_url),
-                    view=self._video_buttons(generation, messages),
+                    content=caption(
+                        generation,
+                        posting,
+                        self._brush(generation),
+                        link=original_url if how == PREVIEW else None,
+                        preview=how == PREVIEW,
+                    ),
+                    view=video_buttons(generation, self._brush(generation)),
                     nonce=posting.nonce,
                     suppress_embeds=True,
                     allowed_mentions=discord.AllowedMentions(
@@ -149,9 +159,9 @@ class DiscordMessenger:
             return
         for channel in hearing:
             try:
-                await self._post_ended(channel, generation)
+                await passing(generation, partial(self._post_ended, channel))
             except PostError as error:
-                if error.code not in GONE:
+                if not error.final:
                     raise
                 log.info("end_not_heard", generation=generation.id, error=str(error))
             else:
@@ -192,7 +202,7 @@ class DiscordMessenger:
             channel: discord.abc.Messageable = self._client.get_partial_messageable(thread_id)
         else:
             channel = await self._direct(generation.requester_id)
-        message = await self._post_status(channel, generation, standing, again=again)
+        message, generation = await self._post_status(channel, generation, standing, again=again)
         return replace(
             generation.place,
             thread_id=thread_id,
@@ -207,20 +217,23 @@ class DiscordMessenger:
         standing: Standing,
         *,
         again: bool,
-    ) -> discord.Message:
-        message = None
+    ) -> tuple[discord.Message, Generation]:
+        """The status message, and the generation as it may be shown there."""
         if again:
-            message = await find_ours(
+            found = await find_ours(
                 self._client, channel, generation, since=generation.created_at, video=False
             )
-        if message is None:
-            card = status_card(generation, standing, self._brush(generation))
+            if found is not None:
+                return found, generation
+
+        async def send(shown: Generation) -> discord.Message:
+            card = status_card(shown, standing, self._brush(shown))
             async with outgoing(SEND_SECONDS):
-                message = await channel.send(
-                    view=card, nonce=message_nonce(generation.id, "status")
-                )
-            self._board.opened(generation, standing)
-        return message
+                return await channel.send(view=card, nonce=message_nonce(shown.id, "status"))
+
+        message, shown = await passing(generation, send)
+        self._board.opened(shown, standing)
+        return message, shown
 
     # ---- finished videos -----------------------------------------------------------------------
 
@@ -240,46 +253,20 @@ class DiscordMessenger:
             if error.code is Code.POST_TOO_LARGE:
                 self._limits.refused(guild_id, size)
             raise
+        if not any(file.size for file in message.attachments):
+            await self._take_back(message)
+            raise PostError(Code.POST_INCOMPLETE, definite=True, size=size)
         self._limits.accepted(guild_id, size)
         return message
 
-    def _words(
-        self, generation: Generation, messages: Messages, *, how: str, original_url: str | None
-    ) -> str:
-        prompt = generation.request.prompt or messages.say("status.no_prompt")
-        lines = [
-            messages.say("video.ready", who=generation.requester_id, prompt=prompt)
-            if generation.place.guild_id
-            else messages.say("video.ready_plain", prompt=prompt)
-        ]
-        facts = [messages.say("status.version", version=generation.version)]
-        if generation.parent_version is not None or generation.request.video is not None:
-            facts.append(origin(generation, messages))
-        facts += [self._brush(generation).title(generation.plan)]
-        facts += options(generation.plan, messages)
-        lines.append(f"-# {' · '.join(facts)}")
-        if generation.late:
-            lines.append(f"-# {messages.say('video.late')}")
-        if how == PREVIEW and original_url is not None:
-            link = masked_link(messages.say("video.original"), original_url)
-            lines.append(f"-# {messages.say('video.preview_link', link=link)}")
-        elif how == PREVIEW:
-            lines.append(f"-# {messages.say('video.preview')}")
-        return "\n".join(lines)
-
-    def _video_buttons(self, generation: Generation, messages: Messages) -> ui.View:
-        verbs = [
-            (Verb.EDIT, messages.say("button.edit")),
-            (Verb.AGAIN, messages.say("button.again")),
-            (Verb.DETAILS, messages.say("button.details")),
-            (Verb.DELETE, messages.say("button.delete")),
-        ]
-        if can_extend(generation, self._catalogue):
-            verbs.insert(2, (Verb.EXTEND, messages.say("button.extend")))
-        view = ui.View(timeout=None)
-        for verb, label in verbs:
-            view.add_item(control(verb, generation, label))
-        return view
+    async def _take_back(self, message: discord.Message) -> None:
+        """Delete a message that came about without its file: nobody can do anything with it."""
+        log.warning("posted_without_its_file", message=message.id, channel=message.channel.id)
+        try:
+            async with outgoing(SEND_SECONDS):
+                await message.delete()
+        except PostError as error:
+            log.warning("left_without_its_file", message=message.id, error=str(error))
 
     # ---- ends ----------------------------------------------------------------------------------
 
@@ -296,7 +283,7 @@ class DiscordMessenger:
             try:
                 channels.append(await self._direct(generation.requester_id))
             except PostError as error:
-                if error.code not in GONE:
+                if not error.final:
                     raise
         return channels
 
@@ -307,7 +294,6 @@ class DiscordMessenger:
 
         A status message whose id was never kept is found as well, and stops saying something old.
         """
-        card = status_card(generation, Standing(), self._brush(generation))
         for channel in hearing:
             try:
                 found = await find_ours(
@@ -315,14 +301,18 @@ class DiscordMessenger:
                 )
                 if found is None:
                     continue
-                async with outgoing(SEND_SECONDS):
-                    await found.edit(view=card, allowed_mentions=discord.AllowedMentions.none())
+                await passing(generation, partial(self._show_end, found))
             except PostError as error:
-                if error.code not in GONE:
+                if not error.final:
                     raise
             else:
                 return True
         return False
+
+    async def _show_end(self, message: discord.Message, generation: Generation) -> None:
+        card = status_card(generation, Standing(), self._brush(generation))
+        async with outgoing(SEND_SECONDS):
+            await message.edit(view=card, allowed_mentions=discord.AllowedMentions.none())
 
     async def _post_ended(self, channel: discord.abc.Messageable, generation: Generation) -> None:
         card = status_card(generation, Standing(), self._brush(generation))

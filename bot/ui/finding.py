@@ -56,4 +56,5 @@ def _marked(message: discord.Message, generation_id: GenerationId, *, video: boo
     if bool(message.attachments) != video:
         return False
     verbs = {mark.verb for mark in control_ids(message) if mark.generation_id == generation_id}
-    return (Verb.EDIT if video else Verb.DETAILS) in verbs
+    # A video that lost its file on the way has the buttons of one: it is no status message either.
+    return Verb.DETAILS in verbs and (Verb.EDIT in verbs) == video

@@ -15,17 +15,20 @@ MOST_ALT_TEXT = 1000
 MOST_FILE_STEM = 40
 
 
+def shown_prompt(generation: Generation) -> str:
+    """The prompt as messages show it: empty where a filter of the server refused it."""
+    return "" if generation.place.without_prompt else generation.request.prompt
+
+
 def thread_name(generation: Generation, messages: Messages) -> str:
     """A thread's name: the prompt, in one line."""
-    return cut(tidy(generation.request.prompt), MOST_THREAD_NAME) or messages.say(
-        "status.no_prompt"
-    )
+    return cut(tidy(shown_prompt(generation)), MOST_THREAD_NAME) or messages.say("status.no_prompt")
 
 
 def file_name(generation: Generation) -> str:
     """What the file is called when somebody saves it: words of the prompt, and the version."""
     ascii_only = (
-        unicodedata.normalize("NFKD", generation.request.prompt).encode("ascii", "ignore").decode()
+        unicodedata.normalize("NFKD", shown_prompt(generation)).encode("ascii", "ignore").decode()
     )
     words = re.sub(r"[^a-z0-9]+", "-", ascii_only.lower()).strip("-")
     stem = words[:MOST_FILE_STEM].rsplit("-", 1)[0] if len(words) > MOST_FILE_STEM else words
@@ -34,7 +37,7 @@ def file_name(generation: Generation) -> str:
 
 def alt_text(generation: Generation, messages: Messages) -> str:
     """What a screen reader says of the video."""
-    prompt = tidy(generation.request.prompt)
+    prompt = tidy(shown_prompt(generation))
     if not prompt:
         return messages.say("video.alt_untitled", version=generation.version)
     told = messages.say("video.alt", version=generation.version, prompt=prompt)

@@ -28,17 +28,32 @@ UNREADABLE = (ValueError, TypeError, LookupError, AttributeError)
 page, a field that is missing. Whatever was asked for may have been done.
 """
 
+_LIMITS = frozenset({20016, 20022, 20028, 20029, 30046})
+"""Slow mode, the limits of writing in a channel and a server, and those of edits."""
+
 _BY_CODE: dict[int, Code] = {
     10003: Code.POST_TARGET_GONE,  # unknown channel
     10004: Code.POST_TARGET_GONE,  # unknown guild
     10008: Code.POST_TARGET_GONE,  # unknown message: it was there and was deleted
     10013: Code.POST_TARGET_GONE,  # unknown user
+    20009: Code.POST_EXPLICIT,
+    40004: Code.POST_DISABLED,  # sending messages is switched off for a while
     40005: Code.POST_TOO_LARGE,
+    40058: Code.POST_NO_PLACE,  # a forum's post whose author has not written yet
     50001: Code.POST_FORBIDDEN,  # missing access
     50007: Code.POST_FORBIDDEN,  # cannot message this person
+    50008: Code.POST_NO_PLACE,  # a channel for other things than messages
     50013: Code.POST_FORBIDDEN,  # missing permissions
-    50083: Code.POST_FORBIDDEN,  # the thread is archived, and locked
-    160005: Code.POST_FORBIDDEN,  # the thread is locked
+    50024: Code.POST_NO_PLACE,  # not in this kind of channel
+    50083: Code.POST_LOCKED,  # the thread is archived, and locked
+    50278: Code.POST_FORBIDDEN,  # no server in common with this person
+    160005: Code.POST_LOCKED,
+    160006: Code.POST_NO_PLACE,  # too many threads
+    160007: Code.POST_NO_PLACE,  # too many threads of announcements
+    200000: Code.POST_FILTERED,  # AutoMod, the message
+    200001: Code.POST_FILTERED,  # AutoMod, the title
+    240000: Code.POST_LINK_BLOCKED,
+    400001: Code.POST_UPLOADS_LIMITED,
 }
 _BY_STATUS: dict[int, Code] = {
     403: Code.POST_FORBIDDEN,
@@ -50,7 +65,7 @@ _BY_STATUS: dict[int, Code] = {
 def post_error(error: BaseException) -> PostError:
     """What an error of the library says about the message that was to be posted."""
     if isinstance(error, discord.RateLimited):
-        return PostError(Code.POST_UNAVAILABLE, definite=True, retry_after=error.retry_after)
+        return PostError(Code.POST_LIMITED, definite=True, retry_after=error.retry_after)
     if isinstance(error, discord.HTTPException):
         return _answered(error)
     if isinstance(error, aiohttp.ClientConnectorError):
@@ -81,9 +96,17 @@ async def outgoing(seconds: float) -> AsyncIterator[None]:
 
 def _answered(error: discord.HTTPException) -> PostError:
     facts = {"status": error.status, "discord_code": error.code}
+    if error.code in _LIMITS:
+        return PostError(Code.POST_LIMITED, definite=True, retry_after=_asked(error), **facts)
     if error.status == 429:
         return PostError(Code.POST_UNAVAILABLE, definite=True, retry_after=BLOCKED_SECONDS, **facts)
     if error.status >= 500:
         return PostError(Code.POST_UNKNOWN, definite=False, retry_after=LATER_SECONDS, **facts)
     code = _BY_CODE.get(error.code) or _BY_STATUS.get(error.status, Code.POST_REJECTED)
     return PostError(code, definite=True, **facts)
+
+
+def _asked(error: discord.HTTPException) -> float:
+    """The seconds that Discord asks to wait, in the header that a 429 carries."""
+    named = error.response.headers.get("Retry-After", "")
+    return float(named) if named.isdecimal() else BLOCKED_SECONDS

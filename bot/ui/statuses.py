@@ -16,11 +16,12 @@ import discord
 import structlog
 
 from bot.domain.catalogue import Catalogue
-from bot.domain.errors import Code, PostError
+from bot.domain.errors import FILTERS, PostError
 from bot.domain.generation import Generation, Standing
 from bot.domain.ids import GenerationId
 from bot.domain.ports.clock import Clock
 from bot.ui.cards import Brush, status_card
+from bot.ui.filters import without_prompt
 from bot.ui.messages import Messages
 from bot.ui.refusals import EDIT_SECONDS, outgoing
 
@@ -36,17 +37,20 @@ videos in the making, the ones that bring videos and answers must not wait behin
 
 MOST_OVER = 5000
 STEADY = timedelta(seconds=10)
-GONE = frozenset({Code.POST_FORBIDDEN, Code.POST_TARGET_GONE, Code.POST_REJECTED})
 
 
 @dataclass(kw_only=True)
 class _Status:
-    """One status message. ``shown`` is what it shows now, ``free_at`` when it may change again."""
+    """One status message. ``shown`` is what it shows now, ``free_at`` when it may change again.
+
+    ``without_prompt`` is true if a filter of the server refused an edit with the prompt in it.
+    """
 
     revision: int = -1
     pending: tuple[Generation, Standing] | None = None
     shown: str | None = None
     eta: Standing | None = None
+    without_prompt: bool = False
     free_at: float = 0.0
     queued: bool = False
     ended: bool = False
@@ -176,6 +180,8 @@ class StatusBoard:
 
     async def _show(self, status: _Status, generation: Generation, standing: Standing) -> bool:
         """Edit the message if it would change; False when it cannot be edited any more."""
+        if status.without_prompt:
+            generation = without_prompt(generation)
         standing = _steadied(standing, status.eta)
         card = self._card(generation, standing)
         drawn = _drawn(card)
@@ -197,7 +203,10 @@ class StatusBoard:
                     view=card, allowed_mentions=discord.AllowedMentions.none()
                 )
         except PostError as error:
-            if error.code in GONE:
+            if error.code in FILTERS and not generation.place.without_prompt:
+                status.without_prompt = True
+                return await self._show(status, generation, standing)
+            if error.final:
                 log.info("status_gone", generation=generation.id, error=str(error))
                 return False
             raise

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 import discord
 import structlog
 
-from bot.domain.errors import PostError
+from bot.domain.errors import Code, PostError
 from bot.domain.generation import Generation
 from bot.domain.ids import ChannelId
+from bot.ui.filters import passing
 from bot.ui.messages import Messages
 from bot.ui.naming import thread_name
 from bot.ui.refusals import SEND_SECONDS, outgoing
@@ -28,15 +29,18 @@ async def thread_from(
     generation: Generation,
 ) -> ChannelId | None:
     """Make the thread of a status message; None when this channel has none for us."""
-    name = thread_name(generation, Messages.for_locale(generation.locale))
-    try:
+
+    async def make(shown: Generation) -> discord.Thread:
         async with outgoing(SEND_SECONDS):
-            guild_id = generation.place.guild_id
+            guild_id = shown.place.guild_id
             partial = client.get_partial_messageable(message.channel.id, guild_id=guild_id)
             starter = partial.get_partial_message(message.id)
             if starter.guild is None:
                 starter.guild = await client.fetch_guild(guild_id, with_counts=False)
-            thread = await starter.create_thread(name=name)
+            return await starter.create_thread(name=_name(shown))
+
+    try:
+        thread, _ = await passing(generation, make)
     except PostError as error:
         if error.facts.get("discord_code") == ALREADY_HAS_ONE:
             return ChannelId(message.id)
@@ -52,23 +56,52 @@ async def private_thread(
 
     ``again``: an earlier try may have made it, so look for it first.
     """
-    name = thread_name(generation, Messages.for_locale(generation.locale))
-    try:
+
+    async def make(shown: Generation) -> discord.Thread | None:
         async with outgoing(SEND_SECONDS):
-            channel_id = generation.place.channel_id
+            channel_id = shown.place.channel_id
             channel = client.get_channel(channel_id) or await client.fetch_channel(channel_id)
             if not isinstance(channel, discord.TextChannel):
                 return None
-            thread = await _made_before(channel, name, generation.created_at) if again else None
+            name = _name(shown)
+            thread = await _made_before(channel, name, shown.created_at) if again else None
             if thread is None:
                 thread = await channel.create_thread(
                     name=name, type=discord.ChannelType.private_thread, invitable=False
                 )
-            await thread.add_user(discord.Object(generation.requester_id))
+            await thread.add_user(discord.Object(shown.requester_id))
+        return thread
+
+    try:
+        thread, _ = await passing(generation, make)
     except PostError as error:
         log.info("no_private_thread", generation=generation.id, error=str(error))
         return None
-    return ChannelId(thread.id)
+    return None if thread is None else ChannelId(thread.id)
+
+
+async def respect_lock(client: discord.Client, thread_id: int) -> None:
+    """Go on only where no moderator has locked the thread, even if we could write there.
+
+    Raises:
+        PostError: POST_LOCKED; POST_TARGET_GONE or POST_FORBIDDEN where it cannot be seen any more.
+    """
+    thread = client.get_channel(thread_id)
+    if thread is None:
+        try:
+            async with outgoing(SEND_SECONDS):
+                thread = await client.fetch_channel(thread_id)
+        except PostError as error:
+            if error.final:
+                raise
+            # Discord says it again when the message is sent, unless we may write there anyway.
+            log.info("lock_not_known", thread=thread_id, error=str(error))
+    if isinstance(thread, discord.Thread) and thread.locked:
+        raise PostError(Code.POST_LOCKED, definite=True)
+
+
+def _name(generation: Generation) -> str:
+    return thread_name(generation, Messages.for_locale(generation.locale))
 
 
 async def _made_before(

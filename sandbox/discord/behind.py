@@ -12,7 +12,7 @@ from aiohttp import web
 
 from sandbox.discord import permissions
 from sandbox.discord.control_answers import answering, json_body, seconds
-from sandbox.discord.world import Channel
+from sandbox.discord.world import Channel, ChannelKind
 
 if TYPE_CHECKING:
     from sandbox.discord.standin import DiscordStandIn
@@ -80,6 +80,22 @@ class Behind:
                 standin.kick_bot(world.guild(str(body["guild_id"])))
             case "upload_limit":
                 world.guild(str(body["guild_id"])).upload_limit = int(body["bytes"])
+            case "add_channel":
+                guild, kind = world.guild(str(body["guild_id"])), ChannelKind[body["kind"].upper()]
+                return {"id": standin.add_channel(guild, str(body["name"]), kind).id}
+            case "block_words":
+                words = tuple(str(word) for word in body.get("words") or [])
+                standin.restrictions.blocked_words[str(body["guild_id"])] = words
+            case "limit_uploads":
+                standin.restrictions.uploads_limited.add(str(body["guild_id"]))
+            case "slow":
+                channel = world.channel(str(body["channel_id"]))
+                code = int(body.get("code") or 20028)
+                standin.restrictions.slow(channel.id, seconds=float(body["seconds"]), code=code)
+            case "lose_files":
+                standin.restrictions.losing_files = int(body.get("times") or 1)
+            case "upload_rate":
+                standin.restrictions.upload_rate = float(body["bytes"]) or None
             case "expire_attachments":
                 standin.expire_attachments()
             case "close_dms":

@@ -14,7 +14,7 @@ from sandbox.discord.mentions import mention
 from sandbox.discord.message_rules import Draft
 from sandbox.discord.permissions import Permission
 from sandbox.discord.sessions import Intent, Session
-from sandbox.discord.world import Channel, Message, MessageFlag, MessageKind
+from sandbox.discord.world import HOLDS_POSTS, Channel, Message, MessageFlag, MessageKind
 
 if TYPE_CHECKING:
     from sandbox.discord.standin import DiscordStandIn
@@ -292,6 +292,8 @@ class Messages:
         allowed = self._world.allowed(author_id, channel)
         if not allowed & Permission.VIEW_CHANNEL:
             raise DiscordError(403, 50001, "Missing Access")
+        if channel.kind in HOLDS_POSTS:
+            raise DiscordError(400, 50008, "Cannot send messages in a non-text channel")
         thread = channel.thread
         if thread and thread.locked and not allowed & Permission.MANAGE_THREADS:
             raise DiscordError(403, 160005, "Thread is locked")

@@ -9,6 +9,8 @@ from typing import Any
 
 from sandbox.discord.snowflakes import iso
 from sandbox.discord.world import (
+    HOLDS_POSTS,
+    SPOKEN,
     Channel,
     ChannelKind,
     Guild,
@@ -143,7 +145,7 @@ class PlaceRenderer:
             "name": channel.name,
             "position": channel.position,
             "parent_id": channel.parent_id,
-            "topic": channel.topic,
+            **self._of_its_kind(channel),
             "nsfw": False,
             "flags": 0,
             "rate_limit_per_user": channel.slowmode,
@@ -158,6 +160,19 @@ class PlaceRenderer:
                 for overwrite in channel.overwrites.values()
             ],
         }
+
+    def _of_its_kind(self, channel: Channel) -> Json:
+        if channel.kind in SPOKEN:
+            return {"bitrate": 64_000, "user_limit": 0, "rtc_region": None}
+        if channel.kind in HOLDS_POSTS:
+            return {
+                "topic": channel.topic,
+                "available_tags": [],
+                "default_reaction_emoji": None,
+                "default_sort_order": None,
+                "default_forum_layout": 0,
+            }
+        return {"topic": channel.topic}
 
     def _thread(self, channel: Channel, member_of: str | None) -> Json:
         thread = channel.thread

@@ -29,10 +29,11 @@ from sandbox.discord.people import People
 from sandbox.discord.permissions import Permission
 from sandbox.discord.render import Renderer
 from sandbox.discord.rest.door import Door
+from sandbox.discord.restrictions import Restrictions
 from sandbox.discord.sessions import Intent
 from sandbox.discord.snowflakes import Clock, Snowflakes, iso
 from sandbox.discord.threads import Threads
-from sandbox.discord.world import Channel, ChannelKind, Guild, Overwrite, World
+from sandbox.discord.world import Channel, ChannelKind, Guild, Overwrite, Thread, World
 
 Json = dict[str, Any]
 
@@ -67,6 +68,7 @@ class DiscordStandIn:
         self.streams = Streams()
         self.faults = Faults()
         self.limits = RateLimits(self.clock)
+        self.restrictions = Restrictions(clock=self.clock)
         self.rules = MessageRules(self.cdn)
         self.gateway = Gateway(self)
         self.messages = Messages(self)
@@ -191,6 +193,44 @@ class DiscordStandIn:
         self.log.append("CHANNEL_CREATE", rendered)
         self.streams.send("CHANNEL_CREATE", lambda _: rendered, sees=lambda user: user == user_id)
         return channel
+
+    def add_channel(self, guild: Guild, name: str, kind: ChannelKind) -> Channel:
+        """A new channel of any kind in a server, told to everybody who may see it."""
+        channel = self.world.add_channel(
+            Channel(
+                id=self.ids.next(),
+                kind=kind,
+                name=name,
+                guild_id=guild.id,
+                position=len(guild.channels),
+            )
+        )
+        rendered = self.render.channel(channel)
+        self.tell(
+            "CHANNEL_CREATE",
+            rendered,
+            sees=lambda user: self.world.sees(user, channel),
+            intent=Intent.GUILDS,
+        )
+        return channel
+
+    def add_post(self, parent: Channel, author_id: str, name: str) -> Channel:
+        """Somebody's post in a forum or media channel: a thread without a starter of ours."""
+        now = self.clock()
+        post = self.world.add_channel(
+            Channel(
+                id=self.ids.next(),
+                kind=ChannelKind.PUBLIC_THREAD,
+                name=name,
+                guild_id=parent.guild_id,
+                parent_id=parent.id,
+                thread=Thread(
+                    owner_id=author_id, private=False, created_at=now, members={author_id: now}
+                ),
+            )
+        )
+        self.threads.changed(post)
+        return post
 
     def delete_channel(self, channel: Channel) -> None:
         if channel.thread:

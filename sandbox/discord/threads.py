@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 from sandbox.discord.errors import DiscordError, Form, missing_access, missing_permissions
 from sandbox.discord.permissions import Permission
 from sandbox.discord.sessions import Intent
-from sandbox.discord.world import Channel, ChannelKind, Message, MessageKind, Thread
+from sandbox.discord.world import (
+    HOLDS_THREADS,
+    Channel,
+    ChannelKind,
+    Message,
+    MessageKind,
+    Thread,
+)
 
 if TYPE_CHECKING:
     from sandbox.discord.standin import DiscordStandIn
@@ -37,6 +44,8 @@ class Threads:
         self._check(parent, author_id, body, private=private, starter=starter)
         now = self._standin.clock()
         kind = ChannelKind.PRIVATE_THREAD if private else ChannelKind.PUBLIC_THREAD
+        if parent.kind is ChannelKind.ANNOUNCEMENT:
+            kind = ChannelKind.ANNOUNCEMENT_THREAD
         invitable = body.get("invitable")
         channel = Channel(
             id=starter.id if starter else self._standin.ids.next(),
@@ -100,12 +109,17 @@ class Threads:
         if not allowed & Permission.VIEW_CHANNEL:
             raise missing_access()
         guild = self._world.guild_of(parent)
-        if guild is None or parent.kind is not ChannelKind.TEXT:
+        if (
+            guild is None
+            or parent.kind not in HOLDS_THREADS
+            or (private and parent.kind is not ChannelKind.TEXT)
+        ):
             raise DiscordError(400, 50024, "Cannot execute action on this channel type")
         needed = Permission.CREATE_PRIVATE_THREADS if private else Permission.CREATE_PUBLIC_THREADS
         if not allowed & needed:
             raise missing_permissions()
         check_settings(body, required=True)
+        self._standin.restrictions.check_words(guild.id, [body["name"]], title=True)
         if starter and starter.id in self._world.channels:
             raise DiscordError(400, 160004, "A thread has already been created for this message")
         if starter and starter.kind not in (

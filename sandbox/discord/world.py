@@ -22,8 +22,21 @@ UPLOAD_LIMITS = {0: 10 * MIB, 1: 10 * MIB, 2: 50 * MIB, 3: 100 * MIB}
 class ChannelKind(IntEnum):
     TEXT = 0
     DM = 1
+    VOICE = 2
+    ANNOUNCEMENT = 5
+    ANNOUNCEMENT_THREAD = 10
     PUBLIC_THREAD = 11
     PRIVATE_THREAD = 12
+    STAGE = 13
+    FORUM = 15
+    MEDIA = 16
+
+
+HOLDS_THREADS = frozenset({ChannelKind.TEXT, ChannelKind.ANNOUNCEMENT})
+"""Where a thread can be made from a message. In forums and media channels a post is one."""
+
+HOLDS_POSTS = frozenset({ChannelKind.FORUM, ChannelKind.MEDIA})
+SPOKEN = frozenset({ChannelKind.VOICE, ChannelKind.STAGE})
 
 
 class MessageKind(IntEnum):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from bot.domain.errors import Code, MediaError, PostError
+from bot.domain.errors import FILTERS, Code, MediaError, PostError
 from bot.domain.generation import (
     Failure,
     Generation,
@@ -38,6 +38,11 @@ NONCE_SECONDS = 60
 
 SHRINK_TIMES = 4
 ANNOUNCE_TIMES = 10
+INCOMPLETE_TIMES = 2
+"""So often a message may come about without its file before another place is tried."""
+
+OF_THE_SERVER = frozenset({Code.POST_UPLOADS_LIMITED})
+"""What one place of a server refuses for all of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +61,7 @@ class PostingSteps:
             live.generation = await settle_abandoned(self.transitions, generation)
             return NOW
         tried = generation.posting.tried if generation.posting is not None else ()
+        turn = generation.posting.turn if generation.posting is not None else 0
         left = [target for target in places(generation) if target not in tried]
         if not left:
             live.generation = await self.transitions.end(
@@ -64,9 +70,10 @@ class PostingSteps:
             return NOW
         posting = Posting(
             target=left[0],
-            nonce=message_nonce(generation.id, f"video:{left[0].kind}:{left[0].id}"),
+            nonce=_nonce(generation, left[0], turn),
             started_at=live.mark(self.outside.clock),
             tried=tried,
+            turn=turn,
         )
         live.doubtful = False
         live.posted_since = generation.created_at if live.claimed else None
@@ -164,7 +171,7 @@ class PostingSteps:
                 live.generation, posting.target, since=since
             )
         except PostError as error:
-            if _passes(error) and self._age(live) <= self.outside.policy.post_deadline:
+            if not error.final and self._age(live) <= self.outside.policy.post_deadline:
                 return await self._later(live, error)
             if may_repeat and self._nonce_holds(live):
                 # We may not read there, but Discord itself tells a repeated post from a new one.
@@ -191,16 +198,37 @@ class PostingSteps:
     async def _not_posted(self, live: Live, error: PostError) -> Next:
         log.info("post_failed", generation=live.generation.id, error=str(error))
         live.doubtful = live.doubtful or not error.definite
-        if _passes(error) and self._age(live) <= self.outside.policy.post_deadline:
+        if error.code in FILTERS and not live.generation.place.without_prompt:
+            live.generation = await self.transitions.record(live.generation, _without_prompt)
+            return NOW
+        failure = Failure(code=error.code, facts=error.facts)
+        if error.code is Code.POST_INCOMPLETE:
+            return await self._incomplete(live, failure)
+        if not error.final and self._age(live) <= self.outside.policy.post_deadline:
             return await self._later(live, error)
-        return await self._next_place(live, Failure(code=error.code, facts=error.facts))
+        return await self._next_place(live, failure)
+
+    async def _incomplete(self, live: Live, failure: Failure) -> Next:
+        """Discord kept the message and lost its file: once more here, then one rung down.
+
+        The message is known and was taken away again, so nothing of this video stands here.
+        """
+        live.doubtful = False
+        posting = _posting(live.generation)
+        if posting.turn >= INCOMPLETE_TIMES - 1:
+            return await self._next_place(live, failure)
+        once_more = replace(posting, turn=posting.turn + 1)
+        live.generation = await self.transitions.record(
+            live.generation, lambda g: replace(g, state=State.FETCHED, posting=once_more)
+        )
+        return NOW
 
     async def _later(self, live: Live, error: PostError) -> Next:
         live.misses += 1
         wait = max(error.retry_after or 0.0, backoff(live.misses, first=1.0, longest=120.0))
-        live.generation = await self.transitions.park(
-            live.generation, ParkReason.DISCORD_DOWN, wait
-        )
+        limited = error.code is Code.POST_LIMITED
+        reason = ParkReason.DISCORD_LIMITS if limited else ParkReason.DISCORD_DOWN
+        live.generation = await self.transitions.park(live.generation, reason, wait)
         return Next(after=wait)
 
     async def _next_place(self, live: Live, failure: Failure) -> Next:
@@ -212,12 +240,16 @@ class PostingSteps:
 
         def step_down(generation: Generation) -> Generation:
             posting = _posting(generation)
-            tried = (*posting.tried, posting.target)
+            closed = {posting.target}
+            if failure.code in OF_THE_SERVER:
+                closed |= {at for at in places(generation) if at.kind is not TargetKind.DIRECT}
+            # Why it could not be posted where it was asked for, whatever came after.
+            first = generation.failure if posting.tried else None
             return replace(
                 generation,
                 state=State.FETCHED,
-                posting=replace(posting, tried=tried),
-                failure=failure,
+                posting=replace(posting, tried=(*posting.tried, *closed), turn=0),
+                failure=first or failure,
                 park=None,
             )
 
@@ -257,9 +289,13 @@ def places(generation: Generation) -> list[Target]:
     return ladder
 
 
-def _passes(error: PostError) -> bool:
-    """Whether waiting may help."""
-    return not error.definite or error.retry_after is not None
+def _nonce(generation: Generation, target: Target, turn: int) -> str:
+    again = f":{turn}" if turn else ""
+    return message_nonce(generation.id, f"video:{target.kind}:{target.id}{again}")
+
+
+def _without_prompt(generation: Generation) -> Generation:
+    return replace(generation, place=replace(generation.place, without_prompt=True))
 
 
 def _last_failure(generation: Generation) -> Failure:

@@ -17,6 +17,7 @@ from sandbox.discord.cdn import Spool
 from sandbox.discord.errors import DiscordError, too_large, unknown
 from sandbox.discord.message_rules import Upload
 from sandbox.discord.permissions import Permission
+from sandbox.discord.restrictions import CHUNK, Restrictions
 from sandbox.discord.world import Channel, Guild
 
 if TYPE_CHECKING:
@@ -101,12 +102,12 @@ class Route:
     by_token: bool = False
 
 
-async def read_body(request: web.Request, spool: Spool) -> Body:
+async def read_body(request: web.Request, spool: Spool, restrictions: Restrictions) -> Body:
     """The body of a request; files go to disk as they come."""
     if not request.can_read_body:
         return Body()
     if request.content_type == "multipart/form-data":
-        return await _multipart(request, spool)
+        return await _multipart(request, spool, restrictions)
     if request.content_type not in ("application/json", "application/octet-stream"):
         raise DiscordError(
             400, 50035, 'Expected "Content-Type" header to be one of {"application/json"}.'
@@ -123,7 +124,7 @@ def _parsed(raw: bytes) -> Any:
         raise DiscordError(400, 50109, "The request body contains invalid JSON.") from None
 
 
-async def _multipart(request: web.Request, spool: Spool) -> Body:
+async def _multipart(request: web.Request, spool: Spool, restrictions: Restrictions) -> Body:
     body = Body(data={}, multipart=True)
     reader = await request.multipart()
     total = 0
@@ -139,7 +140,8 @@ async def _multipart(request: web.Request, spool: Spool) -> Body:
         path = spool.new()
         size = 0
         with path.open("wb") as file:
-            while chunk := await part.read_chunk(256 * 1024):
+            while chunk := await part.read_chunk(CHUNK if restrictions.upload_rate else 2**18):
+                await restrictions.read(len(chunk))
                 size += len(chunk)
                 total += len(chunk)
                 if total > LARGEST_REQUEST:

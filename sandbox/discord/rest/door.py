@@ -116,7 +116,7 @@ class Door:
         body = Body()
         headers: dict[str, str] = {}
         try:
-            body = await read_body(request, standin.cdn.spool)
+            body = await read_body(request, standin.cdn.spool, standin.restrictions)
             headers = self._limited(request, route, params)
             self._authorized(request, route)
             call = Call(standin=standin, params=params, query=request.query, body=body)
@@ -142,7 +142,8 @@ class Door:
     async def _by_fault(
         self, request: web.Request, route: Route, fault: Fault
     ) -> web.StreamResponse:
-        body = await read_body(request, self._standin.cdn.spool)
+        standin = self._standin
+        body = await read_body(request, standin.cdn.spool, standin.restrictions)
         body.release()
         status, answer, headers = fault.answer()
         self._record(request, route, body, status, answer, judged=False)

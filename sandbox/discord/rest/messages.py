@@ -3,6 +3,7 @@
 from sandbox.discord.errors import DiscordError, invalid, missing_permissions, too_large
 from sandbox.discord.permissions import Permission
 from sandbox.discord.rest.call import Answer, Call, Route
+from sandbox.discord.restrictions import words_of
 from sandbox.discord.world import Channel
 
 NEWEST_FIRST_LIMIT = 50
@@ -64,6 +65,8 @@ def create(call: Call) -> Answer:
         files=bool(call.body.uploads),
         embeds=bool(body.get("embeds")),
     )
+    restrictions = standin.restrictions
+    restrictions.check_write(channel.id, channel.guild_id, files=bool(call.body.uploads))
     check_sizes(call, channel)
     nonce = body.get("nonce")
     if isinstance(nonce, str) and len(nonce) > 25:
@@ -73,6 +76,9 @@ def create(call: Call) -> Answer:
         if first:
             return 200, standin.render.message(first)
     draft = standin.rules.draft(body, call.body.uploads, channel_id=channel.id)
+    restrictions.check_words(channel.guild_id, words_of(draft.content, draft.components))
+    if draft.attachments and restrictions.loses_files():
+        draft.attachments = []
     reference, target = standin.messages.reply(channel, call.bot_id, body.get("message_reference"))
     message = standin.messages.create(
         channel, call.bot_id, draft, reference=reference, replied_to=target, nonce=nonce
@@ -91,6 +97,8 @@ def edit(call: Call) -> Answer:
     draft = standin.rules.draft(
         call.body.data, call.body.uploads, channel_id=channel.id, editing=message
     )
+    words = words_of(draft.content, draft.components)
+    standin.restrictions.check_words(channel.guild_id, words)
     return 200, standin.render.message(standin.messages.edit(message, draft))
 
 

@@ -129,14 +129,14 @@ def body(code: int) -> dict[str, Any]:
     [
         (fault(status=403, body=body(50001)), Code.POST_FORBIDDEN, True),
         (fault(status=403, body=body(50013)), Code.POST_FORBIDDEN, True),
-        (fault(status=400, body=body(50083)), Code.POST_FORBIDDEN, True),
+        (fault(status=400, body=body(50083)), Code.POST_LOCKED, True),
         (fault(status=403, body=body(50007)), Code.POST_FORBIDDEN, True),
         (fault(status=404, body=body(10003)), Code.POST_TARGET_GONE, True),
         (fault(status=404, body=body(10008)), Code.POST_TARGET_GONE, True),
         (fault(status=413, body=body(40005)), Code.POST_TOO_LARGE, True),
         (fault(status=400, body=body(50035)), Code.POST_REJECTED, True),
         (fault(status=503), Code.POST_UNKNOWN, False),
-        (fault(status=429, headers={"Retry-After": "3600"}), Code.POST_UNAVAILABLE, True),
+        (fault(status=429, headers={"Retry-After": "3600"}), Code.POST_LIMITED, True),
         (fault(drop="before"), Code.POST_UNKNOWN, False),
         (fault(drop="after"), Code.POST_UNKNOWN, False),
     ],
@@ -150,7 +150,7 @@ async def test_what_a_refusal_means(
     with pytest.raises(PostError) as refused:
         await desk.post(asked)
     assert (refused.value.code, refused.value.definite) == (code, definite)
-    later = code in {Code.POST_UNKNOWN, Code.POST_UNAVAILABLE}
+    later = code in {Code.POST_UNKNOWN, Code.POST_LIMITED}
     assert (refused.value.retry_after is not None) == later
 
 
@@ -301,7 +301,7 @@ async def test_real_permissions_are_what_the_ladder_stands_on(desk: Desk) -> Non
     desk.standin.threads.lock(thread)
     with pytest.raises(PostError) as refused:
         await desk.post(locked)
-    assert refused.value.code is Code.POST_FORBIDDEN
+    assert refused.value.code is Code.POST_LOCKED
     desk.standin.kick_bot(desk.standin.world.guild(STUDIO))
     with pytest.raises(PostError) as refused:
         await desk.post(desk.generation())

@@ -3,7 +3,8 @@
 import pytest
 
 from bot.domain.errors import Code, PostError
-from bot.domain.generation import State, TargetKind
+from bot.domain.generation import ParkReason, State, TargetKind
+from bot.domain.ids import message_nonce
 from bot.services.generate import Receipt
 from bot.services.outside import Policy
 from bot.services.steps.posting import NONCE_SECONDS
@@ -105,3 +106,82 @@ async def test_a_status_taken_over_is_looked_for_once_more_when_its_answer_is_lo
     row = await world.row(receipt.generation.id)
     assert row.state is State.DELIVERED
     assert row.place.status_message_id is not None
+
+
+def lost_file() -> PostError:
+    return PostError(Code.POST_INCOMPLETE, definite=True)
+
+
+async def test_a_post_without_its_file_is_made_once_more_under_another_nonce(world: World) -> None:
+    world.messenger.post_faults.append(("before", lost_file()))
+    receipt = await asked(world)
+    row = await world.row(receipt.generation.id)
+    assert targets(world) == [TargetKind.THREAD]
+    assert row.state is State.DELIVERED
+    assert row.posting is not None
+    (_, target, nonce) = world.messenger.videos[0]
+    assert nonce != message_nonce(row.id, f"video:{target.kind}:{target.id}")
+
+
+async def test_a_place_that_loses_files_is_left_for_the_next_one(world: World) -> None:
+    world.messenger.post_faults.extend([("before", lost_file())] * 2)
+    receipt = await asked(world)
+    assert targets(world) == [TargetKind.CHANNEL]
+    assert (await world.row(receipt.generation.id)).state is State.DELIVERED
+
+
+async def test_files_lost_everywhere_are_not_charged(world: World) -> None:
+    world.messenger.post_faults.extend([("before", lost_file())] * 6)
+    receipt = await asked(world)
+    row = await world.row(receipt.generation.id)
+    assert row.state is State.UNDELIVERABLE
+    assert row.failure is not None
+    assert row.failure.code is Code.POST_INCOMPLETE
+    assert row.file is not None
+    assert (await world.usage()).videos == 0
+
+
+@pytest.mark.parametrize("code", [Code.POST_FILTERED, Code.POST_LINK_BLOCKED])
+async def test_a_refused_prompt_is_left_out_in_the_same_place(world: World, code: Code) -> None:
+    world.messenger.post_faults.append(("before", PostError(code, definite=True)))
+    receipt = await asked(world)
+    row = await world.row(receipt.generation.id)
+    assert targets(world) == [TargetKind.THREAD]
+    assert row.place.without_prompt
+    assert row.state is State.DELIVERED
+
+
+async def test_what_is_refused_without_its_prompt_goes_one_rung_down(world: World) -> None:
+    filtered = PostError(Code.POST_FILTERED, definite=True)
+    world.messenger.post_faults.extend([("before", filtered)] * 2)
+    await asked(world)
+    assert targets(world) == [TargetKind.CHANNEL]
+
+
+async def test_slow_mode_is_waited_for_in_place_and_said(world: World) -> None:
+    slow = PostError(Code.POST_LIMITED, definite=True, retry_after=900)
+    world.messenger.post_faults.append(("before", slow))
+    receipt = await world.ask(world.start())
+    row = await world.until_state(receipt.generation.id, State.POSTING)
+    assert row.park is not None
+    assert row.park.reason is ParkReason.DISCORD_LIMITS
+    assert (row.park.until - row.updated_at).total_seconds() == pytest.approx(900, abs=1)
+    await world.until_over()
+    assert targets(world) == [TargetKind.THREAD]
+
+
+async def test_what_a_server_refuses_as_a_whole_goes_to_a_direct_message(world: World) -> None:
+    limited = PostError(Code.POST_UPLOADS_LIMITED, definite=True)
+    world.messenger.post_faults.append(("before", limited))
+    await asked(world)
+    assert targets(world) == [TargetKind.DIRECT]
+
+
+async def test_the_end_tells_why_it_was_not_posted_where_it_was_asked_for(world: World) -> None:
+    locked = PostError(Code.POST_LOCKED, definite=True)
+    world.messenger.post_faults.extend([("before", locked), *[("before", FORBIDDEN)] * 2])
+    receipt = await asked(world)
+    row = await world.row(receipt.generation.id)
+    assert row.state is State.UNDELIVERABLE
+    assert row.failure is not None
+    assert row.failure.code is Code.POST_LOCKED
