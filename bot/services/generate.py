@@ -60,6 +60,10 @@ class Receipt:
     repeated: bool
 
 
+class _KnownMeanwhile(Exception):
+    """Another process committed the same wish while this transaction ran: look again."""
+
+
 @dataclass(kw_only=True)
 class Generate:
     """Takes wishes. ``worker_id`` owns what it inserts (None: some worker will claim it).
@@ -99,8 +103,10 @@ class Generate:
         generation_id = new_generation_id(now)
 
         async def work(tx: Transaction) -> Receipt:
-            known = await tx.generations.by_request_key(ask.request_key)
+            # Locked first: the same wish may be on its way at the same moment in another process,
+            # and only who has waited for that one can see it.
             await tx.ledger.lock(ask.guild_id, ask.requester_id)
+            known = await tx.generations.by_request_key(ask.request_key)
             limits = self.outside.policy.limits
             quota = await quota_of(tx, limits, ask.guild_id, ask.requester_id, now)
             if known is not None:
@@ -125,7 +131,8 @@ class Generate:
                 created_at=now,
                 updated_at=now,
             )
-            await tx.generations.add(generation)
+            if not await tx.generations.add(generation):
+                raise _KnownMeanwhile
             await tx.ledger.hold(generation, seconds=plan.seconds, at=now)
             # Known without asking again: people wait for every statement in here.
             usage = quota.usage.with_one_more(seconds=plan.seconds, at=now)
@@ -134,7 +141,10 @@ class Generate:
             return Receipt(generation=generation, standing=standing, quota=quota, repeated=False)
 
         try:
-            receipt = await self.outside.storage.transact(work)
+            try:
+                receipt = await self.outside.storage.transact(work)
+            except _KnownMeanwhile:
+                receipt = await self.outside.storage.transact(work)
         except StorageUnavailable:
             # It may be there all the same, as ours: nobody else would look after it.
             self.board.doubt(self.outside.clock.monotonic())

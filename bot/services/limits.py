@@ -69,6 +69,7 @@ class LimitsDesk:
         _only_in_servers(guild_id)
 
         async def work(tx: Transaction) -> LimitsView:
+            await tx.guilds.lock(guild_id)
             before = await tx.guilds.limits(guild_id) or LimitChanges()
             await tx.guilds.set_limits(guild_id, before.merged_with(changes))
             await tx.guilds.audit(self._entry(guild_id, actor_id, "limits.server", "", changes))
@@ -84,6 +85,7 @@ class LimitsDesk:
         now = self.clock.now()
 
         async def work(tx: Transaction) -> QuotaView:
+            await tx.guilds.lock(guild_id)
             before = await tx.guilds.member_limits(guild_id, member_id) or LimitChanges()
             await tx.guilds.set_member_limits(guild_id, member_id, before.merged_with(changes))
             await tx.guilds.audit(
@@ -99,6 +101,7 @@ class LimitsDesk:
         now = self.clock.now()
 
         async def work(tx: Transaction) -> QuotaView:
+            await tx.guilds.lock(guild_id)
             await tx.ledger.lock(guild_id, member_id)
             await tx.ledger.reset(guild_id, member_id, at=now)
             await tx.guilds.set_member_limits(guild_id, member_id, None)

@@ -102,11 +102,11 @@ class Ownership:
         now = await tx.workers.clock(self.outside.clock.now())
         await tx.workers.cap_beats(now)
         dead_before = now - timedelta(seconds=DEAD_SECONDS)
-        return list(
-            await tx.generations.claim(
-                self.worker_id, now=now, dead_before=dead_before, limit=CLAIM_AT_ONCE
-            )
+        claimed = await tx.generations.claim(
+            self.worker_id, now=now, dead_before=dead_before, limit=CLAIM_AT_ONCE
         )
+        await tx.workers.forget_silent(dead_before)
+        return list(claimed)
 
     async def _adopt_strays(self) -> None:
         """Take up what is ours by the database and not on the board: its commit went unanswered."""

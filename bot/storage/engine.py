@@ -159,7 +159,7 @@ def _backend(url: str, clock: Clock) -> Backend:
     path = _sqlite_path(url)
     if path is not None:
         return SqliteBackend(path, clock=clock)
-    return PostgresBackend(make_url(url).set(drivername="postgresql+asyncpg"))
+    return PostgresBackend(make_url(url).set(drivername="postgresql+asyncpg"), clock=clock)
 
 
 def _sqlite_path(url: str) -> Path | None:

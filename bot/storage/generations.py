@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, Update, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import Row, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.catalogue import ProviderName
@@ -122,41 +122,42 @@ _DISOWN = (
     .where(generations.c.owner_id == bindparam("worker_id"), _UNANNOUNCED)
     .values(owner_id=None, revision=generations.c.revision + 1)
 )
+_ALIVE = exists().where(
+    workers.c.id == generations.c.owner_id, workers.c.beat_at >= bindparam("dead_before")
+)
+_CLAIMABLE = (
+    _UNANNOUNCED,
+    or_(
+        generations.c.owner_id.is_(None),
+        (generations.c.owner_id != bindparam("worker_id")) & ~_ALIVE,
+    ),
+)
+_PICK = (
+    select(generations.c.id)
+    .where(*_CLAIMABLE)
+    .order_by(*_OLDEST_FIRST)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True, of=generations)
+)
+"""Choose and lock the oldest that a worker may claim; rows that another claim holds are skipped.
 
+(SQLite has no such lock and needs none: its transactions that write run one after the other.)
+"""
 
-@cache
-def _claim(dialect: str) -> Update:
-    """Give a worker the oldest unannounced generations without a living owner.
+_TAKE = (
+    update(generations)
+    .where(generations.c.id.in_(bindparam("picked", expanding=True)), *_CLAIMABLE)
+    .values(owner_id=bindparam("worker_id"), revision=generations.c.revision + 1)
+    .returning(*_COLUMNS)
+)
+"""Take what was picked, judged once more now that its rows are locked.
 
-    On PostgreSQL rows that another claim holds are skipped, and the pick is materialized so that
-    the limit is applied once.
-    """
-    alive = exists().where(
-        workers.c.id == generations.c.owner_id, workers.c.beat_at >= bindparam("dead_before")
-    )
-    pick = (
-        select(generations.c.id)
-        .where(
-            _UNANNOUNCED,
-            or_(
-                generations.c.owner_id.is_(None),
-                (generations.c.owner_id != bindparam("worker_id")) & ~alive,
-            ),
-        )
-        .order_by(*_OLDEST_FIRST)
-        .limit(bindparam("limit"))
-    )
-    if dialect == "postgresql":
-        pick = pick.with_for_update(skip_locked=True, of=generations)
-        picked = select(pick.cte("picked").prefix_with("MATERIALIZED").c.id)
-    else:
-        picked = pick
-    return (
-        update(generations)
-        .where(generations.c.id.in_(picked))
-        .values(owner_id=bindparam("worker_id"), revision=generations.c.revision + 1)
-        .returning(*_COLUMNS)
-    )
+The choice was made on a snapshot. A row that another worker claimed since then is seen as it is
+now, but that worker's heartbeat is not: a worker that is new, or was late, would look dead and be
+robbed. Only a statement of its own, begun with the rows locked, sees both.
+"""
+
+_UNOWNED = select(exists().where(_UNANNOUNCED, generations.c.owner_id.is_(None)))
 
 
 @cache
@@ -252,13 +253,16 @@ class SqlGenerations:
         Counts a revision. Claiming is a sign of life, so it beats as well.
         """
         await beat(self._connection, worker_id, now=now)
-        rows = await self._many(
-            _claim(self._connection.dialect.name),
-            worker_id=worker_id,
-            dead_before=dead_before,
-            limit=limit,
-        )
+        values = {"worker_id": worker_id, "dead_before": dead_before}
+        picked = await self._connection.scalars(_PICK, values | {"limit": limit})
+        if not (ids := picked.all()):
+            return ()
+        rows = await self._many(_TAKE, picked=ids, **values)
         return sorted(rows, key=lambda taken: (taken.created_at, taken.id))
+
+    async def any_unowned(self) -> bool:
+        """Whether there is one that is not announced yet and that nobody owns."""
+        return bool(await self._connection.scalar(_UNOWNED))
 
     async def owned_by(self, worker_id: WorkerId) -> Sequence[Generation]:
         """A worker's generations that are not announced yet, oldest first."""

@@ -30,7 +30,18 @@ _REMOVE_MEMBER = delete(member_settings).where(
     member_settings.c.guild_id == bindparam("guild_id"),
     member_settings.c.user_id == bindparam("user_id"),
 )
+_LOCK = (
+    select(guild_settings.c.guild_id)
+    .where(guild_settings.c.guild_id == bindparam("guild_id"))
+    .with_for_update()
+)
 _AUDIT = insert(audit)
+
+
+@cache
+def _open_guild(dialect: str) -> Any:
+    """Make a server's row, if there is none, so that it can be locked."""
+    return insert_into(dialect, guild_settings).on_conflict_do_nothing(index_elements=["guild_id"])
 
 
 @cache
@@ -56,6 +67,15 @@ class SqlGuilds:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+
+    async def lock(self, guild_id: GuildId) -> None:
+        """Make other transactions that change the same server's settings wait."""
+        if self._connection.dialect.name != "postgresql":
+            return  # SQLite has one writer: everybody waits already
+        await self._connection.execute(
+            _open_guild("postgresql"), {"guild_id": guild_id, "limits": None}
+        )
+        await self._connection.execute(_LOCK, {"guild_id": guild_id})
 
     async def limits(self, guild_id: GuildId) -> LimitChanges | None:
         """What the server set for all its members."""

@@ -4,14 +4,17 @@ Owns the pool and its settings. Knows no query.
 """
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from sqlalchemy import URL, exc
+from sqlalchemy import URL, exc, text
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
 from bot.domain.errors import StorageUnavailable
+from bot.domain.ports.clock import Clock
 from bot.storage import schema
 from bot.storage.failures import is_refused_write, is_undone_by_another, translating
 from bot.storage.transaction import SqlTransaction
@@ -22,12 +25,21 @@ _CONNECTIONS = 10
 _ANSWER_WITHIN_S = 30
 _STATEMENT_WITHIN_S = 15
 _TRIES = 5
+_SERVER_LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+_PAUSE_S = 0.05
+"""Before a transaction that was given up for another is tried again, times the number of tries.
+
+Without a pause it may take its first lock back before the other one, which waits for it, has woken
+up: then the two deadlock again.
+"""
 
 
 class PostgresBackend:
     """A server, shared by as many processes as there are."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, *, clock: Clock) -> None:
+        self._clock = clock
+        self._url = url
         self._engine = create_async_engine(
             url,
             pool_size=_CONNECTIONS,
@@ -41,9 +53,17 @@ class PostgresBackend:
         )
 
     async def migrate(self) -> tuple[str | None, str]:
-        """Bring the database to the newest schema; others who try wait for an advisory lock."""
+        """Bring the database to the newest schema; others who try wait for an advisory lock.
+
+        Neither the steps nor the waiting have a time limit: on a large database they take minutes.
+        """
+        engine = create_async_engine(
+            self._url, poolclass=NullPool, connect_args={"timeout": _STATEMENT_WITHIN_S}
+        )
         with translating():
-            async with self._engine.begin() as connection:
+            async with engine.begin() as connection:
+                for limit in _SERVER_LIMITS:
+                    await connection.execute(text(f"SET LOCAL {limit} = 0"))
                 return await connection.run_sync(schema.upgrade)
 
     @asynccontextmanager
@@ -60,13 +80,14 @@ class PostgresBackend:
 
     async def transact(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:
         """Run ``work``, again when a deadlock or a conflict undid it."""
-        for _ in range(_TRIES - 1):
+        for tries in range(1, _TRIES):
             try:
                 return await self._transact_once(work)
             except StorageUnavailable as error:
                 cause = error.__cause__
                 if not (isinstance(cause, exc.DBAPIError) and is_undone_by_another(cause)):
                     raise
+            await self._clock.sleep(_PAUSE_S * tries * random.uniform(1, 2))
         return await self._transact_once(work)
 
     async def read(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:

@@ -1,6 +1,6 @@
 """Queries about worker processes and their heartbeats.
 
-Knows nothing of what a worker owns; a claim asks for itself.
+What a worker owns stands in the rows of generations; of that only the forgetting asks.
 """
 
 from collections.abc import Mapping
@@ -8,16 +8,22 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.ids import WorkerId
-from bot.storage.tables import insert_into, workers
+from bot.storage.tables import generations, insert_into, workers
 
 _SERVER_TIME = select(func.clock_timestamp())
 """Unlike now(), it goes on within a transaction that waited."""
 
 _BEATS = select(workers.c.id, workers.c.beat_at).order_by(workers.c.beat_at)
+
+
+_FORGET_SILENT = delete(workers).where(
+    workers.c.beat_at < bindparam("before"),
+    ~exists().where(generations.c.owner_id == workers.c.id, ~generations.c.announced),
+)
 
 
 @cache
@@ -63,6 +69,10 @@ class SqlWorkers:
     async def remove(self, worker_id: WorkerId) -> None:
         """Forget a worker that stopped."""
         await self._connection.execute(delete(workers).where(workers.c.id == worker_id))
+
+    async def forget_silent(self, before: datetime) -> int:
+        """Forget workers without a sign of life since ``before`` that own nothing any more."""
+        return (await self._connection.execute(_FORGET_SILENT, {"before": before})).rowcount
 
     async def keep_only(self, worker_id: WorkerId) -> None:
         """Forget all others: this one is known to be alone."""

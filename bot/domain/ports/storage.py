@@ -84,6 +84,13 @@ class Generations(Protocol):
         """
         ...
 
+    async def any_unowned(self) -> bool:
+        """Whether there is one that is not announced yet and that nobody owns.
+
+        Cheap enough to be asked several times a second: it looks into an index of just those.
+        """
+        ...
+
     async def owned_by(self, worker_id: WorkerId) -> Sequence[Generation]:
         """A worker's generations that are not announced yet, oldest first."""
         ...
@@ -200,6 +207,14 @@ class Ledger(Protocol):
 class Guilds(Protocol):
     """Settings of servers and members, and who changed them."""
 
+    async def lock(self, guild_id: GuildId) -> None:
+        """Make other transactions that change the same server's settings wait.
+
+        Whoever reads settings in order to change them locks first, so that of two changes at once
+        neither is lost.
+        """
+        ...
+
     async def limits(self, guild_id: GuildId) -> LimitChanges | None:
         """What the server set for all its members."""
         ...
@@ -252,6 +267,13 @@ class Workers(Protocol):
 
     async def remove(self, worker_id: WorkerId) -> None:
         """Forget a worker that stopped."""
+        ...
+
+    async def forget_silent(self, before: datetime) -> int:
+        """Forget workers without a sign of life since ``before`` that own nothing any more.
+
+        What they owned was claimed by others. Returns how many were forgotten.
+        """
         ...
 
     async def keep_only(self, worker_id: WorkerId) -> None:

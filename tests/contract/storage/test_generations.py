@@ -383,6 +383,41 @@ async def test_a_worker_that_is_alone_forgets_the_others(storage: Storage, shelf
     assert len(await claim(storage, ALPHA)) == 2
 
 
+async def test_whether_any_is_unowned_is_asked_without_taking_it(
+    storage: Storage, shelf: Shelf
+) -> None:
+    async def unowned() -> bool:
+        return await storage.read(lambda tx: tx.generations.any_unowned())
+
+    await shelf.put(owner_id=ALPHA)
+    await shelf.move(await shelf.put(), State.CANCELLED, announced=True)
+    assert await unowned() is False
+    made = await shelf.put()
+    assert await unowned() is True
+    assert await shelf.get(made) == made
+    await claim(storage, BETA)
+    assert await unowned() is False
+
+
+async def test_the_silent_are_forgotten_once_they_own_nothing(
+    storage: Storage, shelf: Shelf
+) -> None:
+    await beat(storage, ALPHA)
+    await beat(storage, BETA, seconds=100)
+    left = await shelf.put(owner_id=ALPHA)
+    await shelf.move(await shelf.put(owner_id=ALPHA), State.CANCELLED, announced=True)
+
+    async def forget(seconds: float) -> set[str]:
+        at = NOON + timedelta(seconds=seconds)
+        await storage.transact(lambda tx: tx.workers.forget_silent(at))
+        return set(await storage.read(lambda tx: tx.workers.beats()))
+
+    assert await forget(50) == {ALPHA, BETA}, "it owns something that somebody has to claim"
+    assert [each.id for each in await claim(storage, BETA, dead_before=30)] == [left.id]
+    assert await forget(0) == {ALPHA, BETA}
+    assert await forget(50) == {BETA}
+
+
 # -- lists ------------------------------------------------------------------------------------
 
 

@@ -3,12 +3,14 @@
 import asyncio
 import socket
 
+import asyncpg
 import pytest
+from sqlalchemy import make_url
 
 from bot.domain.errors import StorageUnavailable
 from bot.domain.generation import Generation
 from bot.domain.ports.storage import Storage, Transaction
-from bot.storage import SqlStorage, open_storage
+from bot.storage import SqlStorage, migrate, open_storage
 from tests.contract.storage import postgres
 from tests.contract.storage.samples import (
     ALPHA,
@@ -79,9 +81,27 @@ async def test_a_locked_member_makes_others_wait_and_nobody_else(
         go_on.set()
 
 
-async def test_a_deadlock_is_tried_again(storage: Storage, other: Storage) -> None:
-    """Two who lock the same members in opposite order: the server gives one of them up."""
+class PatientClock(OwnedClock):
+    """Whoever pauses goes on when the other one is done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pauses: list[float] = []
+        self.done = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        await self.done.wait()
+
+
+async def test_a_deadlock_is_tried_again_after_a_pause(postgres_url: str) -> None:
+    """Two who lock the same members in opposite order: the server gives one of them up.
+
+    That one lets the other finish first; at once it could take its first lock back before the
+    other one has woken up, and the two would deadlock again.
+    """
     both = asyncio.Barrier(2)
+    clock = PatientClock()
     tries: list[str] = []
 
     async def lock(tx: Transaction, *, mira_first: bool) -> None:
@@ -93,14 +113,21 @@ async def test_a_deadlock_is_tried_again(storage: Storage, other: Storage) -> No
         await tx.ledger.lock(GUILD, members[1])
         await tx.conversations.add(conversation())
 
-    for member in (MIRA, JON):
-        await storage.transact(lambda tx, m=member: tx.ledger.lock(GUILD, m))
-    await asyncio.gather(
-        storage.transact(lambda tx: lock(tx, mira_first=True)),
-        other.transact(lambda tx: lock(tx, mira_first=False)),
-    )
-    assert len(tries) == 3
-    assert await storage.read(raw("SELECT COUNT(*) FROM conversations")) == [(2,)]
+    async def run(storage: SqlStorage, *, mira_first: bool) -> None:
+        await storage.transact(lambda tx: lock(tx, mira_first=mira_first))
+        clock.done.set()
+
+    async with (
+        open_storage(postgres_url, clock=clock) as storage,
+        open_storage(postgres_url, clock=clock) as other,
+    ):
+        for member in (MIRA, JON):
+            await storage.transact(lambda tx, m=member: tx.ledger.lock(GUILD, m))
+        await asyncio.gather(run(storage, mira_first=True), run(other, mira_first=False))
+        assert len(tries) == 3
+        assert len(clock.pauses) == 1
+        assert 0.05 <= clock.pauses[0] <= 0.1
+        assert await storage.read(raw("SELECT COUNT(*) FROM conversations")) == [(2,)]
 
 
 async def test_a_conflict_that_never_ends_is_unavailable(storage: Storage) -> None:
@@ -164,6 +191,37 @@ async def test_starting_at_once_on_an_empty_database(
         assert await Shelf(storage=storage).faults() == []
         await storage.close()
     await postgres.administer(postgres_server, f"DROP DATABASE {name}")
+
+
+async def test_whoever_comes_to_migrate_second_waits_without_a_limit(
+    postgres_url: str, clock: OwnedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither our limit for a statement nor the server's ends the waiting or a long step."""
+    monkeypatch.setattr("bot.storage.postgres._STATEMENT_WITHIN_S", 0.2)
+    monkeypatch.setattr("bot.storage.postgres._ANSWER_WITHIN_S", 0.2)
+    name = make_url(postgres_url).database
+    await postgres.administer(
+        postgres_url,
+        f"ALTER DATABASE {name} SET statement_timeout = '200ms'",
+        f"ALTER DATABASE {name} SET lock_timeout = '200ms'",
+    )
+    first = await asyncpg.connect(plain(postgres_url), timeout=15)
+    async with asyncio.TaskGroup() as tasks:
+        await first.execute("SET statement_timeout = 0")
+        await first.execute(f"SELECT pg_advisory_lock({int.from_bytes(b'retake')})")
+        second = tasks.create_task(migrate(postgres_url, clock=clock))
+        waiting = "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event = 'advisory'"
+        while await first.fetchval(waiting) == 0:
+            assert not second.done()
+        await first.execute("SELECT pg_sleep(0.6)")
+        assert not second.done()
+        await first.close()
+    before, after = second.result()
+    assert before == after
+
+
+def plain(url: str) -> str:
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 async def test_a_cancelled_transaction_gives_its_connection_back(storage: SqlStorage) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import event
 from bot.domain.errors import StorageUnavailable
 from bot.domain.ports.storage import Transaction
 from bot.storage import SqlStorage, open_storage, sqlite
-from bot.storage.generations import _claim
+from bot.storage.generations import _PICK
 from bot.storage.sqlite import SqliteBackend
 from tests.contract.storage.grouping import COUNT, Group, Mistake, add, add_and_fail, count
 from tests.contract.storage.samples import OwnedClock, raw
@@ -271,7 +271,7 @@ async def test_the_claim_reads_an_index_and_not_the_table(storage: SqlStorage) -
 
     async def explain(tx: Transaction) -> None:
         connection: Any = tx.generations._connection  # pyright: ignore[reportAttributeAccessIssue]
-        statement = str(_claim("sqlite").compile(dialect=connection.dialect))
+        statement = str(_PICK.compile(dialect=connection.dialect))
         values = (0,) * statement.count("?")
         rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
         plan.extend(row[-1] for row in rows)
