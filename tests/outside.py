@@ -144,7 +144,7 @@ class FakeProvider:
     clock: OwnedClock
     seconds: float = 60.0
     knows_keys: bool = True
-    can_find: bool = True
+    can_list_tasks: bool = True
     batch_size: int = 1
     calls_back: bool = False
     tasks: dict[TaskId, FakeTask] = field(default_factory=dict)
@@ -152,6 +152,8 @@ class FakeProvider:
     posts: int = 0
     submit_faults: list[tuple[str, ProviderError]] = field(default_factory=list)
     prepare_faults: list[ProviderError] = field(default_factory=list)
+    foreign: list[datetime] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
     query_faults: list[ProviderError] = field(default_factory=list)
     download_faults: list[ProviderError] = field(default_factory=list)
     outcomes: list[TaskReport] = field(default_factory=list)
@@ -183,18 +185,19 @@ class FakeProvider:
             raise fault
         return Submission(task_id=task.task_id, estimated_seconds=round(self.seconds))
 
-    async def find(
+    async def proves_absent(
         self,
         prepared: PreparedTask,
         *,
         since: datetime,
         sent_at: datetime | None = None,
-        others: Collection[TaskId] | None = None,
-    ) -> Submission | None:
-        for task in self.tasks.values():
-            if task.body == prepared.body and task.made_at >= since:
-                return Submission(task_id=task.task_id)
-        return None
+        known: Collection[TaskId] = (),
+    ) -> bool:
+        """As a list of the whole account: it shows times, not requests, and other people's tasks
+        (made at the times ``foreign``).
+        """
+        ours = [task.made_at for task in self.tasks.values() if task.task_id not in known]
+        return all(made_at < since for made_at in (*ours, *self.foreign))
 
     async def query(self, task_id: TaskId) -> TaskReport:
         self.polls += 1
@@ -204,12 +207,17 @@ class FakeProvider:
             raise ProviderError(Code.PROVIDER_TASK_GONE)
         return self._report(self.tasks[task_id])
 
-    async def query_many(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, TaskReport]:
+    async def query_many(
+        self, task_ids: Sequence[TaskId]
+    ) -> Mapping[TaskId, TaskReport | ProviderError]:
         self.polls += 1
         if self.query_faults:
             raise self.query_faults.pop(0)
         known = [self.tasks[task_id] for task_id in task_ids if task_id in self.tasks]
         return {task.task_id: self._report(task) for task in known}
+
+    async def release(self, uploads: Sequence[str]) -> None:
+        self.released.extend(uploads)
 
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
         if self.download_faults:
@@ -246,22 +254,23 @@ class SlowList(FakeProvider):
     knows_keys: bool = False
     settles: float = 120.0
 
-    async def find(
+    async def proves_absent(
         self,
         prepared: PreparedTask,
         *,
         since: datetime,
         sent_at: datetime | None = None,
-        others: Collection[TaskId] | None = None,
-    ) -> Submission | None:
+        known: Collection[TaskId] = (),
+    ) -> bool:
         if (self.clock.now() - (sent_at or since)).total_seconds() < self.settles:
-            raise ProviderError(Code.SUBMIT_UNKNOWN, accepted=Accepted.UNKNOWN, retryable=True)
+            return False
         for task in self.tasks.values():
             made = task.ends_after - self.seconds
             listed = START + timedelta(seconds=made) >= since
-            if task.body == prepared.body and listed and self.clock.seconds - made >= self.settles:
-                return Submission(task_id=task.task_id)
-        return None
+            settled = self.clock.seconds - made >= self.settles
+            if task.task_id not in known and listed and settled:
+                return False
+        return True
 
 
 class FakeDirectory:

@@ -108,6 +108,7 @@ class Task:
     """One attempt at a provider. ``body`` is exactly what is sent, so that it can be sent again.
 
     ``replays`` counts how often it was, ``sent_at`` is the last time of those (None: never).
+    ``uploads`` are the ids of the files that the provider holds for it.
     """
 
     provider: ProviderName
@@ -120,6 +121,7 @@ class Task:
     estimated_seconds: int | None = None
     replays: int = 0
     sent_at: datetime | None = None
+    uploads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,8 +40,8 @@ class MeteredProvider:
         return self._provider.knows_keys
 
     @property
-    def can_find(self) -> bool:
-        return self._provider.can_find
+    def can_list_tasks(self) -> bool:
+        return self._provider.can_list_tasks
 
     @property
     def batch_size(self) -> int:
@@ -57,22 +57,27 @@ class MeteredProvider:
     async def submit(self, prepared: PreparedTask, *, key: str) -> Submission:
         return await self._timed("submit", self._provider.submit(prepared, key=key))
 
-    async def find(
+    async def proves_absent(
         self,
         prepared: PreparedTask,
         *,
         since: datetime,
         sent_at: datetime | None = None,
-        others: Collection[TaskId] | None = None,
-    ) -> Submission | None:
-        found = self._provider.find(prepared, since=since, sent_at=sent_at, others=others)
-        return await self._timed("find", found)
+        known: Collection[TaskId] = (),
+    ) -> bool:
+        proof = self._provider.proves_absent(prepared, since=since, sent_at=sent_at, known=known)
+        return await self._timed("proves_absent", proof)
 
     async def query(self, task_id: TaskId) -> TaskReport:
         return await self._timed("query", self._provider.query(task_id))
 
-    async def query_many(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, TaskReport]:
+    async def query_many(
+        self, task_ids: Sequence[TaskId]
+    ) -> Mapping[TaskId, TaskReport | ProviderError]:
         return await self._timed("query_many", self._provider.query_many(task_ids))
+
+    async def release(self, uploads: Sequence[str]) -> None:
+        await self._timed("release", self._provider.release(uploads))
 
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
         got = self._provider.download(url, destination, max_bytes=max_bytes)

@@ -89,7 +89,7 @@ class ApiMart:
 
     name = NAME
     knows_keys = True
-    can_find = False
+    can_list_tasks = False
     batch_size = 1
 
     def __init__(
@@ -157,28 +157,28 @@ class ApiMart:
             estimated_seconds=answers.seconds(task.get("estimated_time")),
         )
 
-    async def find(
+    async def proves_absent(
         self,
         prepared: PreparedTask,  # noqa: ARG002 - the port's
         *,
         since: datetime,  # noqa: ARG002 - the port's
         sent_at: datetime | None = None,  # noqa: ARG002 - the port's
-        others: Collection[TaskId] | None = None,  # noqa: ARG002 - the port's
-    ) -> Submission | None:
-        """There is no list of tasks to look in."""
-        raise ProviderError(
-            Code.SUBMIT_UNKNOWN, accepted=Accepted.UNKNOWN, provider=NAME, reason="no list"
-        )
+        known: Collection[TaskId] = (),  # noqa: ARG002 - the port's
+    ) -> bool:
+        """There is no list of tasks, so nothing is ever proven."""
+        return False
 
     async def query(self, task_id: TaskId) -> TaskReport:
         body = await self._gateway.read(task_path(task_id), gone=_GONE_WORDS)
         task = answers.mapping(answers.mapping(body).get("data")) or answers.mapping(body)
         return self._report(task, asked=task_id)
 
-    async def query_many(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, TaskReport]:
+    async def query_many(
+        self, task_ids: Sequence[TaskId]
+    ) -> Mapping[TaskId, TaskReport | ProviderError]:
         if len(task_ids) > self.batch_size:
             raise ValueError("one task in one query")
-        reports: dict[TaskId, TaskReport] = {}
+        reports: dict[TaskId, TaskReport | ProviderError] = {}
         for task_id in task_ids:
             try:
                 reports[task_id] = await self.query(task_id)
@@ -186,6 +186,9 @@ class ApiMart:
                 if error.code is not Code.PROVIDER_TASK_GONE:
                     raise
         return reports
+
+    async def release(self, uploads: Sequence[str]) -> None:
+        """APIMart has no way to delete an upload, and no limit to their number."""
 
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
         return await self._gateway.download(url, destination, max_bytes=max_bytes)

@@ -5,10 +5,13 @@ quotas or Discord. What the vendor documents and what was only seen once is told
 ``docs/reference/gateways.md``.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from bot.domain.catalogue import Mode, ProviderName
 from bot.domain.errors import Accepted, Code, ProviderError
@@ -43,6 +46,8 @@ NAME = ProviderName("evolink")
 _CREDITS_PER_USD = 68.0
 _RESULTS_LAST = timedelta(hours=24)
 _BATCH = 50
+# Answers of something that has no batch queries: a gateway in between, or an older API.
+_NO_BATCHES = frozenset({404, 405, 501})
 
 # The three models of the first generation make 720p and have no parameter that says so.
 _WITHOUT_QUALITY = frozenset(
@@ -65,7 +70,7 @@ class EvoLink:
 
     name = NAME
     knows_keys = True
-    can_find = True
+    can_list_tasks = True
     batch_size = _BATCH
     calls_back = True
 
@@ -88,7 +93,7 @@ class EvoLink:
             clock=clock,
             words=CALL_WORDS,
         )
-        self._upload_url = files_url.rstrip("/") + "/api/v1/files/upload/stream"
+        self._files_url = files_url.rstrip("/") + "/api/v1/files"
         self._uploads = Uploads(clock=clock)
 
     async def prepare(self, spec: TaskSpec) -> PreparedTask:
@@ -135,51 +140,71 @@ class EvoLink:
             ),
         )
 
-    async def find(
+    async def proves_absent(
         self,
         prepared: PreparedTask,
         *,
         since: datetime,
         sent_at: datetime | None = None,
-        others: Collection[TaskId] | None = None,
-    ) -> Submission | None:
-        """Look the task up in the list.
+        known: Collection[TaskId] = (),
+    ) -> bool:
+        """Return True if the account's list holds no task of this model since then but known ones.
 
-        The list tells model and time, not the request, so it proves absence, never identity. Only
-        where the caller knows all other tasks (``others``) is the one that is left ours.
+        The list is the whole account's, not the key's, and shows model and time, not the request.
+        It proves absence and never identity: an unknown task may be another application's.
         """
-        wait = _LIST_SETTLES - (self._gateway.now() - (sent_at or since))
-        if wait > timedelta():
-            raise self._undecided(reason="too early", retry_after=wait.total_seconds())
+        if self._gateway.now() - (sent_at or since) < _LIST_SETTLES:
+            return False
         found = await self._listed(prepared.model_id, since)
-        left = [task_id for task_id in found if task_id not in (others or ())]
-        if not left:
-            return None
-        if others is None or len(left) > 1:
-            raise self._undecided(reason="not provable", tasks=len(left))
-        return Submission(task_id=left[0])
+        return found is not None and all(task_id in known for task_id in found)
 
     async def query(self, task_id: TaskId) -> TaskReport:
         body = await self._gateway.read(task_path(task_id), gone=GONE_WORDS)
         return self._report(_task_of(body), asked=task_id)
 
-    async def query_many(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, TaskReport]:
+    async def query_many(
+        self, task_ids: Sequence[TaskId]
+    ) -> Mapping[TaskId, TaskReport | ProviderError]:
         if not task_ids:
             return {}
         if len(task_ids) > _BATCH:
             raise ValueError(f"at most {_BATCH} tasks in one query")
-        body = await self._gateway.ask("/v1/tasks/batch", {"task_ids": list(task_ids)})
+        try:
+            body = await self._gateway.ask("/v1/tasks/batch", {"task_ids": list(task_ids)})
+        except ProviderError as error:
+            if error.facts.get("status") in _NO_BATCHES:
+                raise self._gateway.malformed("batch") from None
+            raise
         tasks = body.get("data") if isinstance(body, dict) else body
         if not isinstance(tasks, list):
             raise self._gateway.malformed("data")
-        reports: dict[TaskId, TaskReport] = {}
-        for task in tasks:
-            task_id = TaskId(answers.task_id(answers.mapping(task).get("id")))
-            if task_id not in task_ids:
-                # Unknown ids are absent; an item without a readable id could be any of them.
-                raise self._gateway.malformed("data.id")
-            reports[task_id] = self._report(answers.mapping(task), asked=task_id)
+        reports: dict[TaskId, TaskReport | ProviderError] = {}
+        unread: ProviderError | None = None
+        for task in map(answers.mapping, tasks):
+            task_id = next((one for one in _ids(task) if one in task_ids), None)
+            if task_id is None:
+                # It could be any of those that are not answered otherwise.
+                unread = self._gateway.malformed("data.id")
+            else:
+                reports[task_id] = self._read(task, asked=task_id)
+        if unread is not None:
+            reports |= {task_id: unread for task_id in task_ids if task_id not in reports}
         return reports
+
+    def _read(self, task: Mapping[str, Any], *, asked: TaskId) -> TaskReport | ProviderError:
+        """The report of one task of a batch, or the error of one that cannot be read."""
+        try:
+            return self._report(task, asked=asked)
+        except ProviderError as error:
+            return error
+
+    async def release(self, uploads: Sequence[str]) -> None:
+        async def delete(file_id: str) -> None:
+            # What cannot be deleted now is deleted by EvoLink after 72 hours.
+            with contextlib.suppress(ProviderError):
+                await self._gateway.delete(f"{self._files_url}/{quote(file_id, safe='')}")
+
+        await asyncio.gather(*(delete(file_id) for file_id in uploads))
 
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
         return await self._gateway.download(url, destination, max_bytes=max_bytes)
@@ -215,7 +240,7 @@ class EvoLink:
         known = self._uploads.url_of(media.sha256)
         if known is not None:
             return known
-        body = await self._gateway.upload(self._upload_url, media)
+        body = await self._gateway.upload(f"{self._files_url}/upload/stream", media)
         data = answers.mapping(answers.mapping(body).get("data"))
         url = answers.text(data.get("file_url"))
         if not answers.is_link(url):
@@ -240,8 +265,8 @@ class EvoLink:
             )
         return fallback
 
-    async def _listed(self, model_id: str, since: datetime) -> list[TaskId]:
-        """The ids of all tasks of a model made after ``since``; raises where it cannot tell.
+    async def _listed(self, model_id: str, since: datetime) -> list[TaskId] | None:
+        """Return the ids of all tasks of a model made after ``since``; None: the list is too long.
 
         ``since`` is by our clock. The list is by EvoLink's, and its answer tells how far behind.
         """
@@ -268,22 +293,11 @@ class EvoLink:
             newest_first = times == sorted(times, reverse=True)
             if not tasks or read_all or (newest_first and times[-1] < floor):
                 return found
-        raise self._undecided(reason="list too long")
-
-    def _undecided(self, **facts: Any) -> ProviderError:
-        wait = facts.pop("retry_after", None)
-        return ProviderError(
-            Code.SUBMIT_UNKNOWN,
-            accepted=Accepted.UNKNOWN,
-            retryable=True,
-            retry_after=wait,
-            provider=NAME,
-            **facts,
-        )
+        return None
 
     def _report(self, task: Mapping[str, Any], *, asked: TaskId) -> TaskReport:
-        told_id = answers.task_id(task.get("id"))
-        if told_id and told_id != asked:
+        reported = _ids(task)
+        if reported and asked not in reported:
             # Somebody else's task must never be taken for ours.
             raise self._gateway.malformed("another task")
         word = answers.text(task.get("status")).lower()
@@ -334,6 +348,12 @@ def _task_of(body: Any) -> Mapping[str, Any]:
     task = answers.mapping(body)
     inner = answers.mapping(task.get("data"))
     return inner if inner and "id" not in task else task
+
+
+def _ids(task: Mapping[str, Any]) -> list[TaskId]:
+    """The ids that a task answers to."""
+    found = (answers.task_id(task.get("id")), answers.task_id(task.get("task_id")))
+    return [TaskId(one) for one in found if one]
 
 
 def _result_urls(task: Mapping[str, Any]) -> tuple[str, ...]:

@@ -88,6 +88,10 @@ class Gateway:
         )
         return self._checked(answer).body
 
+    async def delete(self, url: str) -> None:
+        """Delete something."""
+        self._checked(await self.http.delete(url, key=self.api_key))
+
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
         """Fetch a finished video and look at its skeleton."""
         got = await self.http.download(url, destination, max_bytes=max_bytes)

@@ -125,6 +125,12 @@ class HttpDoor:
             request = self._request(self._single, "POST", url, key=key, body=body, headers=headers)
             return await self._answer(self._single, request, total=self._timeouts.submit)
 
+    async def delete(self, url: str, *, key: str) -> Answer:
+        """Delete something, once."""
+        with CallGuard(self._party):
+            request = self._request(self._pooled, "DELETE", url, key=key)
+            return await self._answer(self._pooled, request, total=self._timeouts.read)
+
     async def upload(self, url: str, *, key: str, file: Path, name: str, mime: str) -> Answer:
         """Send a file as the multipart field ``file``, streamed from disk."""
         with CallGuard(self._party), self._opened(file) as handle:

@@ -25,6 +25,7 @@ from bot.domain.ports.provider import (
 )
 from bot.domain.ports.storage import Storage, Transaction
 from bot.domain.ports.telemetry import Telemetry
+from bot.services.steps.submission import OLDER_TASKS
 
 log = structlog.get_logger(__name__)
 
@@ -156,6 +157,8 @@ class LateResults:
         taken: list[Generation] = []
         for task_id, generation in known.items():
             report = reports.get(task_id)
+            if isinstance(report, ProviderError):
+                continue
             if report is not None and report.state is TaskState.ACTIVE:
                 continue
             if report is None or report.state is not TaskState.COMPLETED or not report.urls:
@@ -167,36 +170,26 @@ class LateResults:
     async def _found(
         self, provider: Provider, generations: Sequence[Generation]
     ) -> dict[TaskId, Generation]:
-        """The tasks by their ids; an id nobody knows is looked for, where that can prove it."""
+        """The tasks by their ids. One whose id nobody knows is closed if it is proven absent."""
         known: dict[TaskId, Generation] = {}
         for generation in generations:
             task = _task(generation)
-            task_id = task.task_id
-            if task_id is None and provider.can_find:
-                task_id = await self._find(provider, generation, task)
-            if task_id is not None:
-                known[task_id] = generation
+            if task.task_id is not None:
+                known[task.task_id] = generation
+            elif provider.can_list_tasks and await self._is_absent(provider, generation, task):
+                self._closed.add(generation.id)
         return known
 
-    async def _find(self, provider: Provider, generation: Generation, task: Task) -> TaskId | None:
-        others = await self.storage.read(
+    async def _is_absent(self, provider: Provider, generation: Generation, task: Task) -> bool:
+        known = await self.storage.read(
             lambda tx: tx.generations.tasks_of_others(
-                generation.id, task.provider, since=task.started_at
+                generation.id, task.provider, since=task.started_at - OLDER_TASKS
             )
         )
         prepared = PreparedTask(model_id=task.model_id, body=task.body)
-        try:
-            submission = await provider.find(
-                prepared, since=task.started_at, sent_at=task.sent_at, others=others
-            )
-        except ProviderError as error:
-            if error.code is not Code.SUBMIT_UNKNOWN:
-                raise
-            return None
-        if submission is None:
-            self._closed.add(generation.id)
-            return None
-        return submission.task_id
+        return await provider.proves_absent(
+            prepared, since=task.started_at, sent_at=task.sent_at, known=known
+        )
 
     async def _taken_over(self, generation: Generation, task_id: TaskId) -> Generation | None:
         now = self.clock.now()
@@ -220,9 +213,11 @@ class LateResults:
         return late
 
 
-async def _reports(provider: Provider, task_ids: Sequence[TaskId]) -> Mapping[TaskId, TaskReport]:
+async def _reports(
+    provider: Provider, task_ids: Sequence[TaskId]
+) -> Mapping[TaskId, TaskReport | ProviderError]:
     """What a provider says about tasks, many at a time where it can; unknown ones are absent."""
-    reports: dict[TaskId, TaskReport] = {}
+    reports: dict[TaskId, TaskReport | ProviderError] = {}
     for start in range(0, len(task_ids), provider.batch_size):
         batch = task_ids[start : start + provider.batch_size]
         if len(batch) > 1:

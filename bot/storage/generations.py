@@ -294,14 +294,13 @@ class SqlGenerations:
 
     async def tasks_of_others(
         self, generation_id: GenerationId, provider: ProviderName, *, since: datetime
-    ) -> Collection[TaskId] | None:
-        """The tasks there of all others that changed after ``since``; None: one is in doubt."""
+    ) -> Collection[TaskId]:
+        """The tasks there of all others that changed after ``since``."""
         rows = await self._connection.execute(
             _TASKS_OF_OTHERS,
             {"provider": provider, "generation_id": generation_id, "since": since},
         )
-        known = set(rows.scalars())
-        return None if None in known else known
+        return {task_id for task_id in rows.scalars() if task_id is not None}
 
     async def count_open(self) -> dict[State, int]:
         """How many unended generations are in each state."""

@@ -99,6 +99,29 @@ class Gateway(Door):
         self.tell()
         return fault
 
+    def make_foreign_task(self, model: str, prompt: str = "another application's") -> Task:
+        """Accept a task of another application on the same account.
+
+        It is listed with our tasks, and it is not in ``paid``.
+        """
+        submission = judge(
+            {"model": model, "prompt": prompt}, self.models, insecure_callbacks=False
+        )
+        task = self.book.accept(
+            submission,
+            Given(),
+            task_id=self.new_task_id(),
+            duration=self.settings.seconds,
+            fate=lambda: None,
+            idempotency_key=None,
+            clip=lambda seconds, aspect: self._render(submission, Given(), seconds, aspect),
+        )
+        if task is None:
+            raise Refused("", status=402)
+        self.paid.remove(task.id)
+        self.tell()
+        return task
+
     async def wait(self, predicate: Callable[["Gateway"], object], timeout: float = 10) -> None:
         """Return when the predicate holds; it is asked again after every change."""
         async with asyncio.timeout(timeout):

@@ -46,28 +46,21 @@ class Gateway(FakeProvider):
             raise ProviderError(Code.PROVIDER_TIMEOUT, accepted=Accepted.UNKNOWN, retryable=True)
         return taken
 
-    async def find(
+    async def proves_absent(
         self,
         prepared: PreparedTask,
         *,
         since: datetime,
         sent_at: datetime | None = None,
-        others: Collection[TaskId] | None = None,
-    ) -> Submission | None:
+        known: Collection[TaskId] = (),
+    ) -> bool:
         """As EvoLink's list: it proves absence, never identity, and not too early."""
-        undecided = ProviderError(Code.SUBMIT_UNKNOWN, accepted=Accepted.UNKNOWN)
-        if not self.can_find:
-            raise undecided
+        if not self.can_list_tasks:
+            return False
         if (self.clock.now() - (sent_at or since)).total_seconds() < self.settles:
-            raise undecided
+            return False
         after = since - timedelta(seconds=30)
-        left = [t for t in self.tasks.values() if t.made_at >= after]
-        left = [t for t in left if t.task_id not in (others or ())]
-        if not left:
-            return None
-        if others is None or len(left) > 1:
-            raise undecided
-        return Submission(task_id=left[0].task_id)
+        return await super().proves_absent(prepared, since=after, known=known)
 
     def of(self, generation_id: GenerationId) -> list[FakeTask]:
         """Tasks paid for a generation, by the key they came with."""

@@ -117,7 +117,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.evolink = Gateway(EVOLINK, self.clock, seconds=8.0)
-        self.apimart = Gateway(APIMART, self.clock, seconds=8.0, can_find=False)
+        self.apimart = Gateway(APIMART, self.clock, seconds=8.0, can_list_tasks=False)
         self.discord = Discord(self.clock)
         media = self.folder / "media"
         media.mkdir()

@@ -72,7 +72,7 @@ def _never_done(world: World) -> None:
 
 
 def _answers_lost_for_good(world: World) -> None:
-    world.evolink.knows_keys = world.evolink.can_find = False
+    world.evolink.knows_keys = world.evolink.can_list_tasks = False
     world.evolink.mute = lambda: True
 
 
@@ -81,7 +81,7 @@ def _answers_lost_for_a_while(world: World) -> None:
 
 
 def _answers_lost_where_nothing_can_be_listed(world: World) -> None:
-    world.evolink.can_find = False
+    world.evolink.can_list_tasks = False
     world.evolink.mute = since_first(world.clock, 6)
 
 

@@ -229,7 +229,7 @@ class Lifecycle(RuleBasedStateMachine):
     def gateway_changes(self, keys: bool, lists: bool) -> None:
         """Only while nothing is under way: keys that vanish in between are nobody's promise."""
         if not self.world.unfinished():
-            self.world.evolink.knows_keys, self.world.evolink.can_find = keys, lists
+            self.world.evolink.knows_keys, self.world.evolink.can_list_tasks = keys, lists
 
     @rule(kind=st.sampled_from(["mute", "away", "threads", "small"]), seconds=SECONDS)
     def discord_in_trouble(self, kind: str, seconds: float) -> None:

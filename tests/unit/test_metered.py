@@ -19,14 +19,15 @@ async def test_calls_are_passed_on_and_counted(tmp_path: Path) -> None:
     inner = FakeProvider(EVOLINK, clock, batch_size=50, calls_back=True)
     provider: Provider = MeteredProvider(inner, telemetry=metrics, clock=clock)
     assert (provider.name, provider.batch_size, provider.calls_back) == (EVOLINK, 50, True)
-    assert (provider.knows_keys, provider.can_find) == (True, True)
+    assert (provider.knows_keys, provider.can_list_tasks) == (True, True)
 
     prepared = PreparedTask(model_id="m", body={})
     task_id = (await provider.submit(prepared, key="k")).task_id
     assert (await provider.query(task_id)).task_id == task_id
     assert list(await provider.query_many([task_id])) == [task_id]
-    found = await provider.find(prepared, since=datetime(2026, 1, 1, tzinfo=UTC))
-    assert found is not None
+    assert not await provider.proves_absent(prepared, since=datetime(2026, 1, 1, tzinfo=UTC))
+    await provider.release(["file-1"])
+    assert inner.released == ["file-1"]
     assert (await provider.download("u", tmp_path / "v", max_bytes=99)).size > 0
     assert (await provider.balance()).micro_usd == 1_000_000
     inner.submit_faults.append(("before", refusal(Code.PROVIDER_BALANCE)))
@@ -42,7 +43,8 @@ async def test_calls_are_passed_on_and_counted(tmp_path: Path) -> None:
         ("query", "ok"),
         ("query", "provider_task_gone"),
         ("query_many", "ok"),
-        ("find", "ok"),
+        ("proves_absent", "ok"),
+        ("release", "ok"),
         ("download", "ok"),
         ("balance", "ok"),
     ]:

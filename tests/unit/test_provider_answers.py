@@ -107,7 +107,7 @@ async def test_no_answer_makes_a_reader_raise_anything_else(
         lambda: provider.submit(PREPARED, key="k"),
         lambda: provider.query(TASK),
         lambda: provider.query_many([TASK]),
-        lambda: provider.find(PREPARED, since=NOW - timedelta(hours=1)),
+        lambda: provider.proves_absent(PREPARED, since=NOW - timedelta(hours=1)),
         provider.balance,
     ]
     for call in calls:
@@ -420,15 +420,58 @@ async def test_somebody_elses_task_is_never_taken_for_ours() -> None:
         with pytest.raises(ProviderError) as caught:
             await provider.query(TASK)
         assert caught.value.code is Code.PROVIDER_MALFORMED
-        with pytest.raises(ProviderError):
-            await provider.query_many([TASK])
+    told = await evolink({"data": [other]}).query_many([TASK])
+    assert isinstance(told[TASK], ProviderError)
 
 
-async def test_an_unreadable_item_of_a_batch_is_not_an_absent_task() -> None:
-    with pytest.raises(ProviderError) as caught:
-        await evolink({"data": [{"status": "processing"}]}).query_many([TASK])
-    assert caught.value.code is Code.PROVIDER_MALFORMED
+TASKS = [TaskId(f"task-unified-1757169743-{n:08}") for n in range(3)]
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        {"id": TASKS[1]},
+        {"id": TASKS[1], "status": None},
+        {"id": TASKS[1], "status": {"code": 1}},
+        {"id": None, "status": "processing"},
+        {"status": "processing"},
+        None,
+        "not found",
+        {"id": "task-unified-1-other", "status": "processing"},
+    ],
+)
+async def test_an_unreadable_item_of_a_batch_spoils_itself_only(spoiled: Any) -> None:
+    """It is not absent either: nobody may say that the provider does not know it."""
+    fine = [{"id": TASKS[n], "status": "processing"} for n in (0, 2)]
+    told = await evolink({"data": [fine[0], spoiled, fine[1]]}).query_many(TASKS)
+    assert [isinstance(told[task_id], TaskReport) for task_id in TASKS] == [True, False, True]
+    error = told[TASKS[1]]
+    assert isinstance(error, ProviderError)
+    assert error.code is Code.PROVIDER_MALFORMED
+
+
+async def test_a_task_that_a_batch_leaves_out_is_unknown() -> None:
     assert await evolink({"data": []}).query_many([TASK]) == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"error": {"code": "not_found", "message": "no route"}}, 404),
+        ({"detail": "Not Found"}, 404),
+        (b"<html>404</html>", 404),
+        ({"error": {"code": "method_not_allowed"}}, 405),
+        (b"", 405),
+        ({"error": {"code": 501}}, 501),
+        ({"data": {"tasks": []}}, 200),
+        ({"data": None}, 200),
+        ([{}][0], 200),
+    ],
+)
+async def test_where_batches_do_not_work_single_queries_may(body: Any, status: int) -> None:
+    with pytest.raises(ProviderError) as caught:
+        await evolink(body, status).query_many(TASKS)
+    assert caught.value.code is Code.PROVIDER_MALFORMED
 
 
 @pytest.mark.parametrize(

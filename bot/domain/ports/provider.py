@@ -49,10 +49,15 @@ class TaskSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedTask:
-    """A request ready to be paid for: uploads done, body final (JSON values only)."""
+    """A request ready to be paid for: uploads done, body final (JSON values only).
+
+    ``uploads`` are the provider's ids of the files that were uploaded for this request. They take
+    up room there until ``Provider.release`` deletes them.
+    """
 
     model_id: str
     body: dict[str, Any]
+    uploads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +80,11 @@ class TaskState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class TaskReport:
-    """One answer about a task. ``progress`` in percent; ``error`` is set when it failed."""
+    """One answer about a task. ``progress`` in percent; ``error`` is set when it failed.
+
+    ``urls`` holds every link that may be the video, the most likely first. It may be empty for a
+    completed task: the link can follow a little later, so the task is worth asking about again.
+    """
 
     task_id: TaskId
     state: TaskState
@@ -118,8 +127,8 @@ class Provider(Protocol):
         ...
 
     @property
-    def can_find(self) -> bool:
-        """Whether ``find`` can prove a task absent or present."""
+    def can_list_tasks(self) -> bool:
+        """Whether ``proves_absent`` can ever be true: the provider lists the account's tasks."""
         ...
 
     @property
@@ -142,21 +151,23 @@ class Provider(Protocol):
         """
         ...
 
-    async def find(
+    async def proves_absent(
         self,
         prepared: PreparedTask,
         *,
         since: datetime,
         sent_at: datetime | None = None,
-        others: Collection[TaskId] | None = None,
-    ) -> Submission | None:
-        """Look for a task of this very request made after ``since``; None: proven absent.
+        known: Collection[TaskId] = (),
+    ) -> bool:
+        """Return True if the provider's list proves that no task came of this request.
 
-        ``sent_at`` is when the request was sent last, if that was not at ``since``: what was sent
-        a moment ago may still be on its way.
+        The list is the whole account's and does not name requests: other applications' tasks are
+        in it. A task in it that nobody here knows means "cannot tell" (False); it is never taken
+        for ours.
 
-        ``others`` are the tasks of all other generations there, given only when none of those is
-        itself in doubt. Raises SUBMIT_UNKNOWN where neither can be proven (yet).
+        ``since`` is when the request was sent first; ``sent_at`` is when it was sent last, if that
+        was later: a request sent a moment ago may still be on its way. ``known`` are the tasks of
+        all other generations at this provider.
         """
         ...
 
@@ -164,8 +175,25 @@ class Provider(Protocol):
         """One task. An unknown id raises PROVIDER_TASK_GONE."""
         ...
 
-    async def query_many(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, TaskReport]:
-        """Several tasks, at most ``batch_size``; ids the provider does not know are absent."""
+    async def query_many(
+        self, task_ids: Sequence[TaskId]
+    ) -> Mapping[TaskId, TaskReport | ProviderError]:
+        """Query several tasks at once, at most ``batch_size``.
+
+        A task that the provider does not know is absent from the result. The value of a task whose
+        part of the answer cannot be read is a ``ProviderError``; it says nothing about the others.
+
+        Raises:
+            ProviderError: nothing was answered. PROVIDER_MALFORMED means that batches do not work
+                at this provider now; single queries may.
+        """
+        ...
+
+    async def release(self, uploads: Sequence[str]) -> None:
+        """Delete uploaded files (``PreparedTask.uploads``) whose task has ended.
+
+        It is done as well as possible and never raises: the provider deletes them in time itself.
+        """
         ...
 
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:

@@ -115,11 +115,8 @@ class Generations(Protocol):
 
     async def tasks_of_others(
         self, generation_id: GenerationId, provider: ProviderName, *, since: datetime
-    ) -> Collection[TaskId] | None:
-        """The tasks at a provider of all other generations that changed after ``since``.
-
-        None when one of those may have a task there that nobody knows.
-        """
+    ) -> Collection[TaskId]:
+        """The tasks at a provider of all other generations that changed after ``since``."""
         ...
 
     async def count_open(self) -> dict[State, int]:

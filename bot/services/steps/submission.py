@@ -42,21 +42,27 @@ ANOTHER_MAY_TAKE_IT = frozenset(
     }
 )
 TELL_THE_OWNER = frozenset({Code.PROVIDER_BALANCE, Code.PROVIDER_AUTH, Code.PROVIDER_MODEL_ACCESS})
-UNSAID_BY_A_REPLAY = frozenset(
+TURNED_AWAY = frozenset(
     {
         Code.PROVIDER_RATE_LIMITED,
         Code.PROVIDER_UNAVAILABLE,
         Code.PROVIDER_TIMEOUT,
-        # Asked before the key is looked at, as far as anybody knows.
         Code.PROVIDER_BALANCE,
         Code.PROVIDER_AUTH,
     }
 )
-"""Refusals of a repeated POST that say nothing about the first one."""
+"""Refusals that say nothing about the request itself: a repetition that meets one may be made once
+more. No refusal of a repetition says anything about the first POST.
+"""
 
 REPLAYS = 4
 """So often a request is repeated with its key. More than once, because a crash or a lost answer
 may use one up; not for ever, because a key's retention is not known.
+"""
+
+OLDER_TASKS = timedelta(hours=1)
+"""A task that was taken this long before a request is known, too, when the list is judged: the list
+goes by another clock.
 """
 
 CLOCK_STEP = timedelta(seconds=1)
@@ -123,7 +129,9 @@ class SubmissionSteps:
         return NOW
 
     async def unknown(self, live: Live) -> Next:
-        """Find out what became of the POST: by its key, by listing, by waiting for the callback."""
+        """Find out what became of the POST: the key's replay names the task; the list may prove
+        that there is none.
+        """
         generation = live.generation
         task = _task(generation)
         waited = live.seconds_since(task.started_at, self.outside.clock)
@@ -134,7 +142,7 @@ class SubmissionSteps:
             answer = await self._replay(live, provider, prepared)
             if answer is not None:
                 return answer
-        if provider.can_find:
+        if provider.can_list_tasks:
             answer = await self._look_up(live, provider, prepared)
             if answer is not None:
                 return answer
@@ -208,6 +216,7 @@ class SubmissionSteps:
             model_id=prepared.model_id,
             idempotency_key=idempotency_key(generation.id, attempt),
             body=prepared.body,
+            uploads=prepared.uploads,
             started_at=live.mark(self.outside.clock),
         )
         live.generation = await self.transitions.move(
@@ -241,9 +250,11 @@ class SubmissionSteps:
         return await self._accepted(live, submission)
 
     async def _replay(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next | None:
-        """The same request, same key: the provider answers as it did or would have.
+        """Send the same request with the same key: the answer names the task of the first POST.
 
-        None when the answer tells nothing, or none came.
+        None when no task was named. A refusal of the repetition proves nothing about the first
+        POST: the provider may judge the request before it looks at the key, a link in it may have
+        expired since, and the account may have changed.
         """
         before = _task(live.generation)
         again = replace(before, replays=before.replays + 1, sent_at=live.mark(self.outside.clock))
@@ -256,20 +267,15 @@ class SubmissionSteps:
         except ProviderError as error:
             log.warning("replay_failed", generation=live.generation.id, error=str(error))
             self.board.failed(provider.name, error, self.outside.clock.monotonic())
-            if error.accepted is not Accepted.NO:
-                return None
-            if error.code in UNSAID_BY_A_REPLAY:
-                # It was turned away at the door: nothing was sent, no repetition is used up.
+            if error.accepted is Accepted.NO and error.code in TURNED_AWAY:
                 live.generation = await self.transitions.record(
                     live.generation, lambda g: replace(g, task=before)
                 )
-                return None
-            self.board.leave_slot(live.generation.id)
-            return await self._refused(live, provider.name, error)
+            return None
         return await self._accepted(live, submission)
 
     async def _look_up(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next | None:
-        """Look in the provider's list; None while that tells nothing."""
+        """Send it again as new if the provider's list proves that there is no task; else None."""
         task, clock = _task(live.generation), self.outside.clock
         # Set ahead, the calendar would make the request look older than it is, and the list proof
         # that there is no task; set back, what came to the list since would seem to be before it.
@@ -277,18 +283,19 @@ class SubmissionSteps:
         since = min(task.started_at, live.by_the_calendar(task.started_at, clock))
         if live.claimed and since < task.started_at - CLOCK_STEP:
             return None  # set back while we were not there: nobody can say when it was
-        others = await self.outside.storage.read(
+        known = await self.outside.storage.read(
             lambda tx: tx.generations.tasks_of_others(
-                live.generation.id, task.provider, since=since
+                live.generation.id, task.provider, since=since - OLDER_TASKS
             )
         )
         try:
-            submission = await provider.find(prepared, since=since, sent_at=sent_at, others=others)
+            if not await provider.proves_absent(
+                prepared, since=since, sent_at=sent_at, known=known
+            ):
+                return None
         except ProviderError as error:
             log.info("look_up_failed", generation=live.generation.id, error=str(error))
             return None
-        if submission is not None:
-            return await self._accepted(live, submission)
         self.board.leave_slot(live.generation.id)
         live.generation = await self.transitions.move(
             live.generation, lambda g: replace(g, state=State.QUEUED, task=None)

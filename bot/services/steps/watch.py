@@ -59,6 +59,8 @@ class WatchSteps:
             report = reports.get(_task_id(live))
             if report is None:
                 answers[live.generation.id] = await self._gone(live)
+            elif isinstance(report, ProviderError):
+                answers |= await self._unanswered(provider, [live], report)
             else:
                 live.misses = 0
                 answers[live.generation.id] = await self.report(live, report)
@@ -83,7 +85,7 @@ class WatchSteps:
 
     async def _ask(
         self, provider: ProviderName, task_ids: Sequence[TaskId]
-    ) -> Mapping[TaskId, TaskReport]:
+    ) -> Mapping[TaskId, TaskReport | ProviderError]:
         gateway = self.outside.providers.get(provider)
         if len(task_ids) > 1:
             return await gateway.query_many(task_ids)

@@ -11,7 +11,7 @@ import pytest
 from bot.domain.catalogue import Mode
 from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.ids import TaskId
-from bot.domain.ports.provider import SourceVideo, TaskState
+from bot.domain.ports.provider import SourceVideo, TaskReport, TaskState
 from tests.contract.providers.counter import (
     APIMART,
     CATALOGUE,
@@ -316,23 +316,21 @@ async def test_many_are_asked_at_once_and_the_unknown_are_absent(desk: Counter, 
     reports = await desk.provider.query_many(asked)
     assert list(reports) == ids[: len(reports)]
     assert set(reports) == set(ids)
-    assert all(report.state is TaskState.ACTIVE for report in reports.values())
+    for report in reports.values():
+        assert isinstance(report, TaskReport)
+        assert report.state is TaskState.ACTIVE
     too_many = [TaskId(f"task-unified-1757169743-{n:08}") for n in range(size + 1)]
     with pytest.raises(ValueError, match="in one query"):
         await desk.provider.query_many(too_many)
 
 
-async def test_nothing_can_be_found_that_was_not_asked_for(desk: Counter) -> None:
-    """Found or absent is only said where it is proven."""
+async def test_absence_is_only_said_where_it_is_proven(desk: Counter) -> None:
     prepared = await desk.prepared()
     since = desk_now(desk)
-    if not desk.provider.can_find:
-        with pytest.raises(ProviderError) as caught:
-            await desk.provider.find(prepared, since=since)
-        assert caught.value.accepted is Accepted.UNKNOWN
-        return
+    assert not await desk.provider.proves_absent(prepared, since=since)
     desk.bench.clock.advance(600)
-    assert await desk.provider.find(prepared, since=since) is None
+    proven = await desk.provider.proves_absent(prepared, since=since)
+    assert proven is desk.provider.can_list_tasks
 
 
 def desk_now(desk: Counter) -> Any:

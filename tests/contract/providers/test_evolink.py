@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.domain.catalogue import Mode
-from bot.domain.errors import Accepted, Code, ProviderError
+from bot.domain.errors import Code, ProviderError
+from bot.domain.ids import TaskId
 from bot.domain.ports.provider import SourceVideo
 from tests.contract.providers.counter import Counter
 
@@ -35,35 +36,38 @@ async def test_a_batch_that_fails_says_nothing_about_its_tasks(evolink: Counter)
 async def test_absence_is_proven_only_after_a_while(evolink: Counter) -> None:
     prepared = await evolink.prepared()
     since = now(evolink)
-    with pytest.raises(ProviderError) as caught:
-        await evolink.provider.find(prepared, since=since)
-    assert caught.value.accepted is Accepted.UNKNOWN
-    assert caught.value.retry_after == pytest.approx(120)
+    assert not await evolink.provider.proves_absent(prepared, since=since)
     evolink.bench.clock.advance(121)
-    assert await evolink.provider.find(prepared, since=since) is None
+    assert await evolink.provider.proves_absent(prepared, since=since)
+    just_sent = now(evolink)
+    assert not await evolink.provider.proves_absent(prepared, since=since, sent_at=just_sent)
 
 
-async def test_a_task_in_the_list_is_ours_only_when_all_others_are_known(
-    evolink: Counter,
-) -> None:
+async def test_an_unknown_task_in_the_list_leaves_it_open(evolink: Counter) -> None:
     prepared = await evolink.prepared()
     other = await evolink.submitted(key="retake-generation-other")
     since = now(evolink)
     evolink.fault("submit", "drop_after")
     with pytest.raises(ProviderError):
         await evolink.provider.submit(prepared, key="retake-generation-1")
-    lost = evolink.standin.paid[-1]
+    lost = TaskId(evolink.standin.paid[-1])
     evolink.bench.clock.advance(121)
-    with pytest.raises(ProviderError) as caught:
-        await evolink.provider.find(prepared, since=since)
-    assert caught.value.code is Code.SUBMIT_UNKNOWN
-    found = await evolink.provider.find(prepared, since=since, others={other.task_id})
-    assert found is not None
-    assert found.task_id == lost
-    with pytest.raises(ProviderError):
-        await evolink.provider.find(prepared, since=since, others=())
-    everyone = {other.task_id, found.task_id}
-    assert await evolink.provider.find(prepared, since=since, others=everyone) is None
+
+    async def absent(*known: TaskId) -> bool:
+        return await evolink.provider.proves_absent(prepared, since=since, known=known)
+
+    assert not await absent()
+    assert not await absent(other.task_id)
+    assert not await absent(lost)
+    assert await absent(other.task_id, lost)
+
+
+async def test_a_foreign_task_of_the_account_leaves_it_open(evolink: Counter) -> None:
+    prepared = await evolink.prepared()
+    since = now(evolink)
+    evolink.standin.make_foreign_task(prepared.model_id)
+    evolink.bench.clock.advance(121)
+    assert not await evolink.provider.proves_absent(prepared, since=since)
 
 
 @pytest.mark.parametrize("ahead", [-3600, 3600])
@@ -75,9 +79,7 @@ async def test_a_task_is_seen_by_a_clock_that_is_wrong(evolink: Counter, ahead: 
     with pytest.raises(ProviderError):
         await evolink.provider.submit(prepared, key="retake-generation-1")
     evolink.bench.clock.advance(121)
-    found = await evolink.provider.find(prepared, since=since, others=())
-    assert found is not None
-    assert found.task_id == evolink.standin.paid[-1]
+    assert not await evolink.provider.proves_absent(prepared, since=since)
 
 
 async def test_older_tasks_and_other_models_do_not_count(evolink: Counter) -> None:
@@ -86,7 +88,7 @@ async def test_older_tasks_and_other_models_do_not_count(evolink: Counter) -> No
     since = now(evolink)
     await evolink.submitted(key="retake-generation-new", model="omni-flash-1.1")
     evolink.bench.clock.advance(121)
-    assert await evolink.provider.find(await evolink.prepared(), since=since) is None
+    assert await evolink.provider.proves_absent(await evolink.prepared(), since=since)
 
 
 async def test_a_long_list_is_read_page_by_page(evolink: Counter) -> None:
@@ -94,12 +96,12 @@ async def test_a_long_list_is_read_page_by_page(evolink: Counter) -> None:
     since = now(evolink)
     ids = [(await evolink.submitted(key=f"retake-generation-{n:04}")).task_id for n in range(60)]
     evolink.bench.clock.advance(121)
-    found = await evolink.provider.find(await evolink.prepared(), since=since, others=ids[1:])
-    assert found is not None
-    assert found.task_id == ids[0]
+    prepared = await evolink.prepared()
+    assert not await evolink.provider.proves_absent(prepared, since=since, known=ids[1:])
+    assert await evolink.provider.proves_absent(prepared, since=since, known=ids)
     evolink.fault("list", "status", status=500)
     with pytest.raises(ProviderError) as caught:
-        await evolink.provider.find(await evolink.prepared(), since=since)
+        await evolink.provider.proves_absent(prepared, since=since, known=ids)
     assert caught.value.code is Code.PROVIDER_UNAVAILABLE
 
 

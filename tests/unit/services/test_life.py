@@ -1,5 +1,7 @@
 """A generation's life, from the wish to the video, and every way it can end."""
 
+from datetime import timedelta
+
 import pytest
 
 from bot.domain.errors import Code, MediaError, PostError, Refused
@@ -10,7 +12,8 @@ from bot.domain.quota import Limits
 from bot.domain.request import Operation, VideoRequest
 from bot.services.cancel import CancelResult
 from bot.services.outside import Policy
-from tests.outside import APIMART, EVOLINK, refusal, silence
+from bot.services.steps.submission import REPLAYS
+from tests.outside import APIMART, EVOLINK, START, refusal, silence
 from tests.unit.services.conftest import CHANNEL, World
 
 
@@ -140,7 +143,7 @@ async def test_a_lost_answer_is_asked_for_again_with_the_same_key(world: World) 
 
 
 async def test_a_replay_turned_away_at_the_door_is_tried_again(world: World) -> None:
-    world.evolink.can_find = False
+    world.evolink.can_list_tasks = False
     world.evolink.submit_faults.append(("after", silence()))
     world.evolink.submit_faults.extend(
         [
@@ -156,15 +159,67 @@ async def test_a_replay_turned_away_at_the_door_is_tried_again(world: World) -> 
     assert world.apimart.posts == 0
 
 
-async def test_without_keys_a_lost_answer_is_looked_up_never_repeated(world: World) -> None:
+@pytest.mark.parametrize(
+    "code",
+    [
+        Code.PROVIDER_REJECTED,
+        Code.PROVIDER_AUTH,
+        Code.PROVIDER_BALANCE,
+        Code.PROVIDER_MODEL_ACCESS,
+        Code.MODERATED,
+        Code.MEDIA_UNAVAILABLE,
+    ],
+)
+@pytest.mark.parametrize("times", [1, REPLAYS + 2])
+async def test_a_refused_replay_proves_nothing_about_the_first_post(
+    world: World, code: Code, times: int
+) -> None:
+    """The first POST was taken: no other provider is paid, and nobody hears "refused"."""
+    world.evolink.can_list_tasks = False
+    world.evolink.submit_faults.append(("after", silence()))
+    world.evolink.submit_faults.extend([("before", refusal(code))] * times)
+    worker = world.start()
+    receipt = await world.ask(worker)
+    await world.until_over()
+    row = await world.row(receipt.generation.id)
+    assert len(world.evolink.tasks) == 1
+    assert world.apimart.posts == 0
+    if row.state is not State.DELIVERED:
+        assert times > 1
+        assert row.failure is not None
+        assert row.failure.code is Code.SUBMIT_UNKNOWN
+        assert world.clock.seconds >= world.policy.unknown_deadline
+
+
+async def test_without_keys_a_lost_answer_is_never_guessed_from_the_list(world: World) -> None:
     world.evolink.knows_keys = False
     world.evolink.submit_faults.append(("after", silence()))
     worker = world.start()
     receipt = await world.ask(worker)
     await world.until_over()
-    assert (await world.row(receipt.generation.id)).state is State.DELIVERED
+    row = await world.row(receipt.generation.id)
+    assert row.failure is not None
+    assert row.failure.code is Code.SUBMIT_UNKNOWN
     assert world.evolink.posts == 1
     assert len(world.evolink.tasks) == 1
+    assert world.messenger.videos == []
+
+
+async def test_the_one_unexplained_task_of_the_account_is_never_taken_for_ours(
+    world: World,
+) -> None:
+    """Another application made it; ours never arrived."""
+    world.evolink.knows_keys = False
+    world.evolink.submit_faults.append(("before", silence()))
+    world.evolink.foreign.append(START + timedelta(seconds=1))
+    worker = world.start()
+    receipt = await world.ask(worker)
+    await world.until_over()
+    row = await world.row(receipt.generation.id)
+    assert row.failure is not None
+    assert row.failure.code is Code.SUBMIT_UNKNOWN
+    assert world.evolink.tasks == {}
+    assert world.messenger.videos == []
 
 
 async def test_a_post_that_never_arrived_is_proven_absent_and_made_anew(world: World) -> None:
@@ -180,7 +235,7 @@ async def test_a_post_that_never_arrived_is_proven_absent_and_made_anew(world: W
 async def test_an_outcome_nobody_can_find_out_ends_released_and_the_owner_hears(
     world: World,
 ) -> None:
-    world.evolink.knows_keys = world.evolink.can_find = False
+    world.evolink.knows_keys = world.evolink.can_list_tasks = False
     world.evolink.submit_faults.append(("after", silence()))
     worker = world.start()
     receipt = await world.ask(worker)

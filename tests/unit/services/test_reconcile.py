@@ -42,7 +42,7 @@ def desk(world: World, worker: Worker | None = None) -> Reconcile:
 
 async def in_limbo(world: World, worker: Worker, *, taken: bool = True) -> Generation:
     """A wish of which nobody knows whether the provider took it."""
-    world.evolink.knows_keys = world.evolink.can_find = False
+    world.evolink.knows_keys = world.evolink.can_list_tasks = False
     world.evolink.submit_faults.append(("after" if taken else "before", silence()))
     generation = (await world.ask(worker)).generation
     await world.until_state(generation.id, State.SUBMIT_UNKNOWN)
