@@ -233,13 +233,17 @@ class FakeProvider:
         if left > 0:
             done = 1 - left / self.seconds
             return TaskReport(
-                task_id=task.task_id, state=TaskState.ACTIVE, progress=int(done * 100)
+                task_id=task.task_id,
+                state=TaskState.ACTIVE,
+                progress=int(done * 100),
+                made_at=task.made_at,
             )
         if task.outcome is not None:
             return task.outcome
         return TaskReport(
             task_id=task.task_id,
             state=TaskState.COMPLETED,
+            made_at=task.made_at,
             progress=100,
             urls=(f"https://results.example/{task.task_id}.mp4",),
             duration_ms=5000,

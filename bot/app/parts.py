@@ -16,7 +16,7 @@ from bot.app.lock import alone_on, beside_database, is_sqlite
 from bot.domain.catalogue import Catalogue, ProviderName
 from bot.domain.errors import MediaError, StorageUnavailable
 from bot.domain.generation import Generation
-from bot.domain.ids import GenerationId, new_worker_id
+from bot.domain.ids import GenerationId, TaskId, new_worker_id
 from bot.domain.ports.provider import InformedProvider
 from bot.media.ffmpeg import Ffmpeg, find_ffmpeg
 from bot.media.intake import Caps
@@ -226,10 +226,10 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             storage=storage, clock=clock, providers=outside.providers, telemetry=metrics
         )
 
-        def hint(generation_id: GenerationId) -> None:
-            scheduler.hint(generation_id)
+        def hint(generation_id: GenerationId, task_id: TaskId | None) -> None:
+            scheduler.hint(generation_id, task_id)
             if generation_id not in board.live:
-                late.hint(generation_id)
+                late.hint(generation_id, task_id)
 
         def changed(generation: Generation) -> None:
             board.refresh(generation)

@@ -1,7 +1,8 @@
 """Signed addresses that providers call when a task is done.
 
 An address names one generation at one provider and carries an HMAC, so nobody can guess or forge
-one. What arrives there is a hint to ask the provider now, never a fact: bodies are not read.
+one. What arrives there is a hint to ask the provider now, never a fact. Of a body only the name of
+the task is read, which is checked with the provider before it is believed.
 """
 
 import hashlib

@@ -4,26 +4,29 @@ Owns listening and answering. It hands on hints and nothing else; no request cha
 """
 
 import asyncio
+import json
 from collections.abc import Callable
 
 from aiohttp import web
 
 from bot.domain.catalogue import ProviderName
-from bot.domain.ids import GenerationId
+from bot.domain.ids import GenerationId, TaskId
 from bot.domain.ports.telemetry import NoTelemetry, Telemetry
 from bot.ops.callbacks import CallbackSigner
 from bot.ops.health import Health
 from bot.ops.metrics import Metrics
 
 BODY_LIMIT = 64 * 1024
+LONGEST_TASK_ID = 255
 _BODY_SECONDS = 5
 
 
 class SideDoor:
     """A small web server. ``signer`` None means that there are no callbacks.
 
-    ``hint`` is called with the generation's id for every callback with our signature, also for
-    repeated and late ones: whoever gets it looks for itself whether there is anything to do.
+    ``hint`` is called with the generation's id and the id of the task that the body names (or None)
+    for every callback with our signature, also for repeated and late ones: whoever gets it looks
+    for itself whether there is anything to do.
     """
 
     def __init__(
@@ -33,7 +36,7 @@ class SideDoor:
         port: int,
         metrics: Metrics,
         health: Callable[[], Health],
-        hint: Callable[[GenerationId], None],
+        hint: Callable[[GenerationId, TaskId | None], None],
         signer: CallbackSigner | None = None,
         telemetry: Telemetry | None = None,
     ) -> None:
@@ -92,16 +95,36 @@ class SideDoor:
         genuine = self._signer and self._signer.verify(provider, generation_id, signature)
         if request.method != "POST" or not genuine:
             raise web.HTTPNotFound
-        await _swallow(request)
+        body = await _read(request)
         self._telemetry.hinted(provider)
-        self._hint(generation_id)
+        self._hint(generation_id, _named_task(body))
         return web.Response(status=204)
 
 
-async def _swallow(request: web.Request) -> None:
-    """Take the body in, so that the provider sees it sent, and forget it."""
+async def _read(request: web.Request) -> bytes:
+    """Take the body in, so that the provider sees it sent."""
     try:
         async with asyncio.timeout(_BODY_SECONDS):
-            await request.read()
+            return await request.read()
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
+
+
+def _named_task(body: bytes) -> TaskId | None:
+    """Return the id of the task that a callback is about, or None.
+
+    The body is a task as the provider's query answers it, plain or wrapped in ``data``.
+    """
+    try:
+        task = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(task, dict) and isinstance(task.get("data"), dict):
+        task = task["data"]
+    if not isinstance(task, dict):
+        return None
+    named = next((task[name] for name in ("id", "task_id") if name in task), None)
+    if isinstance(named, bool) or not isinstance(named, str | int):
+        return None
+    named = str(named).strip()
+    return TaskId(named) if 0 < len(named) <= LONGEST_TASK_ID else None

@@ -304,6 +304,8 @@ class ApiMart:
             urls_expire_at=expires_at,
             cost_micro_usd=cost if state is TaskState.COMPLETED or cost else None,
             error=error,
+            model_id=answers.text(task.get("model")),
+            made_at=answers.moment(task.get("created")),
         )
 
     def _failure(self, error: Any, *, charged: bool) -> ProviderError:

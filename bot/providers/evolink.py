@@ -334,6 +334,8 @@ class EvoLink:
             or answers.milliseconds(answers.mapping(task.get("result_data")).get("duration")),
             cost_micro_usd=_cost(usage) if state is TaskState.COMPLETED else None,
             error=error,
+            model_id=answers.text(task.get("model")),
+            made_at=answers.moment(task.get("created") or task.get("created_at")),
         )
 
     def _expiry(self, task: Mapping[str, Any]) -> datetime:

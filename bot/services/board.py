@@ -12,7 +12,7 @@ from bot.domain.breaker import FINAL, Breaker
 from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Code, ProviderError
 from bot.domain.generation import Generation, Standing, State
-from bot.domain.ids import GenerationId
+from bot.domain.ids import GenerationId, TaskId
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.provider import Candidate
 
@@ -34,6 +34,7 @@ class Live:
     ``misses`` counts failed tries of the present step, ``polls`` the queries made. ``solo`` ones
     are polled by themselves, since a batch with them failed on our side. ``paused`` maps a provider
     that turned this one away to the monotonic time until which it is not asked again.
+    ``named_task`` is the task that a callback named while ours was unknown; it is not yet checked.
     """
 
     generation: Generation
@@ -45,6 +46,7 @@ class Live:
     polls: int = 0
     eta_at: datetime | None = None
     hinted: bool = False
+    named_task: TaskId | None = None
     solo: bool = False
     status_opened: bool = False
     paused: dict[ProviderName, float] = field(default_factory=dict[ProviderName, float])

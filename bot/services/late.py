@@ -25,6 +25,7 @@ from bot.domain.ports.provider import (
 )
 from bot.domain.ports.storage import Storage, Transaction
 from bot.domain.ports.telemetry import Telemetry
+from bot.services.identity import is_ours
 from bot.services.steps.submission import OLDER_TASKS
 
 log = structlog.get_logger(__name__)
@@ -106,14 +107,19 @@ class LateResults:
     clock: Clock
     providers: ProviderDirectory
     telemetry: Telemetry
-    _hinted: set[GenerationId] = field(default_factory=set[GenerationId])
+    _hinted: dict[GenerationId, TaskId | None] = field(
+        default_factory=dict[GenerationId, TaskId | None]
+    )
     _closed: set[GenerationId] = field(default_factory=set[GenerationId])
     _next_look: float = 0.0
 
-    def hint(self, generation_id: GenerationId) -> None:
-        """A provider says that a generation's task is done, and nobody here watches it."""
+    def hint(self, generation_id: GenerationId, task_id: TaskId | None = None) -> None:
+        """A provider says that a generation's task is done, and nobody here watches it.
+
+        ``task_id`` is the task that the callback named; it counts where ours is unknown.
+        """
         if len(self._hinted) < LOOK_AT_MOST:
-            self._hinted.add(generation_id)
+            self._hinted[generation_id] = task_id
 
     async def look(self) -> Sequence[Generation]:
         """Ask about what may have come, if it is time or there was a hint; what was taken over.
@@ -123,7 +129,7 @@ class LateResults:
         """
         now = self.clock.monotonic()
         everything = now >= self._next_look
-        hinted, self._hinted = self._hinted, set()
+        hinted, self._hinted = self._hinted, {}
         if not everything and not hinted:
             return ()
         since = self.clock.now() - RESULTS_LAST
@@ -142,14 +148,17 @@ class LateResults:
         found: list[Generation] = []
         for name, generations in _by_provider(asked).items():
             if name in self.providers.names():
-                found += await self._look_at(self.providers.get(name), generations)
+                found += await self._look_at(self.providers.get(name), generations, hinted)
         return found
 
     async def _look_at(
-        self, provider: Provider, generations: Sequence[Generation]
+        self,
+        provider: Provider,
+        generations: Sequence[Generation],
+        hinted: Mapping[GenerationId, TaskId | None],
     ) -> list[Generation]:
         try:
-            known = await self._found(provider, generations)
+            known = await self._found(provider, generations, hinted)
             reports = await _reports(provider, list(known))
         except ProviderError as error:
             log.info("late_look_failed", provider=provider.name, error=str(error))
@@ -168,14 +177,23 @@ class LateResults:
         return taken
 
     async def _found(
-        self, provider: Provider, generations: Sequence[Generation]
+        self,
+        provider: Provider,
+        generations: Sequence[Generation],
+        hinted: Mapping[GenerationId, TaskId | None],
     ) -> dict[TaskId, Generation]:
-        """The tasks by their ids. One whose id nobody knows is closed if it is proven absent."""
+        """The tasks by their ids; an unknown id may be named by a callback.
+
+        A generation whose task is proven absent is closed.
+        """
         known: dict[TaskId, Generation] = {}
         for generation in generations:
             task = _task(generation)
+            named = hinted.get(generation.id)
             if task.task_id is not None:
                 known[task.task_id] = generation
+            elif named is not None and await is_ours(self.storage, provider, generation, named):
+                known[named] = generation
             elif provider.can_list_tasks and await self._is_absent(provider, generation, task):
                 self._closed.add(generation.id)
         return known

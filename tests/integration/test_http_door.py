@@ -11,7 +11,7 @@ import pytest
 from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Code
 from bot.domain.generation import State
-from bot.domain.ids import GenerationId
+from bot.domain.ids import GenerationId, TaskId
 from bot.ops.callbacks import LONGEST, CallbackSigner
 from bot.ops.health import Health, PartHealth
 from bot.ops.http import BODY_LIMIT, SideDoor
@@ -27,6 +27,7 @@ class House:
 
     def __init__(self, *, callbacks: bool = True) -> None:
         self.hints: list[GenerationId] = []
+        self.named: list[TaskId | None] = []
         self.health = Health(alive=True, ready=True)
         self.metrics = Metrics()
         self.signer = CallbackSigner(TOKEN)
@@ -35,10 +36,14 @@ class House:
             port=0,
             metrics=self.metrics,
             health=lambda: self.health,
-            hint=self.hints.append,
+            hint=self.hint,
             signer=self.signer if callbacks else None,
             telemetry=self.metrics,
         )
+
+    def hint(self, generation_id: GenerationId, task_id: TaskId | None) -> None:
+        self.hints.append(generation_id)
+        self.named.append(task_id)
 
     @property
     def address(self) -> str:
@@ -139,6 +144,30 @@ async def test_a_gateway_may_append_a_path_to_the_address(
     async with client.get(f"{house.callback()}/callback") as answer:
         assert answer.status == 404
     assert house.hints == [ID]
+
+
+@pytest.mark.parametrize(
+    ("body", "task_id"),
+    [
+        (b'{"id": "task-unified-1-a", "status": "completed"}', "task-unified-1-a"),
+        (b'{"code": 200, "data": {"id": "task_01K", "status": "failed"}}', "task_01K"),
+        (b'{"task_id": 1234567890123456789}', "1234567890123456789"),
+        (b'{"id": true}', None),
+        (b'{"id": ["a"]}', None),
+        (b'{"id": ""}', None),
+        (b'{"id": "' + b"x" * 256 + b'"}', None),
+        (b"[1]", None),
+        (b"<html>", None),
+        (b"[" * 50_000, None),
+        (b"", None),
+    ],
+)
+async def test_a_callback_may_name_its_task(
+    house: House, client: aiohttp.ClientSession, body: bytes, task_id: str | None
+) -> None:
+    async with client.post(house.callback(), data=body) as answer:
+        assert answer.status == 204
+    assert house.named == [task_id]
 
 
 async def test_the_address_is_the_same_after_a_restart(

@@ -15,7 +15,7 @@ from typing import Any
 
 from bot.domain.errors import PostError, ProviderError, StorageUnavailable
 from bot.domain.generation import ENDS, Generation, State
-from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId, WorkerId, new_worker_id
+from bot.domain.ids import ChannelId, GenerationId, GuildId, TaskId, UserId, WorkerId, new_worker_id
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.storage import Transaction
 from bot.domain.ports.telemetry import NoTelemetry
@@ -89,11 +89,11 @@ class Life:
     clock: LifeClock
     closing: AsyncExitStack
 
-    def hint(self, generation_id: GenerationId) -> None:
+    def hint(self, generation_id: GenerationId, task_id: TaskId | None) -> None:
         """A provider called back about it."""
-        self.scheduler.hint(generation_id)
+        self.scheduler.hint(generation_id, task_id)
         if generation_id not in self.board.live:
-            self.late.hint(generation_id)
+            self.late.hint(generation_id, task_id)
 
     async def keep_house(self) -> None:
         """Look for late results, again and again."""

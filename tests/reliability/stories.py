@@ -151,14 +151,15 @@ def _second_kept_waiting(world: World) -> None:
 
 
 def _call_back(number: int, *, done: bool) -> Act:
-    """A provider says that a task is done: when it is (a list shows it, too), or before."""
+    """A provider says that a task is done and names it: when it is, or (nameless) before."""
 
     async def act(walk: Walk, life: Life) -> None:
         generation_id, clock, evolink = walk.asked[number], walk.world.clock, walk.world.evolink
+        named = None
         for task in evolink.of(generation_id) if done else ():
-            shown_at = task.ends_after - evolink.seconds + evolink.settles
-            await clock.sleep(max(task.ends_after, shown_at) + 1 - clock.seconds)
-        life.hint(generation_id)
+            named = task.task_id
+            await clock.sleep(task.ends_after + 1 - clock.seconds)
+        life.hint(generation_id, named)
 
     return act
 

@@ -84,6 +84,7 @@ class TaskReport:
 
     ``urls`` holds every link that may be the video, the most likely first. It may be empty for a
     completed task: the link can follow a little later, so the task is worth asking about again.
+    ``model_id`` and ``made_at`` are what the provider says of the task ("" and None: nothing).
     """
 
     task_id: TaskId
@@ -95,6 +96,8 @@ class TaskReport:
     duration_ms: int | None = None
     cost_micro_usd: int | None = None
     error: ProviderError | None = None
+    model_id: str = ""
+    made_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ import structlog
 from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Accepted, Code, PostError, ProviderError, Refused
 from bot.domain.generation import Failure, Generation, ParkReason, Place, State, Task
-from bot.domain.ids import idempotency_key
+from bot.domain.ids import TaskId, idempotency_key
 from bot.domain.ports.provider import (
     Candidate,
     PreparedTask,
@@ -22,6 +22,7 @@ from bot.domain.ports.provider import (
 )
 from bot.domain.ports.storage import Transaction
 from bot.services.board import Board, Live
+from bot.services.identity import is_ours
 from bot.services.lease import Lease
 from bot.services.outside import Outside
 from bot.services.steps import NOW, WAITING, Next, backoff
@@ -129,15 +130,19 @@ class SubmissionSteps:
         return NOW
 
     async def unknown(self, live: Live) -> Next:
-        """Find out what became of the POST: the key's replay names the task; the list may prove
-        that there is none.
+        """Find out what became of the POST: a callback or the key's replay names the task; the list
+        may prove that there is none.
         """
         generation = live.generation
         task = _task(generation)
         waited = live.seconds_since(task.started_at, self.outside.clock)
         overdue = waited > self.outside.policy.unknown_deadline
         provider = self.outside.providers.get(task.provider)
-        prepared = PreparedTask(model_id=task.model_id, body=task.body)
+        if live.named_task is not None:
+            answer = await self._named(live, provider, live.named_task)
+            if answer is not None:
+                return answer
+        prepared = PreparedTask(model_id=task.model_id, body=task.body, uploads=task.uploads)
         if provider.knows_keys and task.replays < REPLAYS and not overdue:
             answer = await self._replay(live, provider, prepared)
             if answer is not None:
@@ -274,6 +279,18 @@ class SubmissionSteps:
             return None
         return await self._accepted(live, submission)
 
+    async def _named(self, live: Live, provider: Provider, task_id: TaskId) -> Next | None:
+        """Go on with the task that a callback named, if it can be ours; else None."""
+        storage = self.outside.storage
+        try:
+            if not await is_ours(storage, provider, live.generation, task_id):
+                live.named_task = None
+                return None
+        except ProviderError as error:
+            log.info("named_task_unchecked", generation=live.generation.id, error=str(error))
+            return None
+        return await self._accepted(live, Submission(task_id=task_id))
+
     async def _look_up(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next | None:
         """Send it again as new if the provider's list proves that there is no task; else None."""
         task, clock = _task(live.generation), self.outside.clock
@@ -306,7 +323,7 @@ class SubmissionSteps:
         now = live.mark(self.outside.clock)
         self.board.answered(_task(live.generation).provider, took_a_task=True)
         live.misses = 0
-        live.reading = None
+        live.reading = live.named_task = None
         live.generation = await self.transitions.record(
             live.generation,
             lambda g: replace(

@@ -1,12 +1,14 @@
 """Results that come after their generation has ended: delivered once, free, without being asked."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from bot.domain.errors import Code, MediaError
 from bot.domain.generation import Generation, State, TargetKind
-from bot.domain.ids import GenerationId
+from bot.domain.ids import GenerationId, TaskId
+from bot.domain.ports.provider import TaskReport, TaskState
 from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.quota import Limits
 from bot.services.late import LOOK_EVERY_SECONDS, LateResults
@@ -183,6 +185,55 @@ async def test_a_task_is_never_guessed_from_the_list(world: World) -> None:
     assert await looking.look() == []
     assert looking._closed == set()
     assert [row.state for row in await turns(world, ended)] == [State.FAILED]
+
+
+async def test_a_task_that_the_callback_names_is_delivered_late(world: World) -> None:
+    world.evolink.knows_keys = world.evolink.can_list_tasks = False
+    world.evolink.submit_faults.append(("after", silence()))
+    worker = world.start()
+    ended = (await world.ask(worker)).generation
+    await world.until_over()
+    assert await world.state(ended.id) is State.FAILED
+    looking = looker(world)
+    assert await looking.look() == []
+    looking.hint(ended.id, next(iter(world.evolink.tasks)))
+    assert len(await looking.look()) == 1
+    await until_delivered(world)
+    assert [row.state for row in await turns(world, ended)] == [State.FAILED, State.DELIVERED]
+    assert world.evolink.posts == 1
+
+
+@pytest.mark.parametrize("wrong", ["unknown", "older", "another model's", "another generation's"])
+async def test_a_callback_cannot_name_a_task_that_is_not_ours(world: World, wrong: str) -> None:
+    world.evolink.can_list_tasks = False
+    worker = world.start()
+    other = (await world.ask(worker)).generation
+    await world.until_over()
+    world.evolink.knows_keys = False
+    world.evolink.submit_faults.append(("before", silence()))
+    ended = (await world.ask(worker)).generation
+    await world.until_over()
+    assert len(world.evolink.tasks) == 1
+    task_id, task = next(iter(world.evolink.tasks.items()))
+    if wrong != "another generation's":
+        forget = "UPDATE generations SET task = NULL, task_id = NULL WHERE id = :id"
+        await world.storage.transact(raw(forget, id=other.id))
+        task.made_at = world.clock.now()
+    if wrong == "older":
+        task.made_at = world.clock.now() - timedelta(hours=2)
+    if wrong == "another model's":
+        task.outcome = TaskReport(
+            task_id=task_id,
+            state=TaskState.COMPLETED,
+            urls=("https://results.example/a.mp4",),
+            made_at=world.clock.now(),
+            model_id="another-model",
+        )
+    looking = looker(world)
+    await looking.look()
+    looking.hint(ended.id, TaskId("no-such-task") if wrong == "unknown" else task_id)
+    assert await looking.look() == []
+    assert await world.state(ended.id) is State.FAILED
 
 
 async def test_a_list_proves_nothing_so_soon_after_the_last_repetition(world: World) -> None:

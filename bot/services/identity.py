@@ -1,0 +1,48 @@
+"""Which task is ours, when a provider's callback names it after the answer to the POST was lost.
+
+Owns the checks that a named task must pass. A list of the account's tasks never names one: it holds
+other applications' tasks as well.
+"""
+
+from datetime import timedelta
+
+from bot.domain.errors import Code, ProviderError
+from bot.domain.generation import Generation
+from bot.domain.ids import TaskId
+from bot.domain.ports.provider import Provider, TaskReport
+from bot.domain.ports.storage import Storage
+
+CLOCKS_DIFFER = timedelta(minutes=10)
+"""A provider's clock may be this far behind ours."""
+
+
+async def is_ours(
+    storage: Storage, provider: Provider, generation: Generation, task_id: TaskId
+) -> bool:
+    """Return True if the task that a callback to this generation's address named can be its own.
+
+    The address is secret and was given to the provider with this one request. The body is checked
+    all the same: the task exists in our account, is of the model that was asked for, was made after
+    the request was sent, and belongs to no other generation.
+
+    Raises:
+        ProviderError: the provider did not answer.
+    """
+    try:
+        report = await provider.query(task_id)
+    except ProviderError as error:
+        if error.code is Code.PROVIDER_TASK_GONE:
+            return False
+        raise
+    if not _fits(generation, report):
+        return False
+    other = await storage.read(lambda tx: tx.generations.by_task(provider.name, task_id))
+    return other is None or other.id == generation.id
+
+
+def _fits(generation: Generation, report: TaskReport) -> bool:
+    task = generation.task
+    if task is None or report.made_at is None:
+        return False
+    asked_model = report.model_id in {"", task.model_id}
+    return asked_model and report.made_at >= task.started_at - CLOCKS_DIFFER
