@@ -14,8 +14,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from bot.app import AnotherBotError, CannotRunError, alone_on, open_catalogue, open_providers
+from bot.app import (
+    AnotherBotError,
+    CannotRunError,
+    alone_on,
+    open_catalogue,
+    open_providers,
+    proxy_of,
+)
 from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Code, MediaError, ProviderError, StorageUnavailable
 from bot.domain.generation import State
@@ -25,7 +33,7 @@ from bot.domain.ports.storage import Transaction
 from bot.media.ffmpeg import Ffmpeg, find_ffmpeg
 from bot.ops.callbacks import CallbackSigner
 from bot.ops.clock import SystemClock
-from bot.providers.addresses import AddressError, AddressPolicy
+from bot.providers.addresses import AddressError, AddressPolicy, is_loopback_host
 from bot.providers.catalogue import CatalogueError
 from bot.services.ownership import DEAD_SECONDS
 from bot.services.reconcile import Kind, find_cases
@@ -80,15 +88,36 @@ async def examine(settings: Settings) -> list[Finding]:
     findings.append(await _ffmpeg(settings))
     findings += _media_folder(settings)
     findings += _callbacks(settings)
+    if (fault := await _proxy_fault(settings)) is not None:
+        # Nothing outside can be asked: one cause is told once.
+        return [*findings, fault]
     async with open_providers(settings, SystemClock()) as providers:
         for found in await asyncio.gather(*(_provider(one, settings) for one in providers)):
             findings += found
     if token := settings.discord.token.get_secret_value():
+        proxy = proxy_of(settings)
         report = await inspect(
-            token, api_url=settings.discord.api_url, gateway_url=settings.discord.gateway_url
+            token,
+            api_url=settings.discord.api_url,
+            gateway_url=settings.discord.gateway_url,
+            connector=None if proxy is None else proxy.connector(limit=0),
         )
         findings += _discord(report)
     return findings
+
+
+async def _proxy_fault(settings: Settings) -> Finding | None:
+    proxy = proxy_of(settings)
+    discord = urlsplit(settings.discord.api_url)
+    if proxy is None or not discord.hostname or is_loopback_host(discord.hostname):
+        return None
+    fault = await proxy.fault(discord.hostname, discord.port or 443)
+    if fault is None:
+        return None
+    return problem(
+        f"Discord cannot be reached by way of [network] proxy: {fault}. Look at its address, user"
+        " name and password."
+    )
 
 
 def _catalogue(settings: Settings) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from bot.app.desk import give_order
 from bot.app.errors import AnotherBotError, CannotRunError
 from bot.app.lock import alone_on
-from bot.app.parts import Role, open_catalogue, open_database, open_providers
+from bot.app.parts import Role, open_catalogue, open_database, open_providers, proxy_of
 from bot.app.running import run
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "open_catalogue",
     "open_database",
     "open_providers",
+    "proxy_of",
     "run",
 ]

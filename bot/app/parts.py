@@ -33,6 +33,7 @@ from bot.providers.apimart import ApiMart
 from bot.providers.catalogue import load_catalogue
 from bot.providers.evolink import EvoLink
 from bot.providers.http import HttpDoor
+from bot.providers.proxy import Proxy
 from bot.providers.router import Router
 from bot.reconciliation import answer_json
 from bot.services import Services
@@ -83,6 +84,12 @@ class Parts:
     desk: Desk | None
 
 
+def proxy_of(settings: Settings) -> Proxy | None:
+    """The operator's proxy, if there is one."""
+    url = settings.network.proxy.get_secret_value()
+    return Proxy.parse(url) if url else None
+
+
 @asynccontextmanager
 async def open_providers(
     settings: Settings, clock: SystemClock
@@ -94,7 +101,9 @@ async def open_providers(
 
         async def door(name: str, *urls: str) -> HttpDoor:
             policy = AddressPolicy.beside(*urls)
-            return await stack.enter_async_context(HttpDoor(party=name, policy=policy))
+            return await stack.enter_async_context(
+                HttpDoor(party=name, policy=policy, proxy=proxy_of(settings))
+            )
 
         providers: dict[str, InformedProvider] = {}
         evolink: EvoLink | None = None
@@ -169,8 +178,13 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             MeteredProvider(provider, telemetry=metrics, clock=clock)
             for provider in await stack.enter_async_context(open_providers(settings, clock))
         ]
+        proxy = proxy_of(settings)
         attachments = await stack.enter_async_context(
-            HttpDoor(party="discord", policy=AddressPolicy.beside(settings.discord.api_url))
+            HttpDoor(
+                party="discord",
+                policy=AddressPolicy.beside(settings.discord.api_url),
+                proxy=proxy,
+            )
         )
         media = _media(settings, attachments)
         configure_endpoints(settings.discord.api_url, settings.discord.gateway_url)
@@ -181,6 +195,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
                 guild_ready_timeout=settings.discord.guild_ready_timeout,
                 sync=role is not Role.WORKER,
             ),
+            connector=None if proxy is None else proxy.connector(limit=0),
         )
         await stack.enter_async_context(client)
         messenger = DiscordMessenger(client=client, clock=clock, catalogue=catalogue)

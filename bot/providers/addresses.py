@@ -49,7 +49,7 @@ class AddressPolicy:
     @classmethod
     def beside(cls, *urls: str) -> "AddressPolicy":
         """The policy for a party with these configured addresses: loopback if any of them is."""
-        return cls(loopback=any(_is_loopback_host(_parse(url).host) for url in urls if url))
+        return cls(loopback=any(is_loopback_host(_parse(url).host) for url in urls if url))
 
     def check_url(self, url: str) -> httpx.URL:
         """The URL, parsed.
@@ -63,7 +63,7 @@ class AddressPolicy:
         host = parsed.host
         if not host or parsed.userinfo:
             raise AddressError("no plain host in the address")
-        plain = parsed.scheme == "http" and self.loopback and _is_loopback_host(host)
+        plain = parsed.scheme == "http" and self.loopback and is_loopback_host(host)
         if parsed.scheme != "https" and not plain:
             raise AddressError("not https")
         if _literal(host) is not None:
@@ -153,7 +153,8 @@ def _innermost(address: Address) -> Address:
     return address
 
 
-def _is_loopback_host(host: str) -> bool:
+def is_loopback_host(host: str) -> bool:
+    """Whether a host can only mean this machine."""
     if host == "localhost":
         return True
     literal = _literal(host)

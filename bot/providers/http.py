@@ -26,6 +26,7 @@ from bot.domain.ports.provider import Download
 from bot.providers.addresses import AddressPolicy
 from bot.providers.failures import CallGuard, OversizeError
 from bot.providers.files import FileSink, clear
+from bot.providers.proxy import Proxy
 from bot.providers.transport import make_client
 
 # httpx writes every URL it asks for into its log; signed links are keys for as long as they live.
@@ -73,12 +74,13 @@ class HttpDoor:
         timeouts: Timeouts | None = None,
         connections: int = 8,
         resolver: AbstractResolver | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self._party = party
         self._policy = policy
         self._timeouts = timeouts or Timeouts()
-        self._pooled = make_client(policy, resolver, limit=connections, reuse=True)
-        self._single = make_client(policy, resolver, limit=connections, reuse=False)
+        self._pooled = make_client(policy, resolver, limit=connections, reuse=True, proxy=proxy)
+        self._single = make_client(policy, resolver, limit=connections, reuse=False, proxy=proxy)
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,7 +1,7 @@
 """How connections are made: httpx over aiohttp, by the guarded resolver, nothing inherited.
 
 Owns pools, TLS and what is switched off: proxies and credentials of the environment, cookies,
-redirects, compression. Knows nothing of requests.
+redirects, compression. The only proxy is the operator's. Knows nothing of requests.
 """
 
 import ssl
@@ -15,22 +15,30 @@ import httpx_aiohttp
 from aiohttp.abc import AbstractResolver
 
 from bot.providers.addresses import AddressPolicy, GuardedResolver
+from bot.providers.proxy import Proxy
 
 _KEEPALIVE_S = 30
 
 
 def make_client(
-    policy: AddressPolicy, resolver: AbstractResolver | None, *, limit: int, reuse: bool
+    policy: AddressPolicy,
+    resolver: AbstractResolver | None,
+    *,
+    limit: int,
+    reuse: bool,
+    proxy: Proxy | None = None,
 ) -> httpx.AsyncClient:
     """A client whose connections pass the policy; ``reuse`` False makes one for every request.
 
-    Its session is made at the first request, inside the running loop.
+    With a proxy the policy judges no names: they are resolved there. Its session is made at the
+    first request, inside the running loop.
     """
 
     def session() -> aiohttp.ClientSession:
         # keepalive_timeout may only be given where connections are kept.
         kept: dict[str, Any] = {"keepalive_timeout": _KEEPALIVE_S} if reuse else {}
-        connector = aiohttp.TCPConnector(
+        make = aiohttp.TCPConnector if proxy is None else proxy.connector
+        connector = make(
             limit=limit,
             force_close=not reuse,
             ssl=_tls(),

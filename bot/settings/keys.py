@@ -219,6 +219,25 @@ class HttpSettings(_Section):
         return address.port in {None, 80, 443} or is_loopback(address.hostname)
 
 
+class NetworkSettings(_Section):
+    proxy: SecretStr = Field(
+        default=SecretStr(""),
+        description='"http://", "https://" or "socks5://", a host and a port, with'
+        " user:password@ before the host where needed; empty for no proxy",
+    )
+
+    @field_validator("proxy")
+    @classmethod
+    def _an_address(cls, proxy: SecretStr) -> SecretStr:
+        if text := proxy.get_secret_value():
+            parts = urlsplit(text)
+            known = parts.scheme in {"http", "https", "socks5", "socks5h"}
+            if not known or not parts.hostname or parts.path.strip("/") or parts.query:
+                raise ValueError("no address of a proxy")
+            _ = parts.port
+        return proxy
+
+
 class LogSettings(_Section):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description='one of "debug", "info", "warning", "error"'
@@ -238,6 +257,7 @@ class Settings(_Section):
     limits: LimitsSettings = LimitsSettings()
     deadlines: DeadlinesSettings = DeadlinesSettings()
     http: HttpSettings = HttpSettings()
+    network: NetworkSettings = NetworkSettings()
     log: LogSettings = LogSettings()
 
     def problems_for_run(self) -> list[str]:
@@ -265,7 +285,8 @@ class Settings(_Section):
         found = set(_secrets_in(self))
         address = urlsplit(self.database.url)
         in_query = dict(parse_qsl(address.query)).get("password")
-        for password in (address.password, in_query):
+        proxy = urlsplit(self.network.proxy.get_secret_value())
+        for password in (address.password, in_query, proxy.password):
             if password:
                 # As it stands in the address, and as a driver may tell it.
                 found |= {password, unquote(password)}

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import discord
 import structlog
 import yarl
@@ -79,7 +80,13 @@ class RetakeTree(app_commands.CommandTree["RetakeClient"]):
 class RetakeClient(commands.Bot):
     """The bot's connection to Discord. ``attach`` the services before it starts."""
 
-    def __init__(self, *, extensions: Sequence[str], wishes: Wishes | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        extensions: Sequence[str],
+        wishes: Wishes | None = None,
+        connector: aiohttp.BaseConnector | None = None,
+    ) -> None:
         self.wishes = wishes or Wishes()
         super().__init__(
             # Never used: there are no text commands, and this one needs no privileged intent.
@@ -93,6 +100,7 @@ class RetakeClient(commands.Bot):
             chunk_guilds_at_startup=False,
             guild_ready_timeout=self.wishes.guild_ready_timeout,
             max_ratelimit_timeout=LONGEST_RATE_LIMIT,
+            connector=connector,
             allowed_contexts=app_commands.AppCommandContext(
                 guild=True, dm_channel=True, private_channel=False
             ),

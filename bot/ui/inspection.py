@@ -7,6 +7,7 @@ to no gateway and needs no intent.
 import asyncio
 from dataclasses import dataclass
 
+import aiohttp
 import discord
 
 from bot.ui.client import configure_endpoints
@@ -37,10 +38,12 @@ class DiscordReport:
     servers: tuple[Server, ...] = ()
 
 
-async def inspect(token: str, *, api_url: str, gateway_url: str) -> DiscordReport:
+async def inspect(
+    token: str, *, api_url: str, gateway_url: str, connector: aiohttp.BaseConnector | None = None
+) -> DiscordReport:
     """Log in and look around, without connecting."""
     configure_endpoints(api_url, gateway_url)
-    async with discord.Client(intents=discord.Intents.none()) as client:
+    async with discord.Client(intents=discord.Intents.none(), connector=connector) as client:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await client.login(token)

@@ -178,6 +178,17 @@ async def test_models_that_a_provider_does_not_list_are_noted(line: Line) -> Non
     assert "evolink does not list" not in said.out
 
 
+async def test_a_proxy_that_does_not_work_is_told_once(line: Line) -> None:
+    url = line.running.sandbox.url
+    line.configure(f'api_url = "{url}/api/v10"', 'api_url = "https://discord.example/api/v10"')
+    line.add('\n[network]\nproxy = "socks5://mira:hunter2@127.0.0.1:9"\n')
+    said = await line.run("check")
+    assert said.status == 1
+    (told,) = said.problems()
+    assert "[network] proxy: the proxy cannot be reached." in told
+    assert "hunter2" not in said.all
+
+
 async def test_a_port_that_apimart_does_not_call_is_noted(line: Line) -> None:
     line.configure("[http]\n", '[http]\npublic_url = "https://video.example.org:8443"\n')
     said = await line.run("check")

@@ -143,6 +143,23 @@ BAD_FILES = [
             " takes any free port)."
         ),
     ),
+    *(
+        (
+            f"[network]\nproxy = '{wrong}'",
+            (
+                'config.toml: [network] proxy is not right; it must be "http://", "https://" or'
+                ' "socks5://", a host and a port, with user:password@ before the host where'
+                " needed; empty for no proxy."
+            ),
+        )
+        for wrong in (
+            "ftp://mira:hunter2@proxy.example:21",
+            "mira:hunter2@proxy.example:1080",
+            "socks5://mira:hunter2@",
+            "http://mira:hunter2@proxy.example:99999",
+            "http://proxy.example/hunter2",
+        )
+    ),
     (
         "[http]\nprot = 80",
         'config.toml: [http] has no "prot"; did you mean "port"?',
@@ -344,11 +361,19 @@ def test_secrets_do_not_show_and_can_be_listed(written: Written) -> None:
         {
             "RETAKE__DISCORD__TOKEN": "s3cret-token",
             "RETAKE__PROVIDERS__APIMART__API_KEY": "s3cret-k",
+            "RETAKE__NETWORK__PROXY": "socks5://mira:s3cret%2Dp@proxy.example:1080",
         },
     )
     assert "s3cret" not in repr(settings)
     assert "s3cret" not in str(settings)
-    assert settings.secret_values() == {"s3cret-token", "s3cret-k", "s3cret-db"}
+    assert settings.secret_values() == {
+        "s3cret-token",
+        "s3cret-k",
+        "s3cret-db",
+        "socks5://mira:s3cret%2Dp@proxy.example:1080",
+        "s3cret%2Dp",
+        "s3cret-p",
+    }
 
 
 def test_settings_are_frozen() -> None:
