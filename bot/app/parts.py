@@ -121,7 +121,7 @@ async def open_providers(
             providers["apimart"] = ApiMart(
                 api_url=told.apimart.api_url,
                 api_key=key,
-                http=await door("apimart", told.apimart.api_url),
+                http=await door("apimart", *told.apimart.api_url),
                 media_root=media_root,
                 clock=clock,
                 video_host=evolink.host_video if evolink is not None else None,

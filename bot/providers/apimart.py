@@ -28,6 +28,7 @@ from bot.providers import answers
 from bot.providers.apimart_refusals import submit_error
 from bot.providers.gateway import GONE, Gateway, task_path
 from bot.providers.http import HttpDoor
+from bot.providers.mirrors import Mirrors
 from bot.providers.refusals import REJECTED, Verdict, verdict_of_status
 from bot.providers.uploads import Uploads
 
@@ -82,7 +83,7 @@ _OF_A_VIDEO = frozenset({Mode.EDIT, Mode.EXTEND})
 
 
 class ApiMart:
-    """The adapter. ``api_url`` may carry a path of its own.
+    """The adapter. ``api_url`` may carry a path of its own; several are mirrors of one account.
 
     ``calls_back`` is false where the bot's own address is none that APIMart would call.
     """
@@ -95,7 +96,7 @@ class ApiMart:
     def __init__(
         self,
         *,
-        api_url: str,
+        api_url: str | Sequence[str],
         api_key: str,
         http: HttpDoor,
         media_root: Path,
@@ -106,14 +107,13 @@ class ApiMart:
         self.calls_back = calls_back
         self._gateway = Gateway(
             name=NAME,
-            api_url=api_url,
+            mirrors=Mirrors(api_url),
             api_key=api_key,
             http=http,
             media_root=media_root,
             clock=clock,
             words={},
         )
-        self._upload_url = api_url.rstrip("/") + "/v1/uploads/images"
         self._uploads = Uploads(clock=clock)
         self._video_host = video_host
 
@@ -220,7 +220,7 @@ class ApiMart:
         known = self._uploads.url_of(media.sha256)
         if known is not None:
             return known
-        body = answers.mapping(await self._gateway.upload(self._upload_url, media))
+        body = answers.mapping(await self._gateway.upload("/v1/uploads/images", media))
         url = answers.text(body.get("url")) or answers.text(
             answers.mapping(body.get("data")).get("url")
         )

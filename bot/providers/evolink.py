@@ -38,6 +38,7 @@ from bot.providers.evolink_words import (
 )
 from bot.providers.gateway import Gateway, task_path
 from bot.providers.http import HttpDoor
+from bot.providers.mirrors import Mirrors, base_url
 from bot.providers.uploads import Uploads
 
 NAME = ProviderName("evolink")
@@ -65,6 +66,9 @@ _PAGE = 50
 _MOST_PAGES = 10
 
 
+FILES_VERSION = "/api/v1"
+
+
 class EvoLink:
     """The adapter. ``api_url`` and ``files_url`` may carry a path of their own."""
 
@@ -86,14 +90,14 @@ class EvoLink:
     ) -> None:
         self._gateway = Gateway(
             name=NAME,
-            api_url=api_url,
+            mirrors=Mirrors(api_url),
             api_key=api_key,
             http=http,
             media_root=media_root,
             clock=clock,
             words=CALL_WORDS,
         )
-        self._files_url = files_url.rstrip("/") + "/api/v1/files"
+        self._files = Mirrors(base_url(files_url, FILES_VERSION))
         self._uploads = Uploads(clock=clock)
 
     async def prepare(self, spec: TaskSpec) -> PreparedTask:
@@ -202,7 +206,9 @@ class EvoLink:
         async def delete(file_id: str) -> None:
             # What cannot be deleted now is deleted by EvoLink after 72 hours.
             with contextlib.suppress(ProviderError):
-                await self._gateway.delete(f"{self._files_url}/{quote(file_id, safe='')}")
+                await self._gateway.delete(
+                    f"{FILES_VERSION}/files/{quote(file_id, safe='')}", to=self._files
+                )
 
         await asyncio.gather(*(delete(file_id) for file_id in uploads))
 
@@ -240,7 +246,9 @@ class EvoLink:
         known = self._uploads.url_of(media.sha256)
         if known is not None:
             return known
-        body = await self._gateway.upload(f"{self._files_url}/upload/stream", media)
+        body = await self._gateway.upload(
+            f"{FILES_VERSION}/files/upload/stream", media, to=self._files
+        )
         data = answers.mapping(answers.mapping(body).get("data"))
         url = answers.text(data.get("file_url"))
         if not answers.is_link(url):

@@ -17,6 +17,10 @@ class OversizeError(Exception):
     """The answer is larger than any JSON we could want."""
 
 
+class NotSentError(ProviderError):
+    """No connection could be made, so that nothing of the call has left this machine."""
+
+
 class CallGuard:
     """Turns every exception of the library, the network and the policy into a ``ProviderError``.
 
@@ -59,18 +63,24 @@ class CallGuard:
         accepted = Accepted.NO if unsent else Accepted.UNKNOWN
         if self._downloading and any(isinstance(o, aiohttp.ClientPayloadError) for o in chain):
             return self._error(Code.RESULT_BROKEN, accepted, reason="short")
-        if any(isinstance(one, TimeoutError) for one in chain):
-            return self._error(Code.PROVIDER_TIMEOUT, accepted, reason=reason)
-        return self._error(Code.PROVIDER_UNAVAILABLE, accepted, reason=reason)
+        late = any(isinstance(one, TimeoutError) for one in chain)
+        code = Code.PROVIDER_TIMEOUT if late else Code.PROVIDER_UNAVAILABLE
+        return self._error(code, accepted, reason=reason, kind=NotSentError if unsent else None)
 
     def _error(
-        self, code: Code, accepted: Accepted, *, reason: str, retryable: bool = True
+        self,
+        code: Code,
+        accepted: Accepted,
+        *,
+        reason: str,
+        retryable: bool = True,
+        kind: type[ProviderError] | None = None,
     ) -> ProviderError:
         if self._downloading:
             accepted = Accepted.YES
         elif not self._paid:
             accepted = Accepted.NO
-        return ProviderError(
+        return (kind or ProviderError)(
             code,
             accepted=accepted,
             retryable=retryable,

@@ -19,6 +19,7 @@ from bot.domain.ports.provider import Download
 from bot.providers import answers
 from bot.providers.files import clear, mp4_fault
 from bot.providers.http import Answer, HttpDoor
+from bot.providers.mirrors import Mirrors
 from bot.providers.refusals import Verdict, refusal
 
 GONE = Verdict(code=Code.PROVIDER_TASK_GONE)
@@ -26,10 +27,10 @@ GONE = Verdict(code=Code.PROVIDER_TASK_GONE)
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Gateway:
-    """One gateway's address, key, error words and door."""
+    """One gateway's addresses, key, error words and door."""
 
     name: str
-    api_url: str
+    mirrors: Mirrors
     api_key: str
     http: HttpDoor
     media_root: Path
@@ -54,12 +55,16 @@ class Gateway:
         gone: Mapping[str, Verdict] | None = None,
     ) -> Answer:
         """As ``read``, with the headers."""
-        answer = await self.http.get(self._url(path), key=self.api_key, params=params)
+        answer = await self.mirrors.call(
+            path, lambda url: self.http.get(url, key=self.api_key, params=params)
+        )
         return self._checked(answer, gone=gone)
 
     async def listed_models(self) -> frozenset[str] | None:
         """The model ids that the gateway lists; None where it has no list."""
-        answer = await self.http.get(self._url("/v1/models"), key=self.api_key)
+        answer = await self.mirrors.call(
+            "/v1/models", lambda url: self.http.get(url, key=self.api_key)
+        )
         if answer.status in {404, 405}:
             return None
         listed = answers.items(answers.mapping(self._checked(answer).body).get("data"))
@@ -68,29 +73,43 @@ class Gateway:
 
     async def ask(self, path: str, body: Mapping[str, Any]) -> Any:
         """POST something that costs nothing."""
-        answer = await self.http.post(self._url(path), key=self.api_key, body=body)
-        return self._checked(answer).body
-
-    async def buy(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
-        """The paid POST, once."""
-        answer = await self.http.buy(self._url(path), key=self.api_key, body=body, headers=headers)
-        return self._checked(answer, paid=True).body
-
-    async def upload(self, url: str, media: StoredMedia) -> Any:
-        """Hand a kept file over, under a name that tells nothing about who gave it."""
-        suffix = Path(media.path).suffix or ("." + media.mime.rpartition("/")[2])
-        answer = await self.http.upload(
-            url,
-            key=self.api_key,
-            file=self.media_root / media.path,
-            name=f"{media.sha256[:16]}{suffix}",
-            mime=media.mime,
+        answer = await self.mirrors.call(
+            path, lambda url: self.http.post(url, key=self.api_key, body=body)
         )
         return self._checked(answer).body
 
-    async def delete(self, url: str) -> None:
+    async def buy(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
+        """The paid POST, sent once: to another address only where nothing was sent to the first."""
+        answer = await self.mirrors.call(
+            path,
+            lambda url: self.http.buy(url, key=self.api_key, body=body, headers=headers),
+        )
+        return self._checked(answer, paid=True).body
+
+    async def upload(self, path: str, media: StoredMedia, *, to: Mirrors | None = None) -> Any:
+        """Hand a kept file over, under a name that tells nothing about who gave it.
+
+        ``to`` is the service that takes it where it has addresses of its own.
+        """
+        suffix = Path(media.path).suffix or ("." + media.mime.rpartition("/")[2])
+        answer = await (to or self.mirrors).call(
+            path,
+            lambda url: self.http.upload(
+                url,
+                key=self.api_key,
+                file=self.media_root / media.path,
+                name=f"{media.sha256[:16]}{suffix}",
+                mime=media.mime,
+            ),
+        )
+        return self._checked(answer).body
+
+    async def delete(self, path: str, *, to: Mirrors | None = None) -> None:
         """Delete something."""
-        self._checked(await self.http.delete(url, key=self.api_key))
+        answer = await (to or self.mirrors).call(
+            path, lambda url: self.http.delete(url, key=self.api_key)
+        )
+        self._checked(answer)
 
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
         """Fetch a finished video and look at its skeleton."""
@@ -146,9 +165,6 @@ class Gateway:
         """By how much the gateway's clock is behind ours (never less than zero), by an answer."""
         told = answers.http_date(answer.headers.get("date", ""))
         return timedelta() if told is None else max(self.now() - told, timedelta())
-
-    def _url(self, path: str) -> str:
-        return self.api_url.rstrip("/") + path
 
     def _checked(
         self,

@@ -64,6 +64,10 @@ def _no_flag(value: object) -> object:
 Whole = Annotated[int, BeforeValidator(_no_flag)]
 Number = Annotated[float, BeforeValidator(_no_flag)]
 WebAddress = Annotated[str, AfterValidator(_web)]
+Mirrors = Annotated[
+    tuple[WebAddress, ...],
+    BeforeValidator(lambda given: (given,) if isinstance(given, str) else given),
+]
 SocketAddress = Annotated[str, AfterValidator(_socket)]
 Name = Literal["evolink", "apimart", "google"]
 
@@ -135,7 +139,11 @@ class EvolinkSettings(_ProviderSettings):
 
 
 class ApimartSettings(_ProviderSettings):
-    api_url: WebAddress = Field(default="https://api.apimart.ai", description=_WEB)
+    api_url: Mirrors = Field(
+        default=("https://api.apimart.ai",),
+        min_length=1,
+        description=f"{_WEB}, or a list of several that serve the same account",
+    )
 
 
 class GoogleSettings(_ProviderSettings):

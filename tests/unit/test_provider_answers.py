@@ -385,13 +385,13 @@ async def test_evolinks_failed_tasks_cost_nothing(
     [
         ({"code": 400, "message": "content policy violation"}, 0, Code.MODERATED, False, False),
         ({"code": 400, "message": "bad"}, 0, Code.PROVIDER_REJECTED, False, False),
-        ({"code": "500", "message": "oops"}, None, Code.PROVIDER_FAILED, True, True),
+        ({"code": "500", "message": "oops"}, None, Code.PROVIDER_FAILED, True, False),
         ({"code": "odd"}, 0.5, Code.PROVIDER_FAILED, False, True),
         ("just words", 0, Code.PROVIDER_FAILED, False, False),
-        (None, None, Code.PROVIDER_FAILED, False, True),
+        (None, None, Code.PROVIDER_FAILED, False, False),
     ],
 )
-async def test_apimarts_failed_tasks_are_free_only_when_it_says_so(
+async def test_apimarts_failed_tasks_are_free_unless_a_cost_is_told(
     error: Any, cost: Any, code: Code, *, retryable: bool, charged: bool
 ) -> None:
     data = {"id": TASK, "status": "failed", "error": error, "cost": cost}

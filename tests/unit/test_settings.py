@@ -128,7 +128,39 @@ def test_loopback_may_be_plain(written: Written) -> None:
     assert settings.http.public_url == "http://127.0.0.1:8080"
 
 
+def test_a_gateway_may_have_mirrors(written: Written) -> None:
+    file = written(
+        "[providers.apimart]\napi_url = ['https://api.apimart.ai/v1', 'https://b.example']"
+    )
+    assert load(file, {}).providers.apimart.api_url == (
+        "https://api.apimart.ai/v1",
+        "https://b.example",
+    )
+    variable = {"RETAKE__PROVIDERS__APIMART__API_URL": "https://a.example, https://b.example"}
+    assert load(None, variable).providers.apimart.api_url == (
+        "https://a.example",
+        "https://b.example",
+    )
+    one = {"RETAKE__PROVIDERS__APIMART__API_URL": "https://a.example"}
+    assert load(None, one).providers.apimart.api_url == ("https://a.example",)
+
+
 BAD_FILES = [
+    (
+        "[providers.apimart]\napi_url = ['https://a.example', 'ftp://b.example']",
+        (
+            'config.toml: [providers.apimart] api_url is ["https://a.example",'
+            ' "ftp://b.example"]; it must be an https:// address (plain http:// only on'
+            " loopback), or a list of several that serve the same account."
+        ),
+    ),
+    (
+        "[providers.apimart]\napi_url = []",
+        (
+            "config.toml: [providers.apimart] api_url is []; it must be an https:// address"
+            " (plain http:// only on loopback), or a list of several that serve the same account."
+        ),
+    ),
     (
         "[http]\nport = 99999",
         (
