@@ -135,7 +135,7 @@ class EditCog(commands.Cog):
 
     async def _reply(self, message: discord.Message, subject: Generation) -> None:
         """Take a reply for what it is: an instruction, with attachments to go by."""
-        prompt = replies.instruction(self.client, message)
+        prompt = await replies.instruction(self.client, message)
         given = Given(images=tuple(origins.incoming(file) for file in message.attachments))
         services = self.client.services
         taken = await take_in(services, given)

@@ -123,7 +123,7 @@ class VideoCog(commands.Cog):
         return [
             app_commands.Choice(name=title[:100], value=name)
             for name, title in titles.items()
-            if typed.lower() in f"{name} {title}".lower()
+            if typed.strip().casefold() in f"{name} {title}".casefold()
         ][:25]
 
     @video.autocomplete("resolution")
@@ -135,7 +135,7 @@ class VideoCog(commands.Cog):
         return [
             app_commands.Choice(name=value, value=value)
             for value in known
-            if typed.lower() in value.lower()
+            if typed.strip().casefold() in value.casefold()
         ][:25]
 
     async def make(self, interaction: Interaction, message: discord.Message) -> None:

@@ -7,8 +7,9 @@ adapter's business.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NewType
 
@@ -19,6 +20,9 @@ ModelName = NewType("ModelName", str)
 """Our name of a model family, the same on every provider: ``omni-flash``, ``omni-flash-1.1``."""
 
 ProviderName = NewType("ProviderName", str)
+
+AUTO = "auto"
+_RATIO_SIGN = re.compile(r"(?<=\d)[x×/](?=\d)")
 
 AUTO_SECONDS = 10
 """What a video of unknown length is estimated at, in seconds (the longest these models make)."""
@@ -122,6 +126,41 @@ class Catalogue:
         """The offers of one family at one provider."""
         return tuple(o for o in self.offers if o.provider == provider and o.model == model)
 
+    def understood(self, request: VideoRequest) -> VideoRequest:
+        """The request with its options spelled as the offers spell them.
+
+        People type a label, capitals or blanks, or leave an ending away ("720" for "720p"). What
+        nothing here resembles stays as it was typed, for the refusal to name.
+        """
+        ratios = dict.fromkeys(ratio for offer in self.offers for ratio in offer.aspect_ratios)
+        sizes = dict.fromkeys(size for offer in self.offers for size in offer.resolutions)
+        names = {
+            _spelling(title): str(name) for name, title in reversed(tuple(self.titles.items()))
+        }
+        return replace(
+            request,
+            model=_spelled(request.model, names | {_spelling(n): n for n in self.titles}),
+            aspect_ratio=_spelled(
+                request.aspect_ratio, {_spelling(ratio): ratio for ratio in (*ratios, AUTO)}
+            ),
+            resolution=_spelled(
+                request.resolution,
+                {_spelling(size).removesuffix("p"): size for size in sizes}
+                | {_spelling(size): size for size in (*sizes, AUTO)},
+            ),
+        )
+
+
+def _spelling(text: str) -> str:
+    """What two spellings of the same option have in common."""
+    return _RATIO_SIGN.sub(":", "".join(text.split()).casefold())
+
+
+def _spelled(typed: str | None, known: Mapping[str, str]) -> str | None:
+    if typed is None or not typed.strip():
+        return None
+    return known.get(_spelling(typed), typed.strip())
+
 
 def modes_for(request: VideoRequest) -> tuple[Mode, ...]:
     """The modes that could serve a request, the most fitting first."""
@@ -140,9 +179,10 @@ def fit(request: VideoRequest, offer: Offer) -> Plan:
     """Fit a request to an offer.
 
     Raises:
-        Refused: PROMPT_MISSING, PROMPT_TOO_LONG, TOO_MANY_IMAGES, LAST_FRAME_UNSUPPORTED,
-            MEDIA_DURATION, DURATION_UNSUPPORTED, ASPECT_RATIO_UNSUPPORTED or
-            RESOLUTION_UNSUPPORTED, with facts that say what this model can do.
+        Refused: PROMPT_MISSING, INSTRUCTION_MISSING, PROMPT_TOO_LONG, TOO_MANY_IMAGES,
+            LAST_FRAME_UNSUPPORTED, MEDIA_DURATION, DURATION_UNSUPPORTED,
+            ASPECT_RATIO_UNSUPPORTED or RESOLUTION_UNSUPPORTED, with facts that say what this model
+            can do.
     """
     _check_inputs(request, offer)
     adjustments: list[Adjustment] = []
@@ -192,8 +232,10 @@ def price(offer: Offer, resolution: str | None) -> int:
 
 def _check_inputs(request: VideoRequest, offer: Offer) -> None:
     facts = {"model": offer.model, "mode": offer.mode.value}
-    if not request.prompt and (offer.prompt_required or not request.has_media):
-        raise Refused(Code.PROMPT_MISSING, **facts)
+    # Without words only images say what is wanted; a video to edit alone says nothing.
+    if not request.prompt and (offer.prompt_required or not request.images):
+        changing = offer.mode in {Mode.EDIT, Mode.EXTEND}
+        raise Refused(Code.INSTRUCTION_MISSING if changing else Code.PROMPT_MISSING, **facts)
     if len(request.prompt) > offer.max_prompt:
         raise Refused(
             Code.PROMPT_TOO_LONG, length=len(request.prompt), limit=offer.max_prompt, **facts

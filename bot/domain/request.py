@@ -40,8 +40,3 @@ class VideoRequest:
     video: StoredMedia | None = None
     video_url: str | None = None
     source_ms: int = 0
-
-    @property
-    def has_media(self) -> bool:
-        """Whether anything but words was given."""
-        return bool(self.images or self.video or self.operation is not Operation.CREATE)

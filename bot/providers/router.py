@@ -24,6 +24,7 @@ from bot.domain.request import VideoRequest
 _NEARNESS = (
     Code.MODE_UNSUPPORTED,
     Code.PROMPT_MISSING,
+    Code.INSTRUCTION_MISSING,
     Code.PROMPT_TOO_LONG,
     Code.TOO_MANY_IMAGES,
     Code.LAST_FRAME_UNSUPPORTED,

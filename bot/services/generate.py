@@ -20,6 +20,7 @@ from bot.domain.ports.provider import Candidate
 from bot.domain.ports.storage import Transaction
 from bot.domain.quota import check
 from bot.domain.request import Operation, VideoRequest
+from bot.domain.wording import wording
 from bot.services.board import Board
 from bot.services.edit import may_see
 from bot.services.limits import QuotaView, quota_of
@@ -97,6 +98,7 @@ class Generate:
         if parent is not None and parent.place.private:
             ask = _kept_private(ask)
         request = with_source(ask.request, parent)
+        request = replace(request, prompt=wording(request.prompt))
         candidates = self._candidates(request, parent)
         plan = candidates[0].plan
         now = self.outside.clock.now()
@@ -158,6 +160,8 @@ class Generate:
     async def again(self, generation_id: GenerationId, ask: Ask) -> Receipt:
         """The same wish as that generation's, with the same parent; ``ask`` says who and where.
 
+        What was private is private again, wherever the button was pressed.
+
         Raises:
             Refused: NOT_FOUND, or as ``request``.
         """
@@ -200,7 +204,7 @@ class Generate:
             channel_id=ask.channel_id,
             owner_id=ask.requester_id,
             private=ask.private,
-            title=ask.request.prompt[:TITLE_LENGTH],
+            title=wording(ask.request.prompt)[:TITLE_LENGTH],
             created_at=now,
             thread_id=ask.thread_id,
         )

@@ -65,8 +65,13 @@ class LimitsDesk:
     async def set_server(
         self, guild_id: GuildId, actor_id: UserId, changes: LimitChanges
     ) -> LimitsView:
-        """Change the values named for all members; the others stay."""
+        """Change the values named for all members; the others stay.
+
+        Raises:
+            Refused: GUILD_ONLY, LIMIT_ZERO.
+        """
         _only_in_servers(guild_id)
+        _no_zero(changes)
 
         async def work(tx: Transaction) -> LimitsView:
             await tx.guilds.lock(guild_id)
@@ -80,8 +85,13 @@ class LimitsDesk:
     async def set_member(
         self, guild_id: GuildId, actor_id: UserId, member_id: UserId, changes: LimitChanges
     ) -> QuotaView:
-        """Change the values named for one member; the others stay."""
+        """Change the values named for one member; the others stay.
+
+        Raises:
+            Refused: GUILD_ONLY, LIMIT_ZERO.
+        """
         _only_in_servers(guild_id)
+        _no_zero(changes)
         now = self.clock.now()
 
         async def work(tx: Transaction) -> QuotaView:
@@ -136,6 +146,16 @@ class LimitsDesk:
             details=told,
             at=self.clock.now(),
         )
+
+
+def _no_zero(changes: LimitChanges) -> None:
+    """Refuse 0, which is kept as "no limit" while the person means "nothing at all".
+
+    A pause of 0 seconds is no pause: that means the same to everybody.
+    """
+    for name in ("videos", "seconds", "concurrent"):
+        if getattr(changes, name) == 0:
+            raise Refused(Code.LIMIT_ZERO, option=name)
 
 
 def _only_in_servers(guild_id: GuildId) -> None:

@@ -6,7 +6,7 @@ business.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.domain.ids import GenerationId
@@ -15,6 +15,7 @@ from bot.domain.ports.media import IncomingFile
 from bot.ui.answers import answer, promptly, think
 from bot.ui.cards import receipt_card
 from bot.ui.client import Interaction
+from bot.ui.mentions import in_words
 
 if TYPE_CHECKING:
     from bot.services import Services
@@ -76,8 +77,24 @@ async def order(interaction: Interaction, given: Given, wish: Callable[[Taken], 
         taken = await take_in(services, given)
     else:
         taken = Taken()
-    work = services.generate.request(wish(taken))
+    work = _request(interaction, wish(taken))
     await show(interaction, await promptly(interaction, work, patience=_patience(interaction)))
+
+
+async def _request(interaction: Interaction, ask: "Ask") -> "Receipt":
+    """Ask for the video, once the request says in words and names what the person typed."""
+    client = interaction.client
+    request = client.services.catalogue.understood(ask.request)
+    prompt = await in_words(
+        client,
+        request.prompt,
+        messages=client.messages(interaction),
+        asker=interaction.user,
+        guild=interaction.guild,
+    )
+    return await client.services.generate.request(
+        replace(ask, request=replace(request, prompt=prompt))
+    )
 
 
 async def repeat(interaction: Interaction, generation_id: GenerationId, ask: "Ask") -> None:

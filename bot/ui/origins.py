@@ -64,16 +64,17 @@ def ask(
     if guild_id is not None and interaction.client.get_guild(guild_id) is None:
         raise Refused(Code.OUTSIDE_SERVER)
     channel_id, thread_id = _channel(interaction.channel)
-    if private and isinstance(interaction.channel, discord.Thread):
-        # Others read along in a public thread: a private wish gets a thread of its own.
-        thread_id = thread_id if interaction.channel.is_private() else None
+    here_private = _is_private_thread(interaction.channel)
+    if private and not here_private:
+        # Others read along in a public thread: a private request gets a thread of its own.
+        thread_id = None
     return Ask(
         request_key=f"interaction:{interaction.id}",
         requester_id=UserId(interaction.user.id),
         guild_id=GuildId(guild_id or DIRECT),
         channel_id=channel_id,
         thread_id=thread_id,
-        private=private,
+        private=private or here_private,
         locale=interaction.locale.value,
         request=request,
         parent_id=parent_id,
@@ -97,7 +98,7 @@ def ask_of_reply(
         guild_id=who.guild_id,
         channel_id=channel_id,
         thread_id=thread_id,
-        private=False,
+        private=_is_private_thread(channel),
         locale=locale,
         request=request,
         parent_id=parent_id,
@@ -128,6 +129,10 @@ def _says(attachment: discord.Attachment, kind: str, suffixes: tuple[str, ...]) 
     if attachment.content_type:
         return attachment.content_type.startswith(kind)
     return attachment.filename.lower().endswith(suffixes)
+
+
+def _is_private_thread(channel: object) -> bool:
+    return isinstance(channel, discord.Thread) and channel.is_private()
 
 
 def _channel(channel: object) -> tuple[ChannelId, ChannelId | None]:

@@ -14,10 +14,12 @@ from discord import ui
 from bot.domain.errors import Code, PostError, Refused
 from bot.domain.generation import Generation
 from bot.domain.ids import MessageId
+from bot.domain.wording import has_words, wording
 from bot.services.edit import Viewer
 from bot.ui import origins
 from bot.ui.answers import LONGEST_SECONDS
 from bot.ui.controls import Verb, control, control_ids
+from bot.ui.mentions import in_words, without_marks
 from bot.ui.messages import Messages
 from bot.ui.refusals import outgoing
 
@@ -72,8 +74,11 @@ def speaks_to_us(client: "RetakeClient", message: discord.Message) -> bool:
     return client.user is not None and any(who.id == client.user.id for who in message.mentions)
 
 
-def instruction(client: "RetakeClient", message: discord.Message) -> str:
-    """What the reply says, without the mention of us.
+async def instruction(client: "RetakeClient", message: discord.Message) -> str:
+    """What the reply says, without the mention of us, every other mention as a name.
+
+    Empty when there are no words in it: a sticker, an emoji, a GIF's link or a bare mention is a
+    reaction, which orders nothing.
 
     Raises:
         Refused: CONTENT_HIDDEN when Discord kept it from us.
@@ -81,10 +86,27 @@ def instruction(client: "RetakeClient", message: discord.Message) -> str:
     if not message.content and not speaks_to_us(client, message):
         raise Refused(Code.CONTENT_HIDDEN)
     text = message.content
-    if client.user is not None:
-        for mention in (f"<@{client.user.id}>", f"<@!{client.user.id}>"):
-            text = text.replace(mention, " ")
-    return text.strip()
+    for mention in _mentions_of_us(client, message):
+        text = text.replace(mention, " ")
+    if not has_words(without_marks(text)):
+        return ""
+    text = await in_words(
+        client,
+        text,
+        messages=messages(message),
+        asker=message.author,
+        guild=message.guild,
+        known=message.mentions,
+    )
+    return wording(text)
+
+
+def _mentions_of_us(client: "RetakeClient", message: discord.Message) -> list[str]:
+    if client.user is None:
+        return []
+    role = message.guild.self_role if message.guild is not None else None
+    ours = [f"<@{client.user.id}>", f"<@!{client.user.id}>"]
+    return ours if role is None else [*ours, f"<@&{role.id}>"]
 
 
 async def channel(client: "RetakeClient", message: discord.Message) -> object:

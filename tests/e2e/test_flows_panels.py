@@ -220,7 +220,7 @@ async def test_seconds_companions_and_pauses_are_limited(running: Running) -> No
         " it resets <time>. A shorter video may still fit."
     )
 
-    await limit(running, "tom", seconds=0, concurrent=1)
+    await limit(running, "tom", seconds=1000, concurrent=1)
     evolink.add_fault(on="task", kind="stuck")
     await tom.video("a slow one")
     await taken(evolink, "a slow one")
@@ -232,7 +232,7 @@ async def test_seconds_companions_and_pauses_are_limited(running: Running) -> No
     finish(evolink, "a slow one")
     await running.film("a slow one")
 
-    await limit(running, "tom", concurrent=0, cooldown=600)
+    await limit(running, "tom", concurrent=9, cooldown=600)
     refused = told(await tom.video("a hasty one"))
     assert in_words(refused) == (
         "One moment: your own limit here is one video every 10 minutes. You can go again <time>."
@@ -257,10 +257,13 @@ async def test_a_servers_rule_takes_effect_at_once(running: Running) -> None:
     shown = told(await mira.command("limits", path=("show",)))
     assert f"<@{ana.id}> 2 videos" in shown
     nothing = told(await mira.command("limits", path=("server",)))
-    assert nothing == "Give at least one value to change. 0 means no limit."
+    assert nothing == "Give at least one value to change."
+    zero = told(await mira.command("limits", path=("server",), videos=0))
+    assert "0 is not accepted for `videos` yet" in zero
+    assert "1 video a day" in told(await mira.command("limits", path=("show",)))
     # Direct messages belong to no server: its rule does not reach there.
     await ana.video("far from the rule", channel="dm")
-    await mira.command("limits", path=("server",), videos=50, concurrent=0)
+    await mira.command("limits", path=("server",), videos=50, concurrent=9)
     await reset(running, "ana")
     for prompt in ("by the new rule", "by a rule of my own", "far from the rule"):
         await running.film(prompt)

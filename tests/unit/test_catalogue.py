@@ -381,6 +381,57 @@ def test_media_alone_is_enough_where_the_page_says_so() -> None:
     assert plan.mode is Mode.IMAGE
 
 
+@pytest.mark.parametrize(
+    ("at", "request_"),
+    [
+        ((EVOLINK, OLD, Mode.EDIT), VideoRequest(operation=Operation.EDIT)),
+        ((APIMART, OLD, Mode.EDIT), VideoRequest(operation=Operation.EDIT)),
+        ((APIMART, NEW, Mode.EDIT), VideoRequest(operation=Operation.EDIT, video=VIDEO)),
+        ((EVOLINK, NEW, Mode.EXTEND), VideoRequest(operation=Operation.EXTEND)),
+    ],
+)
+def test_a_change_without_words_or_images_is_refused_everywhere(
+    at: tuple[ProviderName, ModelName, Mode], request_: VideoRequest
+) -> None:
+    with pytest.raises(Refused) as caught:
+        fit(request_, offer(*at))
+    assert caught.value.code is Code.INSTRUCTION_MISSING
+
+
+def test_an_image_alone_says_what_to_change_where_a_model_reads_it() -> None:
+    request = VideoRequest(operation=Operation.EDIT, images=(IMAGE,))
+    assert fit(request, offer(APIMART, OLD, Mode.EDIT)).mode is Mode.EDIT
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ({"model": "Gemini Omni Flash 1.1"}, {"model": NEW}),
+        ({"model": " gemini omni  FLASH 1.1 "}, {"model": NEW}),
+        ({"model": "OMNI-FLASH"}, {"model": OLD}),
+        ({"model": "  "}, {"model": None}),
+        ({"model": " Sora "}, {"model": "Sora"}),
+        ({"resolution": "720P"}, {"resolution": "720p"}),
+        ({"resolution": " 1080 p"}, {"resolution": "1080p"}),
+        ({"resolution": "720"}, {"resolution": "720p"}),
+        ({"resolution": "4K"}, {"resolution": "4k"}),
+        ({"resolution": "Auto"}, {"resolution": "auto"}),
+        ({"resolution": "huge"}, {"resolution": "huge"}),
+        ({"aspect_ratio": " 16:9 "}, {"aspect_ratio": "16:9"}),
+        ({"aspect_ratio": "9 x 16"}, {"aspect_ratio": "9:16"}),
+        ({"aspect_ratio": "AUTO"}, {"aspect_ratio": "auto"}),
+        ({"aspect_ratio": ""}, {"aspect_ratio": None}),
+    ],
+)
+def test_options_are_understood_however_they_are_spelled(
+    typed: dict[str, Any], meant: dict[str, Any]
+) -> None:
+    catalogue = load_catalogue()
+    known = catalogue.understood(VideoRequest(prompt="x", **typed))
+    assert known == VideoRequest(prompt="x", **meant)
+    assert catalogue.understood(known) == known
+
+
 @given(
     duration=st.none() | st.just("auto") | st.integers(-5, 20),
     aspect_ratio=st.none() | st.sampled_from(["16:9", "9:16", "auto", "1:1"]),

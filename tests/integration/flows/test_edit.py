@@ -6,12 +6,13 @@ from bot.domain.errors import Code, Refused
 from bot.domain.media import MediaKind
 from bot.domain.request import Operation
 from bot.ui import replies
-from sandbox.discord.opening import GENERAL, STUDIO, TOM, VIDEOS
+from sandbox.discord.opening import ANA, GENERAL, STUDIO, TOM, VIDEOS
 from tests.fakes import delivered
 from tests.integration.flows.conftest import Json, Retake, Starting, texts
 from tests.reading import buttons
 
 FOX = delivered(7)
+OUR_ROLE = int(STUDIO) + 100
 
 
 async def hint(retake: Retake, after: int) -> Json:
@@ -67,6 +68,45 @@ async def test_a_mention_is_no_part_of_the_instruction(retake: Retake) -> None:
         "tom", "videos", f"<@{me}> make it night", reply_to=str(video.id)
     )
     assert (await retake.services.generate.next()).request.prompt == "make it night"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<@{me}>",
+        "<@!{me}> ",
+        "\u200b",
+        "** **",
+        "🔥",
+        "<:wow:12345678901234567>",
+        "<@{ana}>",
+        "https://tenor.com/view/wow-gif-1",
+        "<@{me}> <@{ana}> !!",
+        "<@&{role}>",
+    ],
+)
+async def test_a_reply_that_says_nothing_orders_nothing(retake: Retake, text: str) -> None:
+    """A bare mention, an emoji, a GIF, another one's name: a reaction to the video."""
+    video = await retake.post_video(FOX)
+    filled = text.format(me=retake.client.application_id, ana=ANA, role=OUR_ROLE)
+    await retake.standin.people.send("tom", "videos", filled, reply_to=str(video.id))
+    # The rules of the models refuse a request without words; here there must be none.
+    ask = await retake.services.generate.next()
+    assert (ask.request.prompt, ask.request.images) == ("", ())
+
+
+async def test_names_stand_for_mentions_in_a_reply(retake: Retake) -> None:
+    video = await retake.post_video(FOX)
+    me = retake.client.application_id
+    await retake.standin.people.send(
+        "tom",
+        "videos",
+        f"<@{me}> let <@{ANA}> of <#{GENERAL}> and <@&150000000000000002>"
+        " wave <:hello:12345678901234567>\n# now",
+        reply_to=str(video.id),
+    )
+    ask = await retake.services.generate.next()
+    assert ask.request.prompt == "let Ana of general and Editors wave hello\n# now"
 
 
 async def test_a_reply_without_ping_gets_a_hint_and_the_button(retake: Retake) -> None:

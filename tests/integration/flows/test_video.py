@@ -2,13 +2,17 @@
 
 import asyncio
 
+import discord
 import pytest
 
 from bot.domain.errors import Code, Refused, StorageUnavailable
 from bot.domain.ids import DIRECT
 from bot.domain.media import MediaKind
 from bot.domain.request import Operation
-from sandbox.discord.opening import GENERAL, MIRA, STUDIO, TOM, VIDEOS
+from sandbox.discord import DiscordStandIn
+from sandbox.discord.opening import ANA, GENERAL, MIRA, OTHER_GENERAL, STUDIO, TOM, VIDEOS
+from sandbox.discord.permissions import Permission
+from sandbox.discord.world import Overwrite
 from tests.fakes import delivered
 from tests.integration.flows.conftest import Retake, Starting, texts
 
@@ -42,6 +46,35 @@ async def test_what_is_not_said_is_left_to_the_model(retake: Retake) -> None:
     request = ask.request
     assert (request.duration, request.aspect_ratio, request.resolution) == (None, None, None)
     assert (request.model, request.images, request.video) == (None, (), None)
+
+
+async def test_options_and_names_are_understood(retake: Retake) -> None:
+    """Labels instead of values, another case, blanks; ids are names before anybody reads them."""
+    await retake.command(
+        "tom",
+        "video",
+        prompt=f"<@{ANA}> and <@{TOM}>, <@130000000000000009>\n<#{GENERAL}> <#{OTHER_GENERAL}>",
+        resolution=" 720P",
+        model="Omni Flash ",
+    )
+    (ask,) = retake.services.generate.asks
+    assert ask.request.prompt == "Ana and Tom, someone\ngeneral a channel"
+    assert (ask.request.model, ask.request.resolution) == ("omni-flash", "720p")
+
+
+async def test_a_channel_is_named_only_to_who_sees_it(
+    standin: DiscordStandIn, start: Starting
+) -> None:
+    """Nobody learns the name of a channel by guessing at its id."""
+    overwrites = standin.world.channels[GENERAL].overwrites
+    overwrites[STUDIO] = Overwrite(id=STUDIO, of_member=False, deny=Permission.VIEW_CHANNEL)
+    for person in (standin.world.bot_id, ANA):
+        overwrites[person] = Overwrite(id=person, of_member=True, allow=Permission.VIEW_CHANNEL)
+    retake: Retake = await start()
+    for person in ("tom", "ana"):
+        await retake.command(person, "video", prompt=f"in <#{GENERAL}>")
+    prompts = [ask.request.prompt for ask in retake.services.generate.asks]
+    assert prompts == ["in a channel", "in general"]
 
 
 async def test_auto_is_passed_on(retake: Retake) -> None:
@@ -153,6 +186,21 @@ async def test_a_private_wish_leaves_a_public_thread(retake: Retake) -> None:
     (ask,) = retake.services.generate.asks
     assert (ask.channel_id, ask.thread_id, ask.private) == (int(GENERAL), None, True)
     assert "only you can see it" in texts(answered)
+
+
+async def test_a_request_in_a_private_thread_says_that_it_is_private(retake: Retake) -> None:
+    place = retake.client.get_channel(int(GENERAL))
+    assert isinstance(place, discord.TextChannel)
+    thread = await place.create_thread(name="ours", type=discord.ChannelType.private_thread)
+    await thread.add_user(discord.Object(int(TOM)))
+    video = await retake.post_video(delivered(7), channel=str(thread.id))
+    await retake.command("tom", "video", channel=str(thread.id), prompt="x")
+    await retake.press("tom", str(video.id), f"rt:again:{delivered(7).id}")
+    opened = await retake.press("tom", str(video.id), f"rt:edit:{delivered(7).id}")
+    await retake.submit("tom", opened, prompt="bluer")
+    await retake.standin.people.send("tom", str(thread.id), "redder", reply_to=str(video.id))
+    asks = [await retake.services.generate.next() for _ in range(4)]
+    assert [(ask.thread_id, ask.private) for ask in asks] == [(thread.id, True)] * 4
 
 
 async def test_models_and_resolutions_are_offered_while_typing(retake: Retake) -> None:

@@ -9,7 +9,7 @@ import pytest
 from bot.domain.errors import Code, Refused
 from bot.domain.generation import Generation, Posting, Standing, State
 from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId
-from bot.domain.request import VideoRequest
+from bot.domain.request import Operation, VideoRequest
 from bot.services.edit import Edit
 from bot.services.generate import Ask
 from bot.services.history import History
@@ -45,6 +45,64 @@ async def test_again_repeats_nothing_that_one_may_not_see(
         await worker.generate.again(receipt.generation.id, wish(ANA, guild_id))
     assert caught.value.code is Code.NOT_FOUND
     await world.until_over()
+
+
+@pytest.mark.parametrize("thread_id", [None, ChannelId(5)])
+async def test_what_is_private_never_becomes_public(
+    world: World, thread_id: ChannelId | None
+) -> None:
+    """Itself, again, its children and its children's children, wherever they are asked for."""
+    worker = world.start()
+    first = (await world.ask(worker, private=True, thread_id=thread_id)).generation
+    await world.until_state(first.id, State.DELIVERED)
+    public = replace(wish(TOM), thread_id=ChannelId(9))
+    again = (await worker.generate.again(first.id, public)).generation
+    edit = VideoRequest(operation=Operation.EDIT, prompt="bluer")
+    child = (await world.ask(worker, edit, parent_id=first.id, thread_id=ChannelId(9))).generation
+    await world.until_state(child.id, State.DELIVERED)
+    public = replace(public, request_key="interaction:once more")
+    grandchild = (await worker.generate.again(child.id, public)).generation
+    assert (first.place.thread_id, first.place.private) == (thread_id, True)
+    for made in (again, child, grandchild):
+        assert (made.place.private, made.place.thread_id, made.place.in_thread) == (
+            True,
+            None,
+            False,
+        )
+    conversation = await world.storage.read(lambda tx: tx.conversations.get(first.conversation_id))
+    assert conversation is not None
+    assert conversation.private
+    await world.until_over()
+
+
+async def test_what_is_public_stays_so(world: World) -> None:
+    worker = world.start()
+    first = (await world.ask(worker, thread_id=ChannelId(5))).generation
+    again = await worker.generate.again(first.id, replace(wish(TOM), thread_id=ChannelId(5)))
+    assert (first.place.private, first.place.thread_id) == (False, 5)
+    assert (again.generation.place.private, again.generation.place.thread_id) == (False, 5)
+    await world.until_over()
+
+
+@pytest.mark.parametrize("prompt", ["", "\u200b", " ** ** ", "\u3164"])
+async def test_a_wordless_edit_reaches_nobody(world: World, prompt: str) -> None:
+    """What says nothing is handed to the providers' rules as nothing, and kept as nothing."""
+    worker = world.start()
+    before = await world.usage()
+    request = VideoRequest(operation=Operation.EDIT, prompt=prompt)
+    with pytest.raises(Refused) as caught:
+        await world.ask(worker, request)
+    assert caught.value.code is Code.INSTRUCTION_MISSING
+    assert await world.usage() == before
+    assert (world.evolink.posts, world.apimart.posts) == (0, 0)
+
+
+async def test_line_breaks_arrive_at_the_provider_as_they_are(world: World) -> None:
+    worker = world.start()
+    receipt = await world.ask(worker, VideoRequest(prompt="\u200bfirst\r\nsecond\n\nthird "))
+    assert receipt.generation.request.prompt == "first\nsecond\n\nthird"
+    await world.until_over()
+    assert [spec.prompt for spec in world.evolink.specs] == ["first\nsecond\n\nthird"]
 
 
 async def test_only_who_waits_for_every_provider_is_told_a_position(world: World) -> None:
