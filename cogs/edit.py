@@ -10,7 +10,7 @@ from bot.domain.catalogue import Mode
 from bot.domain.errors import Code, Refused
 from bot.domain.generation import Generation
 from bot.domain.request import Operation, VideoRequest
-from bot.ui import forms, origins, replies
+from bot.ui import forms, origins, replies, sources
 from bot.ui.answers import open_form
 from bot.ui.client import Interaction, RetakeClient
 from bot.ui.controls import ControlId, Verb
@@ -69,10 +69,10 @@ class EditCog(commands.Cog):
             if subject is not None:
                 await open_form(interaction, self._form(subject, interaction))
                 return
-        videos = origins.videos(message.attachments)
+        videos = sources.videos(message)
         if not videos:
             raise Refused(Code.NOT_A_VIDEO)
-        client.sources.remember(interaction.user.id, message.id, videos[:1])
+        client.sources.remember(interaction.user.id, message.id, videos)
         most = self._most_images()
         messages = client.messages(interaction)
         await open_form(interaction, forms.upload_form(message.id, messages, most_images=most))
@@ -92,7 +92,7 @@ class EditCog(commands.Cog):
     async def upload_edited(self, interaction: Interaction, control: ControlId) -> None:
         """The form about somebody's upload was sent off."""
         filled = forms.Submission.read(interaction.data or {})
-        (video,) = interaction.client.sources.recall(interaction.user.id, control.message_id)
+        videos = interaction.client.sources.recall(interaction.user.id, control.message_id)
 
         def wish(taken: Taken) -> "Ask":
             request = VideoRequest(
@@ -104,7 +104,7 @@ class EditCog(commands.Cog):
             )
             return origins.ask(interaction, request)
 
-        given = Given(images=filled.files.get(forms.IMAGES, ()), video=video)
+        given = Given(images=filled.files.get(forms.IMAGES, ()), shown_videos=videos)
         await order(interaction, given, wish)
 
     async def extend(self, interaction: Interaction, control: ControlId) -> None:
@@ -136,7 +136,7 @@ class EditCog(commands.Cog):
     async def _reply(self, message: discord.Message, subject: Generation) -> None:
         """Take a reply for what it is: an instruction, with attachments to go by."""
         prompt = await replies.instruction(self.client, message)
-        given = Given(images=tuple(origins.incoming(file) for file in message.attachments))
+        given = Given(images=tuple(sources.incoming(file) for file in message.attachments))
         services = self.client.services
         taken = await take_in(services, given)
         request = VideoRequest(operation=Operation.EDIT, prompt=prompt, images=taken.images)

@@ -10,10 +10,12 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.domain.request import Operation, VideoRequest
-from bot.ui import forms, origins
+from bot.domain.wording import wording
+from bot.ui import forms, origins, sources
 from bot.ui.answers import answer, open_form
 from bot.ui.client import Interaction, RetakeClient
 from bot.ui.controls import ControlId, Verb
+from bot.ui.mentions import in_words
 from bot.ui.orders import Given, Taken, order, repeat
 from bot.ui.translation import said
 
@@ -94,9 +96,9 @@ class VideoCog(commands.Cog):
     ) -> None:
         images = [image, *(getattr(interaction.namespace, name) for name in MORE_IMAGES)]
         given = Given(
-            images=tuple(origins.incoming(file) for file in images if file is not None),
-            last_frame=None if last_frame is None else origins.incoming(last_frame),
-            video=None if video is None else origins.incoming(video),
+            images=tuple(sources.incoming(file) for file in images if file is not None),
+            last_frame=None if last_frame is None else sources.incoming(last_frame),
+            video=None if video is None else sources.incoming(video),
         )
 
         def wish(taken: Taken) -> "Ask":
@@ -141,13 +143,23 @@ class VideoCog(commands.Cog):
     async def make(self, interaction: Interaction, message: discord.Message) -> None:
         """The menu: a form about the images (or the words) of a message."""
         client, messages = interaction.client, interaction.client.messages(interaction)
-        images = origins.images(message.attachments)
-        if not images and not message.content.strip():
-            await answer(interaction, messages.say("make.no_image"))
+        images = sources.images(message)
+        words = await in_words(
+            client,
+            sources.words(message),
+            messages=messages,
+            asker=interaction.user,
+            guild=interaction.guild,
+            known=message.mentions,
+            patience=client.wishes.patience,
+        )
+        if not images and not wording(words):
+            lottie = sources.has_lottie(message)
+            await answer(interaction, messages.say("make.lottie" if lottie else "make.no_image"))
             return
         client.sources.remember(interaction.user.id, message.id, images)
         catalogue = client.services.catalogue
-        form = forms.make_form(message.id, message.content.strip(), catalogue, messages)
+        form = forms.make_form(message.id, wording(words), catalogue, messages)
         await open_form(interaction, form)
 
     async def made(self, interaction: Interaction, control: ControlId) -> None:
@@ -165,7 +177,8 @@ class VideoCog(commands.Cog):
             )
             return origins.ask(interaction, request)
 
-        await order(interaction, Given(images=images), wish)
+        words_suffice = bool(wording(filled.text(forms.PROMPT)))
+        await order(interaction, Given(shown_images=images, words_suffice=words_suffice), wish)
 
     async def again(self, interaction: Interaction, control: ControlId) -> None:
         """The button: the same wish once more, by whoever pressed it."""

@@ -217,6 +217,7 @@ class FakeIntake:
     """Believes what every file says of itself."""
 
     calls: Calls = field(default_factory=Calls)
+    other_kinds: set[str] = field(default_factory=set[str])
 
     @property
     def files(self) -> list[IncomingFile]:
@@ -227,6 +228,14 @@ class FakeIntake:
     ) -> tuple[StoredMedia, ...]:
         self.calls.take(tuple(files), tuple(kinds))
         return tuple(video_file(kind=kinds[0], name=file.name, path=file.name) for file in files)
+
+    async def pick(
+        self, files: Sequence[IncomingFile], *, kind: MediaKind, most: int
+    ) -> list[tuple[IncomingFile, StoredMedia]]:
+        chosen = [file for file in files if file.name not in self.other_kinds][:most]
+        return (
+            list(zip(chosen, await self.take(chosen, kinds=(kind,)), strict=True)) if files else []
+        )
 
 
 @dataclass

@@ -44,11 +44,13 @@ async def in_words(
     asker: Person,
     guild: discord.Guild | None,
     known: Iterable[Person] = (),
+    patience: float = LOOKUP_SECONDS,
 ) -> str:
     """Return the text with every mark of Discord's replaced by what people see.
 
     ``known`` are people whose names came along with the text; a few others are looked up at
-    Discord. Who or what cannot be named becomes "someone" or "a channel".
+    Discord, for at most ``patience`` seconds. Who or what cannot be named becomes "someone" or "a
+    channel".
     """
     if MARK.search(text) is None:
         return text
@@ -57,7 +59,7 @@ async def in_words(
         people.setdefault(client.user.id, client.user.display_name)
     mentioned = [int(m["id"]) for m in MARK.finditer(text) if m["kind"] in _PEOPLE]
     unknown = [id_ for id_ in dict.fromkeys(mentioned) if id_ not in people]
-    people |= await _looked_up(client, guild, unknown[:MOST_LOOKUPS])
+    people |= await _looked_up(client, guild, unknown[:MOST_LOOKUPS], patience)
 
     def word(found: re.Match[str]) -> str:
         if found["kind"] in _PEOPLE:
@@ -99,11 +101,11 @@ def _time(seconds: int) -> str:
 
 
 async def _looked_up(
-    client: discord.Client, guild: discord.Guild | None, ids: list[int]
+    client: discord.Client, guild: discord.Guild | None, ids: list[int], patience: float
 ) -> dict[int, str]:
     names: dict[int, str] = {}
     try:
-        async with asyncio.timeout(LOOKUP_SECONDS):
+        async with asyncio.timeout(patience):
             for id_ in ids:
                 if (name := await _name(client, guild, id_)) is not None:
                     names[id_] = name

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bot.domain.errors import Code, Refused
 from bot.domain.ids import GenerationId
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.media import IncomingFile
@@ -24,14 +25,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """The files of a wish, by what they are for."""
+    """The files of a wish, by what they are for.
+
+    ``shown_images`` and ``shown_videos`` are the files of a message that was pointed at: its images
+    are meant, or its first video. Which ones these are, their content says. ``words_suffice`` is
+    true if the words alone are enough where no file is an image, or says that it is one.
+    """
 
     images: tuple[IncomingFile, ...] = ()
     last_frame: IncomingFile | None = None
     video: IncomingFile | None = None
+    shown_images: tuple[IncomingFile, ...] = ()
+    shown_videos: tuple[IncomingFile, ...] = ()
+    words_suffice: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.images or self.last_frame or self.video)
+        return bool(self.pictures() or self.video or self.shown_images or self.shown_videos)
 
     def pictures(self) -> tuple[IncomingFile, ...]:
         """All images, the last frame last."""
@@ -58,15 +67,32 @@ async def take_in(services: "Services", given: Given) -> Taken:
     images: tuple[StoredMedia, ...] = ()
     if pictures:
         images = await services.intake.take(pictures, kinds=(MediaKind.IMAGE,))
-    video = None
-    if given.video is not None:
-        (video,) = await services.intake.take([given.video], kinds=(MediaKind.VIDEO,))
+    shown = await _shown_images(services, given)
+    source, video = given.video, None
+    if given.shown_videos:
+        ((source, video),) = await services.intake.pick(
+            given.shown_videos, kind=MediaKind.VIDEO, most=1
+        )
+    elif source is not None:
+        (video,) = await services.intake.take([source], kinds=(MediaKind.VIDEO,))
     return Taken(
-        images=images[: len(given.images)],
+        images=(*images[: len(given.images)], *shown),
         last_frame=next(iter(images[len(given.images) :]), None),
         video=video,
-        video_url=given.video.url if given.video is not None else None,
+        video_url=source.url if source is not None else None,
     )
+
+
+async def _shown_images(services: "Services", given: Given) -> list[StoredMedia]:
+    files, kind = given.shown_images, MediaKind.IMAGE
+    try:
+        picked = await services.intake.pick(files, kind=kind, most=len(files))
+    except Refused as refused:
+        other = refused.code is Code.MEDIA_TYPE and not any(file.claims(kind) for file in files)
+        if not (other and given.words_suffice):
+            raise
+        return []
+    return [picture for _, picture in picked]
 
 
 async def order(interaction: Interaction, given: Given, wish: Callable[[Taken], "Ask"]) -> None:

@@ -4,23 +4,18 @@ Owns the translation of Discord's interactions and messages into the services' w
 service ever sees an object of Discord's.
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import discord
 
 from bot.domain.errors import Code, Refused
 from bot.domain.ids import DIRECT, ChannelId, GenerationId, GuildId, UserId
-from bot.domain.ports.media import IncomingFile
 from bot.domain.request import VideoRequest
 from bot.services.edit import Viewer
 from bot.services.generate import Ask
 
 if TYPE_CHECKING:
     from bot.ui.client import RetakeClient
-
-VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".webm", ".mkv")
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 
 
 def viewer(interaction: discord.Interaction[Any]) -> Viewer:
@@ -103,32 +98,6 @@ def ask_of_reply(
         request=request,
         parent_id=parent_id,
     )
-
-
-def incoming(attachment: discord.Attachment) -> IncomingFile:
-    """An attachment as Discord describes it."""
-    return IncomingFile(
-        url=attachment.url,
-        name=attachment.filename,
-        size=attachment.size,
-        content_type=attachment.content_type,
-    )
-
-
-def videos(attachments: Sequence[discord.Attachment]) -> list[IncomingFile]:
-    """The attachments that say they are videos."""
-    return [incoming(a) for a in attachments if _says(a, "video/", VIDEO_SUFFIXES)]
-
-
-def images(attachments: Sequence[discord.Attachment]) -> list[IncomingFile]:
-    """The attachments that say they are images."""
-    return [incoming(a) for a in attachments if _says(a, "image/", IMAGE_SUFFIXES)]
-
-
-def _says(attachment: discord.Attachment, kind: str, suffixes: tuple[str, ...]) -> bool:
-    if attachment.content_type:
-        return attachment.content_type.startswith(kind)
-    return attachment.filename.lower().endswith(suffixes)
 
 
 def _is_private_thread(channel: object) -> bool:

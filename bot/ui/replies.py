@@ -37,6 +37,9 @@ async def subject(client: "RetakeClient", message: discord.Message) -> Generatio
     Raises:
         Refused: NOT_FOUND or NOT_FINISHED, when the reply speaks to us about such a one.
     """
+    if not speaks_to_us(client, message) and message.stickers and not message.content:
+        # Stickers are shown to us whatever is said: this one is a reaction, not a hidden text.
+        return None
     target = await _target(message)
     if target is None or client.user is None or target.author.id != client.user.id:
         return None

@@ -25,6 +25,7 @@ from sandbox.discord.world import Attachment, World
 LIFETIME = 24 * 3600
 # Files given to a command or a modal belong to nobody's message and go with the interaction.
 EPHEMERAL_LIFETIME = 15 * 60
+STICKER_SUFFIXES = {1: "png", 2: "png", 3: "json", 4: "gif"}
 
 
 class Spool:
@@ -106,6 +107,28 @@ class Cdn:
     def mount(self, app: web.Application) -> None:
         for kind in ("attachments", "ephemeral-attachments"):
             app.router.add_get(f"/cdn/{kind}/{{channel}}/{{attachment}}/{{name}}", self._answer)
+        app.router.add_get("/cdn/stickers/{name}", self._sticker)
+        app.router.add_get("/cdn/external/{attachment}/{name}", self._external)
+
+    def external(self, attachment: Attachment) -> str:
+        """The address under which Discord's proxy shows a file of another site."""
+        return f"{self._base_url()}/cdn/external/{attachment.id}/{quote(attachment.filename)}"
+
+    async def _external(self, request: web.Request) -> web.StreamResponse:
+        attachment = self._world.attachments.get(request.match_info["attachment"])
+        if attachment is None or not attachment.path.exists():
+            return web.Response(status=404, text="This content is no longer available.")
+        return web.FileResponse(attachment.path, headers={"Content-Type": attachment.content_type})
+
+    async def _sticker(self, request: web.Request) -> web.StreamResponse:
+        """Stickers have plain addresses, with an ending that must be their own."""
+        stem, _, suffix = request.match_info["name"].rpartition(".")
+        sticker = self._world.stickers.get(stem)
+        if sticker is None or suffix != STICKER_SUFFIXES[sticker.format_type]:
+            return web.Response(status=404, text="This content is no longer available.")
+        return web.FileResponse(
+            sticker.path, headers={"Content-Type": content_type(request.match_info["name"])}
+        )
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         attachment = self._world.attachments.get(request.match_info["attachment"])

@@ -36,6 +36,7 @@ class Control:
             ("GET", "/state", self._state),
             ("GET", "/channels/{id}/messages", self._messages),
             ("POST", "/uploads", self._upload),
+            ("POST", "/stickers", self._add_sticker),
             ("POST", "/users/{id}/messages", self._send),
             ("DELETE", "/users/{id}/messages/{message_id}", self._delete),
             ("POST", "/users/{id}/commands", self._command),
@@ -184,8 +185,18 @@ class Control:
             return self._standin.people.uploaded(part.filename or "unknown", path)
         raise ValueError("the form has no field called file")
 
+    async def _add_sticker(self, request: web.Request) -> Json:
+        body = await json_body(request)
+        sharing = self._standin.people.sharing
+        return {"id": sharing.add_sticker(body["name"], body["upload"], int(body["format_type"]))}
+
     async def _send(self, request: web.Request) -> Json:
         body = await json_body(request)
+        if forwarded := body.get("forward"):
+            message = await self._standin.people.forward(
+                request.match_info["id"], str(forwarded), str(body["channel_id"])
+            )
+            return {"message": message}
         message = await self._standin.people.send(
             request.match_info["id"],
             str(body["channel_id"]),
@@ -193,6 +204,8 @@ class Control:
             uploads=body.get("uploads") or [],
             reply_to=body.get("reply_to"),
             ping=body.get("ping", True),
+            stickers=body.get("stickers") or [],
+            previews=body.get("previews") or [],
         )
         return {"message": message}
 

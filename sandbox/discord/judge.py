@@ -165,6 +165,8 @@ def _strict(spec: Json, *, snowflakes_may_be_integers: bool) -> Json:
     closed = {name: _absolute(_closed(schema)) for name, schema in schemas.items()}
     # The root of every error is completed by those who refer to it: they close it.
     closed["Error"].pop("additionalProperties", None)
+    # The reference knows forwarded messages (1), which this document leaves out.
+    closed["MessageReferenceType"] = {"enum": [0, 1]}
     if snowflakes_may_be_integers:
         closed[SNOWFLAKE] = {"anyOf": [closed[SNOWFLAKE], {"type": "integer", "minimum": 0}]}
     return closed

@@ -6,6 +6,7 @@ bot's requests, by answers to interactions and by people. Must not know about HT
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from sandbox.discord.mentions import mention
 from sandbox.discord.message_rules import Draft
 from sandbox.discord.permissions import Permission
 from sandbox.discord.sessions import Intent, Session
-from sandbox.discord.world import HOLDS_POSTS, Channel, Message, MessageFlag, MessageKind
+from sandbox.discord.world import HOLDS_POSTS, Channel, Message, MessageFlag, MessageKind, Sticker
 
 if TYPE_CHECKING:
     from sandbox.discord.standin import DiscordStandIn
@@ -63,6 +64,8 @@ class Messages:
         nonce: str | int | None = None,
         origin: Origin | None = None,
         kind: MessageKind | None = None,
+        stickers: Iterable[Sticker] = (),
+        snapshot: Message | None = None,
     ) -> Message:
         """A new message, stored and told to everybody who may see it."""
         message = Message(
@@ -78,6 +81,8 @@ class Messages:
             attachments=draft.attachments or [],
             reference=reference,
             nonce=nonce,
+            stickers=list(stickers),
+            snapshot=snapshot,
         )
         if origin:
             message.interaction_id = origin.interaction_id

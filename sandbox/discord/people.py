@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,14 @@ from sandbox.discord.interactions import Interaction, Kind, State
 from sandbox.discord.message_rules import Draft
 from sandbox.discord.options import Options, Resolved
 from sandbox.discord.permissions import Permission
-from sandbox.discord.world import Channel, Message, MessageKind, User
+from sandbox.discord.sharing import Sharing
+from sandbox.discord.world import (
+    Channel,
+    Message,
+    MessageFlag,
+    MessageKind,
+    User,
+)
 
 if TYPE_CHECKING:
     from sandbox.discord.standin import DiscordStandIn
@@ -29,6 +37,7 @@ CHAT, MESSAGE_MENU = 1, 3
 # People may send much longer files than bots with Nitro; without it the limit is the server's.
 CONTENT_LIMIT = 2000
 AUTOCOMPLETE_SECONDS = 3.0
+MOST_STICKERS = 3
 
 
 class Refused(ValueError):
@@ -42,6 +51,7 @@ class People:
         self._standin = standin
         self._world = standin.world
         self._uploads: dict[str, tuple[str, Path, int]] = {}
+        self.sharing = Sharing(standin)
 
     # Files
 
@@ -101,12 +111,20 @@ class People:
         uploads: Iterable[Any] = (),
         reply_to: str | None = None,
         ping: bool = True,
+        stickers: Iterable[str] = (),
+        previews: Iterable[Json] = (),
     ) -> Json:
-        """A message, perhaps a reply; answers the message as its author sees it."""
+        """A message, perhaps a reply; answers the message as its author sees it.
+
+        ``previews`` are what Discord makes of links in it: ``{type, url, upload}``.
+        """
         person, place = self._here(user, channel)
         uploads = list(uploads)
-        if not content.strip() and not uploads:
+        chosen = [self._world.stickers[sticker] for sticker in stickers]
+        if not content.strip() and not uploads and not chosen:
             raise Refused("a message needs words or a file")
+        if len(chosen) > MOST_STICKERS:
+            raise Refused(f"a message has at most {MOST_STICKERS} stickers")
         if len(content) > CONTENT_LIMIT:
             raise Refused(f"a message has at most {CONTENT_LIMIT} characters")
         try:
@@ -116,10 +134,36 @@ class People:
         except DiscordError as error:
             raise Refused(f"you cannot write here: {error.body['message']}") from error
         draft = Draft(
-            content=content.strip(), attachments=self._attach(uploads, place, ephemeral=False)
+            content=content.strip(),
+            attachments=self._attach(uploads, place, ephemeral=False),
+            embeds=[self.sharing.preview(**preview) for preview in previews],
         )
         message = self._standin.messages.create(
-            place, person.id, draft, reference=reference, replied_to=target, ping=ping
+            place,
+            person.id,
+            draft,
+            reference=reference,
+            replied_to=target,
+            ping=ping,
+            stickers=chosen,
+        )
+        return self._standin.render.message(message)
+
+    async def forward(self, user: str, message_id: str, channel: str) -> Json:
+        """A message shown again at another place, as a copy of what it holds now."""
+        person, place = self._here(user, channel)
+        shown = self._message(person, message_id)
+        try:
+            self._standin.messages.may_write(place, person.id, files=False, embeds=False)
+        except DiscordError as error:
+            raise Refused(f"you cannot write here: {error.body['message']}") from error
+        message = self._standin.messages.create(
+            place,
+            person.id,
+            Draft(flags=MessageFlag.HAS_SNAPSHOT),
+            reference=self.sharing.forward_reference(shown),
+            kind=MessageKind.DEFAULT,
+            snapshot=shown.snapshot or replace(shown),
         )
         return self._standin.render.message(message)
 

@@ -14,9 +14,30 @@ from sandbox.discord.cdn import Cdn
 from sandbox.discord.components import walk
 from sandbox.discord.places import PlaceRenderer
 from sandbox.discord.snowflakes import iso
-from sandbox.discord.world import Attachment, Message, MessageFlag, MessageKind, World
+from sandbox.discord.world import (
+    Attachment,
+    Message,
+    MessageFlag,
+    MessageKind,
+    Sticker,
+    World,
+)
 
 Json = dict[str, Any]
+_UNREADABLE: Json = {"content": "", "embeds": [], "attachments": [], "components": []}
+_OF_SNAPSHOT = (
+    "type",
+    "content",
+    "mentions",
+    "mention_roles",
+    "attachments",
+    "embeds",
+    "timestamp",
+    "edited_timestamp",
+    "flags",
+    "components",
+    "sticker_items",
+)
 
 
 class Renderer(PlaceRenderer):
@@ -75,6 +96,11 @@ class Renderer(PlaceRenderer):
             "components": self._components(message),
             "attachments": self._attachments(message),
         }
+        if message.stickers:
+            rendered["sticker_items"] = [_sticker(sticker) for sticker in message.stickers]
+        if message.snapshot:
+            snapshot = self._snapshot(message.snapshot)
+            rendered["message_snapshots"] = [{"message": snapshot}]
         if message.nonce is not None:
             rendered["nonce"] = message.nonce
         if message.interaction_id:
@@ -95,8 +121,15 @@ class Renderer(PlaceRenderer):
         if has_thread:
             rendered["thread"] = self.channel(self._world.channels[message.id])
         if reads is not None and not reads(message):
-            rendered |= {"content": "", "embeds": [], "attachments": [], "components": []}
+            rendered |= _UNREADABLE
+            for snapshot in rendered.get("message_snapshots", []):
+                snapshot["message"] |= _UNREADABLE
         return rendered
+
+    def _snapshot(self, message: Message) -> Json:
+        """What a forwarded message shows of the other one: neither its author nor its id."""
+        whole = self.message(message, depth=1)
+        return {name: whole[name] for name in _OF_SNAPSHOT if name in whole}
 
     def gateway_message(
         self, message: Message, *, reads: Callable[[Message], bool] | None = None
@@ -138,6 +171,10 @@ class Renderer(PlaceRenderer):
                 "content_type": file.content_type,
             }
         return components
+
+
+def _sticker(sticker: Sticker) -> Json:
+    return {"id": sticker.id, "name": sticker.name, "format_type": sticker.format_type}
 
 
 def media_of(components: list[Json]) -> list[Json]:

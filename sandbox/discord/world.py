@@ -55,6 +55,7 @@ class MessageFlag:
     EPHEMERAL = 1 << 6
     LOADING = 1 << 7
     SUPPRESS_NOTIFICATIONS = 1 << 12
+    HAS_SNAPSHOT = 1 << 14
     COMPONENTS_V2 = 1 << 15
 
 
@@ -156,6 +157,15 @@ class Attachment:
 
 
 @dataclass(kw_only=True)
+class Sticker:
+    id: str
+    name: str
+    # PNG 1, APNG 2, Lottie 3, GIF 4, as Discord numbers them.
+    format_type: int
+    path: Path
+
+
+@dataclass(kw_only=True)
 class Message:
     id: str
     channel_id: str
@@ -166,6 +176,9 @@ class Message:
     embeds: list[dict[str, Any]] = field(default_factory=list)
     components: list[dict[str, Any]] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
+    stickers: list[Sticker] = field(default_factory=list)
+    # What a forwarded message shows: a copy of the other one as it was.
+    snapshot: Message | None = None
     mentions: list[str] = field(default_factory=list)
     mention_roles: list[str] = field(default_factory=list)
     mention_everyone: bool = False
@@ -199,6 +212,7 @@ class World:
         self.channels: dict[str, Channel] = {}
         self.messages: dict[str, Message] = {}
         self.attachments: dict[str, Attachment] = {}
+        self.stickers: dict[str, Sticker] = {}
 
     @property
     def bot(self) -> User:

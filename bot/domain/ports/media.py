@@ -8,6 +8,11 @@ from typing import Protocol
 from bot.domain.ids import GenerationId
 from bot.domain.media import FittedMedia, MediaKind, StoredMedia
 
+_SUFFIXES = {
+    MediaKind.VIDEO: (".mp4", ".mov", ".m4v", ".webm", ".mkv"),
+    MediaKind.IMAGE: (".png", ".jpg", ".jpeg", ".webp", ".gif", ".heic", ".avif"),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class IncomingFile:
@@ -20,6 +25,11 @@ class IncomingFile:
     name: str
     size: int
     content_type: str | None = None
+
+    def claims(self, kind: MediaKind) -> bool:
+        """Return whether it says by its declared type or its name that it is of that kind."""
+        declared = (self.content_type or "").startswith(f"{kind.value}/")
+        return declared or self.name.lower().endswith(_SUFFIXES[kind])
 
 
 class MediaStore(Protocol):

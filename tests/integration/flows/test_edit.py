@@ -249,6 +249,53 @@ async def test_the_menu_edits_what_somebody_uploaded(retake: Retake) -> None:
     assert ask.request.video_url is not None
 
 
+async def test_the_menu_finds_the_video_by_its_content(retake: Retake) -> None:
+    people = retake.standin.people
+    uploads = [await people.upload(name, b"x") for name in ("a.png", "clip", "b.txt")]
+    posted = await people.send("ana", "videos", uploads=uploads)
+    retake.services.intake.other_kinds = {"a.png"}
+    opened = await retake.menu("tom", "Edit video", posted["id"])
+    await retake.submit("tom", opened, prompt="as a lion")
+    ask = await retake.services.generate.next()
+    assert ask.request.video is not None
+    assert ask.request.video.name == "clip"
+    assert ask.request.video_url is not None
+    assert "/clip?" in ask.request.video_url
+
+
+async def test_the_menu_edits_forwarded_and_linked_videos(retake: Retake) -> None:
+    people = retake.standin.people
+    clip = await people.upload("cat.mp4", b"x", "video/mp4")
+    first = await people.send("ana", "general", "my cat", uploads=[clip])
+    forwarded = await people.forward("ana", first["id"], "videos")
+    link = "https://example.com/cat.mp4"
+    previews = [{"type": "video", "url": link, "upload": clip["id"]}]
+    linked = await people.send("ana", "videos", link, previews=previews)
+    for posted in (forwarded, linked):
+        opened = await retake.menu("tom", "Edit video", posted["id"])
+        await retake.submit("tom", opened, prompt="as a lion")
+        ask = await retake.services.generate.next()
+        assert ask.request.operation is Operation.EDIT
+        assert ask.request.video_url is not None
+        assert ask.request.video_url.startswith(retake.standin.base_url)
+
+
+async def test_a_sticker_in_reply_is_a_reaction(retake: Retake) -> None:
+    """With the ping it is told what to do; without it nothing is said: there is no text to miss."""
+    video = await retake.post_video(FOX)
+    people = retake.standin.people
+    picture = await people.upload("wave.png", b"x", "image/png")
+    sticker = people.sharing.add_sticker("Wave", picture["id"], 1)
+    after = retake.standin.position
+    await people.send("tom", "videos", stickers=[sticker], reply_to=str(video.id), ping=False)
+    await people.send("ana", "videos", stickers=[sticker], reply_to=str(video.id))
+    ask = await retake.services.generate.next()
+    assert (ask.requester_id, ask.request.prompt, ask.request.images) == (int(ANA), "", ())
+    retake.services.generate.refusals.append(Refused(Code.INSTRUCTION_MISSING))
+    await people.send("ana", "videos", stickers=[sticker], reply_to=str(video.id))
+    assert "Tell me what to change" in (await hint(retake, after))["content"]
+
+
 async def test_the_menu_needs_a_video(retake: Retake) -> None:
     posted = await retake.standin.people.send("ana", "videos", "just words")
     answered = await retake.menu("tom", "Edit video", posted["id"])

@@ -258,10 +258,76 @@ async def test_the_menu_starts_from_the_words_of_a_message(retake: Retake) -> No
 
 async def test_the_menu_needs_something_to_begin_with(retake: Retake) -> None:
     people = retake.standin.people
-    sound = await people.upload("a.mp3", b"x", "audio/mpeg")
-    posted = await people.send("ana", "videos", uploads=[sound])
-    answered = await retake.menu("tom", "Make a video of this", posted["id"])
+    drawing = await people.upload("wave.json", b"{}")
+    lottie = people.sharing.add_sticker("Wave", drawing["id"], 3)
+    empty = await people.send("ana", "videos", "\u200b.")
+    answered = await retake.menu("tom", "Make a video of this", empty["id"])
     assert "no image in that message" in texts(answered)
+    drawn = await people.send("ana", "videos", stickers=[lottie])
+    answered = await retake.menu("tom", "Make a video of this", drawn["id"])
+    assert "That sticker is an animation that Discord draws itself" in texts(answered)
+
+
+async def test_the_menu_takes_images_by_their_content(retake: Retake) -> None:
+    """No name and no declared type decides; what is no image is left out."""
+    people = retake.standin.people
+    uploads = [await people.upload(name, b"x") for name in ("notes.txt", "scan", "a.png", "b.mp4")]
+    posted = await people.send("ana", "videos", uploads=uploads)
+    retake.services.intake.other_kinds = {"notes.txt"}
+    opened = await retake.menu("tom", "Make a video of this", posted["id"])
+    await retake.submit("tom", opened, prompt="they dance")
+    (ask,) = retake.services.generate.asks
+    assert [image.name for image in ask.request.images] == ["a.png", "scan", "b.mp4"]
+
+
+async def test_words_are_enough_where_no_file_is_an_image(retake: Retake) -> None:
+    people = retake.standin.people
+    upload = await people.upload("notes.txt", b"x")
+    posted = await people.send("ana", "videos", f"a storm for <@{TOM}>", uploads=[upload])
+    answers = []
+    for prompt in ("a storm", ""):
+        retake.services.intake.calls.refusals.append(Refused(Code.MEDIA_TYPE, name="notes.txt"))
+        opened = await retake.menu("tom", "Make a video of this", posted["id"])
+        assert opened["modal"]["components"][0]["component"]["value"] == "a storm for Tom"
+        answers.append(texts(await retake.submit("tom", opened, prompt=prompt)))
+    (ask,) = retake.services.generate.asks
+    assert (ask.request.prompt, ask.request.images) == ("a storm", ())
+    assert "file I can use" in answers[1]
+
+
+async def test_the_menu_takes_stickers_links_and_forwarded_images(retake: Retake) -> None:
+    people = retake.standin.people
+    upload = await people.upload("cat.png", b"x", "image/png")
+    gif = await people.upload("cat.gif", b"x", "image/gif")
+    first = await people.send("ana", "general", "my cat", uploads=[upload])
+    forwarded = await people.forward("ana", first["id"], "videos")
+    sticker = people.sharing.add_sticker("Wave", gif["id"], 4)
+    waved = await people.send("ana", "videos", stickers=[sticker])
+    link = "https://example.com/cat.png"
+    previews = [{"type": "image", "url": link, "upload": upload["id"]}]
+    linked = await people.send("ana", "videos", link, previews=previews)
+    for posted in (forwarded, waved, linked):
+        opened = await retake.menu("tom", "Make a video of this", posted["id"])
+        await retake.submit("tom", opened, prompt="it dances")
+    own = retake.standin.base_url
+    assert [file.name for file in retake.services.intake.files] == [
+        "cat.png",
+        "Wave.gif",
+        "cat.png",
+    ]
+    assert retake.services.intake.files[1].url == f"{own}/cdn/stickers/{sticker}.gif"
+    # Another site is never asked: it could answer anything, or learn who asks.
+    assert all(file.url.startswith(own) for file in retake.services.intake.files)
+    assert opened["modal"]["components"][0]["component"]["value"] == link
+    assert len(retake.services.generate.asks) == 3
+
+
+async def test_a_players_link_has_no_file(retake: Retake) -> None:
+    link = "https://example.com/embed/1"
+    people = retake.standin.people
+    posted = await people.send("ana", "videos", link, previews=[{"type": "video", "url": link}])
+    answered = await retake.menu("tom", "Edit video", posted["id"])
+    assert "There is no video in that message" in texts(answered)
 
 
 async def test_a_form_opened_before_a_restart_asks_to_be_opened_again(
