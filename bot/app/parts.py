@@ -194,6 +194,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
                 sync_guild=settings.discord.sync_guild,
                 guild_ready_timeout=settings.discord.guild_ready_timeout,
                 sync=role is not Role.WORKER,
+                allowed_servers=frozenset(settings.discord.allowed_servers),
             ),
             connector=None if proxy is None else proxy.connector(limit=0),
         )

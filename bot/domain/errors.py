@@ -58,6 +58,7 @@ class Code(StrEnum):
     STOPPING = "stopping"
     GUILD_ONLY = "guild_only"
     OUTSIDE_SERVER = "outside_server"
+    SERVER_NOT_ALLOWED = "server_not_allowed"
     # how a generation can fail
     MODERATED = "moderated"
     PROVIDER_REJECTED = "provider_rejected"

@@ -62,6 +62,7 @@ def _no_flag(value: object) -> object:
 
 
 Whole = Annotated[int, BeforeValidator(_no_flag)]
+ServerId = Annotated[int, BeforeValidator(_no_flag), Field(ge=1)]
 Number = Annotated[float, BeforeValidator(_no_flag)]
 WebAddress = Annotated[str, AfterValidator(_web)]
 Mirrors = Annotated[
@@ -95,6 +96,17 @@ class DiscordSettings(_Section):
     guild_ready_timeout: Number = Field(
         default=2.0, ge=0, le=60, description="seconds, from 0 to 60"
     )
+    allowed_servers: tuple[ServerId, ...] = Field(
+        default=(), description="a list of servers' ids; an empty one allows every server"
+    )
+
+    @field_validator("allowed_servers", mode="before")
+    @classmethod
+    def _as_list(cls, given: object) -> object:
+        # A variable of the environment with a single id in it reads as a number.
+        if isinstance(given, int) and not isinstance(given, bool):
+            return (given,)
+        return [part for part in given if part != ""] if isinstance(given, list) else given
 
 
 class DatabaseSettings(_Section):

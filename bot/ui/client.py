@@ -23,6 +23,7 @@ from bot.domain.errors import Code, Refused
 from bot.ui.answers import answer
 from bot.ui.cards import Brush
 from bot.ui.controls import FORMS, Control, ControlId, Switchboard
+from bot.ui.membership import leave
 from bot.ui.messages import Messages
 from bot.ui.translation import CatalogueTranslator
 from bot.ui.uploads import SourceMemory
@@ -55,17 +56,30 @@ class Wishes:
 
     ``sync_guild`` is the one server that gets the commands (0: everywhere), ``patience`` the
     seconds a command may work before it is acknowledged without its answer, ``sync`` whether
-    Discord is told the commands at start.
+    Discord is told the commands at start. ``allowed_servers`` are the only servers that are served
+    (empty: all are).
     """
 
     sync_guild: int = 0
     guild_ready_timeout: float = 2.0
     patience: float = 1.2
     sync: bool = True
+    allowed_servers: frozenset[int] = frozenset()
 
 
 class RetakeTree(app_commands.CommandTree["RetakeClient"]):
     """The commands; their errors end in one place."""
+
+    async def interaction_check(self, interaction: discord.Interaction["RetakeClient"], /) -> bool:
+        """Commands and menus from a server that is not allowed are refused in words."""
+        client = interaction.client
+        if client.serves(interaction.guild_id):
+            return True
+        if interaction.type is not discord.InteractionType.autocomplete:
+            await answer(
+                interaction, client.messages(interaction).explain(Code.SERVER_NOT_ALLOWED, {})
+            )
+        return False
 
     async def on_error(
         self,
@@ -110,6 +124,7 @@ class RetakeClient(commands.Bot):
         self.sources = SourceMemory()
         self._names = tuple(extensions)
         self._services: Services | None = None
+        self._left: set[int] = set()
 
     def attach(self, services: "Services") -> None:
         """Give the cogs what they call."""
@@ -140,6 +155,20 @@ class RetakeClient(commands.Bot):
             return {}
         return {str(name): title for name, title in self._services.catalogue.titles.items()}
 
+    def serves(self, guild_id: int | None) -> bool:
+        """Return whether a server is allowed; direct messages belong to none, and are."""
+        allowed = self.wishes.allowed_servers
+        return not guild_id or not allowed or guild_id in allowed
+
+    def check_served(self, guild_id: int | None) -> None:
+        """Refuse what comes from a server that is not allowed.
+
+        Raises:
+            Refused: SERVER_NOT_ALLOWED.
+        """
+        if not self.serves(guild_id):
+            raise Refused(Code.SERVER_NOT_ALLOWED)
+
     async def setup_hook(self) -> None:
         await self.tree.set_translator(CatalogueTranslator())
         self.add_dynamic_items(Control)
@@ -156,6 +185,7 @@ class RetakeClient(commands.Bot):
             await answer(interaction, text)
 
         async with Wall(messages=messages, titles=self.titles(), tell=tell):
+            self.check_served(interaction.guild_id)
             control = ControlId.parse(custom_id)
             is_form = interaction.type is discord.InteractionType.modal_submit
             handler = None
@@ -172,6 +202,20 @@ class RetakeClient(commands.Bot):
         if interaction.type is discord.InteractionType.modal_submit:
             custom_id = str((interaction.data or {}).get("custom_id", ""))
             await self.serve(interaction, custom_id)
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        await self._stay_or_leave(guild)
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        """Every server comes here at each start: the list may have changed since."""
+        await self._stay_or_leave(guild)
+
+    async def _stay_or_leave(self, guild: discord.Guild) -> None:
+        if self.serves(guild.id):
+            return
+        reason = guild.id not in self._left
+        self._left.add(guild.id)
+        await leave(guild, say_why=reason)
 
     async def on_message(self, message: discord.Message, /) -> None:
         """There are no text commands; replies are heard by the cog that serves them."""

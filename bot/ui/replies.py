@@ -43,6 +43,7 @@ async def subject(client: "RetakeClient", message: discord.Message) -> Generatio
     target = await _target(message)
     if target is None or client.user is None or target.author.id != client.user.id:
         return None
+    client.check_served(message.guild.id if message.guild is not None else None)
     try:
         return await ours(client, target, viewer=origins.author(message))
     except Refused:

@@ -78,6 +78,8 @@ class Behind:
                 standin.threads.lock(self._thread(body))
             case "kick_bot":
                 standin.kick_bot(world.guild(str(body["guild_id"])))
+            case "invite_bot":
+                standin.invite_bot(world.guild(str(body["guild_id"])))
             case "upload_limit":
                 world.guild(str(body["guild_id"])).upload_limit = int(body["bytes"])
             case "add_channel":

@@ -238,7 +238,7 @@ class PlaceRenderer:
             "region": "deprecated",
             "afk_channel_id": None,
             "afk_timeout": 300,
-            "system_channel_id": None,
+            "system_channel_id": guild.system_channel_id,
             "system_channel_flags": 0,
             "widget_enabled": False,
             "widget_channel_id": None,

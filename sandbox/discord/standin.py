@@ -33,7 +33,7 @@ from sandbox.discord.restrictions import Restrictions
 from sandbox.discord.sessions import Intent
 from sandbox.discord.snowflakes import Clock, Snowflakes, iso
 from sandbox.discord.threads import Threads
-from sandbox.discord.world import Channel, ChannelKind, Guild, Overwrite, Thread, World
+from sandbox.discord.world import Channel, ChannelKind, Guild, Member, Overwrite, Thread, World
 
 Json = dict[str, Any]
 
@@ -262,6 +262,17 @@ class DiscordStandIn:
             sees=lambda user: self.world.sees(user, channel),
             intent=Intent.GUILDS,
         )
+
+    def invite_bot(self, guild: Guild) -> None:
+        """Somebody who manages a server adds the bot to it, with the permissions of its invite."""
+        role = next(role for role in guild.roles.values() if role.managed)
+        guild.members[self.world.bot_id] = Member(
+            user_id=self.world.bot_id, joined_at=self.clock(), roles=[role.id]
+        )
+        joined = self.render.guild_create(guild)
+        self.log.append("GUILD_CREATE", {"id": guild.id})
+        self.gateway.send("GUILD_CREATE", lambda _: joined, intent=Intent.GUILDS)
+        self.commands_changed()
 
     def kick_bot(self, guild: Guild) -> None:
         guild.members.pop(self.world.bot_id, None)

@@ -102,6 +102,7 @@ class Guild:
     owner_id: str
     premium_tier: int = 0
     upload_limit: int | None = None
+    system_channel_id: str | None = None
     roles: dict[str, Role] = field(default_factory=dict)
     members: dict[str, Member] = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)

@@ -102,6 +102,15 @@ def test_an_order_may_be_written_as_toml_in_the_environment(written: Written) ->
     assert settings.providers.order == ("apimart",)
 
 
+@pytest.mark.parametrize(
+    ("written_as", "allowed"),
+    [("12", (12,)), ("12, 34", (12, 34)), ('["12", 34]', (12, 34)), ("", ()), ("[]", ())],
+)
+def test_allowed_servers_in_the_environment(written_as: str, allowed: tuple[int, ...]) -> None:
+    settings = load(None, {"RETAKE__DISCORD__ALLOWED_SERVERS": written_as})
+    assert settings.discord.allowed_servers == allowed
+
+
 def test_a_provider_left_out_of_the_order_still_works_as_the_last(written: Written) -> None:
     settings = load(
         written('[providers]\norder = ["apimart"]\n[providers.google]\napi_key = "g"'),
@@ -251,6 +260,20 @@ BAD_FILES = [
     (
         "[discord]\ntoken = 2002",
         "config.toml: [discord] token is not right; it must be text in quotes.",
+    ),
+    (
+        "[discord]\nallowed_servers = ['my server']",
+        (
+            'config.toml: [discord] allowed_servers is ["my server"]; it must be a list of'
+            " servers' ids; an empty one allows every server."
+        ),
+    ),
+    (
+        "[discord]\nallowed_servers = [0]",
+        (
+            "config.toml: [discord] allowed_servers is [0]; it must be a list of"
+            " servers' ids; an empty one allows every server."
+        ),
     ),
     (
         "[database]\nurl = 'mysql://root:hunter2@db/x'",

@@ -1,0 +1,45 @@
+"""Which servers the bot works in: those its owner allows, and no other.
+
+Owns the way out of a server that is not one of them: one message that says why, then goodbye. A
+refusal of what people ask for meanwhile is the client's business.
+"""
+
+import discord
+import structlog
+
+from bot.domain.errors import Code, PostError
+from bot.ui.messages import Messages
+from bot.ui.refusals import SEND_SECONDS, outgoing
+
+log = structlog.get_logger(__name__)
+
+
+async def leave(guild: discord.Guild, *, say_why: bool) -> None:
+    """Leave the server; say why in one message, where the bot may write."""
+    messages = Messages.for_locale(guild.preferred_locale.value)
+    place = _place(guild) if say_why else None
+    if place is not None:
+        try:
+            async with outgoing(SEND_SECONDS):
+                await place.send(messages.explain(Code.SERVER_NOT_ALLOWED, {}))
+        except PostError as error:
+            log.info("farewell_not_said", guild=guild.id, error=str(error))
+    try:
+        async with outgoing(SEND_SECONDS):
+            await guild.leave()
+    except PostError as error:
+        # What is asked for there is refused all the same, and the next start tries again.
+        log.warning("server_not_left", guild=guild.id, error=str(error))
+        return
+    log.warning("server_left", guild=guild.id, name=guild.name, owner=guild.owner_id)
+
+
+def _place(guild: discord.Guild) -> discord.TextChannel | None:
+    """The channel for news of the system, else the first one that the bot may write in."""
+    channels = [guild.system_channel, *guild.text_channels]
+    return next((c for c in channels if c is not None and _may_write(c)), None)
+
+
+def _may_write(channel: discord.TextChannel) -> bool:
+    may = channel.permissions_for(channel.guild.me)
+    return may.view_channel and may.send_messages
