@@ -11,6 +11,7 @@ from bot.domain.errors import Code, Refused
 from bot.domain.generation import Generation
 from bot.domain.request import Operation, VideoRequest
 from bot.ui import forms, origins, replies, sources
+from bot.ui.absence import Absence
 from bot.ui.answers import open_form
 from bot.ui.client import Interaction, RetakeClient
 from bot.ui.controls import ControlId, Verb
@@ -19,7 +20,7 @@ from bot.ui.translation import said
 from bot.ui.wall import Wall
 
 if TYPE_CHECKING:
-    from bot.services.generate import Ask
+    from bot.services.generate import Ask, Receipt
 
 
 class EditCog(commands.Cog):
@@ -27,6 +28,7 @@ class EditCog(commands.Cog):
 
     def __init__(self, client: RetakeClient) -> None:
         self.client = client
+        self.absence = Absence(client, self._missed)
         self.menu = app_commands.ContextMenu(name=said("command.menu.edit"), callback=self.choose)
 
     async def cog_load(self) -> None:
@@ -42,6 +44,26 @@ class EditCog(commands.Cog):
         """A reply to a finished video is an edit of that very version."""
         if message.author.bot or message.type is not discord.MessageType.reply:
             return
+        self.absence.saw(message)
+        await self._heard(message)
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """Discord does not repeat what was written before a fresh session."""
+        await self.absence.ended()
+
+    @commands.Cog.listener()
+    async def on_resumed(self) -> None:
+        await self.absence.repeated()
+
+    @commands.Cog.listener()
+    async def on_disconnect(self) -> None:
+        self.absence.began()
+
+    async def _missed(self, message: discord.Message) -> None:
+        await self._heard(message, late=True)
+
+    async def _heard(self, message: discord.Message, *, late: bool = False) -> None:
         messages = replies.messages(message)
         subject: Generation | None = None
 
@@ -50,8 +72,11 @@ class EditCog(commands.Cog):
 
         async with Wall(messages=messages, titles=self.client.titles(), tell=tell):
             subject = await replies.subject(self.client, message)
-            if subject is not None:
-                await self._reply(message, subject)
+            if subject is None:
+                return
+            receipt = await self._reply(message, subject)
+            if late and not receipt.repeated:
+                await replies.tell(message, messages.say("reply.late"), about=None)
 
     async def edit(self, interaction: Interaction, control: ControlId) -> None:
         """The button: a form with the last instruction in it."""
@@ -133,14 +158,14 @@ class EditCog(commands.Cog):
 
         await order(interaction, Given(), wish)
 
-    async def _reply(self, message: discord.Message, subject: Generation) -> None:
+    async def _reply(self, message: discord.Message, subject: Generation) -> "Receipt":
         """Take a reply for what it is: an instruction, with attachments to go by."""
         prompt = await replies.instruction(self.client, message)
         given = Given(images=tuple(sources.incoming(file) for file in message.attachments))
         services = self.client.services
         taken = await take_in(services, given)
         request = VideoRequest(operation=Operation.EDIT, prompt=prompt, images=taken.images)
-        await services.generate.request(
+        return await services.generate.request(
             origins.ask_of_reply(
                 message,
                 await replies.channel(self.client, message),

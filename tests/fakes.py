@@ -32,6 +32,7 @@ from bot.services.edit import Viewer
 from bot.services.generate import Ask, Receipt
 from bot.services.history import HistoryPage
 from bot.services.limits import LimitsView, QuotaView
+from bot.services.missed import Spot
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 EVOLINK, APIMART = ProviderName("evolink"), ProviderName("apimart")
@@ -337,6 +338,32 @@ class FakeLimits(Calls):
 
 
 @dataclass
+class FakeMissed(Calls):
+    """An absence since ``away_since`` (None: there was none), with videos in ``places``."""
+
+    away_since: datetime | None = None
+    places: list[Spot] = field(default_factory=list[Spot])
+    answered: set[int] = field(default_factory=set[int])
+    caught: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def since(self) -> datetime | None:
+        self.take("since")
+        return self.away_since
+
+    async def spots(self) -> Sequence[Spot]:
+        return self.places
+
+    async def unanswered(self, message_ids: Sequence[MessageId]) -> set[MessageId]:
+        return set(message_ids) - self.answered
+
+    async def caught_up(self) -> None:
+        self.caught.set()
+
+    def lost(self) -> None:
+        self.caught.clear()
+
+
+@dataclass
 class FakeServices:
     """All that the cogs call, in memory."""
 
@@ -347,6 +374,7 @@ class FakeServices:
     jobs: FakeJobs = field(default_factory=FakeJobs)
     history: FakeHistory = field(default_factory=FakeHistory)
     limits: FakeLimits = field(default_factory=FakeLimits)
+    missed: FakeMissed = field(default_factory=FakeMissed)
     catalogue: Catalogue = CATALOGUE
 
     def as_services(self) -> Services:

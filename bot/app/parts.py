@@ -28,6 +28,7 @@ from bot.ops.health import Health, PartHealth
 from bot.ops.http import SideDoor
 from bot.ops.metered import MeteredProvider
 from bot.ops.metrics import Metrics
+from bot.ops.presence import PresenceFile
 from bot.providers.addresses import AddressPolicy
 from bot.providers.apimart import ApiMart
 from bot.providers.catalogue import load_catalogue
@@ -47,6 +48,7 @@ from bot.services.intake import Intake
 from bot.services.jobs import Jobs
 from bot.services.late import LateResults
 from bot.services.limits import LimitsDesk
+from bot.services.missed import MissedReplies
 from bot.services.outside import Outside, Policy
 from bot.services.reconcile import Reconcile
 from bot.services.scheduler import Scheduler
@@ -81,6 +83,7 @@ class Parts:
     scheduler: Scheduler
     side_door: SideDoor
     late: LateResults
+    missed: MissedReplies
     desk: Desk | None
 
 
@@ -226,6 +229,11 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             wake=scheduler.take,
         )
         limits = LimitsDesk(storage=storage, clock=clock, default=outside.policy.limits)
+        missed = MissedReplies(
+            storage=storage,
+            clock=clock,
+            presence=PresenceFile(settings.media.dir / "listening-until"),
+        )
         client.attach(
             Services(
                 generate=generate,
@@ -235,6 +243,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
                 jobs=Jobs(storage=storage, clock=clock, board=board),
                 history=History(storage=storage, media=media, clock=clock, messenger=messenger),
                 limits=limits,
+                missed=missed,
                 catalogue=catalogue,
             )
         )
@@ -274,6 +283,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             scheduler=scheduler,
             side_door=side_door,
             late=late,
+            missed=missed,
             desk=_desk(settings, reconcile),
         )
 

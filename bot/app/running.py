@@ -84,6 +84,7 @@ async def _work(
                 await work
             for attendant in attendants:
                 attendant.cancel()
+            await parts.missed.beat()
             await _disconnect(parts.client, connection)
     except* CannotRunError as errors:
         raise CannotRunError(str(errors.exceptions[0])) from None
@@ -131,5 +132,6 @@ def _housekeeping(parts: Parts, settings: Settings, heap: Heap) -> Housekeeping:
             Chore(name="clean", work=clean, every=CLEANING_SECONDS),
             Chore(name="late_results", work=parts.late.look),
             Chore(name="gauges", work=count),
+            Chore(name="presence", work=parts.missed.beat),
         ),
     )

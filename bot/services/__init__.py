@@ -10,6 +10,7 @@ from bot.services.history import History
 from bot.services.intake import Intake
 from bot.services.jobs import Jobs
 from bot.services.limits import LimitsDesk
+from bot.services.missed import MissedReplies
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,4 +24,5 @@ class Services:
     jobs: Jobs
     history: History
     limits: LimitsDesk
+    missed: MissedReplies
     catalogue: Catalogue

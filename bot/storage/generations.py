@@ -24,6 +24,7 @@ from bot.domain.ids import (
     TaskId,
     UserId,
     WorkerId,
+    new_generation_id,
 )
 from bot.storage.tables import (
     ENDED_WITHOUT_VIDEO,
@@ -73,6 +74,17 @@ _ENDED_OF_MEMBER = (
     .order_by(generations.c.created_at.desc(), generations.c.id.desc())
     .limit(bindparam("limit"))
     .offset(bindparam("offset"))
+)
+# Ids begin with the time they were made at, so the primary key is the index by age.
+_POSTED = (
+    select(*_COLUMNS)
+    .where(
+        generations.c.id >= bindparam("first"),
+        generations.c.video_message_id.is_not(None),
+        generations.c.deleted_at.is_(None),
+    )
+    .order_by(generations.c.id.desc())
+    .limit(bindparam("limit"))
 )
 _TURNS = (
     select(*_COLUMNS)
@@ -287,6 +299,10 @@ class SqlGenerations:
             limit=limit,
             offset=offset,
         )
+
+    async def posted(self, *, since: datetime, limit: int) -> Sequence[Generation]:
+        """Generations made after ``since`` whose video stands in a message, newest first."""
+        return await self._many(_POSTED, first=new_generation_id(since, bytes), limit=limit)
 
     async def turns(self, conversation_id: ConversationId) -> Sequence[Generation]:
         """All turns of a conversation in order of version."""

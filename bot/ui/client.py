@@ -131,6 +131,11 @@ class RetakeClient(commands.Bot):
         self._services = services
 
     @property
+    def attached(self) -> bool:
+        """Whether there are services to call yet."""
+        return self._services is not None
+
+    @property
     def services(self) -> "Services":
         """What the cogs call.
 

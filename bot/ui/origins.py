@@ -13,6 +13,7 @@ from bot.domain.ids import DIRECT, ChannelId, GenerationId, GuildId, UserId
 from bot.domain.request import VideoRequest
 from bot.services.edit import Viewer
 from bot.services.generate import Ask
+from bot.services.missed import reply_key
 
 if TYPE_CHECKING:
     from bot.ui.client import RetakeClient
@@ -88,7 +89,7 @@ def ask_of_reply(
     channel_id, thread_id = _channel(channel)
     who = author(message)
     return Ask(
-        request_key=f"message:{message.id}",
+        request_key=reply_key(message.id),
         requester_id=who.user_id,
         guild_id=who.guild_id,
         channel_id=channel_id,

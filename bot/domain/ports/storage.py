@@ -109,6 +109,10 @@ class Generations(Protocol):
         """A person's ended generations in a server, newest first."""
         ...
 
+    async def posted(self, *, since: datetime, limit: int) -> Sequence[Generation]:
+        """Generations made after ``since`` whose video stands in a message, newest first."""
+        ...
+
     async def turns(self, conversation_id: ConversationId) -> Sequence[Generation]:
         """All turns of a conversation in order of version."""
         ...

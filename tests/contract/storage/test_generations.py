@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.errors import Superseded
 from bot.domain.generation import Generation, Posting, State, Target, TargetKind, Task
-from bot.domain.ids import GenerationId, MessageId, TaskId, WorkerId
+from bot.domain.ids import GenerationId, MessageId, TaskId, WorkerId, new_generation_id
 from bot.domain.ports.storage import Storage, Transaction
 from tests.contract.storage.samples import (
     ALPHA,
@@ -419,6 +419,26 @@ async def test_the_silent_are_forgotten_once_they_own_nothing(
 
 
 # -- lists ------------------------------------------------------------------------------------
+
+
+async def test_posted_ones_since_a_time_newest_first(storage: Storage, shelf: Shelf) -> None:
+    def made_at(hours: int) -> GenerationId:
+        return new_generation_id(NOON + timedelta(hours=hours))
+
+    made = [await shelf.put(id=made_at(hours)) for hours in range(5)]
+    for number in (0, 1, 3, 4):
+        made[number] = await shelf.move(made[number], State.CANCELLED, posting=posted(number + 1))
+    made[3] = await shelf.move(made[3], State.CANCELLED, deleted_at=NOON)
+
+    async def found(hours: int, limit: int = 9) -> list[GenerationId]:
+        since = NOON + timedelta(hours=hours)
+        rows = await storage.read(lambda tx: tx.generations.posted(since=since, limit=limit))
+        return [row.id for row in rows]
+
+    assert await found(0) == [made[4].id, made[1].id, made[0].id]
+    assert await found(0, limit=2) == [made[4].id, made[1].id]
+    assert await found(1) == [made[4].id, made[1].id]
+    assert await found(5) == []
 
 
 async def test_open_and_ended_ones_of_a_member(storage: Storage, shelf: Shelf) -> None:
