@@ -14,7 +14,7 @@ from typing import Any
 _LONGEST_TEXT = 300
 _LINK = re.compile(r"(?i)[a-z][a-z0-9+.-]{1,15}://\S+|data:[\w.+-]+/[\w.+-]+\S*")
 _TOKEN = re.compile(r"(?i)\b(bearer\s+)\S+|\bsk-[A-Za-z0-9_-]{8,}")
-_TASK_ID = re.compile(r"[A-Za-z0-9._:-]{1,191}")
+_LONGEST_ID = 255
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -102,21 +102,18 @@ def http_date(value: str) -> datetime | None:
     return told if told.tzinfo is not None else told.replace(tzinfo=UTC)
 
 
-def links(value: Any) -> tuple[str, ...]:
-    """The http(s) URLs in a string or list, in order, each once."""
-    found = [text(item) for item in items(value) if isinstance(item, str)]
-    return tuple(dict.fromkeys(url for url in found if is_link(url)))
-
-
-def is_link(url: str) -> bool:
-    """Whether it looks like an http(s) URL of sane length."""
-    return len(url) <= 4096 and re.fullmatch(r"https?://[^\s\"<>]+", url) is not None
-
-
 def task_id(value: Any) -> str:
-    """A task's id that can stand in a path; "" for anything else."""
-    read = text(value)
-    return read if _TASK_ID.fullmatch(read) and read.strip(".") else ""
+    """A task's id: any short string or whole number, opaque; "" for anything else.
+
+    Dots alone are none: they would mean another place in a path.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value) if abs(value) < 10**_LONGEST_ID else ""
+    elif isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = str(int(value))
+    read = value.strip() if isinstance(value, str) else ""
+    fits = 0 < len(read) <= _LONGEST_ID and read.isprintable() and read.strip(".")
+    return read if fits else ""
 
 
 def excerpt(value: Any, *secrets: str) -> str:

@@ -28,24 +28,16 @@ from bot.providers import answers
 from bot.providers.apimart_refusals import submit_error
 from bot.providers.gateway import GONE, Gateway, task_path
 from bot.providers.http import HttpDoor
+from bot.providers.links import tidy, videos_in
 from bot.providers.mirrors import Mirrors
 from bot.providers.refusals import REJECTED, Verdict, verdict_of_status
+from bot.providers.task_status import state_of, word_of
 from bot.providers.uploads import Uploads
 
 NAME = ProviderName("apimart")
 
 VideoHost = Callable[[StoredMedia], Awaitable[str]]
 """Puts one of our videos where APIMart can fetch it; it has no uploads for videos itself."""
-
-_STATES: Mapping[str, TaskState] = {
-    "completed": TaskState.COMPLETED,
-    "success": TaskState.COMPLETED,
-    "succeeded": TaskState.COMPLETED,
-    "failed": TaskState.FAILED,
-    "failure": TaskState.FAILED,
-    "cancelled": TaskState.CANCELLED,
-    "canceled": TaskState.CANCELLED,
-}
 
 _GONE_WORDS: Mapping[str, Verdict] = {"task_not_found": GONE, "task_not_exist": GONE}
 
@@ -224,7 +216,8 @@ class ApiMart:
         url = answers.text(body.get("url")) or answers.text(
             answers.mapping(body.get("data")).get("url")
         )
-        if not answers.is_link(url):
+        url = tidy(url)
+        if not url:
             raise self._gateway.malformed("url")
         self._uploads.remember(media.sha256, url, None)
         return url
@@ -276,19 +269,16 @@ class ApiMart:
         if told_id and told_id != asked:
             # Somebody else's task must never be taken for ours.
             raise self._gateway.malformed("another task")
-        word = answers.text(task.get("status")).lower()
+        word = word_of(task.get("status"))
         if not word:
             raise self._gateway.malformed("status")
-        state = _STATES.get(word, TaskState.ACTIVE)
-        urls, expires_at = _results(task) if state is TaskState.COMPLETED else ((), None)
+        urls, expires_at = _results(task)
+        state = state_of(word, has_video=bool(urls))
+        if state is not TaskState.COMPLETED:
+            urls, expires_at = (), None
         cost = _cost(task)
         error = None
-        if state is TaskState.COMPLETED and not urls:
-            state = TaskState.FAILED
-            error = ProviderError(
-                Code.NO_VIDEO, accepted=Accepted.YES, charged=cost != 0, provider=NAME
-            )
-        elif state is TaskState.FAILED:
+        if state is TaskState.FAILED:
             # The money of a failed task comes back, unless a cost is told all the same.
             error = self._failure(task.get("error"), charged=bool(cost))
         elif state is TaskState.CANCELLED:
@@ -363,17 +353,10 @@ def _orientation(spec: TaskSpec) -> str | None:
 
 def _results(task: Mapping[str, Any]) -> tuple[tuple[str, ...], datetime | None]:
     result = answers.mapping(task.get("result"))
-    found: list[Any] = []
-    expiries: list[datetime] = []
-    for video in (*answers.items(result.get("videos")), *answers.items(result.get("video"))):
-        if isinstance(video, dict):
-            found += answers.items(video.get("url"))
-            expires_at = answers.moment(video.get("expires_at"))
-            if expires_at is not None:
-                expiries.append(expires_at)
-        else:
-            found.append(video)
-    return answers.links(found), min(expiries, default=None)
+    videos = [*answers.items(result.get("videos")), *answers.items(result.get("video"))]
+    told = (answers.moment(answers.mapping(video).get("expires_at")) for video in videos)
+    expiries = [moment for moment in told if moment is not None]
+    return videos_in([videos, result, task.get("video_url")]), min(expiries, default=None)
 
 
 def _cost(task: Mapping[str, Any]) -> int | None:

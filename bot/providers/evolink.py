@@ -32,13 +32,14 @@ from bot.providers import answers
 from bot.providers.evolink_words import (
     CALL_WORDS,
     GONE_WORDS,
-    STATES,
     TASK_FAILED,
     TASK_WORDS,
 )
 from bot.providers.gateway import Gateway, task_path
 from bot.providers.http import HttpDoor
+from bot.providers.links import tidy, videos_in
 from bot.providers.mirrors import Mirrors, base_url
+from bot.providers.task_status import state_of, word_of
 from bot.providers.uploads import Uploads
 
 NAME = ProviderName("evolink")
@@ -47,6 +48,8 @@ NAME = ProviderName("evolink")
 _CREDITS_PER_USD = 68.0
 _RESULTS_LAST = timedelta(hours=24)
 _BATCH = 50
+# Where a task's video may be named: by the page, by the official client, by other gateways.
+_RESULTS = ("results", "result_data", "result", "video_url", "video")
 # Answers of something that has no batch queries: a gateway in between, or an older API.
 _NO_BATCHES = frozenset({404, 405, 501})
 
@@ -250,8 +253,8 @@ class EvoLink:
             f"{FILES_VERSION}/files/upload/stream", media, to=self._files
         )
         data = answers.mapping(answers.mapping(body).get("data"))
-        url = answers.text(data.get("file_url"))
-        if not answers.is_link(url):
+        url = tidy(answers.text(data.get("file_url")))
+        if not url:
             raise self._gateway.malformed("data.file_url")
         self._uploads.remember(media.sha256, url, answers.moment(data.get("expires_at")))
         return url
@@ -308,17 +311,19 @@ class EvoLink:
         if reported and asked not in reported:
             # Somebody else's task must never be taken for ours.
             raise self._gateway.malformed("another task")
-        word = answers.text(task.get("status")).lower()
+        word = word_of(task.get("status"))
         if not word:
             raise self._gateway.malformed("status")
-        state = STATES.get(word, TaskState.ACTIVE)
+        urls = videos_in([task.get(name) for name in _RESULTS])
+        state = state_of(word, has_video=bool(urls))
         info, usage = answers.mapping(task.get("task_info")), answers.mapping(task.get("usage"))
-        urls = _result_urls(task) if state is TaskState.COMPLETED else ()
-        error = None
-        if state is TaskState.COMPLETED and not urls:
+        refused = answers.text(answers.mapping(task.get("error")).get("code")).lower() in TASK_WORDS
+        if state in {TaskState.ACTIVE, TaskState.COMPLETED} and not urls and refused:
+            # Refused under a word that does not say so, as some models end without a video.
             state = TaskState.FAILED
-            error = ProviderError(Code.NO_VIDEO, accepted=Accepted.YES, charged=True, provider=NAME)
-        elif state is TaskState.FAILED:
+        urls = urls if state is TaskState.COMPLETED else ()
+        error = None
+        if state is TaskState.FAILED:
             error = self._gateway.failed(
                 task.get("error"), words=TASK_WORDS, charged=False, fallback=TASK_FAILED
             )
@@ -364,16 +369,6 @@ def _ids(task: Mapping[str, Any]) -> list[TaskId]:
     """The ids that a task answers to."""
     found = (answers.task_id(task.get("id")), answers.task_id(task.get("task_id")))
     return [TaskId(one) for one in found if one]
-
-
-def _result_urls(task: Mapping[str, Any]) -> tuple[str, ...]:
-    found: list[Any] = []
-    for item in (*answers.items(task.get("results")), *answers.items(task.get("result_data"))):
-        if isinstance(item, dict):
-            found += [item.get("video_url"), item.get("url")]
-        else:
-            found.append(item)
-    return answers.links(found)
 
 
 def _cost(usage: Mapping[str, Any]) -> int | None:

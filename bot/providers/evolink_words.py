@@ -1,4 +1,4 @@
-"""EvoLink's words: status words and error codes, and what each of them means to us.
+"""EvoLink's error codes, and what each of them means to us.
 
 Data only, by the vendor's pages and official client.
 """
@@ -6,17 +6,8 @@ Data only, by the vendor's pages and official client.
 from collections.abc import Mapping
 
 from bot.domain.errors import Code
-from bot.domain.ports.provider import TaskState
 from bot.providers.gateway import GONE
 from bot.providers.refusals import REJECTED, UNAVAILABLE, Verdict
-
-STATES: Mapping[str, TaskState] = {
-    "completed": TaskState.COMPLETED,
-    "failed": TaskState.FAILED,
-    "cancelled": TaskState.CANCELLED,
-    "canceled": TaskState.CANCELLED,
-}
-"""Every other word ("pending", "processing", "queued", one we never heard) means: still active."""
 
 _BALANCE = Verdict(code=Code.PROVIDER_BALANCE)
 _MODERATED = Verdict(code=Code.MODERATED)

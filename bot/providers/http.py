@@ -26,8 +26,10 @@ from bot.domain.ports.provider import Download
 from bot.providers.addresses import AddressPolicy
 from bot.providers.failures import CallGuard, OversizeError
 from bot.providers.files import FileSink, clear
+from bot.providers.links import joined, tidy
+from bot.providers.packing import Unpacker
 from bot.providers.proxy import Proxy
-from bot.providers.transport import make_client
+from bot.providers.transport import RAW_URL, make_client
 
 # httpx writes every URL it asks for into its log; signed links are keys for as long as they live.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -182,12 +184,17 @@ class HttpDoor:
         announced: int | None,
         max_bytes: int,
     ) -> Download:
+        content = Unpacker() if "content-encoding" in response.headers else None
+        received = 0
         async with FileSink(destination) as sink:
             async for chunk in response.aiter_raw():
-                await sink.write(chunk)
-                if sink.size > max_bytes:
-                    raise self._result_error(Code.RESULT_TOO_LARGE, limit=max_bytes)
-            if not sink.size or (announced is not None and sink.size < announced):
+                received += len(chunk)
+                for part in (chunk,) if content is None else content.unpack(chunk):
+                    await sink.write(part)
+                    if sink.size > max_bytes:
+                        raise self._result_error(Code.RESULT_TOO_LARGE, limit=max_bytes)
+            whole = content is None or content.is_whole
+            if not sink.size or not whole or (announced is not None and received < announced):
                 raise self._result_error(
                     Code.RESULT_BROKEN, retryable=True, reason="short", size=sink.size
                 )
@@ -197,15 +204,17 @@ class HttpDoor:
     async def _followed(self, url: str) -> AsyncIterator[httpx.Response]:
         """The answer of a GET after at most a few redirects, each of them judged."""
         for _ in range(_MAX_REDIRECTS + 1):
+            url = tidy(url) or url
             request = self._pooled.build_request(
                 "GET",
-                self._policy.check_url(url),
+                self._policy.check_link(url),
                 timeout=self._limits(read=self._timeouts.idle),
+                extensions={RAW_URL: url},
             )
             response = await self._pooled.send(request, stream=True)
             try:
                 if response.has_redirect_location:
-                    url = str(request.url.join(response.headers["location"]))
+                    url = joined(url, response.headers["location"])
                     continue
                 self._check_download(response)
                 yield response
@@ -217,9 +226,6 @@ class HttpDoor:
     def _check_download(self, response: httpx.Response) -> None:
         status = response.status_code
         if status == 200:
-            encoding = response.headers.get("content-encoding", "identity")
-            if encoding != "identity":
-                raise self._result_error(Code.RESULT_BROKEN, reason="content-encoding")
             return
         if status in {408, 425, 429} or status >= 500:
             raise ProviderError(

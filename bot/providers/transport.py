@@ -1,7 +1,8 @@
 """How connections are made: httpx over aiohttp, by the guarded resolver, nothing inherited.
 
 Owns pools, TLS and what is switched off: proxies and credentials of the environment, cookies,
-redirects, compression. The only proxy is the operator's. Knows nothing of requests.
+redirects, compression, and the quoting of URLs. The only proxy is the operator's. Knows nothing of
+requests.
 """
 
 import ssl
@@ -12,12 +13,63 @@ from typing import Any
 import aiohttp
 import httpx
 import httpx_aiohttp
+import yarl
 from aiohttp.abc import AbstractResolver
+from httpx_aiohttp.transport import AiohttpResponseStream, map_aiohttp_exceptions
 
 from bot.providers.addresses import AddressPolicy, GuardedResolver
 from bot.providers.proxy import Proxy
 
 _KEEPALIVE_S = 30
+
+
+RAW_URL = "raw_url"
+"""The extension of a request that holds its URL as text, to be sent without any change."""
+
+
+class ExactTransport(httpx_aiohttp.AiohttpTransport):
+    """Sends a URL's bytes as they are.
+
+    The library's own transport hands the URL over as text, which is then quoted once more:
+    ``%2F`` and ``%7E`` are written in another way, and a signature no longer fits.
+    """
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if not isinstance(self.client, aiohttp.ClientSession):
+            self.client = self.get_client()
+        limits = request.extensions.get("timeout", {})
+        url = yarl.URL(request.extensions.get(RAW_URL, str(request.url)), encoded=True)
+        with map_aiohttp_exceptions():
+            answer = await self.client.request(
+                request.method,
+                url,
+                headers=request.headers,
+                data=_body(request),
+                allow_redirects=False,
+                auto_decompress=False,
+                compress=False,
+                timeout=aiohttp.ClientTimeout(
+                    connect=limits.get("pool"),
+                    sock_connect=limits.get("connect"),
+                    sock_read=limits.get("read"),
+                ),
+            )
+        return httpx.Response(
+            answer.status,
+            headers=answer.raw_headers,
+            stream=AiohttpResponseStream(answer),
+            request=request,
+        )
+
+
+def _body(request: httpx.Request) -> bytes | httpx.AsyncByteStream | None:
+    try:
+        return request.content or None
+    except httpx.RequestNotRead:
+        # aiohttp chooses how a stream is framed.
+        request.headers.pop("transfer-encoding", None)
+        stream = request.stream
+        return stream if isinstance(stream, httpx.AsyncByteStream) else None
 
 
 def make_client(
@@ -50,7 +102,7 @@ def make_client(
         )
 
     return httpx.AsyncClient(
-        transport=httpx_aiohttp.AiohttpTransport(client=session, verify=_tls(), trust_env=False),
+        transport=ExactTransport(client=session, verify=_tls(), trust_env=False),
         headers={
             "User-Agent": "Retake",
             "Accept-Encoding": "identity",

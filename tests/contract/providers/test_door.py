@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -310,20 +311,121 @@ async def test_the_cap_holds_without_a_length_and_against_a_false_one(
         assert got.size == 2000
 
 
-async def test_an_empty_or_packed_file_is_broken(site: Site, tmp_path: Path) -> None:
-    async def empty(_: web.Request) -> web.StreamResponse:
-        return web.Response(body=b"")
+SIGNED = (
+    "/a%2Fb/%7Euser/v%20ideo.mp4?X-Sig=a%2Bb+c%2f%7e==&Policy=~x*(1)!&e=%C3%BC&u=a%2Fb%3Dc",
+    "/k%41%2e%2E/x;y=1,2@3:4/$&'?a=b?c=d/e&&f",
+    "/100%/x?sale=50%25&odd=%zz",
+    "//double//slash",
+)
 
-    async def packed(_: web.Request) -> web.StreamResponse:
-        response = web.Response(body=b"x" * 5000)
-        response.enable_compression(web.ContentCoding.gzip)
-        return response
 
+@pytest.mark.parametrize("target", SIGNED)
+@pytest.mark.parametrize("redirected", [False, True])
+async def test_the_bytes_of_a_signed_link_are_untouched(
+    site: Site, tmp_path: Path, target: str, *, redirected: bool
+) -> None:
+    async def serve(request: web.Request) -> web.StreamResponse:
+        if request.raw_path == "/start":
+            return web.Response(status=302, headers={"Location": site.url + target})
+        return web.Response(body=b"file")
+
+    site.handler = serve
     async with opened() as door:
-        for handler in (empty, packed):
-            site.handler = handler
-            error = await download(door, site.url, tmp_path / "a")
+        url = site.url + ("/start" if redirected else target)
+        await door.download(url, tmp_path / "a", max_bytes=10)
+    assert site.seen[-1].raw_path == target
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("/a b.mp4", "/a%20b.mp4"),
+        ("/ü.mp4?n=ü%20x", "/%C3%BC.mp4?n=%C3%BC%20x"),
+        ('/a"b<c>.mp4', "/a%22b%3Cc%3E.mp4"),
+        ("/a.mp4#t=3", "/a.mp4"),
+        (" /a.mp4\n", "/a.mp4"),
+    ],
+)
+async def test_what_no_link_may_hold_is_quoted_and_nothing_else(
+    site: Site, tmp_path: Path, given: str, sent: str
+) -> None:
+    async with opened() as door:
+        url = given.replace("/", site.url + "/", 1)
+        await door.download(url, tmp_path / "a", max_bytes=100)
+    assert site.seen[-1].raw_path == sent
+
+
+async def test_the_path_of_an_odd_id_arrives_as_it_was_quoted(site: Site) -> None:
+    async with opened() as door:
+        await door.get(f"{site.url}/v1/tasks/a%2Fb%3D%3D%7E%20c", key=KEY, params={"q": "a/b c+"})
+    assert site.seen[-1].raw_path == "/v1/tasks/a%2Fb%3D%3D%7E%20c?q=a%2Fb+c%2B"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://good.example.com\\@169.254.169.254/a",
+        "https://good.example.com@169.254.169.254/a",
+        "https://169.254.169.254#@good.example.com/",
+        "https://169.254.169.254:443/a",
+        "https://[::ffff:169.254.169.254]/a",
+        "https://good.example.com:99999/a",
+        "https:///a",
+        "ftp://good.example.com/a",
+    ],
+)
+async def test_a_link_is_judged_by_what_is_sent(tmp_path: Path, url: str) -> None:
+    async with opened(policy=AddressPolicy(), resolver=Rebound()) as door:
+        error = await download(door, url, tmp_path / "a")
+    assert (error.code, error.facts["reason"]) == (Code.RESULT_BROKEN, "address")
+
+
+@pytest.mark.parametrize(
+    "word", ["aws-chunked", "utf-8", "binary", "identity", "gzip", "none", "br", "x, y"]
+)
+@pytest.mark.parametrize("packed", [False, True])
+async def test_the_content_says_how_a_file_is_packed(
+    site: Site, tmp_path: Path, word: str, *, packed: bool
+) -> None:
+    body = bytes(range(256)) * 4000
+
+    async def serve(_: web.Request) -> web.StreamResponse:
+        sent = gzip.compress(body) if packed else body
+        return web.Response(body=sent, headers={"Content-Encoding": word})
+
+    site.handler = serve
+    async with opened() as door:
+        got = await door.download(site.url, tmp_path / "a", max_bytes=len(body))
+    assert (tmp_path / "a").read_bytes() == body
+    assert got.size == len(body)
+
+
+async def test_an_empty_or_badly_packed_file_is_broken(site: Site, tmp_path: Path) -> None:
+    packed = gzip.compress(bytes(range(256)) * 4000)
+    spoiled = packed[:40] + bytes(200) + packed[240:]
+    odd = {"Content-Encoding": "gzip"}
+    async with opened() as door:
+        for body, headers in ((b"", {}), (b"", odd), (packed[:-9], odd), (spoiled, odd)):
+
+            async def serve(
+                _: web.Request, body: bytes = body, headers: dict[str, str] = headers
+            ) -> web.StreamResponse:
+                return web.Response(body=body, headers=headers)
+
+            site.handler = serve
+            error = await download(door, site.url, tmp_path / "a", 10**8)
             assert error.code is Code.RESULT_BROKEN
+
+
+async def test_a_packed_bomb_meets_the_cap(site: Site, tmp_path: Path) -> None:
+    async def bomb(_: web.Request) -> web.StreamResponse:
+        body = gzip.compress(bytes(50_000_000))
+        return web.Response(body=body, headers={"Content-Encoding": "gzip"})
+
+    site.handler = bomb
+    async with opened() as door:
+        error = await download(door, site.url, tmp_path / "a")
+    assert error.code is Code.RESULT_TOO_LARGE
 
 
 async def test_a_large_file_keeps_its_bytes(site: Site, tmp_path: Path) -> None:
