@@ -123,6 +123,7 @@ _KINDS = {
     Kind.UNKNOWN: "ended: nobody knew whether the provider took it",
     Kind.POISON: "ended over a fault of Retake's own",
     Kind.EXPIRED: "ended: it took too long",
+    Kind.UNFETCHED: "finished by the provider, but its video could not be fetched",
     Kind.UNDELIVERABLE: "made, but Discord would not take it anywhere",
 }
 
@@ -149,12 +150,18 @@ def _told(case: Case, now: datetime) -> list[str]:
         named.append(f"key {task.idempotency_key}")
         named.append(f"sent {task.started_at:%Y-%m-%d %H:%M:%S} UTC")
     return [
-        f"{generation.id}  {_KINDS[case.kind]} ({_age(now - since)} ago)",
+        f"{generation.id}  {_KINDS[case.kind]}{_reason(case)} ({_age(now - since)} ago)",
         f"    v{generation.version}, asked for by member {generation.requester_id} in {where}",
         f"    {', '.join(named)}",
         f"    {_booked(case)}",
         *(f"    can: {line}" for line in _possible(case, generation)),
     ]
+
+
+def _reason(case: Case) -> str:
+    """Why a finished video could not be fetched, as the code that ``errors.md`` explains."""
+    failure = case.generation.failure
+    return f": {failure.code}" if case.kind is Kind.UNFETCHED and failure is not None else ""
 
 
 def _booked(case: Case) -> str:
@@ -178,8 +185,8 @@ def _possible(case: Case, generation: Generation) -> list[str]:
         ]
     attach = f"retake reconcile attach {id_}" + ("" if known else " TASK_ID")
     possible = [f"{attach}, to deliver it free of charge while the provider keeps it"]
-    if generation.late:
-        possible = ["nothing here: its task was taken over once already"]
+    if task is None:
+        possible = ["nothing here: its task was taken over by another generation"]
     if generation.state is State.UNDELIVERABLE and generation.file is not None:
         possible.append(f"hand over {generation.file.path} in the media folder by other means")
     return possible

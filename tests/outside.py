@@ -5,6 +5,7 @@ reached them, and do as their scripts say.
 """
 
 import asyncio
+import hashlib
 import heapq
 import itertools
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bot.domain.catalogue import Catalogue, Mode, ModelName, Offer, ProviderName, fit, modes_for
-from bot.domain.errors import Accepted, Code, ProviderError, Refused
+from bot.domain.errors import Accepted, Code, MediaError, ProviderError, Refused
 from bot.domain.generation import Generation, Place, Posting, Standing, Target
 from bot.domain.ids import ChannelId, GenerationId, MessageId, TaskId
 from bot.domain.media import FittedMedia, MediaKind, StoredMedia
@@ -138,7 +139,12 @@ class FakeTask:
 
 @dataclass
 class FakeProvider:
-    """A gateway that takes ``seconds`` for a task and reports progress in steps of 1 %."""
+    """A gateway that takes ``seconds`` for a task and reports progress in steps of 1 %.
+
+    ``keeps`` is how long it keeps a result, from its end on (None: it does not say).
+    The first ``empty_reports`` of a task that is done hold no link.
+    ``refuses_links`` is its answer to the download of a link, ``content`` what it sends.
+    """
 
     name: ProviderName
     clock: OwnedClock
@@ -156,6 +162,11 @@ class FakeProvider:
     released: list[str] = field(default_factory=list)
     query_faults: list[ProviderError] = field(default_factory=list)
     download_faults: list[ProviderError] = field(default_factory=list)
+    refuses_links: Callable[[str], ProviderError | None] = lambda _: None
+    content: bytes = VIDEO
+    keeps: float | None = None
+    empty_reports: int = 0
+    downloads: list[tuple[float, str]] = field(default_factory=list)
     outcomes: list[TaskReport] = field(default_factory=list)
     specs: list[TaskSpec] = field(default_factory=list)
 
@@ -220,10 +231,14 @@ class FakeProvider:
         self.released.extend(uploads)
 
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
+        self.downloads.append((self.clock.seconds, url))
         if self.download_faults:
             raise self.download_faults.pop(0)
-        destination.write_bytes(VIDEO)
-        return Download(size=len(VIDEO), sha256="0" * 64)
+        if (refusal := self.refuses_links(url)) is not None:
+            raise refusal
+        destination.write_bytes(self.content)
+        digest = hashlib.sha256(self.content).hexdigest()
+        return Download(size=len(self.content), sha256=digest)
 
     async def balance(self) -> Balance:
         return Balance(micro_usd=1_000_000)
@@ -240,12 +255,18 @@ class FakeProvider:
             )
         if task.outcome is not None:
             return task.outcome
+        if self.empty_reports:
+            self.empty_reports -= 1
+            return TaskReport(task_id=task.task_id, state=TaskState.COMPLETED, progress=100)
         return TaskReport(
             task_id=task.task_id,
             state=TaskState.COMPLETED,
             made_at=task.made_at,
             progress=100,
             urls=(f"https://results.example/{task.task_id}.mp4",),
+            urls_expire_at=None
+            if self.keeps is None
+            else START + timedelta(seconds=task.ends_after + self.keeps),
             duration_ms=5000,
             cost_micro_usd=430_000,
         )
@@ -333,10 +354,11 @@ def catalogue(*providers: ProviderName) -> Catalogue:
 
 @dataclass
 class FakeMedia:
-    """Files in a temporary folder, believed to be five-second videos."""
+    """Files in a temporary folder, believed to be five-second videos unless ``unplayable``."""
 
     folder: Path
     adopt_faults: list[Exception] = field(default_factory=list)
+    unplayable: bytes = b""
     fit_faults: list[Exception] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
 
@@ -350,6 +372,8 @@ class FakeMedia:
         if self.adopt_faults:
             raise self.adopt_faults.pop(0)
         part = self.partial_path(generation_id)
+        if self.unplayable and part.read_bytes() == self.unplayable:
+            raise MediaError(Code.RESULT_BROKEN)
         part.rename(self.folder / f"{generation_id}.mp4")
         return StoredMedia(
             kind=MediaKind.VIDEO,

@@ -75,6 +75,8 @@ class Code(StrEnum):
     RESULT_GONE = "result_gone"
     RESULT_BROKEN = "result_broken"
     RESULT_TOO_LARGE = "result_too_large"
+    RESULT_UNREACHABLE = "result_unreachable"
+    DISK = "disk"
     SUBMIT_UNKNOWN = "submit_unknown"
     DEADLINE = "deadline"
     INTERNAL = "internal"

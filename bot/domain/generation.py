@@ -66,9 +66,12 @@ LATE = "late:"
 """How the request key of a generation begins that delivers what came too late for another one."""
 
 
-def late_key(provider: ProviderName, task_id: TaskId) -> str:
-    """The request key of the one generation that may deliver a task's late result."""
-    return f"{LATE}{provider}:{task_id}"
+def late_key(provider: ProviderName, task_id: TaskId, *, after: GenerationId | None = None) -> str:
+    """Return the request key of the one generation that may deliver a task's late result.
+
+    ``after`` is the one that was to deliver it before and ended without it.
+    """
+    return f"{LATE}{provider}:{task_id}" + (f":{after}" if after is not None else "")
 
 
 class ParkReason(StrEnum):
@@ -79,6 +82,7 @@ class ParkReason(StrEnum):
     DISCORD_DOWN = "discord_down"
     DISCORD_LIMITS = "discord_limits"
     DISK = "disk"
+    RESULT = "result"
     INTERNAL = "internal"
 
 

@@ -35,6 +35,10 @@ class Live:
     are polled by themselves, since a batch with them failed on our side. ``paused`` maps a provider
     that turned this one away to the monotonic time until which it is not asked again.
     ``named_task`` is the task that a callback named while ours was unknown; it is not yet checked.
+    ``empty`` counts the reports that the task is done which held no link. ``unplayable`` maps the
+    hash of a fetched file that does not play to how often it was fetched, and when first
+    (monotonic). ``running_at`` is the monotonic time at which the task was last known to be under
+    way; None if this process has not seen it.
     """
 
     generation: Generation
@@ -49,6 +53,9 @@ class Live:
     named_task: TaskId | None = None
     solo: bool = False
     status_opened: bool = False
+    empty: int = 0
+    unplayable: dict[str, tuple[int, float]] = field(default_factory=dict[str, tuple[int, float]])
+    running_at: float | None = None
     paused: dict[ProviderName, float] = field(default_factory=dict[ProviderName, float])
     _marks: dict[datetime, float] = field(default_factory=dict[datetime, float])
 
@@ -68,6 +75,16 @@ class Live:
         if moment not in self._marks:
             self._marks[moment] = now - max((clock.now() - moment).total_seconds(), 0.0)
         return now - self._marks[moment]
+
+    def note_unplayable(self, digest: str, clock: Clock) -> None:
+        """Count a fetched file that does not play."""
+        times, first_at = self.unplayable.get(digest, (0, clock.monotonic()))
+        self.unplayable[digest] = (times + 1, first_at)
+
+    def unplayable_for(self, digest: str, times: int, clock: Clock) -> float:
+        """Seconds since a file was first seen not to play; 0 if it was fetched less often."""
+        seen, first_at = self.unplayable.get(digest, (0, 0.0))
+        return clock.monotonic() - first_at if seen >= times else 0.0
 
     def by_the_calendar(self, moment: datetime, clock: Clock) -> datetime:
         """When that was, by the calendar as it is set now."""

@@ -7,7 +7,7 @@ per task. Asks questions only; a paid POST is never sent from here.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -27,18 +27,33 @@ from bot.domain.ports.storage import Storage, Transaction
 from bot.domain.ports.telemetry import Telemetry
 from bot.services.identity import is_ours
 from bot.services.steps.submission import OLDER_TASKS
+from bot.services.steps.fetching import RESULTS_LAST
 
 log = structlog.get_logger(__name__)
-
-RESULTS_LAST = timedelta(hours=24)
-"""So long after an end its task may still bring something (both pages keep results 24 hours)."""
 
 LOOK_EVERY_SECONDS = 600.0
 LOOK_AT_MOST = 200
 """So many ended generations are asked about in one look, the latest first."""
 
-MAY_COME_LATE = frozenset({Code.DEADLINE, Code.SUBMIT_UNKNOWN, Code.INTERNAL})
-"""Ends that say nothing about the task. What a provider refused or lost does not come back."""
+UNFETCHED = frozenset(
+    {
+        Code.NO_VIDEO,
+        Code.RESULT_GONE,
+        Code.RESULT_BROKEN,
+        Code.RESULT_TOO_LARGE,
+        Code.RESULT_UNREACHABLE,
+        Code.DISK,
+    }
+)
+"""Ends of tasks that were done, and whose video could not be fetched."""
+
+MAY_COME_LATE = UNFETCHED | {
+    Code.DEADLINE,
+    Code.SUBMIT_UNKNOWN,
+    Code.PROVIDER_TASK_GONE,
+    Code.INTERNAL,
+}
+"""Ends that do not say that the task made nothing. What a provider refused does not come back."""
 
 
 def may_come_late(generation: Generation) -> bool:
@@ -64,7 +79,7 @@ async def take_over(
     if ended.task is None:
         raise ValueError(f"generation {ended.id} has no task")
     task = replace(ended.task, task_id=task_id, submitted_at=now)
-    key = late_key(task.provider, task_id)
+    key = late_key(task.provider, task_id, after=ended.id if ended.late else None)
     known = await tx.generations.by_request_key(key)
     if known is not None:
         return known
@@ -170,7 +185,13 @@ class LateResults:
                 continue
             if report is not None and report.state is TaskState.ACTIVE:
                 continue
-            if report is None or report.state is not TaskState.COMPLETED or not report.urls:
+            if report is not None and report.state is TaskState.COMPLETED and not report.urls:
+                continue  # its link may follow
+            if (
+                report is None
+                or report.state is not TaskState.COMPLETED
+                or not _is_worth_fetching(generation, report, now=self.clock.now())
+            ):
                 self._closed.add(generation.id)
             elif (late := await self._taken_over(generation, task_id)) is not None:
                 taken.append(late)
@@ -247,6 +268,23 @@ async def _reports(
             if error.code is not Code.PROVIDER_TASK_GONE:
                 raise
     return reports
+
+
+def _is_worth_fetching(ended: Generation, report: TaskReport, *, now: datetime) -> bool:
+    """Return True if a task's result may be fetched now although it could not be before.
+
+    That is so if its provider names another link (whatever the signature behind it), or keeps the
+    result longer than was known.
+    """
+    failure, before = ended.failure, ended.result
+    if failure is None or failure.code not in UNFETCHED or before is None:
+        return True
+    if {url.partition("?")[0] for url in report.urls} - {
+        url.partition("?")[0] for url in before.urls
+    }:
+        return True
+    lasting = report.urls_expire_at is not None and report.urls_expire_at > now
+    return lasting and failure.code not in {Code.RESULT_BROKEN, Code.RESULT_TOO_LARGE}
 
 
 def _by_provider(generations: Iterable[Generation]) -> dict[ProviderName, list[Generation]]:

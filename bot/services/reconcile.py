@@ -17,7 +17,7 @@ from bot.domain.ids import GenerationId, TaskId
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.provider import ProviderDirectory, TaskReport, TaskState
 from bot.domain.ports.storage import OPERATOR, AuditEntry, Storage, Transaction
-from bot.services.late import take_over
+from bot.services.late import UNFETCHED, take_over
 
 MOST_CASES = 1000
 
@@ -26,14 +26,16 @@ class Kind(StrEnum):
     """Why somebody should look.
 
     ``LIMBO`` is open still: nobody knows whether the provider took it. ``UNKNOWN`` ended so.
-    ``POISON`` ended over a fault of our own, ``EXPIRED`` because it took too long, and
-    ``UNDELIVERABLE`` because nobody would take its video.
+    ``POISON`` ended over a fault of our own, ``EXPIRED`` because it took too long,
+    ``UNFETCHED`` because its finished video could not be fetched, and ``UNDELIVERABLE`` because
+    nobody would take its video.
     """
 
     LIMBO = "limbo"
     UNKNOWN = "unknown"
     POISON = "poison"
     EXPIRED = "expired"
+    UNFETCHED = "unfetched"
     UNDELIVERABLE = "undeliverable"
 
 
@@ -134,7 +136,8 @@ class Reconcile:
         provider_name = found.plan.provider if found.task is None else found.task.provider
         task_id = task_id or (found.task.task_id if found.task is not None else None)
         if task_id is not None:
-            known = await self._late(late_key(provider_name, task_id))
+            after = found.id if found.late else None
+            known = await self._late(late_key(provider_name, task_id, after=after))
             if known is not None:
                 raise CannotReconcile(Obstacle.DONE_BEFORE, task=task_id, generation=known.id)
         _check_attachable(found)
@@ -289,4 +292,6 @@ def _kind(generation: Generation) -> Kind | None:
         return Kind.POISON
     if generation.failure.code is Code.SUBMIT_UNKNOWN:
         return Kind.UNKNOWN
+    if generation.failure.code in UNFETCHED:
+        return Kind.UNFETCHED
     return Kind.EXPIRED if generation.state is State.EXPIRED else None

@@ -1,11 +1,17 @@
-"""From a finished task to our own copy of its video."""
+"""From a finished task to our own copy of its video.
 
+Owns how long a result is tried for. It was paid for, so every failure means "not yet" until the
+provider's own copy expires; only bytes that were fetched whole and never play end it earlier.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import structlog
 
 from bot.domain.errors import Code, MediaError, ProviderError, RetakeError
-from bot.domain.generation import Generation, ParkReason, Result, State
+from bot.domain.generation import Failure, Generation, ParkReason, Result, State
 from bot.domain.media import StoredMedia
 from bot.domain.ports.provider import TaskState
 from bot.services.board import Live
@@ -15,8 +21,27 @@ from bot.services.transitions import Transitions
 
 log = structlog.get_logger(__name__)
 
+RESULTS_LAST = timedelta(hours=24)
+"""How long the providers keep a result when they do not say (both pages name 24 hours)."""
+
+LONGEST = timedelta(days=7)
+"""No expiry is believed beyond this: a link that is renewed for ever would be tried for ever."""
+
+LONGEST_WAIT_SECONDS = 600.0
+SHORTEST_LAST_WAIT_SECONDS = 30.0
+"""Before the expiry the waits grow shorter again, down to this."""
+
 BROKEN_TIMES = 3
-"""A result that cannot be played is fetched so often before it is given up."""
+BROKEN_SECONDS = 1800.0
+"""The same bytes are broken for good after this many tries, the first of them this long ago."""
+
+PARKED_AFTER = 3
+"""After this many misses people are told why they wait. Before, it is a matter of seconds."""
+
+DISK_REASONS = frozenset({"disk", "disk_full"})
+"""The facts ``reason`` of an error of our own disk."""
+
+TOLD_AS_THEY_ARE = frozenset({Code.RESULT_GONE, Code.RESULT_BROKEN, Code.RESULT_TOO_LARGE})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,90 +52,175 @@ class FetchSteps:
     transitions: Transitions
 
     async def ready(self, live: Live) -> Next:
-        """Stream the result to disk, check it, keep it."""
+        """Try every link until one is a video that plays, and keep it."""
         generation = live.generation
         if generation.abandoned:
             live.generation = await settle_abandoned(self.transitions, generation)
             return NOW
-        try:
-            media = await self._fetch(generation, _result(generation))
-        except (ProviderError, MediaError) as error:
-            return await self._missed(live, error)
-        live.misses = 0
-        live.generation = await self.transitions.record(
-            generation, lambda g: replace(g, state=State.FETCHED, file=media, strikes=0, park=None)
-        )
-        return NOW
+        errors: list[ProviderError | MediaError] = []
+        broken: list[str] = []
+        for url in _result(generation).urls:
+            try:
+                media = await self._take(generation, url, broken)
+            except (ProviderError, MediaError) as error:
+                log.info("fetch_failed", generation=generation.id, error=str(error))
+                errors.append(error)
+                if error.code is Code.INTERNAL:
+                    break  # the fault is on our side: no other link helps
+            else:
+                return await self._fetched(live, url, media)
+        for digest in broken:
+            live.note_unplayable(digest, self.outside.clock)
+        error = max(errors, key=_hope)
+        if self._is_final(live, error, broken):
+            return await self._give_up(live, error)
+        return await self._missed(live, error)
 
-    async def _fetch(self, generation: Generation, result: Result) -> StoredMedia:
+    async def _take(self, generation: Generation, url: str, broken: list[str]) -> StoredMedia:
+        """Download one link and adopt it; ``broken`` collects the hash of what does not play."""
         provider = self.outside.providers.get(generation.plan.provider)
         part = self.outside.media.partial_path(generation.id)
-        part.unlink(missing_ok=True)
-        download = await provider.download(
-            result.urls[0], part, max_bytes=self.outside.policy.max_result_bytes
+        try:
+            download = await provider.download(
+                url, part, max_bytes=self.outside.policy.max_result_bytes
+            )
+            try:
+                return await self.outside.media.adopt(generation.id, download.sha256)
+            except MediaError as error:
+                if error.code is Code.RESULT_BROKEN:
+                    broken.append(download.sha256)
+                raise
+        except OSError as error:
+            raise MediaError(Code.INTERNAL, reason="disk", errno=error.errno or 0) from error
+
+    async def _fetched(self, live: Live, url: str, media: StoredMedia) -> Next:
+        def change(generation: Generation) -> Generation:
+            result = _result(generation)
+            # The link that is the video comes first: it is what people and providers are given.
+            urls = (url, *(other for other in result.urls if other != url))
+            return replace(
+                generation,
+                state=State.FETCHED,
+                file=media,
+                result=replace(result, urls=urls),
+                strikes=0,
+                park=None,
+            )
+
+        live.misses = 0
+        live.generation = await self.transitions.record(live.generation, change)
+        return NOW
+
+    def _is_final(self, live: Live, error: RetakeError, broken: Sequence[str]) -> bool:
+        """Return True if trying again cannot help, although the result has not expired."""
+        if error.code is Code.RESULT_TOO_LARGE:
+            return True
+        if not isinstance(error, MediaError) or error.code is not Code.RESULT_BROKEN:
+            return False
+        return bool(broken) and all(
+            live.unplayable_for(digest, BROKEN_TIMES, self.outside.clock) >= BROKEN_SECONDS
+            for digest in broken
         )
-        return await self.outside.media.adopt(generation.id, download.sha256)
 
     async def _missed(self, live: Live, error: ProviderError | MediaError) -> Next:
+        """Not yet: try again with growing distance until the result has expired."""
         live.misses += 1
-        log.info("fetch_failed", generation=live.generation.id, error=str(error))
-        code = error.code
-        final = code is Code.RESULT_TOO_LARGE or (
-            code in {Code.RESULT_BROKEN, Code.NO_VIDEO} and live.misses >= BROKEN_TIMES
-        )
-        if final:
-            live.generation = await self.transitions.fail(live.generation, code, **error.facts)
-            return NOW
-        # It was tried first: however old the calendar says it is, what can be had is fetched.
-        age = live.seconds_since(_result(live.generation).ready_at, self.outside.clock)
-        if age > self.outside.policy.fetch_deadline:
-            live.generation = await self.transitions.fail(live.generation, Code.RESULT_GONE)
-            return NOW
-        if code in {Code.RESULT_GONE, Code.RESULT_BROKEN}:
-            return await self._ask_again(live)
-        wait = getattr(error, "retry_after", None) or backoff(live.misses)
-        if code is Code.INTERNAL:
-            live.generation = await self.transitions.park(live.generation, on_our_side(error), wait)
+        ours = error.code is Code.INTERNAL
+        renewed = not ours and await self._renew_links(live)
+        left = self._seconds_left(live)
+        if left <= 0 and not (renewed and live.misses == 1):
+            return await self._give_up(live, error)
+        wait = backoff(live.misses, longest=LONGEST_WAIT_SECONDS)
+        wait = min(wait, max(left / 2, SHORTEST_LAST_WAIT_SECONDS))
+        asked = error.retry_after if isinstance(error, ProviderError) else None
+        wait = max(wait, min(asked or 0.0, LONGEST_WAIT_SECONDS))
+        if ours:
+            await alert_about_disk(self.outside, error)
+        if ours or live.misses >= PARKED_AFTER:
+            reason = on_our_side(error) if ours else ParkReason.RESULT
+            live.generation = await self.transitions.park(live.generation, reason, wait)
         return Next(after=wait)
 
-    async def _ask_again(self, live: Live) -> Next:
-        """The link is dead or gave something else: the provider may have a fresh one."""
+    async def _give_up(self, live: Live, error: ProviderError | MediaError) -> Next:
+        log.warning("result_given_up", generation=live.generation.id, error=str(error))
+        live.generation = await self.transitions.end(live.generation, State.FAILED, _failure(error))
+        return NOW
+
+    async def _renew_links(self, live: Live) -> bool:
+        """Ask the provider for the result once more; whether its links are new ones."""
         generation = live.generation
         task = generation.task
         if task is None or task.task_id is None:
             raise ValueError(f"generation {generation.id} is ready without a task id")
-        wait = Next(after=backoff(live.misses))
         try:
             report = await self.outside.providers.get(task.provider).query(task.task_id)
         except ProviderError as error:
-            if error.code is not Code.PROVIDER_TASK_GONE:
-                return wait
-            live.generation = await self.transitions.fail(generation, Code.RESULT_GONE)
-            return NOW
-        if report.state is not TaskState.COMPLETED or not report.urls:
-            live.generation = await self.transitions.fail(generation, Code.RESULT_GONE)
-            return NOW
+            log.info("links_not_renewed", generation=generation.id, error=str(error))
+            return False
         result = _result(generation)
-        if report.urls != result.urls:
-            fresh = replace(
-                result, urls=report.urls, expires_at=report.urls_expire_at or result.expires_at
-            )
-            live.generation = await self.transitions.move(
-                generation, lambda g: replace(g, result=fresh)
-            )
-        return wait
+        if report.state is not TaskState.COMPLETED or not report.urls:
+            return False
+        if report.urls == result.urls:
+            return False
+        fresh = replace(
+            result, urls=report.urls, expires_at=report.urls_expire_at or result.expires_at
+        )
+        live.generation = await self.transitions.move(
+            generation, lambda g: replace(g, result=fresh)
+        )
+        return True
+
+    def _seconds_left(self, live: Live) -> float:
+        """Seconds until nobody keeps the result any more; what a provider says is bounded.
+
+        Both times of the row were written by one calendar; the time since then is counted by the
+        clock that only goes forward.
+        """
+        result = _result(live.generation)
+        kept = RESULTS_LAST
+        if result.expires_at is not None:
+            kept = min(result.expires_at - result.ready_at, LONGEST)
+        lifetime = max(kept.total_seconds(), self.outside.policy.fetch_deadline)
+        return lifetime - live.seconds_since(result.ready_at, self.outside.clock)
+
+
+async def alert_about_disk(outside: Outside, error: RetakeError) -> None:
+    """Tell the owner if an error is the fault of our own disk."""
+    if error.facts.get("reason") in DISK_REASONS:
+        await outside.messenger.alert_owner(Code.DISK, dict(error.facts))
 
 
 def on_our_side(error: RetakeError) -> ParkReason:
     """What people are told about a file that we ourselves could not handle."""
-    missing = error.facts.get("reason") == "ffmpeg_missing"
-    return ParkReason.INTERNAL if missing else ParkReason.DISK
+    disk = error.facts.get("reason") in DISK_REASONS
+    return ParkReason.DISK if disk else ParkReason.INTERNAL
 
 
 async def settle_abandoned(transitions: Transitions, generation: Generation) -> Generation:
     """End what its requester no longer wants. The provider was paid for it, so it counts."""
     seconds = generation.plan.seconds
     return await transitions.end(generation, State.CANCELLED, settle_seconds=seconds)
+
+
+def _hope(error: ProviderError | MediaError) -> int:
+    """How much a later try may change: the error of the link with the most hope is the reason."""
+    if error.code is Code.INTERNAL:
+        return 5
+    if isinstance(error, MediaError):
+        return 1
+    if error.retryable or error.code not in TOLD_AS_THEY_ARE:
+        return 4
+    return {Code.RESULT_GONE: 3, Code.RESULT_TOO_LARGE: 2}.get(error.code, 0)
+
+
+def _failure(error: ProviderError | MediaError) -> Failure:
+    """The true reason why a result was given up."""
+    code = error.code
+    if error.facts.get("reason") in DISK_REASONS:
+        code = Code.DISK
+    elif isinstance(error, ProviderError) and code not in TOLD_AS_THEY_ARE:
+        code = Code.RESULT_UNREACHABLE
+    return Failure(code=code, facts=error.facts)
 
 
 def _result(generation: Generation) -> Result:

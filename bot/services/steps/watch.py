@@ -5,7 +5,6 @@ A poll that changes nothing writes nothing. A failed poll never fails a generati
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 import structlog
 
@@ -18,6 +17,7 @@ from bot.domain.ports.storage import Transaction
 from bot.services.board import Board, Live
 from bot.services.outside import Outside
 from bot.services.steps import NOW, Next, backoff
+from bot.services.steps.fetching import RESULTS_LAST
 from bot.services.steps.submission import TELL_THE_OWNER
 from bot.services.timing import Timing
 from bot.services.transitions import Transitions
@@ -28,8 +28,10 @@ GONE_TIMES = 3
 GONE_SECONDS = 60
 """A task unknown to its provider so often, and so long after it was taken, is gone."""
 
-RESULTS_LAST = timedelta(hours=24)
-"""How long the gateways keep a result when they do not say (both pages name 24 hours)."""
+EMPTY_TIMES = 7
+"""A task that is done without a link is asked about this often, over some minutes: at some
+providers the link follows a little later.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +77,7 @@ class WatchSteps:
         if report.state is TaskState.COMPLETED and report.urls:
             await self._completed(live, report)
         elif report.state is TaskState.COMPLETED:
-            await self._ended(live, report, Failure(code=Code.NO_VIDEO))
+            return await self._empty(live, report)
         elif report.error is not None:
             error = report.error
             await self._ended(live, report, Failure(code=error.code, facts=error.facts))
@@ -167,6 +169,14 @@ class WatchSteps:
             lambda g: replace(g, state=State.READY, result=result, strikes=0),
             also=remember,
         )
+
+    async def _empty(self, live: Live, report: TaskReport) -> Next:
+        """The task is done, and its link is not there (yet)."""
+        live.empty += 1
+        if live.empty < EMPTY_TIMES:
+            return Next(after=backoff(live.empty, first=5.0, longest=120.0))
+        await self._ended(live, report, Failure(code=Code.NO_VIDEO))
+        return NOW
 
     async def _ended(self, live: Live, report: TaskReport, failure: Failure) -> None:
         facts = {**failure.facts, "provider": live.generation.plan.provider}

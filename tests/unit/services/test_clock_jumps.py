@@ -222,17 +222,18 @@ async def test_a_result_that_cannot_be_had_at_once(
 async def test_a_result_that_can_never_be_had_is_given_up_in_time(
     world: World, jump: float
 ) -> None:
-    world.policy = Policy(limits=NOBODY, fetch_deadline=1800)
+    world.policy = Policy(limits=NOBODY, fetch_deadline=60)
+    world.evolink.keeps = 1800.0
     worker = world.start()
     world.evolink.download_faults = [ProviderError(Code.PROVIDER_UNAVAILABLE)] * 1000
     generation = (await world.ask(worker)).generation
     await world.until_state(generation.id, State.READY)
     world.clock.ahead += jump
     await world.until_over()
-    assert 1800 <= world.clock.seconds - 60 <= 1800 + 310
+    assert 1800 <= world.clock.seconds - 60 <= 1800 + 60
     row = await world.row(generation.id)
     assert row.failure is not None
-    assert row.failure.code is Code.RESULT_GONE
+    assert row.failure.code is Code.RESULT_UNREACHABLE
     assert (await usage(world)).videos == 0
 
 

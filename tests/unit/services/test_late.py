@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.errors import Code, MediaError
+from bot.domain.errors import Code
 from bot.domain.generation import Generation, State, TargetKind
 from bot.domain.ids import GenerationId, TaskId
 from bot.domain.ports.provider import TaskReport, TaskState
@@ -296,16 +296,67 @@ async def test_a_late_one_that_fails_again_is_not_tried_for_ever(world: World) -
     assert [row.state for row in await turns(world, ended)] == [State.FAILED, State.FAILED]
 
 
-async def test_what_a_provider_refused_or_broke_is_left_alone(world: World) -> None:
+async def test_what_a_provider_refused_is_left_alone(world: World) -> None:
     world.evolink.submit_faults.append(("before", refusal(Code.MODERATED)))
-    world.media.adopt_faults.extend([MediaError(Code.RESULT_BROKEN)] * 3)
     worker = world.start()
-    await world.ask(worker)
     await world.ask(worker)
     await world.until_over()
     asked = world.evolink.polls
     assert await looker(world).look() == []
     assert world.evolink.polls == asked
+
+
+async def unfetched(world: World, worker: Worker) -> Generation:
+    """A video that was finished, and whose link was refused until it expired."""
+    world.policy = replace(world.policy, fetch_deadline=60)
+    world.evolink.keeps = 60.0
+    world.evolink.refuses_links = lambda _: refusal(Code.RESULT_GONE)
+    generation = (await world.ask(worker)).generation
+    await world.until_over()
+    assert await world.state(generation.id) is State.FAILED
+    world.evolink.refuses_links = lambda _: None
+    return await world.row(generation.id)
+
+
+async def test_what_could_not_be_fetched_is_left_alone_while_nothing_is_new(world: World) -> None:
+    ended = await unfetched(world, world.start())
+    asked = world.evolink.polls
+    assert await looker(world).look() == []
+    assert world.evolink.polls == asked + 1
+    assert len(await turns(world, ended)) == 1
+
+
+@pytest.mark.parametrize("news", ["another link", "kept longer"])
+async def test_what_could_not_be_fetched_is_delivered_when_it_can_be(
+    world: World, news: str
+) -> None:
+    ended = await unfetched(world, world.start())
+    assert ended.task is not None
+    task = world.evolink.tasks[ended.task.task_id or TaskId("")]
+    report = replace(world.evolink._report(task), urls_expire_at=None)
+    if news == "another link":
+        task.outcome = replace(report, urls=("https://mirror.example/1.mp4?signed=yes",))
+    else:
+        task.outcome = replace(report, urls_expire_at=world.clock.now() + timedelta(hours=1))
+    assert len(await looker(world).look()) == 1
+    await until_delivered(world)
+    assert [row.state for row in await turns(world, ended)] == [State.FAILED, State.DELIVERED]
+    assert len(world.messenger.videos) == 1
+
+
+async def test_done_without_a_link_is_asked_about_for_a_day(world: World) -> None:
+    worker = world.start()
+    world.evolink.empty_reports = 9
+    ended = (await world.ask(worker)).generation
+    await world.until_over()
+    assert await world.state(ended.id) is State.FAILED
+    looking = looker(world)
+    assert await looking.look() == []
+    await pass_time(world, LOOK_EVERY_SECONDS)
+    assert await looking.look() == []
+    await pass_time(world, LOOK_EVERY_SECONDS)
+    assert len(await looking.look()) == 1
+    await until_delivered(world)
 
 
 async def test_what_was_dropped_by_its_requester_is_not_delivered_late(world: World) -> None:

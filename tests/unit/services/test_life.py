@@ -14,7 +14,7 @@ from bot.services.cancel import CancelResult
 from bot.services.outside import Policy
 from bot.services.steps.submission import REPLAYS
 from tests.outside import APIMART, EVOLINK, START, refusal, silence
-from tests.unit.services.conftest import CHANNEL, World
+from tests.unit.services.conftest import CHANNEL, NOBODY, World
 
 
 async def test_a_wish_becomes_a_video_in_its_thread(world: World) -> None:
@@ -316,23 +316,15 @@ async def test_a_dead_link_is_asked_for_again_and_then_given_up(world: World) ->
     await world.until_over()
     assert (await world.row(receipt.generation.id)).state is State.DELIVERED
 
-    world.evolink.download_faults.extend([refusal(Code.RESULT_GONE)] * 500)
+    world.policy = Policy(limits=NOBODY, fetch_deadline=60)
+    world.evolink.keeps = 3600.0
+    world.evolink.refuses_links = lambda _: refusal(Code.RESULT_GONE)
     receipt = await world.ask(worker)
     await world.until_over()
     row = await world.row(receipt.generation.id)
     assert row.failure is not None
     assert row.failure.code is Code.RESULT_GONE
     assert (await world.usage()).videos == 1
-
-
-async def test_a_result_that_cannot_be_played_is_given_up_after_three_tries(world: World) -> None:
-    world.media.adopt_faults.extend([MediaError(Code.RESULT_BROKEN)] * 3)
-    worker = world.start()
-    receipt = await world.ask(worker)
-    await world.until_over()
-    row = await world.row(receipt.generation.id)
-    assert row.failure is not None
-    assert row.failure.code is Code.RESULT_BROKEN
 
 
 async def test_the_ladder_goes_down_to_a_direct_message(world: World) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.errors import Code, PostError
+from bot.domain.errors import Code, MediaError, PostError
 from bot.domain.generation import Generation, State
 from bot.domain.ids import GenerationId, TaskId
 from bot.domain.ports.provider import TaskState
@@ -217,6 +217,33 @@ async def test_a_video_that_nobody_took_can_be_posted_once_more(world: World) ->
         State.DELIVERED,
     ]
     assert await kinds(world) == []
+
+
+async def test_a_finished_video_that_could_not_be_saved_is_listed_and_delivered_again_and_again(
+    world: World,
+) -> None:
+    """Until it is delivered: a second full disk is no reason to throw it away either."""
+    world.policy = replace(world.policy, fetch_deadline=60)
+    world.evolink.keeps = 60.0
+    full = MediaError(Code.INTERNAL, reason="disk_full")
+    world.media.adopt_faults.extend([full] * 1000)
+    worker = world.start()
+    ended = (await world.ask(worker)).generation
+    await world.until_over()
+    assert await kinds(world) == [(ended.id, Kind.UNFETCHED)]
+    second = (await desk(world, worker).attach(ended.id, None, by="mira")).generation
+    await until_delivered(world)
+    assert await kinds(world) == [(second.id, Kind.UNFETCHED)]
+    world.media.adopt_faults.clear()
+    with pytest.raises(CannotReconcile) as refused:
+        await desk(world, worker).attach(ended.id, None, by="mira")
+    assert refused.value.obstacle is Obstacle.NEVER_SENT
+    await desk(world, worker).attach(second.id, None, by="mira")
+    await until_delivered(world)
+    states = [row.state for row in await turns(world, ended)]
+    assert states == [State.FAILED, State.FAILED, State.DELIVERED]
+    assert await kinds(world) == []
+    assert len(world.messenger.videos) == 1
 
 
 async def test_poison_is_listed_and_what_was_refused_is_not(world: World) -> None:
