@@ -142,6 +142,8 @@ class FakeProvider:
     """A gateway that takes ``seconds`` for a task and reports progress in steps of 1 %.
 
     ``keeps`` is how long it keeps a result, from its end on (None: it does not say).
+    ``refuses_batches`` is its answer to questions about several tasks; ``garbled`` ones cannot be
+    read in such an answer, ``unreadable`` ones in none, ``missing`` ones are left out of it.
     The first ``empty_reports`` of a task that is done hold no link.
     ``refuses_links`` is its answer to the download of a link, ``content`` what it sends.
     """
@@ -167,6 +169,11 @@ class FakeProvider:
     keeps: float | None = None
     empty_reports: int = 0
     downloads: list[tuple[float, str]] = field(default_factory=list)
+    refuses_batches: ProviderError | None = None
+    garbled: set[str] = field(default_factory=set)
+    unreadable: set[str] = field(default_factory=set)
+    missing: set[str] = field(default_factory=set)
+    batches: int = 0
     outcomes: list[TaskReport] = field(default_factory=list)
     specs: list[TaskSpec] = field(default_factory=list)
 
@@ -216,16 +223,30 @@ class FakeProvider:
             raise self.query_faults.pop(0)
         if task_id not in self.tasks:
             raise ProviderError(Code.PROVIDER_TASK_GONE)
+        if task_id in self.unreadable:
+            raise ProviderError(Code.PROVIDER_MALFORMED)
         return self._report(self.tasks[task_id])
 
     async def query_many(
         self, task_ids: Sequence[TaskId]
     ) -> Mapping[TaskId, TaskReport | ProviderError]:
         self.polls += 1
+        self.batches += 1
         if self.query_faults:
             raise self.query_faults.pop(0)
+        if self.refuses_batches is not None:
+            raise self.refuses_batches
         known = [self.tasks[task_id] for task_id in task_ids if task_id in self.tasks]
-        return {task.task_id: self._report(task) for task in known}
+        reports: dict[TaskId, TaskReport | ProviderError] = {
+            task.task_id: self._report(task) for task in known
+        }
+        return {
+            task_id: ProviderError(Code.PROVIDER_MALFORMED)
+            if task_id in self.garbled | self.unreadable
+            else report
+            for task_id, report in reports.items()
+            if task_id not in self.missing
+        }
 
     async def release(self, uploads: Sequence[str]) -> None:
         self.released.extend(uploads)

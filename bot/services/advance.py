@@ -71,9 +71,12 @@ class Advance:
 
     def batch_size(self, generation: Generation) -> int:
         """How many tasks one poll at this generation's provider may ask about."""
-        if generation.plan.provider not in self.outside.providers.names():
+        provider = generation.plan.provider
+        if provider not in self.outside.providers.names():
             return 1
-        return self.outside.providers.get(generation.plan.provider).batch_size
+        if not self.watch.batches.work(provider, self.outside.clock.monotonic()):
+            return 1
+        return self.outside.providers.get(provider).batch_size
 
     async def _one(self, live: Live) -> Next:
         generation = live.generation

@@ -47,6 +47,9 @@ UNFETCHED = frozenset(
 )
 """Ends of tasks that were done, and whose video could not be fetched."""
 
+SILENT_TIMES = 3
+"""After this many queries in a row without an answer, a provider is not asked until next time."""
+
 MAY_COME_LATE = UNFETCHED | {
     Code.DEADLINE,
     Code.SUBMIT_UNKNOWN,
@@ -180,9 +183,9 @@ class LateResults:
             return []
         taken: list[Generation] = []
         for task_id, generation in known.items():
-            report = reports.get(task_id)
-            if isinstance(report, ProviderError):
-                continue
+            if task_id not in reports:
+                continue  # asked again next time
+            report = reports[task_id]
             if report is not None and report.state is TaskState.ACTIVE:
                 continue
             if report is not None and report.state is TaskState.COMPLETED and not report.urls:
@@ -254,20 +257,43 @@ class LateResults:
 
 async def _reports(
     provider: Provider, task_ids: Sequence[TaskId]
-) -> Mapping[TaskId, TaskReport | ProviderError]:
-    """What a provider says about tasks, many at a time where it can; unknown ones are absent."""
-    reports: dict[TaskId, TaskReport | ProviderError] = {}
+) -> Mapping[TaskId, TaskReport | None]:
+    """What a provider says about tasks, many at a time where it can; None: it does not know it.
+
+    What a question about many did not answer is asked about alone. Tasks about which nothing was
+    learned are absent.
+    """
+    reports: dict[TaskId, TaskReport | None] = {}
+    silent = 0
     for start in range(0, len(task_ids), provider.batch_size):
         batch = task_ids[start : start + provider.batch_size]
         if len(batch) > 1:
-            reports |= await provider.query_many(batch)
-            continue
-        try:
-            reports[batch[0]] = await provider.query(batch[0])
-        except ProviderError as error:
-            if error.code is not Code.PROVIDER_TASK_GONE:
-                raise
+            reports |= await _batch_reports(provider, batch)
+        for task_id in (task_id for task_id in batch if task_id not in reports):
+            try:
+                reports[task_id] = await provider.query(task_id)
+            except ProviderError as error:
+                if error.code is not Code.PROVIDER_TASK_GONE:
+                    log.info("late_look_failed", provider=provider.name, error=str(error))
+                    silent += 1
+                    if silent == SILENT_TIMES or error.code is Code.PROVIDER_RATE_LIMITED:
+                        return reports
+                    continue
+                reports[task_id] = None
+            silent = 0
     return reports
+
+
+async def _batch_reports(
+    provider: Provider, batch: Sequence[TaskId]
+) -> Mapping[TaskId, TaskReport]:
+    """What can be read of the answer about several tasks."""
+    try:
+        answers = await provider.query_many(batch)
+    except ProviderError as error:
+        log.info("late_batch_failed", provider=provider.name, error=str(error))
+        return {}
+    return {id_: report for id_, report in answers.items() if isinstance(report, TaskReport)}
 
 
 def _is_worth_fetching(ended: Generation, report: TaskReport, *, now: datetime) -> bool:

@@ -4,7 +4,7 @@ A poll that changes nothing writes nothing. A failed poll never fails a generati
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -17,6 +17,7 @@ from bot.domain.ports.storage import Transaction
 from bot.services.board import Board, Live
 from bot.services.outside import Outside
 from bot.services.steps import NOW, Next, backoff
+from bot.services.steps.batches import Batches
 from bot.services.steps.fetching import RESULTS_LAST
 from bot.services.steps.submission import TELL_THE_OWNER
 from bot.services.timing import Timing
@@ -27,6 +28,11 @@ log = structlog.get_logger(__name__)
 GONE_TIMES = 3
 GONE_SECONDS = 60
 """A task unknown to its provider so often, and so long after it was taken, is gone."""
+
+PROBES = 2
+"""When a batch query failed, this many of its tasks are asked about alone before it is believed
+that the provider does not answer at all.
+"""
 
 EMPTY_TIMES = 7
 """A task that is done without a link is asked about this often, over some minutes: at some
@@ -42,6 +48,7 @@ class WatchSteps:
     board: Board
     timing: Timing
     transitions: Transitions
+    batches: Batches = field(default_factory=Batches)
 
     async def poll(self, provider: ProviderName, lives: Sequence[Live]) -> dict[GenerationId, Next]:
         """Ask about several tasks of one provider, and act on each answer."""
@@ -50,24 +57,60 @@ class WatchSteps:
                 # Just claimed: nothing of an earlier poll can be doubtful, only its timing unknown.
                 live.doubtful = False
                 await self.timing.start(live)
+        alone = len(lives) == 1
         try:
             reports = await self._ask(provider, [_task_id(live) for live in lives])
         except ProviderError as error:
+            if not alone and await self._single_queries_work(provider, lives, error):
+                return {live.generation.id: NOW for live in lives}
             return await self._unanswered(provider, lives, error)
         self.board.answered(provider, took_a_task=False)
+        if not alone:
+            self.batches.answered(provider)
         answers: dict[GenerationId, Next] = {}
         for live in lives:
             live.polls += 1
-            report = reports.get(_task_id(live))
-            if report is None:
-                answers[live.generation.id] = await self._gone(live)
-            elif isinstance(report, ProviderError):
-                answers |= await self._unanswered(provider, [live], report)
-            else:
-                live.misses = 0
-                answers[live.generation.id] = await self.report(live, report)
+            answers[live.generation.id] = await self._answer(
+                live, reports.get(_task_id(live)), alone=alone
+            )
         self.outside.telemetry.polled(provider, len(lives))
         return answers
+
+    async def _answer(
+        self, live: Live, report: TaskReport | ProviderError | None, *, alone: bool
+    ) -> Next:
+        """Act on what one poll, of this task or of several, brought about it."""
+        if isinstance(report, TaskReport):
+            live.misses = 0
+            return await self.report(live, report)
+        if not alone:
+            # Of many tasks this one cannot be read, or is not known: alone it may be.
+            live.solo = True
+            return Next(after=1.0)
+        if report is None:
+            return await self._gone(live)
+        log.info("poll_failed", generation=live.generation.id, error=str(report))
+        return await self._later(live, report)
+
+    async def _single_queries_work(
+        self, provider: ProviderName, lives: Sequence[Live], error: ProviderError
+    ) -> bool:
+        """After a batch query failed: return True if it is the batch, and not the provider.
+
+        Then the provider is asked about one task at a time for a while.
+        """
+        if not self.batches.may_be_broken(provider, error):
+            return False
+        for live in lives[:PROBES]:
+            try:
+                await self._ask(provider, [_task_id(live)])
+            except ProviderError as again:
+                log.info("probe_failed", provider=provider, error=str(again))
+            else:
+                log.warning("batch_queries_fail", provider=provider, error=str(error))
+                self.batches.avoid(provider, self.outside.clock.monotonic())
+                return True
+        return False
 
     async def report(self, live: Live, report: TaskReport) -> Next:
         """Act on one answer about a task."""
@@ -107,15 +150,15 @@ class WatchSteps:
             self.timing.throttled(provider)
         if error.code in TELL_THE_OWNER:
             await self.outside.messenger.alert_owner(error.code, {"provider": provider})
-        answers: dict[GenerationId, Next] = {}
-        for live in lives:
-            live.misses += 1
-            if await self._expired(live):
-                answers[live.generation.id] = NOW
-                continue
-            wait = max(error.retry_after or 0.0, backoff(live.misses, first=1.0, longest=45.0))
-            answers[live.generation.id] = Next(after=max(wait, self.timing.delay(live)))
-        return answers
+        return {live.generation.id: await self._later(live, error) for live in lives}
+
+    async def _later(self, live: Live, error: ProviderError) -> Next:
+        """Nothing was learned about a task: ask again with growing distance."""
+        live.misses += 1
+        if await self._expired(live):
+            return NOW
+        wait = max(error.retry_after or 0.0, backoff(live.misses, first=1.0, longest=45.0))
+        return Next(after=max(wait, self.timing.delay(live)))
 
     async def _active(self, live: Live, report: TaskReport) -> Next:
         told = report.estimated_seconds
