@@ -26,8 +26,8 @@ from bot.domain.ports.provider import (
 from bot.domain.ports.storage import Storage, Transaction
 from bot.domain.ports.telemetry import Telemetry
 from bot.services.identity import is_ours
-from bot.services.steps.submission import OLDER_TASKS
 from bot.services.steps.fetching import RESULTS_LAST
+from bot.services.steps.submission import OLDER_TASKS
 
 log = structlog.get_logger(__name__)
 
