@@ -1,7 +1,7 @@
 """Plants faults one at a time in a copy of the project, and sees whether the tests find each.
 
-The faults are in ``bench.faults``. Ends non-zero when one was not caught, or when its words no
-longer stand in the code.
+The faults are in ``bench.faults`` and ``bench.request_faults``. Ends non-zero when one was not
+caught, or when its words no longer stand in the code.
 
     python -m bench.planted [--only WORD …]
 """
@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from bench.faults import FAULTS, Fault
+from bench.request_faults import REQUEST_FAULTS
 
 ROOT = Path(__file__).resolve().parent.parent
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "data", "docs", "node_modules")
@@ -76,7 +77,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=_AsWritten)
     parser.add_argument("--only", nargs="*", default=[""], help="faults with these words")
     only = parser.parse_args().only
-    chosen = [fault for fault in FAULTS if any(word in fault.name for word in only)]
+    chosen = [
+        fault for fault in (*FAULTS, *REQUEST_FAULTS) if any(word in fault.name for word in only)
+    ]
     wide = max(len(fault.name) for fault in chosen)
     missed: list[str] = []
     print(f"{'fault':{wide}} | caught by")

@@ -11,7 +11,7 @@ ELLIPSIS = "…"
 # Marks that mean something anywhere; those that do so at the start of a line; what makes a link
 # of an address (Discord takes invites without a scheme for links as well).
 _MARKS = re.compile(
-    r"([\\*_~`|<\[\]@]|^[#>+-]|(?<=^\d)\.|(?<=^\d\d)\.|:(?=//)|\.(?=gg/)|\.(?=com/invite))",
+    r"([\\*_~`|<\[\]@]|^[#>+-]|(?<=^\d)[.)]|(?<=^\d\d)[.)]|(?<=^\d{3})[.)]|(?<=^\d{4})[.)]|:(?=//)|\.(?=gg/)|\.(?=com/invite))",
     re.IGNORECASE,
 )
 _FLAG_LETTERS = "".join(map(chr, range(0x1F1E6, 0x1F200)))

@@ -4,9 +4,10 @@ import pytest
 
 from bench.faults import FAULTS, Fault
 from bench.planted import ROOT
+from bench.request_faults import REQUEST_FAULTS
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", [*FAULTS, *REQUEST_FAULTS], ids=lambda fault: fault.name)
 def test_a_fault_can_be_planted(fault: Fault) -> None:
     for change in fault.changes:
         text = (ROOT / change.path).read_text(encoding="utf-8")

@@ -52,6 +52,12 @@ def test_a_cut_is_never_longer(text: str, limit: int) -> None:
         ("> no quote", r"\> no quote"),
         ("- no list", r"\- no list"),
         ("1. no list", r"1\. no list"),
+        ("1234. no list", r"1234\. no list"),
+        ("2) no list", r"2\) no list"),
+        (
+            "sky\n# no heading\r\n> no quote\u2028- no list\n1. nor this",
+            "sky # no heading > no quote - no list 1. nor this",
+        ),
         ("<@1> <#2> <@&3> <:e:4> <t:5:R> </cmd:6>", None),
         ("discord.gg/x DISCORD.GG/y discord.com/invite/z", None),
         ("@everyone and @here", r"\@everyone and \@here"),

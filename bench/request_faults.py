@@ -1,0 +1,163 @@
+"""Planted faults in what comes in from Discord: requests, replies, limits, servers.
+
+Owns its part of the table that ``bench.planted`` plants. Each takes away one guard alone.
+"""
+
+from bench.faults import Change, Fault
+
+REQUEST_FAULTS = (
+    Fault(
+        name="buys an edit that says nothing",
+        changes=[
+            Change(
+                path="bot/domain/catalogue.py",
+                old="""\
+    if not request.prompt and (offer.prompt_required or not request.images):
+""",
+                new="""\
+    if not request.prompt and offer.prompt_required:
+""",
+            ),
+        ],
+        tests=["tests/unit/test_catalogue.py", "-k", "without_words_or_images"],
+    ),
+    Fault(
+        name="takes invisible signs for an instruction",
+        changes=[
+            Change(
+                path="bot/services/generate.py",
+                old="""\
+        request = replace(request, prompt=wording(request.prompt))
+""",
+                new="",
+            ),
+        ],
+        tests=["tests/unit/services/test_wishes.py", "-k", "wordless"],
+    ),
+    Fault(
+        name="takes a reaction for an instruction",
+        changes=[
+            Change(
+                path="bot/ui/replies.py",
+                old="""\
+    if not has_words(without_marks(text)):
+        return ""
+""",
+                new="",
+            ),
+        ],
+        tests=["tests/integration/flows/test_edit.py", "-k", "says_nothing"],
+    ),
+    Fault(
+        name="repeats a private video in public",
+        changes=[
+            Change(
+                path="bot/services/generate.py",
+                old="""\
+        if first.place.private:
+            ask = _kept_private(ask)
+""",
+                new="",
+            ),
+        ],
+        tests=["tests/unit/services/test_wishes.py", "-k", "never_becomes_public"],
+    ),
+    Fault(
+        name="edits a private video in public",
+        changes=[
+            Change(
+                path="bot/services/generate.py",
+                old="""\
+        if parent is not None and parent.place.private:
+            ask = _kept_private(ask)
+""",
+                new="",
+            ),
+        ],
+        tests=["tests/unit/services/test_wishes.py", "-k", "never_becomes_public"],
+    ),
+    Fault(
+        name="takes a private thread for a public one",
+        changes=[
+            Change(
+                path="bot/ui/origins.py",
+                old="""\
+        private=private or here_private,
+""",
+                new="""\
+        private=private,
+""",
+            ),
+        ],
+        tests=["tests/integration/flows/test_video.py", "-k", "in_a_private_thread"],
+    ),
+    Fault(
+        name="lifts a limit by 0",
+        changes=[
+            Change(
+                path="bot/services/limits.py",
+                old="""\
+        if getattr(changes, name) == 0:
+""",
+                new="""\
+        if False:
+""",
+            ),
+        ],
+        tests=["tests/unit/services/test_limits.py"],
+    ),
+    Fault(
+        name="answers missed replies that were answered",
+        changes=[
+            Change(
+                path="bot/ui/absence.py",
+                old="[m for m in waiting if m.id in known][:MOST_REPLIES]",
+                new="waiting[:MOST_REPLIES]",
+            ),
+        ],
+        tests=["tests/integration/flows/test_absence.py", "-k", "not_answered_again"],
+    ),
+    Fault(
+        name="pays for people who left",
+        changes=[
+            Change(
+                path="bot/ui/absence.py",
+                old="""\
+            if await self._still_there(message):
+""",
+                new="""\
+            if message:
+""",
+            ),
+        ],
+        tests=["tests/integration/flows/test_absence.py", "-k", "who_left"],
+    ),
+    Fault(
+        name="stays in every server",
+        changes=[
+            Change(
+                path="bot/ui/client.py",
+                old="""\
+        return not guild_id or not allowed or guild_id in allowed
+""",
+                new="""\
+        return True
+""",
+            ),
+        ],
+        tests=["tests/integration/flows/test_membership.py", "-k", "is_left_at_start"],
+    ),
+    Fault(
+        name="serves buttons of servers that are not allowed",
+        changes=[
+            Change(
+                path="bot/ui/client.py",
+                old="""\
+            self.check_served(interaction.guild_id)
+            control""",
+                new="            control",
+            ),
+        ],
+        tests=["tests/integration/flows/test_membership.py", "-k", "refused"],
+    ),
+)
