@@ -234,8 +234,8 @@ def _check_inputs(request: VideoRequest, offer: Offer) -> None:
     facts = {"model": offer.model, "mode": offer.mode.value}
     # Without words only images say what is wanted; a video to edit alone says nothing.
     if not request.prompt and (offer.prompt_required or not request.images):
-        changing = offer.mode in {Mode.EDIT, Mode.EXTEND}
-        raise Refused(Code.INSTRUCTION_MISSING if changing else Code.PROMPT_MISSING, **facts)
+        editing = offer.mode is Mode.EDIT
+        raise Refused(Code.INSTRUCTION_MISSING if editing else Code.PROMPT_MISSING, **facts)
     if len(request.prompt) > offer.max_prompt:
         raise Refused(
             Code.PROMPT_TOO_LONG, length=len(request.prompt), limit=offer.max_prompt, **facts

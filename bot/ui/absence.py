@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import discord
 import structlog
 
-from bot.domain.errors import PostError, RetakeError
+from bot.domain.errors import Code, PostError, RetakeError
 from bot.domain.ids import MessageId
 from bot.services.missed import Spot
 from bot.ui.answers import LONGEST_SECONDS
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-MOST_MESSAGES = 100
+MOST_MESSAGES = 300
 MOST_REPLIES = 5
 MOST_SEEN = 1000
 
@@ -122,13 +122,13 @@ class Absence:
         )
 
     async def _still_there(self, message: discord.Message) -> bool:
-        """Whether who wrote it is still a member: nobody pays for somebody who left."""
+        """Return whether its author may still be a member: nobody pays for who left."""
         if message.guild is None:
             return True
         try:
             async with outgoing(LONGEST_SECONDS):
                 await message.guild.fetch_member(message.author.id)
         except PostError as error:
-            log.info("missed_reply_left", message=message.id, error=str(error))
-            return False
+            log.info("member_not_found", message=message.id, error=str(error))
+            return error.code is not Code.POST_TARGET_GONE
         return True

@@ -157,3 +157,42 @@ async def test_a_file_that_is_gone_meanwhile(running: Running) -> None:
     said = told(await tom.fill(opened, prompt="too late"))
     assert said == "I could not fetch “here.png” from Discord. Please attach it again."
     assert running.submitted("too late") == []
+
+
+async def test_menus_take_what_is_shared_by_its_content(running: Running, tmp_path: Path) -> None:
+    """A sticker, a forwarded picture under a wrong name, a link's video, a Lottie drawing."""
+    ana, tom = running.person("ana"), running.person("tom")
+    people = running.sandbox.discord.people
+    place = running.channel("videos")
+    still = await ana.upload("wave.png", picture("PNG"))
+    sticker = people.sharing.add_sticker("Wave", still, 2)
+    waved = await people.send(ana.id, place, stickers=[sticker])
+    wrong = await ana.write(
+        "general", "look", files=[await ana.upload("holiday.mp4", picture("JPEG"))]
+    )
+    forwarded = await people.forward(ana.id, wrong["id"], place)
+    for message, prompt in ((waved, "it waves back"), (forwarded, "waves roll in")):
+        opened = await tom.menu("Make a video of this", message)
+        assert "### On it" in told(await tom.fill(opened, prompt=prompt))
+        await running.film(prompt)
+        ((_, body),) = running.submitted(prompt)
+        assert len(body["image_urls"]) == 1
+
+    clip = await ana.upload("clip", film(tmp_path / "clip.mp4").read_bytes())
+    link = "https://example.com/clip.mp4"
+    previews = [{"type": "video", "url": link, "upload": clip}]
+    linked = await people.send(ana.id, place, link, previews=previews)
+    opened = await tom.menu("Edit video", linked)
+    assert "### On it" in told(await tom.fill(opened, prompt="paint it blue"))
+    await running.film("paint it blue")
+
+    drawing = people.sharing.add_sticker("Drawn", await ana.upload("drawn.json", b"{}"), 3)
+    drawn = await people.send(ana.id, place, stickers=[drawing])
+    assert "an animation that Discord draws itself" in told(
+        await tom.menu("Make a video of this", drawn)
+    )
+    opened = await tom.menu("Edit video", wrong)
+    assert f"“holiday.mp4” is not a file I can use here. {VIDEOS}" in told(
+        await tom.fill(opened, prompt="paint it red")
+    )
+    assert running.submitted("paint it red") == []

@@ -9,6 +9,7 @@ from playwright.async_api import Route, expect
 from sandbox.discord.opening import GENERAL, MIRA, TOM, VIDEOS
 from tests.e2e.chat import Chat
 from tests.e2e.conftest import OpenPage, Stage
+from tests.integration.discord_standin.pictures import png
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 BOTH = pytest.mark.parametrize("width", [1400, 390])
@@ -405,6 +406,20 @@ async def test_an_old_answer_does_not_undo_what_came_meanwhile(chat: Chat, stage
     free.set()
     await expect(chat.page.locator(".channel-link", has_text="made meanwhile")).to_be_visible()
     await expect(chat.message("a starter").locator(".thread-card")).to_be_visible()
+
+
+async def test_forwarded_messages_and_stickers_are_shown(chat: Chat, stage: Stage) -> None:
+    people = stage.standin.people
+    upload = await people.upload("holiday.png", png(3, 2))
+    first = await people.send("mira", "general", "a sunny day", uploads=[upload["id"]])
+    await people.forward("mira", first["id"], "videos")
+    shown = chat.message("a sunny day")
+    await expect(shown.locator(".reference")).to_have_text("Forwarded")
+    await expect(shown.locator("img[src*='holiday.png']")).to_be_visible()
+    sticker = people.sharing.add_sticker("Wave", upload["id"], 1)
+    await people.send("mira", "videos", "so sunny", stickers=[sticker])
+    waving = chat.message("so sunny").locator(f"img[src*='/cdn/stickers/{sticker}.png']")
+    await expect(waving).to_be_visible()
 
 
 async def test_the_bots_presence_is_shown(chat: Chat, stage: Stage) -> None:

@@ -395,7 +395,8 @@ def test_a_change_without_words_or_images_is_refused_everywhere(
 ) -> None:
     with pytest.raises(Refused) as caught:
         fit(request_, offer(*at))
-    assert caught.value.code is Code.INSTRUCTION_MISSING
+    editing = at[2] is Mode.EDIT
+    assert caught.value.code is (Code.INSTRUCTION_MISSING if editing else Code.PROMPT_MISSING)
 
 
 def test_an_image_alone_says_what_to_change_where_a_model_reads_it() -> None:

@@ -39,7 +39,8 @@ export class MessageRow {
 
   update(message, { grouped, busy, failure }) {
     this.message = message;
-    const shown = message.type === 21 ? message.referenced_message ?? { ...message, content: "*The message that began this thread was deleted.*" } : message;
+    const started = message.type === 21 ? message.referenced_message ?? { ...message, content: "*The message that began this thread was deleted.*" } : message;
+    const shown = withShared(started);
     const flags = shown.flags ?? 0;
     const author = userOf(shown.author);
     const name = nameOf(shown.author.id, shown.author);
@@ -51,7 +52,7 @@ export class MessageRow {
     classList.toggle("mentioned", Boolean(message.mention_everyone || message.mentions?.some((one) => one.id === state.me.id)));
     classList.toggle("system", isSystem(shown));
     this.node.setAttribute("aria-label", `${name}, ${stamp(when)}`);
-    this.#draw("above", [shown.referenced_message ?? null, shown.message_reference, shown.interaction_metadata, labels.get(shown.interaction_metadata?.id), shown.type], () => aboveNodes(shown));
+    this.#draw("above", [shown.referenced_message ?? null, shown.message_reference, shown.interaction_metadata, labels.get(shown.interaction_metadata?.id), shown.type, Boolean(shown.message_snapshots)], () => aboveNodes(shown));
     this.#draw("header", [grouped, name, author, stamp(when)], () => headerNodes(shown, { grouped, name, author, when }));
     const loading = Boolean(flags & LOADING);
     this.#draw("content", [shown.content, shown.edited_timestamp, v2, loading, shown.type], () => contentNodes(shown, { v2, loading }));
@@ -79,6 +80,19 @@ export class MessageRow {
   }
 }
 
+const STICKERS = { 1: "png", 2: "png", 4: "gif" };
+
+/** A message with what it shares of others: a forwarded message's content, and stickers as pictures. */
+function withShared(message) {
+  const forwarded = message.message_snapshots?.[0]?.message;
+  const whole = forwarded ? { ...message, ...forwarded, type: message.type, flags: (message.flags ?? 0) | (forwarded.flags & V2) } : message;
+  const pictures = (whole.sticker_items ?? []).filter((one) => STICKERS[one.format_type]).map(({ id, name, format_type: format }) => {
+    const ending = STICKERS[format];
+    return { id, filename: `${name}.${ending}`, url: `/cdn/stickers/${id}.${ending}`, content_type: `image/${ending}`, size: 0 };
+  });
+  return pictures.length ? { ...whole, attachments: [...(whole.attachments ?? []), ...pictures] } : whole;
+}
+
 const isSystem = (message) => [6, 7, 18].includes(message.type);
 
 function aboveNodes(message) {
@@ -90,6 +104,7 @@ function aboveNodes(message) {
     return [el("div", { class: "reference" }, avatar(user, name, 16), el("strong", { text: name }), " used ",
       el("span", { class: "used", text: command ? `${message.type === 20 ? "/" : ""}${command}` : "a command" }))];
   }
+  if (message.message_snapshots) return [el("div", { class: "reference" }, icon("reply", 14), el("em", { text: "Forwarded" }))];
   if (message.type !== 19) return [];
   const source = message.referenced_message;
   if (!source) return [el("div", { class: "reference gone" }, icon("reply", 14), el("em", { text: "Original message was deleted" }))];

@@ -95,6 +95,17 @@ async def test_a_reply_that_says_nothing_orders_nothing(retake: Retake, text: st
     assert (ask.request.prompt, ask.request.images) == ("", ())
 
 
+async def test_a_reply_of_nothing_but_an_image_goes_by_the_image(retake: Retake) -> None:
+    """With a reaction beside it, too: whether an image is enough, the model's rules say."""
+    video = await retake.post_video(FOX)
+    people = retake.standin.people
+    for text in ("", "🔥"):
+        image = await people.upload("hat.png", b"x", "image/png")
+        await people.send("tom", "videos", text, uploads=[image], reply_to=str(video.id))
+        ask = await retake.services.generate.next()
+        assert (ask.request.prompt, len(ask.request.images)) == ("", 1)
+
+
 async def test_names_stand_for_mentions_in_a_reply(retake: Retake) -> None:
     video = await retake.post_video(FOX)
     me = retake.client.application_id
