@@ -30,7 +30,7 @@ from bot.domain.generation import State
 from bot.domain.ids import GenerationId
 from bot.domain.ports.provider import Balance, InformedProvider
 from bot.domain.ports.storage import Transaction
-from bot.media.ffmpeg import Ffmpeg, find_ffmpeg
+from bot.media.engine import Engine
 from bot.ops.callbacks import CallbackSigner
 from bot.ops.clock import SystemClock
 from bot.providers.addresses import AddressError, AddressPolicy, is_loopback_host
@@ -85,7 +85,7 @@ async def examine(settings: Settings) -> list[Finding]:
     findings = findings or [ok("The configuration is complete.")]
     findings += _catalogue(settings)
     findings += [finding async for finding in _database(settings)]
-    findings.append(await _ffmpeg(settings))
+    findings.append(await _media_worker())
     findings += _media_folder(settings)
     findings += _callbacks(settings)
     if (fault := await _proxy_fault(settings)) is not None:
@@ -181,15 +181,15 @@ async def _books(storage: SqlStorage) -> AsyncIterator[Finding]:
         yield note(f"{workers} gone without a word; a running bot takes over what they had.")
 
 
-async def _ffmpeg(settings: Settings) -> Finding:
+async def _media_worker() -> Finding:
     try:
-        program = find_ffmpeg(settings.media.ffmpeg)
-        version = await Ffmpeg(program).version()
+        async with Engine() as engine:
+            versions = await engine.versions()
     except MediaError:
-        return problem("No ffmpeg was found: install it, or name one in [media] ffmpeg.")
-    if not version:
-        return problem(f"{program} does not run: name another in [media] ffmpeg.")
-    return ok(f"ffmpeg runs: {version.split(' Copyright')[0]}.")
+        return problem(
+            "The process that opens images and videos does not start: install Retake again."
+        )
+    return ok(f"Images and videos can be opened: {versions}.")
 
 
 def _media_folder(settings: Settings) -> Iterator[Finding]:

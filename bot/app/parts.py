@@ -18,7 +18,7 @@ from bot.domain.errors import MediaError, StorageUnavailable
 from bot.domain.generation import Generation
 from bot.domain.ids import GenerationId, TaskId, new_worker_id
 from bot.domain.ports.provider import InformedProvider
-from bot.media.ffmpeg import Ffmpeg, find_ffmpeg
+from bot.media.engine import Engine
 from bot.media.intake import Caps
 from bot.media.store import DiskMediaStore
 from bot.ops.callbacks import CallbackSigner
@@ -189,7 +189,8 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
                 proxy=proxy,
             )
         )
-        media = _media(settings, attachments)
+        engine = await stack.enter_async_context(Engine())
+        media = _media(settings, engine, attachments)
         configure_endpoints(settings.discord.api_url, settings.discord.gateway_url)
         client = RetakeClient(
             extensions=() if role is Role.WORKER else EXTENSIONS,
@@ -288,18 +289,12 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
         )
 
 
-def _media(settings: Settings, attachments: HttpDoor) -> DiskMediaStore:
+def _media(settings: Settings, engine: Engine, attachments: HttpDoor) -> DiskMediaStore:
     told = settings.media
-    try:
-        program = find_ffmpeg(told.ffmpeg)
-    except MediaError:
-        raise CannotRunError(
-            "No ffmpeg was found: install it, or name one in [media] ffmpeg."
-        ) from None
     try:
         return DiskMediaStore(
             root=told.dir,
-            ffmpeg=Ffmpeg(program),
+            engine=engine,
             fetch=attachments.fetch,
             caps=Caps(upload_bytes=told.max_upload_mib * 2**20),
         )

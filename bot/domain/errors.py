@@ -6,7 +6,7 @@
     ├── Refused             a person asked for something that is not to be had; nothing was spent
     ├── ProviderError       a gateway said no, said nothing, or said nonsense
     ├── PostError           Discord would not take a message, or may have taken it
-    ├── MediaError          ffmpeg or the media store failed on our side
+    ├── MediaError          the media worker or the media store failed on our side
     ├── Superseded          another owner moved the generation on; drop what you hold
     └── StorageUnavailable  the database did not answer; refuse, never let through
 
@@ -48,6 +48,10 @@ class Code(StrEnum):
     MEDIA_TOO_LARGE = "media_too_large"
     MEDIA_DIMENSIONS = "media_dimensions"
     MEDIA_DURATION = "media_duration"
+    MEDIA_TOO_SMALL = "media_too_small"
+    MEDIA_NO_PICTURE = "media_no_picture"
+    MEDIA_CODEC = "media_codec"
+    MEDIA_TIMEOUT = "media_timeout"
     MEDIA_BROKEN = "media_broken"
     MEDIA_UNAVAILABLE = "media_unavailable"
     NOT_FOUND = "not_found"
@@ -177,7 +181,7 @@ class PostError(RetakeError):
 
 
 class MediaError(RetakeError):
-    """Our own handling of a file failed (ffmpeg, disk); the file may be fine."""
+    """Our own handling of a file failed (media worker, disk); the file may be fine."""
 
 
 class Superseded(RetakeError):

@@ -21,6 +21,9 @@ class StoredMedia:
     ``path`` is relative to that directory, ``size`` in bytes, ``sha256`` in hex, ``width`` and
     ``height`` in pixels, ``duration_ms`` in milliseconds (0 for an image), ``name`` the file name
     to show a person (already made safe).
+    ``first_picture_only`` is true if the file attached had more pictures (an animation), which were
+    left out. ``lost_credentials`` is true if content credentials (C2PA) that were in the file could
+    not be kept, because it had to be rewritten to play.
     """
 
     kind: MediaKind
@@ -32,6 +35,8 @@ class StoredMedia:
     height: int
     duration_ms: int = 0
     name: str = ""
+    first_picture_only: bool = False
+    lost_credentials: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,3 +40,8 @@ class VideoRequest:
     video: StoredMedia | None = None
     video_url: str | None = None
     source_ms: int = 0
+
+    @property
+    def pictures(self) -> tuple[StoredMedia, ...]:
+        """The images and the last frame."""
+        return self.images if self.last_frame is None else (*self.images, self.last_frame)

@@ -1,1 +1,1 @@
-"""Files of people and of providers: checked by content, opened only by ffmpeg, kept, fitted."""
+"""Files of people and of providers: checked by content, decoded under limits, kept, fitted."""

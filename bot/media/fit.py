@@ -7,11 +7,15 @@ that fits; a smaller preview. Knows bytes and bit rates, nothing of Discord.
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from bot.domain.errors import Code, MediaError
-from bot.media.conversion import H264, MP4, STREAMS, remux
-from bot.media.ffmpeg import ENCODE, Ffmpeg, from_file
-from bot.media.probe import Probe, check_disk, probe
+from bot.media.engine import Engine
+from bot.media.faults import Fault, JobError
+from bot.media.probe import VideoFacts, encode, look, remux
 from bot.media.sniff import Format
+
+log = structlog.get_logger(__name__)
 
 _CONTAINER = 12 * 1024
 """Bytes set aside for an MP4's index."""
@@ -35,22 +39,34 @@ class _Rates:
 
 
 async def fit_video(
-    ffmpeg: Ffmpeg, source: Path, scratch: Path, *, size: int, max_bytes: int
+    engine: Engine, source: Path, scratch: Path, *, size: int, max_bytes: int
 ) -> tuple[Path, str]:
     """Make a copy of ``source`` (an MP4 of ``size`` bytes) of at most ``max_bytes`` in ``scratch``.
 
     Returns its path and the rung: ``remuxed``, ``reencoded`` or ``preview``.
 
     Raises:
-        MediaError: POST_TOO_LARGE when no rung fits, RESULT_BROKEN when the source is no video.
+        MediaError: POST_TOO_LARGE when no rung fits, RESULT_BROKEN when the source is no video,
+            INTERNAL with ``reason`` ``exhausted`` when it takes more than a job may use.
     """
+    try:
+        return await _fit(engine, source, scratch, size=size, max_bytes=max_bytes)
+    except JobError as error:
+        log.warning("fit_failed", fault=error.fault, detail=error.detail)
+        if error.fault is Fault.EXHAUSTED:
+            raise MediaError(Code.INTERNAL, reason="exhausted") from error
+        raise MediaError(Code.RESULT_BROKEN) from error
+
+
+async def _fit(
+    engine: Engine, source: Path, scratch: Path, *, size: int, max_bytes: int
+) -> tuple[Path, str]:
     remuxed = scratch / "remuxed.mp4"
-    if await remux(ffmpeg, source, Format.MP4, remuxed) and _fits(remuxed, max_bytes):
+    await remux(engine, source, Format.MP4, remuxed)
+    if _fits(remuxed, max_bytes):
         return remuxed, "remuxed"
     remuxed.unlink(missing_ok=True)
-    facts = await probe(ffmpeg, source, Format.MP4)
-    if facts is None:
-        raise MediaError(Code.RESULT_BROKEN)
+    facts = await look(engine, source, Format.MP4)
     rates = _budget(facts, max_bytes)
     rungs = _rungs(facts)
     for rung, (width, height) in enumerate(rungs):
@@ -58,7 +74,7 @@ async def fit_video(
         floor = 0 if last else width * height * facts.frames_per_second * _BITS_PER_PIXEL
         if rates.video < max(floor, _LEAST_VIDEO):
             continue
-        made = await _encode(ffmpeg, source, scratch, (width, height), rates, max_bytes)
+        made = await _encode(engine, source, scratch, (width, height), rates, max_bytes)
         if made:
             return made, "preview" if rung else "reencoded"
     raise MediaError(Code.POST_TOO_LARGE, size=size, limit=max_bytes)
@@ -68,7 +84,7 @@ def _fits(path: Path, max_bytes: int) -> bool:
     return path.stat().st_size <= max_bytes
 
 
-def _budget(facts: Probe, max_bytes: int) -> _Rates:
+def _budget(facts: VideoFacts, max_bytes: int) -> _Rates:
     """What picture and sound may take per second for the whole to fit."""
     total = int((max_bytes * 0.97 - _CONTAINER) * 8 * 1000 / facts.duration_ms)
     if facts.audio_codec is None:
@@ -77,7 +93,7 @@ def _budget(facts: Probe, max_bytes: int) -> _Rates:
     return _Rates(video=total - audio, audio=audio)
 
 
-def _rungs(facts: Probe) -> list[tuple[int, int]]:
+def _rungs(facts: VideoFacts) -> list[tuple[int, int]]:
     """The sizes to try, in even pixels: the video's own, then the previews that are smaller."""
     rungs = [(facts.width // 2 * 2, facts.height // 2 * 2)]
     shortest = min(facts.width, facts.height)
@@ -91,37 +107,28 @@ def _rungs(facts: Probe) -> list[tuple[int, int]]:
 
 
 async def _encode(
-    ffmpeg: Ffmpeg,
+    engine: Engine,
     source: Path,
     scratch: Path,
     size: tuple[int, int],
     rates: _Rates,
     max_bytes: int,
 ) -> Path | None:
-    """Two passes to the bit rate; once more, lower, if that overshot. None when it does not fit."""
+    """Encode to the bit rate; once more, lower, if that overshot. None when it does not fit."""
     width, height = size
     made = scratch / f"{width}x{height}.mp4"
     video = rates.video
     for _ in range(2):
-        shared = [
-            *("-v", "error", *from_file(source, Format.MP4.demuxer)),
-            *("-vf", f"scale={width}:{height},setsar=1", *H264, "-preset", "fast"),
-            *("-b:v", str(video), "-maxrate", str(video * 2), "-bufsize", str(video * 4)),
-            *("-passlogfile", str(scratch / "passes")),
-        ]
-        sound = ["-c:a", "aac", "-b:a", str(rates.audio)]
-        first = await ffmpeg.run(
-            [*shared, "-map", "0:v:0", "-pass", "1", "-f", "null", "-"], ENCODE
+        await encode(
+            engine,
+            source,
+            Format.MP4,
+            made,
+            width=width,
+            height=height,
+            video_bps=video,
+            audio_bps=rates.audio,
         )
-        check_disk(first)
-        if not first.ok:
-            return None
-        second = await ffmpeg.run(
-            [*shared, *STREAMS, "-pass", "2", *sound, *MP4, f"file:{made}"], ENCODE
-        )
-        check_disk(second)
-        if not second.ok:
-            return None
         if _fits(made, max_bytes):
             return made
         video = int(video * max_bytes / made.stat().st_size * 0.93)

@@ -1,35 +1,60 @@
-"""Checking a file that a person attached, and rewriting it into what the gateways take.
+"""Checking a file that a person attached, and rewriting it into what the providers take.
 
-Owns what is allowed in and the order of the checks: from the cheapest to the first decoding. Every
-refusal carries the file's name and what is allowed. Works in a scratch folder; keeps nothing.
+Owns what is allowed in and the sentence for each refusal: it carries the file's name and what is
+allowed. Works in a scratch folder; keeps nothing.
 """
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bot.domain.errors import Code, Refused
+import structlog
+
+from bot.domain.errors import Code, MediaError, Refused
 from bot.domain.media import MediaKind
-from bot.media import conversion
-from bot.media.ffmpeg import MAX_PIXELS, Ffmpeg
-from bot.media.probe import Probe, probe
-from bot.media.sniff import Format, Sniffed, sniff_file
-from bot.media.strip import MalformedError, Stripped, strip_jpeg, strip_png
+from bot.media.engine import Engine
+from bot.media.faults import Fault, JobError
+from bot.media.fit import fit_video
+from bot.media.probe import MAX_PIXELS, VideoFacts, encode, look, remux
+from bot.media.sniff import Format, sniff_file
+
+log = structlog.get_logger(__name__)
 
 _ALLOWED = {
-    MediaKind.IMAGE: ["PNG", "JPEG", "WebP", "GIF"],
+    MediaKind.IMAGE: ["PNG", "JPEG", "WebP", "GIF", "HEIC", "AVIF"],
     MediaKind.VIDEO: ["MP4", "MOV", "WebM", "MKV"],
 }
-_STRIP = {Format.JPEG: strip_jpeg, Format.PNG: strip_png}
+_CODES = {
+    Fault.DAMAGED: Code.MEDIA_BROKEN,
+    Fault.NO_PICTURE: Code.MEDIA_NO_PICTURE,
+    Fault.CODEC: Code.MEDIA_CODEC,
+    Fault.TOO_SMALL: Code.MEDIA_TOO_SMALL,
+    Fault.EXHAUSTED: Code.MEDIA_TIMEOUT,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureCaps:
+    """Pixels that are decoded, and what is made of them: pixels of a side, bytes.
+
+    ``scaled_pixels`` is the cap for JPEG, which can be decoded at a fraction of its size.
+    EvoLink takes images of 240 to 7,680 pixels a side below 10 MB; the others take more.
+    """
+
+    pixels: int = 100_000_000
+    scaled_pixels: int = 220_000_000
+    least_side: int = 240
+    largest_side: int = 7_680
+    max_bytes: int = 9_500_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Caps:
-    """The most that is taken in: bytes, pixels of a frame, pixels of a side, seconds."""
+    """The most that is taken in: bytes, pixels of a video's frame and side, seconds."""
 
     upload_bytes: int = 50 * 1024 * 1024
-    image_bytes: int = 20 * 1000 * 1000
+    picture: PictureCaps = PictureCaps()
     pixels: int = MAX_PIXELS
     side: int = 16_384
     video_seconds: int = 30
@@ -37,17 +62,21 @@ class Caps:
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """A checked and rewritten file in the scratch folder; the length in milliseconds."""
+    """A checked and rewritten file in the scratch folder; the length in milliseconds.
+
+    ``first_picture_only`` is true if the file had more pictures, which were left out.
+    """
 
     path: Path
     format: Format
     width: int
     height: int
     duration_ms: int = 0
+    first_picture_only: bool = False
 
 
 async def check_in(
-    ffmpeg: Ffmpeg,
+    engine: Engine,
     source: Path,
     scratch: Path,
     *,
@@ -60,90 +89,62 @@ async def check_in(
     Raises:
         Refused: MEDIA_TYPE (``allowed``), MEDIA_TOO_LARGE (``size``, ``limit``), MEDIA_DIMENSIONS
             (``width``, ``height``, ``limit`` pixels), MEDIA_DURATION (``seconds``, ``limit``),
+            MEDIA_TOO_SMALL, MEDIA_NO_PICTURE, MEDIA_CODEC (``codec``), MEDIA_TIMEOUT,
             MEDIA_BROKEN; each with ``name``.
-        MediaError: INTERNAL when the disk is full or ffmpeg is missing.
+        MediaError: INTERNAL when the disk is full or the worker does not start.
     """
-    found = await asyncio.to_thread(sniff_file, source)
-    if found is None or found.format.kind not in kinds:
+    format_ = await asyncio.to_thread(sniff_file, source)
+    if format_ is None or format_.kind not in kinds:
         allowed = [word for kind in kinds for word in _ALLOWED[kind]]
         raise Refused(Code.MEDIA_TYPE, name=name, allowed=allowed)
-    if found.format.kind is MediaKind.VIDEO:
-        return await _check_video(ffmpeg, source, scratch, found.format, name=name, caps=caps)
-    return await _check_image(ffmpeg, source, scratch, found, name=name, caps=caps)
-
-
-def _check_size(width: int, height: int, *, name: str, caps: Caps) -> None:
-    if not width or not height:
-        raise Refused(Code.MEDIA_BROKEN, name=name)
-    if width * height > caps.pixels or max(width, height) > caps.side:
-        raise Refused(
-            Code.MEDIA_DIMENSIONS, name=name, width=width, height=height, limit=caps.pixels
-        )
+    try:
+        if format_.kind is MediaKind.VIDEO:
+            return await _check_video(engine, source, scratch, format_, name=name, caps=caps)
+        return await _check_image(engine, source, scratch, format_, caps=caps.picture)
+    except JobError as error:
+        log.info("file_refused", fault=error.fault, detail=error.detail)
+        if error.fault is Fault.DIMENSIONS:
+            limit = caps.pixels if format_.kind is MediaKind.VIDEO else caps.picture.pixels
+            raise Refused(Code.MEDIA_DIMENSIONS, name=name, limit=limit, **error.facts) from error
+        raise Refused(_CODES[error.fault], name=name, **error.facts) from error
 
 
 async def _check_image(
-    ffmpeg: Ffmpeg, source: Path, scratch: Path, found: Sniffed, *, name: str, caps: Caps
+    engine: Engine, source: Path, scratch: Path, format_: Format, *, caps: PictureCaps
 ) -> Accepted:
-    _check_size(found.width, found.height, name=name, caps=caps)
-    format_, orientation = found.format, 1
-    kept = scratch / f"picture.{format_.value}"
-    if format_ in _STRIP:
-        try:
-            stripped = await asyncio.to_thread(_strip, source, kept, format_)
-        except MalformedError:
-            raise Refused(Code.MEDIA_BROKEN, name=name) from None
-        orientation = stripped.orientation
-        if not await conversion.decodes(ffmpeg, kept, format_):
-            raise Refused(Code.MEDIA_BROKEN, name=name)
-    else:
-        kept = source
-    if format_ not in _STRIP or orientation != 1:
-        # What is lost in a JPEG turned upright would be seen less than a picture lying down.
-        target = Format.JPEG if format_ is Format.JPEG else Format.PNG
-        made = scratch / f"upright.{target.value}"
-        if not await conversion.to_picture(ffmpeg, kept, format_, made, orientation=orientation):
-            raise Refused(Code.MEDIA_BROKEN, name=name)
-        kept, format_ = made, target
-    if kept.stat().st_size > caps.image_bytes:
-        made = scratch / "smaller.jpg"
-        if not await conversion.to_picture(ffmpeg, kept, format_, made):
-            raise Refused(Code.MEDIA_BROKEN, name=name)
-        kept, format_ = made, Format.JPEG
-    size = kept.stat().st_size
-    if size > caps.image_bytes:
-        raise Refused(Code.MEDIA_TOO_LARGE, name=name, size=size, limit=caps.image_bytes)
-    final = await asyncio.to_thread(sniff_file, kept)
-    if final is None or final.format is not format_:
-        raise Refused(Code.MEDIA_BROKEN, name=name)
-    return Accepted(path=kept, format=format_, width=final.width, height=final.height)
-
-
-def _strip(source: Path, destination: Path, format_: Format) -> Stripped:
-    stripped = _STRIP[format_](source.read_bytes())
-    destination.write_bytes(stripped.data)
-    return stripped
+    made = await engine.do(
+        "picture",
+        source=str(source),
+        format_=format_.value,
+        scratch=str(scratch),
+        limits=asdict(caps),
+    )
+    return Accepted(
+        path=Path(made["path"]),
+        format=Format(made["format"]),
+        width=made["width"],
+        height=made["height"],
+        first_picture_only=made["animated"],
+    )
 
 
 async def _check_video(
-    ffmpeg: Ffmpeg, source: Path, scratch: Path, format_: Format, *, name: str, caps: Caps
+    engine: Engine, source: Path, scratch: Path, format_: Format, *, name: str, caps: Caps
 ) -> Accepted:
-    facts = await probe(ffmpeg, source, format_)
+    facts = await look(engine, source, format_)
     _check_facts(facts, name=name, caps=caps)
+    if facts.unread_sound is not None:
+        raise JobError(Fault.CODEC, codec=facts.unread_sound)
     made = scratch / "video.mp4"
-    done = False
-    if facts and facts.plays_inline and not facts.turned:
-        done = await conversion.remux(ffmpeg, source, format_, made)
-    if not done:
-        done = await conversion.to_mp4(
-            ffmpeg, source, format_, made, seconds=caps.video_seconds + 1
-        )
+    if not facts.plain or not await _same_packets(engine, source, format_, made):
+        await encode(engine, source, format_, made, seconds=caps.video_seconds + 1)
     # The lengths in a header may lie; those of a file just written do not.
-    result = await probe(ffmpeg, made, Format.MP4) if done else None
+    result = await look(engine, made, Format.MP4)
     _check_facts(result, name=name, caps=caps)
-    assert result is not None  # noqa: S101 - refused just above
     size = made.stat().st_size
     if size > caps.upload_bytes:
-        raise Refused(Code.MEDIA_TOO_LARGE, name=name, size=size, limit=caps.upload_bytes)
+        made = await _fitted(engine, made, scratch, size=size, name=name, caps=caps)
+        result = await look(engine, made, Format.MP4)
     return Accepted(
         path=made,
         format=Format.MP4,
@@ -153,10 +154,37 @@ async def _check_video(
     )
 
 
-def _check_facts(facts: Probe | None, *, name: str, caps: Caps) -> None:
-    if facts is None:
-        raise Refused(Code.MEDIA_BROKEN, name=name)
-    _check_size(facts.width, facts.height, name=name, caps=caps)
+async def _same_packets(engine: Engine, source: Path, format_: Format, made: Path) -> bool:
+    """Copy the packets; return whether a player can show the copy, and nothing is hidden in it."""
+    try:
+        await remux(engine, source, format_, made)
+        return (await look(engine, made, Format.MP4)).plain
+    except JobError as error:
+        log.info("file_not_copied", fault=error.fault, detail=error.detail)
+        return False
+
+
+async def _fitted(
+    engine: Engine, made: Path, scratch: Path, *, size: int, name: str, caps: Caps
+) -> Path:
+    """Make a video smaller that grew over the limit when it was converted."""
+    try:
+        fitted, _ = await fit_video(engine, made, scratch, size=size, max_bytes=caps.upload_bytes)
+    except MediaError as error:
+        if error.code is Code.POST_TOO_LARGE:
+            raise Refused(
+                Code.MEDIA_TOO_LARGE, name=name, size=size, limit=caps.upload_bytes
+            ) from error
+        raise
+    return fitted
+
+
+def _check_facts(facts: VideoFacts, *, name: str, caps: Caps) -> None:
+    width, height = facts.width, facts.height
+    if width * height > caps.pixels or max(width, height) > caps.side:
+        raise Refused(
+            Code.MEDIA_DIMENSIONS, name=name, width=width, height=height, limit=caps.pixels
+        )
     # Half a second of grace: cutting tools keep the sound of the last frame.
     if facts.duration_ms > caps.video_seconds * 1000 + 500:
         raise Refused(

@@ -1,35 +1,24 @@
-"""What is inside a video: length, picture, codecs, and whether it can be played at all.
+"""What is inside a video, as the worker found it, and the few jobs that are done on videos."""
 
-Asks ffmpeg (there may be no ffprobe) and reads what it prints; a truncated MP4 is found by its own
-table of boxes, because players show the length of the whole and stop in the middle.
-"""
-
-import asyncio
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.domain.errors import Code, MediaError
-from bot.media.ffmpeg import PROBE, Ffmpeg, Run, from_file
+from bot.media.engine import Engine
 from bot.media.sniff import Format
 
-_DURATION = re.compile(r"^  Duration: (\d+):(\d\d):(\d\d)\.(\d\d)", re.MULTILINE)
-_VIDEO = re.compile(
-    r"^  Stream #0:\d+.*?: Video: (?P<codec>\w+).*?, (?P<pixels>\w+)(?:\([^)]*\))?,"
-    r" (?P<width>\d+)x(?P<height>\d+)(?P<rest>.*)$",
-    re.MULTILINE,
-)
-_RATE = re.compile(r", ([\d.]+)(k?) fps")
-_AUDIO = re.compile(r"^  Stream #0:\d+.*?: Audio: (\w+)", re.MULTILINE)
-_ROTATION = re.compile(r"rotation of (-?[\d.]+) degrees")
-_MOST_BOXES = 10_000
+MAX_PIXELS = 40_000_000
+"""No frame of a video larger than this is decoded."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probe:
-    """A playable video: pixels as shown (turned upright), length in milliseconds, codec names.
+class VideoFacts:
+    """A video that can be played to its end: pixels as shown, length in milliseconds, codec names.
 
-    ``turned`` tells that it is stored lying and says so in a note that not every player reads.
+    ``turned`` is true if it is stored otherwise than it is shown, ``square`` if its pixels are
+    square, ``hdr`` if its colours are for HDR screens. ``hidden_frames`` and ``hidden_sound`` are
+    packets that an edit list hides. ``unread_sound`` is the codec of a sound that cannot be read.
+    ``streamable``, ``surplus`` and ``credentials`` are of MP4s: the index comes first and there are
+    no fragments, bytes follow the last box, content credentials (C2PA) are in it.
     """
 
     width: int
@@ -39,7 +28,15 @@ class Probe:
     video_codec: str
     pixel_format: str
     audio_codec: str | None
+    unread_sound: str | None = None
     turned: bool = False
+    square: bool = True
+    hdr: bool = False
+    hidden_frames: int = 0
+    hidden_sound: int = 0
+    streamable: bool = False
+    surplus: bool = False
+    credentials: bool = False
 
     @property
     def plays_inline(self) -> bool:
@@ -50,76 +47,55 @@ class Probe:
             and self.audio_codec in {None, "aac", "mp3"}
         )
 
+    @property
+    def plain(self) -> bool:
+        """Whether its packets can be kept: nothing is hidden, turned, stretched or for HDR."""
+        hides = self.hidden_frames or self.hidden_sound
+        return self.plays_inline and self.square and not (hides or self.turned or self.hdr)
 
-async def probe(ffmpeg: Ffmpeg, path: Path, format_: Format) -> Probe | None:
-    """Open a video, read all its packets, decode its key frames; None when that does not work.
+
+async def look(engine: Engine, path: Path, format_: Format) -> VideoFacts:
+    """Open a video, read all its packets, decode its key frames.
 
     Raises:
-        MediaError: INTERNAL when ffmpeg cannot be started.
+        JobError: NO_PICTURE, CODEC (``codec``), DIMENSIONS (``width``, ``height``), DAMAGED,
+            EXHAUSTED.
+        MediaError: INTERNAL when the worker does not start.
     """
-    if format_ is Format.MP4 and not await asyncio.to_thread(whole_mp4, path):
-        return None
-    run = await ffmpeg.run(
-        [
-            *("-xerror", "-skip_frame", "nokey"),
-            *from_file(path, format_.demuxer),
-            *("-map", "0:v:0", "-f", "null", "-"),
-        ],
-        PROBE,
+    found = await engine.do(
+        "look", source=str(path), demuxer=format_.demuxer, max_pixels=MAX_PIXELS
     )
-    check_disk(run)
-    return parse(run.log) if run.ok else None
+    return VideoFacts(**found)
 
 
-def check_disk(run: Run) -> None:
-    """Raise MediaError INTERNAL, reason ``disk_full``, when that is why a run failed."""
-    if run.disk_full:
-        raise MediaError(Code.INTERNAL, reason="disk_full")
+async def remux(engine: Engine, source: Path, format_: Format, destination: Path) -> None:
+    """Write the same picture and sound into a fresh MP4, its index in front, nothing else inside.
 
-
-def parse(log: str) -> Probe | None:
-    """Read ffmpeg's description of its first input; None when it has no picture that moves."""
-    log = log.partition("\nStream mapping:")[0]
-    length, video = _DURATION.search(log), _VIDEO.search(log)
-    if length is None or video is None or "attached pic" in video["rest"]:
-        return None
-    hours, minutes, seconds, hundredths = (int(part) for part in length.groups())
-    width, height = int(video["width"]), int(video["height"])
-    rotation = _ROTATION.search(log)
-    degrees = round(float(rotation[1])) if rotation else 0
-    if degrees % 180:
-        width, height = height, width
-    rate, sound = _RATE.search(video["rest"]), _AUDIO.search(log)
-    found = Probe(
-        width=width,
-        height=height,
-        duration_ms=((hours * 60 + minutes) * 60 + seconds) * 1000 + hundredths * 10,
-        frames_per_second=float(rate[1]) * (1000 if rate[2] else 1) if rate else 24.0,
-        video_codec=video["codec"],
-        pixel_format=video["pixels"],
-        audio_codec=sound[1] if sound else None,
-        turned=degrees % 360 != 0,
+    Raises:
+        JobError, MediaError: as ``look``.
+    """
+    await engine.do(
+        "remux",
+        source=str(source),
+        demuxer=format_.demuxer,
+        destination=str(destination),
     )
-    return found if found.duration_ms and width and height else None
 
 
-def whole_mp4(path: Path) -> bool:
-    """Whether an MP4's boxes are all there: an index, data, and none that runs over the end."""
-    names: set[bytes] = set()
-    end = path.stat().st_size
-    with path.open("rb") as file:
-        at = count = 0
-        while at + 8 <= end and count < _MOST_BOXES:
-            count += 1
-            file.seek(at)
-            header = file.read(16)
-            size, name = int.from_bytes(header[:4], "big"), header[4:8]
-            if size == 1:
-                size = int.from_bytes(header[8:16], "big")
-            elif size == 0:  # the last one reaches to the end
-                size = end - at
-            if size < 8 or at + size > end:
-                return False
-            names.add(name)
-            at += size
-    return {b"moov", b"mdat"} <= names
+async def encode(
+    engine: Engine, source: Path, format_: Format, destination: Path, **quality: int
+) -> None:
+    """Write an MP4 of H.264 and AAC, upright, in ordinary colours; ``quality`` is the worker's.
+
+    Raises:
+        JobError, MediaError: as ``look``.
+    """
+    await engine.do(
+        "encode",
+        long=True,
+        source=str(source),
+        demuxer=format_.demuxer,
+        destination=str(destination),
+        scratch=str(destination.parent),
+        quality=quality,
+    )

@@ -14,6 +14,7 @@ A file has its lasting name only when it is whole and on the disk. Knows nothing
 import asyncio
 import contextlib
 import errno
+import glob
 import hashlib
 import os
 import re
@@ -23,16 +24,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 
+import structlog
+
 from bot.domain.errors import Code, MediaError, ProviderError, Refused
 from bot.domain.ids import GenerationId
 from bot.domain.media import FittedMedia, MediaKind, StoredMedia
 from bot.domain.ports.media import IncomingFile
-from bot.media import conversion
-from bot.media.ffmpeg import Ffmpeg
+from bot.media.engine import Engine
+from bot.media.faults import Fault, JobError
 from bot.media.fit import fit_video
 from bot.media.intake import Caps, check_in
-from bot.media.probe import probe
+from bot.media.probe import VideoFacts, encode, look, remux
 from bot.media.sniff import Format, sniff_file
+
+log = structlog.get_logger(__name__)
 
 Fetch = Callable[[str, Path, int], Awaitable[int]]
 """Downloads an address to a file of at most so many bytes and returns how many they were.
@@ -51,11 +56,11 @@ class DiskMediaStore:
     """``MediaStore`` on a directory, which may be shared by several workers."""
 
     def __init__(
-        self, *, root: Path, ffmpeg: Ffmpeg, fetch: Fetch, caps: Caps | None = None
+        self, *, root: Path, engine: Engine, fetch: Fetch, caps: Caps | None = None
     ) -> None:
         self.root = root.absolute()
         self.caps = caps or Caps()
-        self._ffmpeg = ffmpeg
+        self._engine = engine
         self._fetch = fetch
         with _disk():
             for folder in _FOLDERS:
@@ -71,7 +76,7 @@ class DiskMediaStore:
             source = scratch / "incoming"
             await self._download(file.url, source, name)
             checked = await check_in(
-                self._ffmpeg, source, scratch, name=name, kinds=kinds, caps=self.caps
+                self._engine, source, scratch, name=name, kinds=kinds, caps=self.caps
             )
             digest = await asyncio.to_thread(_sha256, checked.path)
             path = f"inputs/{digest}.{checked.format.value}"
@@ -86,6 +91,7 @@ class DiskMediaStore:
             height=checked.height,
             duration_ms=checked.duration_ms,
             name=f"{PurePosixPath(name).stem}.{checked.format.value}",
+            first_picture_only=checked.first_picture_only,
         )
 
     def partial_path(self, generation_id: GenerationId) -> Path:
@@ -95,21 +101,25 @@ class DiskMediaStore:
         partial = self.partial_path(generation_id)
         path = f"videos/{_checked(generation_id)}.mp4"
         with _disk():
-            found = await asyncio.to_thread(sniff_file, partial)
-        if found is None or found.format.kind is not MediaKind.VIDEO:
-            raise MediaError(Code.RESULT_BROKEN)
-        facts = await probe(self._ffmpeg, partial, found.format)
-        if facts is None:
+            format_ = await asyncio.to_thread(sniff_file, partial)
+        if format_ is None or format_.kind is not MediaKind.VIDEO:
             raise MediaError(Code.RESULT_BROKEN)
         async with self._scratch() as scratch:
-            source, made = partial, scratch / "video.mp4"
-            if not facts.plays_inline:
-                # A codec that Discord's players do not know: what people get must play.
-                if not await conversion.to_mp4(
-                    self._ffmpeg, partial, found.format, made, seconds=_LONGEST_RESULT
-                ):
-                    raise MediaError(Code.RESULT_BROKEN)
-                source, sha256 = made, await asyncio.to_thread(_sha256, made)
+            try:
+                facts = await look(self._engine, partial, format_)
+                source = await self._playable(partial, format_, facts, scratch / "video.mp4")
+            except JobError as error:
+                log.warning(
+                    "result_unreadable",
+                    generation=generation_id,
+                    fault=error.fault,
+                    detail=error.detail,
+                )
+                if error.fault is Fault.EXHAUSTED:
+                    raise MediaError(Code.INTERNAL, reason="exhausted") from error
+                raise MediaError(Code.RESULT_BROKEN) from error
+            if source != partial:
+                sha256 = await asyncio.to_thread(_sha256, source)
             size = await asyncio.to_thread(_keep, source, self.root / path)
             partial.unlink(missing_ok=True)
         return StoredMedia(
@@ -122,7 +132,29 @@ class DiskMediaStore:
             height=facts.height,
             duration_ms=facts.duration_ms,
             name=f"retake-{generation_id}.mp4",
+            lost_credentials=facts.credentials and source != partial,
         )
+
+    async def _playable(
+        self, partial: Path, format_: Format, facts: VideoFacts, made: Path
+    ) -> Path:
+        """Return a file that every player plays at once: as it came wherever that is possible."""
+        if not facts.plays_inline:
+            # A codec that Discord's players do not know: what people get must play.
+            await encode(self._engine, partial, format_, made, seconds=_LONGEST_RESULT)
+            return made
+        if facts.streamable and not facts.surplus:
+            return partial
+        try:
+            await remux(self._engine, partial, format_, made)
+            await look(self._engine, made, Format.MP4)
+        except JobError as error:
+            if format_ is not Format.MP4:
+                raise
+            # It plays, only not at once: better than nothing.
+            log.warning("result_not_rewritten", fault=error.fault, detail=error.detail)
+            return partial
+        return made
 
     def path_of(self, media: StoredMedia) -> Path:
         path = (self.root / media.path).resolve()
@@ -143,15 +175,20 @@ class DiskMediaStore:
                 return FittedMedia(path=str(copy), size=copy.stat().st_size, how=how)
         async with self._scratch() as scratch:
             made, how = await fit_video(
-                self._ffmpeg, source, scratch, size=size, max_bytes=max_bytes
+                self._engine, source, scratch, size=size, max_bytes=max_bytes
             )
             copy = self._copy(source, max_bytes, how)
             size = await asyncio.to_thread(_keep, made, copy)
         return FittedMedia(path=str(copy), size=size, how=how)
 
     async def discard(self, media: StoredMedia) -> None:
+        await asyncio.to_thread(self._discard, self.path_of(media))
+
+    def _discard(self, path: Path) -> None:
         with _disk():
-            self.path_of(media).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            for copy in (self.root / "copies").glob(f"{glob.escape(path.stem)}.*"):
+                copy.unlink(missing_ok=True)
 
     async def clean(self, now: datetime, older_than: timedelta) -> int:
         """Remove files kept longer than that, and leftovers of broken work; returns how many."""

@@ -1,6 +1,6 @@
 """A file being written as it arrives: counted, hashed, and gone again if it does not become whole.
 
-Owns the disk side of a download and the look at an mp4's skeleton. Knows nothing of HTTP.
+Owns the disk side of a download. What is inside a video is not judged here. Knows nothing of HTTP.
 """
 
 import asyncio
@@ -13,9 +13,6 @@ from bot.domain.errors import Code, MediaError
 from bot.domain.ports.provider import Download
 
 _BLOCK = 512 * 1024
-_BOXES = frozenset(
-    {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"uuid", b"moof", b"sidx", b"meta"}
-)
 
 
 class FileSink:
@@ -85,33 +82,10 @@ async def clear(path: Path) -> None:
         raise _disk(error) from error
 
 
-def mp4_fault(path: Path) -> str | None:
-    """Why a file is no whole mp4, by its boxes alone; None when nothing speaks against it."""
-    size = path.stat().st_size
+def is_text(path: Path) -> bool:
+    """Return whether a file begins like a web page or JSON: an error page in a video's place."""
     with path.open("rb") as file:
-        head = file.read(12)
-        if head[4:8] != b"ftyp":
-            return "not an mp4"
-        offset = 0
-        kinds: set[bytes] = set()
-        while offset + 8 <= size:
-            file.seek(offset)
-            header = file.read(16)
-            length, kind = int.from_bytes(header[:4], "big"), header[4:8]
-            kinds.add(kind)
-            if length == 1:
-                length = int.from_bytes(header[8:16], "big")
-            elif length == 0:
-                length = size - offset
-            if length < 8 or offset + length > size:
-                # Bytes that are no box at all may follow the last one; players do not mind.
-                if kind in _BOXES:
-                    return "cut short"
-                break
-            offset += length
-        if b"moov" not in kinds:
-            return "no index"
-    return None
+        return file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in {b"<", b"{", b"["}
 
 
 def _disk(error: OSError) -> MediaError:

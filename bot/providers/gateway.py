@@ -17,7 +17,7 @@ from bot.domain.media import StoredMedia
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.provider import Download
 from bot.providers import answers
-from bot.providers.files import clear, mp4_fault
+from bot.providers.files import clear, is_text
 from bot.providers.http import Answer, HttpDoor
 from bot.providers.mirrors import Mirrors
 from bot.providers.refusals import Verdict, refusal
@@ -112,10 +112,9 @@ class Gateway:
         self._checked(answer)
 
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
-        """Fetch a finished video and look at its skeleton."""
+        """Fetch a finished video; only text in its place is refused here."""
         got = await self.http.download(url, destination, max_bytes=max_bytes)
-        fault = await asyncio.to_thread(mp4_fault, destination)
-        if fault is None:
+        if not await asyncio.to_thread(is_text, destination):
             return got
         await clear(destination)
         raise ProviderError(
@@ -124,7 +123,7 @@ class Gateway:
             charged=True,
             retryable=True,
             provider=self.name,
-            reason=fault,
+            reason="text instead of a video",
             size=got.size,
         )
 

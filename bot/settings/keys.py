@@ -134,9 +134,6 @@ class MediaSettings(_Section):
     max_upload_mib: Whole = Field(
         default=50, ge=1, le=500, description="a whole number from 1 to 500"
     )
-    ffmpeg: str = Field(
-        default="", description="the path of an ffmpeg program, or empty to look for one"
-    )
 
 
 class _ProviderSettings(_Section):

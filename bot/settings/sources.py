@@ -18,6 +18,9 @@ from pydantic.fields import FieldInfo
 from bot.settings.keys import Settings
 
 PREFIX = "RETAKE__"
+
+_RETIRED = frozenset({("media", "ffmpeg")})
+"""Keys of earlier versions: a configuration that still has them is fine."""
 DEFAULT_FILE = Path("config.toml")
 
 
@@ -46,14 +49,17 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Setting
         if not variable.startswith(PREFIX):
             continue
         keys = tuple(variable.removeprefix(PREFIX).lower().split("__"))
+        if keys in _RETIRED:
+            continue
         field = _field(keys)
         if field is None or _is_section(field):
             problems.append(_unknown_variable(variable))
             continue
         from_environment[keys] = variable
         _put(told, keys, _parse(environ[variable], field))
-    if "RETAKE_FFMPEG" in environ and ("media", "ffmpeg") not in from_environment:
-        _put(told, ("media", "ffmpeg"), environ["RETAKE_FFMPEG"])
+    for section, key in _RETIRED:
+        if isinstance(values := told.get(section), dict):
+            values.pop(key, None)
     try:
         settings = Settings.model_validate(told)
     except ValidationError as error:

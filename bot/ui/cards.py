@@ -235,6 +235,8 @@ def receipt_card(receipt: "Receipt", brush: Brush) -> ui.LayoutView:
         else messages.say("receipt.free", seconds=plan.seconds)
     )
     lines.append("\n".join([price, *_left(receipt, messages)]))
+    if any(image.first_picture_only for image in generation.request.pictures):
+        lines.append(f"-# {messages.say('receipt.first_picture_only')}")
     if changed := adjustments(plan.adjustments, messages):
         lines.append(f"-# {changed}")
     return card(*lines, colour=YELLOW)
@@ -261,6 +263,8 @@ def details_card(generation: Generation, brush: Brush) -> ui.LayoutView:
     who = {"who": generation.requester_id, "at": generation.created_at}
     lines.append(messages.say("details.asked", **who))
     lines.append(messages.say("details.state", state=state_word(generation, messages)))
+    if generation.file is not None and generation.file.lost_credentials:
+        lines.append(f"-# {messages.say('details.lost_credentials')}")
     if changed := adjustments(plan.adjustments, messages):
         lines.append(f"-# {changed}")
     items: list[ui.Item[Any] | str] = [

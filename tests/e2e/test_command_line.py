@@ -140,7 +140,7 @@ async def test_a_good_configuration_is_found_good(line: Line) -> None:
         "The configuration is complete.",
         "0 generations are under way.",
         "The ledger adds up.",
-        "ffmpeg runs:",
+        "Images and videos can be opened: PyAV ",
         "free for [media] dir.",
         "evolink accepts the key; 25.00 USD are left.",
         "apimart accepts the key",

@@ -1,4 +1,4 @@
-"""Trouble with the machine the bot runs on: its database, its disk, its ffmpeg.
+"""Trouble with the machine the bot runs on: its database, its disk, its media worker.
 
 Owns how each trouble begins and ends. Where it can be had, it is the real thing: a file system of a
 few megabytes that is full, a database that another process has locked.
@@ -6,16 +6,14 @@ few megabytes that is full, a database that another process has locked.
 
 import asyncio
 import contextlib
-import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-
-import imageio_ffmpeg
 
 
 class Trouble(StrEnum):
@@ -24,33 +22,35 @@ class Trouble(StrEnum):
     LOCKED = "database locked"
     DATABASE_FULL = "database disk full"
     MEDIA_FULL = "media disk full"
-    FFMPEG_FULL = "ffmpeg finds no room"
-    FFMPEG_MISSING = "ffmpeg missing"
-    FFMPEG_FAILS = "ffmpeg fails"
-    FFMPEG_HANGS = "ffmpeg hangs"
-    FFMPEG_CRASHES = "ffmpeg crashes"
-    FFMPEG_TALKS = "ffmpeg talks nonsense"
+    WORKER_FULL = "worker finds no room"
+    WORKER_MISSING = "worker missing"
+    WORKER_FAILS = "worker fails"
+    WORKER_HANGS = "worker hangs"
+    WORKER_CRASHES = "worker crashes"
+    WORKER_TALKS = "worker talks nonsense"
 
 
 WHOLE = frozenset(
     {
-        Trouble.FFMPEG_FAILS,
-        Trouble.FFMPEG_HANGS,
-        Trouble.FFMPEG_CRASHES,
-        Trouble.FFMPEG_TALKS,
+        Trouble.WORKER_FAILS,
+        Trouble.WORKER_CRASHES,
+        Trouble.WORKER_TALKS,
     }
 )
 """These last as long as a video takes: trying again later does not help."""
 
 SCRIPT = """#!/bin/sh
-case "$(cat {mode})" in
-"ffmpeg fails") echo "Invalid data found when processing input"; exit 1;;
-"ffmpeg hangs") exec sleep 60;;
-"ffmpeg crashes") kill -SEGV $$;;
-"ffmpeg finds no room") echo "av_interleaved_write_frame(): No space left on device"; exit 1;;
-"ffmpeg talks nonsense") yes nonsense | head -c 3000000; exit 0;;
+mode=$(cat {mode})
+[ "$mode" = well ] && exec {real} -P -s -m bot.media.worker "$@"
+echo '{{"ready": "{real}"}}'
+read -r job
+case "$mode" in
+"worker fails") echo '{{"fault": "damaged", "detail": "", "facts": {{}}}}';;
+"worker hangs") exec sleep 60;;
+"worker crashes") kill -SEGV $$;;
+"worker finds no room") echo '{{"fault": "disk_full", "detail": "", "facts": {{}}}}';;
+"worker talks nonsense") yes nonsense | head -c 3000000;;
 esac
-exec {real} "$@"
 """
 
 
@@ -85,7 +85,7 @@ class Machine:
     """The places where trouble is made."""
 
     folder: Path
-    ffmpeg: Path = field(init=False)
+    worker: Path = field(init=False)
     _mode: Path = field(init=False)
     _lock: sqlite3.Connection | None = None
     _filler: Path | None = None
@@ -93,10 +93,9 @@ class Machine:
     def __post_init__(self) -> None:
         self._mode = self.folder / "mode"
         self._mode.write_text("well")
-        self.ffmpeg = self.folder / "ffmpeg.sh"
-        real = shutil.which("ffmpeg") or imageio_ffmpeg.get_ffmpeg_exe()
-        self.ffmpeg.write_text(SCRIPT.format(mode=self._mode, real=real))
-        self.ffmpeg.chmod(0o755)
+        self.worker = self.folder / "worker.sh"
+        self.worker.write_text(SCRIPT.format(mode=self._mode, real=sys.executable))
+        self.worker.chmod(0o755)
 
     async def begin(self, trouble: Trouble, *, database: Path, media: Path) -> None:
         match trouble:
@@ -106,17 +105,17 @@ class Machine:
                 self._filler = await asyncio.to_thread(fill, database.parent)
             case Trouble.MEDIA_FULL:
                 self._filler = await asyncio.to_thread(fill, media.parent)
-            case Trouble.FFMPEG_MISSING:
-                self.ffmpeg.rename(self.ffmpeg.with_suffix(".away"))
+            case Trouble.WORKER_MISSING:
+                self.worker.rename(self.worker.with_suffix(".away"))
             case _:
                 self._mode.write_text(trouble.value)
 
     async def end(self) -> None:
         """All is well again."""
         self._mode.write_text("well")
-        away = self.ffmpeg.with_suffix(".away")
+        away = self.worker.with_suffix(".away")
         if away.exists():
-            away.rename(self.ffmpeg)
+            away.rename(self.worker)
         if self._lock is not None:
             self._lock.close()
             self._lock = None

@@ -138,7 +138,6 @@ class Stage:
     clips: ClipSource
     media: Path | None = None
     database: Path | None = None
-    ffmpeg: str = ""
     complaints: Complaints = field(default_factory=Complaints)
     ports: dict[str, int] = field(default_factory=dict)
 
@@ -289,7 +288,6 @@ guild_ready_timeout = 0.1
 url = "sqlite+aiosqlite:///{database}"
 [media]
 dir = "{media}"
-ffmpeg = "{self.ffmpeg}"
 [providers.evolink]
 api_key = "{EVOLINK_KEY}"
 api_url = "{self.url("evolink")}/evolink"

@@ -4,13 +4,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from bot.media import conversion, probe
-from bot.media.ffmpeg import Leash
+from bot.media import engine
 from bot.storage import sqlite
 from sandbox.clips import FixedClips
 from tests.e2e.films import film
@@ -54,15 +53,15 @@ async def stage(
     tmp_path: Path, disks: dict[str, Place], machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Stage]:
     shorten(monkeypatch)
-    for module in (probe, conversion):
-        monkeypatch.setattr(module, "PROBE", Leash(seconds=3, cpu_seconds=30))
+    monkeypatch.setattr(engine, "PROGRAM", (str(machine.worker),))
+    # A process for each file: what is wrong now counts now.
+    monkeypatch.setattr(engine, "SHORT", replace(engine.SHORT, seconds=3, jobs=1))
     monkeypatch.setattr(sqlite, "_BUSY_TIMEOUT_S", 0.3)
     stage = Stage(
         folder=tmp_path,
         clips=FixedClips(film(tmp_path / "film.mp4", seconds=3)),
         media=disks["films"].path / "media",
         database=disks["books"].path / "retake.db",
-        ffmpeg=str(machine.ffmpeg),
     )
     with stage.complaints.listening():
         async with stage:

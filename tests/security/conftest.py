@@ -23,7 +23,7 @@ ELSEWHERE = (
     "tests/contract/media/test_hostile_files.py::test_a_jpeg_whose_picture_is_nonsense",
     "tests/contract/media/test_hostile_files.py::test_frames_too_large_are_never_decoded",
     "tests/contract/media/test_hostile_files.py::test_what_hangs_behind_a_file",
-    "tests/contract/media/test_hostile_files.py::test_ffmpeg_opens_nothing_but",
+    "tests/contract/media/test_hostile_files.py::test_the_worker_opens_nothing_but",
     "tests/contract/providers/test_door.py::test_a_redirect_is_judged_like_any_address",
     "tests/contract/providers/test_door.py::test_a_name_that_leads_inside",
     "tests/contract/providers/test_door.py::test_an_oversized_answer",

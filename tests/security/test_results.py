@@ -1,14 +1,14 @@
 """Results made to harm: what a provider hands out is opened no more trustingly than an upload."""
 
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from bot.domain.errors import Code, MediaError
 from bot.domain.ids import GenerationId
-from bot.media.ffmpeg import Ffmpeg, find_ffmpeg
+from bot.media.engine import Engine
 from bot.media.store import DiskMediaStore
 from tests.contract.media.test_hostile_files import HOSTILE
 from tests.e2e.films import film
@@ -19,11 +19,12 @@ Adopt = Callable[[bytes], Awaitable[Code | None]]
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> DiskMediaStore:
+async def store(tmp_path: Path) -> AsyncIterator[DiskMediaStore]:
     async def nothing(url: str, target: Path, most: int) -> int:
         raise AssertionError
 
-    return DiskMediaStore(root=tmp_path / "media", ffmpeg=Ffmpeg(find_ffmpeg()), fetch=nothing)
+    async with Engine() as engine:
+        yield DiskMediaStore(root=tmp_path / "media", engine=engine, fetch=nothing)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.media.ffmpeg import Ffmpeg
+from bot.media.engine import Engine
 from bot.media.store import DiskMediaStore, safe_name
 from bot.ui.markdown import plain
 from sandbox.discord.judge import Judge
@@ -229,7 +229,7 @@ async def test_a_path_out_of_the_media_folder_is_refused(
     async def nothing(url: str, target: Path, most: int) -> int:
         raise AssertionError
 
-    store = DiskMediaStore(root=tmp_path / "media", ffmpeg=Ffmpeg(Path("ffmpeg")), fetch=nothing)
+    store = DiskMediaStore(root=tmp_path / "media", engine=Engine(), fetch=nothing)
     with pytest.raises(ValueError):
         store.path_of(replace(video_file(), path=path))
     tally.refused(path, ok=True)

@@ -25,6 +25,7 @@ from bot.domain.generation import (
     TargetKind,
 )
 from bot.domain.ids import ChannelId, GuildId, MessageId, UserId
+from bot.domain.media import MediaKind
 from bot.domain.quota import LimitChanges, Limits
 from bot.domain.request import Operation, VideoRequest
 from bot.services.generate import Receipt
@@ -172,6 +173,22 @@ def test_every_state_has_its_colour_and_the_mark_it_is_found_by(state: State) ->
     assert colour(view) == expected.get(state, 0x5865F2)
     assert "Details" in labels(view)
     assert ("Cancel" in labels(view)) == (not generation(state=state).ended)
+
+
+def test_a_receipt_says_that_only_the_first_picture_of_an_animation_is_used() -> None:
+    said = ENGLISH.template("receipt.first_picture_only")
+    for animated in (True, False):
+        picture = video_file(kind=MediaKind.IMAGE, first_picture_only=animated)
+        for request in (VideoRequest(images=(picture,)), VideoRequest(last_frame=picture)):
+            shown = text(receipt_card(receipt(generation(request=request)), BRUSH))
+            assert (said in shown) is animated
+
+
+def test_details_say_that_content_credentials_were_lost() -> None:
+    said = ENGLISH.template("details.lost_credentials")
+    for lost in (True, False):
+        made = replace(delivered(), file=video_file(lost_credentials=lost))
+        assert (said in text(details_card(made, BRUSH))) is lost
 
 
 def test_a_failed_one_can_be_tried_again_without_typing() -> None:

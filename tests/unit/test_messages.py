@@ -179,6 +179,13 @@ def test_real_refusals_fill_the_full_sentence(refused: Refused) -> None:
         (Code.MEDIA_TOO_LARGE, {"name": "a.mp4", "size": 9, "limit": 10 * 2**20}),
         (Code.MEDIA_DIMENSIONS, {"name": "a.png", "width": 9000, "height": 9000, "limit": 1}),
         (Code.MEDIA_DURATION, {"name": "a.mp4", "seconds": 40, "limit": 30}),
+        (
+            Code.MEDIA_TOO_SMALL,
+            {"name": "a.png", "width": 900, "height": 9, "least": 16, "ratio": 32},
+        ),
+        (Code.MEDIA_NO_PICTURE, {"name": "a.mp4"}),
+        (Code.MEDIA_CODEC, {"name": "a.mp4", "codec": "pcm_mulaw"}),
+        (Code.MEDIA_TIMEOUT, {"name": "a.mp4"}),
         (Code.MEDIA_BROKEN, {"name": "a.png"}),
         (Code.MEDIA_UNAVAILABLE, {"name": "a.png"}),
         (Code.MODE_UNSUPPORTED, {"model": "omni-flash", "mode": "edit"}),

@@ -84,7 +84,6 @@ def test_the_environment_wins_over_the_file(written: Written) -> None:
             "RETAKE__PROVIDERS__DEFAULT": "apimart",
             "RETAKE__PROVIDERS__EVOLINK__MODELS": '{ "omni-flash" = { text = { default = 5 } } }',
             "RETAKE__LIMITS__PERIOD": "week",
-            "RETAKE_FFMPEG": "/opt/ffmpeg",
             "PATH": "/bin",
         },
     )
@@ -94,7 +93,11 @@ def test_the_environment_wins_over_the_file(written: Written) -> None:
     assert settings.providers.order == ("apimart", "evolink")
     assert settings.providers.evolink.models == {"omni-flash": {"text": {"default": 5}}}
     assert settings.limits.as_limits().period is Period.WEEK
-    assert settings.media.ffmpeg == "/opt/ffmpeg"
+
+
+def test_a_key_that_earlier_versions_had_is_ignored(written: Written) -> None:
+    file = written('[media]\nffmpeg = "/opt/ffmpeg"\nretention_days = 7')
+    assert load(file, {"RETAKE__MEDIA__FFMPEG": "/opt/ffmpeg"}).media.retention_days == 7
 
 
 def test_an_order_may_be_written_as_toml_in_the_environment(written: Written) -> None:

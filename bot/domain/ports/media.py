@@ -43,7 +43,8 @@ class MediaStore(Protocol):
         Images become JPEG or PNG, videos MP4 (H.264), whatever they were.
 
         Raises:
-            Refused: MEDIA_TYPE, MEDIA_TOO_LARGE, MEDIA_DIMENSIONS, MEDIA_DURATION, MEDIA_BROKEN,
+            Refused: MEDIA_TYPE, MEDIA_TOO_LARGE, MEDIA_DIMENSIONS, MEDIA_TOO_SMALL,
+                MEDIA_DURATION, MEDIA_NO_PICTURE, MEDIA_CODEC, MEDIA_TIMEOUT, MEDIA_BROKEN,
                 MEDIA_UNAVAILABLE, with the file's name and what is allowed.
         """
         ...
@@ -56,7 +57,8 @@ class MediaStore(Protocol):
         """Probe ``partial_path``, sync it to disk and rename it to its lasting name.
 
         Raises:
-            MediaError: RESULT_BROKEN when it is not a playable video.
+            MediaError: RESULT_BROKEN when it is not a playable video, INTERNAL when the disk is
+                full or the file takes more than a job may use.
         """
         ...
 
@@ -73,5 +75,5 @@ class MediaStore(Protocol):
         ...
 
     async def discard(self, media: StoredMedia) -> None:
-        """Remove a kept file; no error when it is gone already."""
+        """Remove a kept file and every copy made of it; no error when they are gone already."""
         ...

@@ -1,65 +1,80 @@
-"""Small real files, made once by the real ffmpeg, and a store in a folder of its own."""
+"""Small real files, made once by FFmpeg's libraries, and a store in a folder of its own."""
 
 import asyncio
 import struct
-import subprocess
 import zlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Protocol
 
 import pytest
+from PIL import Image
 
 from bot.domain.errors import Code, ProviderError
 from bot.domain.ports.media import IncomingFile
-from bot.media.ffmpeg import Ffmpeg, find_ffmpeg
-from bot.media.intake import Caps
+from bot.media.engine import Engine
+from bot.media.intake import Caps, PictureCaps
 from bot.media.store import DiskMediaStore
+from sandbox.clips.footage import Encoding, still, write
 
-PICTURE = "testsrc2=s=320x180:r=12:d=2"
-CAPS = Caps(upload_bytes=4_000_000, image_bytes=300_000, video_seconds=3)
+PICTURE = "testsrc2=s=320x180:r=12:d=2[out0]"
+SOUND = ";sine=d=2:r=48000[out1]"
+CAPS = Caps(
+    upload_bytes=4_000_000,
+    picture=PictureCaps(least_side=40, max_bytes=300_000),
+    video_seconds=3,
+)
+"""Small, so that small files do; pictures down to 40 pixels a side stay as they are."""
 
 
 @pytest.fixture(scope="session")
-def program() -> Path:
-    return find_ffmpeg()
-
-
-@pytest.fixture(scope="session")
-def files(tmp_path_factory: pytest.TempPathFactory, program: Path) -> Path:
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of small files of every kind that is taken in, and some that are not."""
     folder = tmp_path_factory.mktemp("files")
 
-    def make(name: str, *arguments: str) -> None:
-        subprocess.run(
-            [program, "-v", "error", "-nostdin", "-y", *arguments, str(folder / name)],
-            check=True,
-            timeout=60,
-        )
+    def make(name: str, graph: str, **encoding: object) -> Path:
+        options = {"options": {"preset": "veryfast"}} | encoding
+        return write(folder / name, graph, Encoding(**options))  # type: ignore[arg-type]
 
-    lavfi = ("-f", "lavfi", "-i")
-    sound = (*lavfi, "sine=d=2", "-c:a", "aac")
-    h264 = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p")
-    front = ("-movflags", "+faststart")
-    make("clip.mp4", *lavfi, PICTURE, *sound, *h264, *front)
-    make("mute.mp4", *lavfi, PICTURE, *h264, *front)
-    make("index_behind.mp4", *lavfi, PICTURE, *sound, *h264)
-    make("clip.mov", *lavfi, PICTURE, *sound, "-c:v", "mpeg4", "-q:v", "3")
-    make("clip.webm", *lavfi, PICTURE, *lavfi, "sine=d=2", "-c:v", "libvpx", "-c:a", "libvorbis")
-    make("hevc.mp4", *lavfi, PICTURE, "-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1")
-    make("long.mp4", *lavfi, "testsrc2=s=64x64:r=4:d=5", *h264)
-    make("sound.mp4", *lavfi, "sine=d=1", "-c:a", "aac")
-    make("turned.mp4", "-display_rotation", "90", "-i", str(folder / "mute.mp4"), "-c", "copy")
+    make("clip.mp4", PICTURE + SOUND)
+    make("mute.mp4", PICTURE)
+    make("index_behind.mp4", PICTURE + SOUND, streamable=False)
+    make("clip.mov", PICTURE + SOUND, codec="mpeg4", options={"qscale": "3"})
+    make("clip.webm", PICTURE + SOUND, codec="libvpx", audio_codec="libopus", options={})
+    make(
+        "hevc.mp4",
+        PICTURE,
+        codec="libx265",
+        options={"preset": "ultrafast", "x265-params": "log-level=none"},
+    )
+    make("long.mp4", "testsrc2=s=64x64:r=4:d=5[out0]")
+    make("sound.mp4", "sine=d=1[out0]")
+    make("turned.mp4", PICTURE, rotation=90)
     # Noise is what no encoder can shrink: the ladder needs something heavy.
-    noise = "testsrc2=s=640x360:r=12:d=2,noise=alls=60:allf=t"
-    make("heavy.mp4", *lavfi, noise, *sound, *h264, "-crf", "12", *front)
-    make("large.mp4", *lavfi, "testsrc2=s=1280x720:r=24:d=2", *h264, "-crf", "30", *front)
-    still = ("-frames:v", "1")
-    make("giant.mp4", *lavfi, "color=s=8160x8000", "-c:v", "mjpeg", *still)
-    make("photo.jpg", *lavfi, "testsrc2=s=640x480", *still)
-    make("drawing.png", *lavfi, "testsrc2=s=200x100", *still)
-    make("drawing.webp", *lavfi, "testsrc2=s=200x100", *still)
-    make("moving.gif", *lavfi, "testsrc2=s=120x80:d=1:r=4")
-    make("noise.png", *lavfi, "testsrc2=s=600x400,noise=alls=100", "-pix_fmt", "rgb24", *still)
+    noise = "testsrc2=s=640x360:r=12:d=2,noise=alls=60:allf=t[out0]"
+    make("heavy.mp4", noise + SOUND, options={"preset": "veryfast", "crf": "12"})
+    make(
+        "large.mp4",
+        "testsrc2=s=1280x720:r=24:d=2[out0]",
+        options={"preset": "veryfast", "crf": "30"},
+    )
+    make(
+        "giant.mp4",
+        "color=s=8160x8000:d=0.04,format=yuvj420p[out0]",
+        codec="mjpeg",
+        pixel_format="yuvj420p",
+    )
+    for name, size in (
+        ("photo.jpg", "640x480"),
+        ("drawing.png", "200x100"),
+        ("drawing.webp", "200x100"),
+    ):
+        source = make("still.mp4", f"testsrc2=s={size}:d=0.1[out0]", options={"crf": "1"})
+        still(source).save(folder / name, lossless=True)
+    source = make("still.mp4", "testsrc2=s=120x80:d=1:r=4[out0]")
+    pictures = [still(source, second) for second in (0, 0.25, 0.5)]
+    pictures[0].save(folder / "moving.gif", save_all=True, append_images=pictures[1:])
+    Image.effect_noise((600, 400), 100).convert("RGB").save(folder / "noise.png")
     (folder / "list.m3u8").write_text("#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n")
     return folder
 
@@ -98,13 +113,14 @@ def _copy(source: Path, destination: Path, max_bytes: int) -> int:
 
 
 @pytest.fixture
-def ffmpeg(program: Path) -> Ffmpeg:
-    return Ffmpeg(program)
+async def engine() -> AsyncIterator[Engine]:
+    async with Engine() as engine:
+        yield engine
 
 
 @pytest.fixture
-def store(tmp_path: Path, ffmpeg: Ffmpeg) -> DiskMediaStore:
-    return DiskMediaStore(root=tmp_path / "media", ffmpeg=ffmpeg, fetch=copy, caps=CAPS)
+def store(tmp_path: Path, engine: Engine) -> DiskMediaStore:
+    return DiskMediaStore(root=tmp_path / "media", engine=engine, fetch=copy, caps=CAPS)
 
 
 def png(

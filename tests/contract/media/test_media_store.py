@@ -9,8 +9,8 @@ from bot.domain.errors import Code, MediaError, Refused
 from bot.domain.ids import GenerationId
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.media import MediaStore
-from bot.media.ffmpeg import Ffmpeg
-from bot.media.probe import probe
+from bot.media.engine import Engine
+from bot.media.probe import look
 from bot.media.sniff import Format
 
 from .conftest import Describe
@@ -60,7 +60,7 @@ async def test_pictures_become_jpeg_or_png(
     "name", ["clip.mp4", "index_behind.mp4", "clip.mov", "clip.webm", "hevc.mp4", "turned.mp4"]
 )
 async def test_videos_become_mp4_that_plays_everywhere(
-    store: MediaStore, incoming: Describe, ffmpeg: Ffmpeg, name: str
+    store: MediaStore, incoming: Describe, engine: Engine, name: str
 ) -> None:
     media = await store.take(incoming(name), kinds=BOTH)
     assert (media.kind, media.mime, media.name) == (
@@ -73,8 +73,7 @@ async def test_videos_become_mp4_that_plays_everywhere(
     check_kept(store, media)
     data = store.path_of(media).read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
-    facts = await probe(ffmpeg, store.path_of(media), Format.MP4)
-    assert facts is not None
+    facts = await look(engine, store.path_of(media), Format.MP4)
     assert facts.plays_inline
     assert not facts.turned
 
@@ -99,7 +98,7 @@ async def test_the_name_of_a_file_decides_nothing(store: MediaStore, incoming: D
             "clip.mp4",
             [MediaKind.IMAGE],
             Code.MEDIA_TYPE,
-            {"allowed": ["PNG", "JPEG", "WebP", "GIF"]},
+            {"allowed": ["PNG", "JPEG", "WebP", "GIF", "HEIC", "AVIF"]},
         ),
         (
             "photo.jpg",
@@ -108,7 +107,7 @@ async def test_the_name_of_a_file_decides_nothing(store: MediaStore, incoming: D
             {"allowed": ["MP4", "MOV", "WebM", "MKV"]},
         ),
         ("long.mp4", BOTH, Code.MEDIA_DURATION, {"seconds": 5, "limit": 3}),
-        ("sound.mp4", BOTH, Code.MEDIA_BROKEN, {}),
+        ("sound.mp4", BOTH, Code.MEDIA_NO_PICTURE, {}),
         ("heavy.mp4", BOTH, Code.MEDIA_TOO_LARGE, {"limit": 4_000_000}),
         ("nowhere.png", BOTH, Code.MEDIA_UNAVAILABLE, {}),
     ],
@@ -157,12 +156,11 @@ async def test_a_result_fetched_again_takes_the_place_of_the_first(
 
 
 async def test_a_result_that_players_do_not_know_is_made_to_play(
-    store: MediaStore, files: Path, ffmpeg: Ffmpeg
+    store: MediaStore, files: Path, engine: Engine
 ) -> None:
     media = await adopted(store, files / "hevc.mp4")
     check_kept(store, media)
-    facts = await probe(ffmpeg, store.path_of(media), Format.MP4)
-    assert facts is not None
+    facts = await look(engine, store.path_of(media), Format.MP4)
     assert facts.plays_inline
 
 
@@ -196,7 +194,7 @@ async def test_what_fits_is_posted_as_it_is(store: MediaStore, files: Path) -> N
 
 
 async def test_what_a_fresh_container_makes_fit_is_not_encoded_again(
-    store: MediaStore, files: Path, tmp_path: Path, ffmpeg: Ffmpeg
+    store: MediaStore, files: Path, tmp_path: Path, engine: Engine
 ) -> None:
     padded = tmp_path / "padded.mp4"
     free = b"\x00\x01\x00\x08free" + bytes(0x10000)
@@ -213,7 +211,7 @@ def check_fitted(path: str, size: int, limit: int) -> None:
 
 
 async def test_the_ladder_keeps_the_resolution_while_it_can(
-    store: MediaStore, files: Path, ffmpeg: Ffmpeg
+    store: MediaStore, files: Path, engine: Engine
 ) -> None:
     media = await adopted(store, files / "heavy.mp4")
     limit = media.size // 3
@@ -221,21 +219,19 @@ async def test_the_ladder_keeps_the_resolution_while_it_can(
     assert fitted.how == "reencoded"
     check_fitted(fitted.path, fitted.size, limit)
     assert fitted.size > limit * 0.6  # the room that there is is used
-    facts = await probe(ffmpeg, Path(fitted.path), Format.MP4)
-    assert facts is not None
+    facts = await look(engine, Path(fitted.path), Format.MP4)
     assert (facts.width, facts.height, facts.audio_codec) == (640, 360, "aac")
     assert abs(facts.duration_ms - media.duration_ms) <= 100
 
 
 async def test_the_last_rung_is_a_smaller_picture(
-    store: MediaStore, files: Path, ffmpeg: Ffmpeg
+    store: MediaStore, files: Path, engine: Engine
 ) -> None:
     media = await adopted(store, files / "large.mp4")
     fitted = await store.fit(media, max_bytes=30_000)
     assert fitted.how == "preview"
     check_fitted(fitted.path, fitted.size, 30_000)
-    facts = await probe(ffmpeg, Path(fitted.path), Format.MP4)
-    assert facts is not None
+    facts = await look(engine, Path(fitted.path), Format.MP4)
     assert (facts.width, facts.height) == (640, 360)
 
 

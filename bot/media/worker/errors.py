@@ -1,0 +1,36 @@
+"""What the libraries raise over a bad file becomes a ``JobError``."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import av.error
+
+from bot.media.faults import Fault, JobError
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_EXHAUSTED = frozenset({errno.ENOMEM, errno.EFBIG})
+
+
+@contextmanager
+def damaged() -> Iterator[None]:
+    """Turn the errors of Pillow, PyAV and the disk into a ``JobError``."""
+    try:
+        yield
+    except JobError:
+        raise
+    except MemoryError:
+        raise JobError(Fault.EXHAUSTED, detail="memory") from None
+    except (OSError, av.error.FFmpegError) as error:
+        fault = Fault.DAMAGED
+        if error.errno in _FULL:
+            fault = Fault.DISK_FULL
+        elif error.errno in _EXHAUSTED:
+            fault = Fault.EXHAUSTED
+        raise JobError(fault, detail=_detail(error)) from error
+    except (ArithmeticError, EOFError, LookupError, SyntaxError, TypeError, ValueError) as error:
+        raise JobError(Fault.DAMAGED, detail=_detail(error)) from error
+
+
+def _detail(error: Exception) -> str:
+    return repr(error)[:500]

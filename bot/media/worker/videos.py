@@ -1,0 +1,246 @@
+"""Writing MP4s: the same streams in a fresh container, or H.264 and AAC made again.
+
+What is hidden by an edit list is not written. Everything but one picture and one sound is dropped.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import av.container
+import av.error
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.filter import Graph
+from av.video.frame import PictureType, VideoFrame
+from av.video.stream import VideoStream
+
+from bot.media.faults import Fault, JobError
+from bot.media.worker.errors import damaged
+from bot.media.worker.look import Orientation, Streams, choose, is_hdr, opened
+
+_MP4 = {"movflags": "+faststart"}
+_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000})
+_BT709 = "out_color_matrix=bt709:out_primaries=bt709:out_transfer=bt709"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quality:
+    """How a video is encoded. ``video_bps`` 0 means constant quality instead of a bit rate.
+
+    ``width`` and ``height`` are 0 for the source's own. ``seconds`` is where it is cut.
+    """
+
+    width: int = 0
+    height: int = 0
+    video_bps: int = 0
+    audio_bps: int = 160_000
+    seconds: int = 0
+
+
+def remux(source: Path, demuxer: str, destination: Path) -> None:
+    """Write the same packets into a fresh MP4, its index in front.
+
+    Raises:
+        JobError: DAMAGED, NO_PICTURE, CODEC, DISK_FULL.
+    """
+    with opened(source, demuxer) as container, _writing(destination) as output:
+        streams = choose(container)
+        targets = {stream.index: output.add_stream_from_template(stream) for stream in streams.both}
+        for target in targets.values():
+            target.metadata.clear()
+        for packet in container.demux(*streams.both):
+            if not packet.size or packet.dts is None:
+                continue
+            packet.stream = targets[packet.stream_index]
+            output.mux(packet)
+
+
+def encode(source: Path, demuxer: str, destination: Path, scratch: Path, quality: Quality) -> None:
+    """Write an upright MP4 of H.264 and AAC with square pixels and ordinary colours.
+
+    A bit rate is met in two passes.
+
+    Raises:
+        JobError: DAMAGED, NO_PICTURE, CODEC, DISK_FULL.
+    """
+    passes = (1, 2) if quality.video_bps else (0,)
+    for number in passes:
+        with opened(source, demuxer) as container, _writing(destination) as output:
+            streams = choose(container)
+            if number == 1:
+                streams = Streams(video=streams.video, audio=None, unread=None)
+            options = _options(quality, number, scratch)
+            _Encoder(container, output, streams, quality, options).run()
+
+
+def _options(quality: Quality, number: int, scratch: Path) -> dict[str, str]:
+    options = {"preset": "fast"}
+    if not number:
+        return options | {"crf": "18"}
+    return options | {
+        "flags": f"+pass{number}",
+        "stats": str(scratch / "passes.log"),
+        "maxrate": str(quality.video_bps * 2),
+        "bufsize": str(quality.video_bps * 4),
+    }
+
+
+@contextmanager
+def _writing(destination: Path) -> Iterator[av.container.OutputContainer]:
+    with (
+        damaged(),
+        av.open(f"file:{destination}", "w", format="mp4", options=_MP4) as output,
+    ):
+        yield output
+
+
+class _Encoder:
+    """Decodes, filters and encodes one file."""
+
+    def __init__(
+        self,
+        container: av.container.InputContainer,
+        output: av.container.OutputContainer,
+        streams: Streams,
+        quality: Quality,
+        options: dict[str, str],
+    ) -> None:
+        self._container = container
+        self._output = output
+        self._streams = streams
+        self._quality = quality
+        self._options = options
+        self._video: VideoStream | None = None
+        self._audio = self._sound(streams.audio)
+        self._graph: Graph | None = None
+        self._shape: tuple[object, ...] = ()
+        self._last = -1
+        self._early: list[AudioFrame] = []
+
+    def run(self) -> None:
+        """Do all of it."""
+        self._streams.video.thread_count = 2
+        self._streams.video.thread_type = "AUTO"
+        for packet in self._container.demux(*self._streams.both):
+            for frame in packet.decode():
+                if not isinstance(frame, VideoFrame | AudioFrame):
+                    continue
+                if frame.time is None or frame.time < -0.001:
+                    continue  # hidden before the beginning
+                if self._quality.seconds and frame.time >= self._quality.seconds:
+                    continue
+                if isinstance(frame, VideoFrame):
+                    self._show(frame)
+                else:
+                    self._early.append(frame)
+                self._hear()
+        self._drain()
+        self._hear()
+        if self._video is None:
+            raise JobError(Fault.DAMAGED, detail="no frame")
+        self._output.mux(self._video.encode())
+        if self._audio is not None:
+            self._output.mux(self._audio.encode())
+
+    def _sound(self, source: AudioStream | None) -> AudioStream | None:
+        if source is None:
+            return None
+        rate = source.rate if source.rate in _RATES else 48_000
+        sound = self._output.add_stream("aac", rate=rate)
+        sound.layout = "stereo"
+        sound.bit_rate = self._quality.audio_bps
+        return sound
+
+    def _hear(self) -> None:
+        """Encode the sound so far. It waits for the picture: a file begins with all its streams."""
+        if self._video is None or self._audio is None:
+            return
+        for frame in self._early:
+            self._output.mux(self._audio.encode(frame))
+        self._early.clear()
+
+    def _show(self, frame: VideoFrame) -> None:
+        shape = (frame.width, frame.height, frame.format.name, frame.color_trc)
+        if shape != self._shape:
+            self._drain()
+            self._graph, self._shape = self._filters(frame), shape
+        assert self._graph is not None  # noqa: S101 - made just above
+        self._graph.vpush(frame)
+        self._pull()
+
+    def _drain(self) -> None:
+        if self._graph is not None:
+            self._graph.vpush(None)
+            self._pull()
+
+    def _pull(self) -> None:
+        assert self._graph is not None  # noqa: S101 - only called with a graph
+        while True:
+            try:
+                frame = self._graph.vpull()
+            except (av.error.BlockingIOError, av.error.EOFError):
+                return
+            self._encode(frame)
+
+    def _encode(self, frame: VideoFrame) -> None:
+        if self._video is None:
+            self._video = self._picture(frame)
+        if frame.pts is None or frame.pts <= self._last:
+            return  # two frames at one time: players show the first
+        self._last = frame.pts
+        frame.pict_type = PictureType.NONE
+        self._output.mux(self._video.encode(frame))
+
+    def _picture(self, frame: VideoFrame) -> VideoStream:
+        source = self._streams.video
+        rate = source.average_rate or source.guessed_rate or 24
+        video = self._output.add_stream("libx264", rate=rate, options=self._options)
+        video.width, video.height = frame.width, frame.height
+        video.pix_fmt = "yuv420p"
+        context = video.codec_context
+        if source.time_base is not None:
+            context.time_base = source.time_base
+        video.thread_count = 2
+        if self._quality.video_bps:
+            video.bit_rate = self._quality.video_bps
+        context.colorspace = frame.colorspace
+        context.color_primaries = frame.color_primaries
+        context.color_trc = frame.color_trc
+        context.color_range = frame.color_range
+        return video
+
+    def _filters(self, frame: VideoFrame) -> Graph:
+        graph = Graph()
+        graph.threads = 1  # the map of HDR colours is made once for each
+        last = graph.add_buffer(template=self._streams.video)
+        orientation = Orientation.of(frame)
+        width, height = self._size(frame, orientation)
+        colours = f":{_BT709}" if is_hdr(frame) else ""
+        chain = [
+            *orientation.filters,
+            ("scale", f"{width}:{height}:out_range=tv{colours}"),
+            ("setsar", "1"),
+            ("format", "yuv420p"),
+            ("buffersink", ""),
+        ]
+        for name, arguments in chain:
+            node = graph.add(name, arguments)
+            last.link_to(node)
+            last = node
+        graph.configure()
+        return graph
+
+    def _size(self, frame: VideoFrame, orientation: Orientation) -> tuple[int, int]:
+        """Even pixels, which yuv420p needs, and square ones."""
+        if self._quality.width:
+            return self._quality.width, self._quality.height
+        width, height = frame.width, frame.height
+        sar = self._streams.video.sample_aspect_ratio
+        if sar:
+            width = round(width * sar)
+        if orientation.sideways:
+            width, height = height, width
+        return max(2, width // 2 * 2), max(2, height // 2 * 2)

@@ -1,0 +1,145 @@
+"""Files as people really have them: each in ``tests/data/media`` stands for a kind."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageStat
+
+from bot.domain.errors import Code, Refused
+from bot.domain.ids import GenerationId
+from bot.domain.media import MediaKind, StoredMedia
+from bot.media.engine import Engine
+from bot.media.probe import VideoFacts, look
+from bot.media.sniff import Format
+from bot.media.store import DiskMediaStore
+from sandbox.clips.footage import still
+
+from .conftest import Describe, copy
+from .test_media_store import put
+
+DATA = Path(__file__).parent.parent.parent / "data" / "media"
+BOTH = [MediaKind.IMAGE, MediaKind.VIDEO]
+ID = GenerationId("0123456789abcdefghij")
+
+PICTURES = {
+    "alpha.png": (427, 240),
+    "bad-crc-text.png": (240, 240),
+    "cmyk.jpg": (640, 480),
+    "moving.webp": (360, 240),
+    "no-end-marker.jpg": (640, 480),
+    "photo.heic": (427, 240),
+    "turned.png": (240, 427),
+}
+VIDEOS = {
+    "frag.mp4": 3083,
+    "hlg.mov": 2000,
+    "recorder.webm": 4000,
+    "tail.mp4": 3000,
+    "timecode.mp4": 3000,
+    "trimmed.mp4": 3208,
+    "two-apac-first.mov": 3000,
+}
+REFUSED = {
+    "ribbon.jpg": (Code.MEDIA_TOO_SMALL, {"width": 16000, "height": 8}),
+    "sound-only.mp4": (Code.MEDIA_NO_PICTURE, {}),
+    "mulaw.mov": (Code.MEDIA_CODEC, {"codec": "pcm_mulaw"}),
+}
+RESULTS = ("frag.mp4", "hlg.mov", "mulaw.mov", "tail.mp4", "timecode.mp4", "trimmed.mp4")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[DiskMediaStore]:
+    """With the limits that members have."""
+    async with Engine() as engine:
+        yield DiskMediaStore(root=tmp_path / "media", engine=engine, fetch=copy)
+
+
+def test_every_file_has_its_outcome_here() -> None:
+    assert {path.name for path in DATA.iterdir()} == {*PICTURES, *VIDEOS, *REFUSED}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+async def test_a_picture_is_taken(store: DiskMediaStore, incoming: Describe, name: str) -> None:
+    media = await store.take(incoming(str(DATA / name)), kinds=BOTH)
+    assert media.mime in {"image/jpeg", "image/png"}
+    assert (media.width, media.height) == PICTURES[name]
+    assert media.first_picture_only == (name == "moving.webp")
+    with Image.open(store.path_of(media)) as picture:
+        assert (picture.mode, picture.size) == ("RGB", PICTURES[name])
+        assert not picture.getexif()
+
+
+@pytest.mark.parametrize("name", VIDEOS)
+async def test_a_video_is_taken(
+    store: DiskMediaStore, incoming: Describe, engine: Engine, name: str
+) -> None:
+    media = await store.take(incoming(str(DATA / name)), kinds=BOTH)
+    assert abs(media.duration_ms - VIDEOS[name]) <= 25
+    facts = await kept(store, engine, media)
+    assert facts.plain
+    assert (facts.audio_codec == "aac") == (name != "hlg.mov")
+    if name == "trimmed.mp4":
+        assert facts.hidden_frames == facts.hidden_sound == 0
+
+
+async def kept(store: DiskMediaStore, engine: Engine, media: StoredMedia) -> VideoFacts:
+    facts = await look(engine, store.path_of(media), Format.MP4)
+    assert facts.streamable
+    assert not facts.surplus
+    return facts
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_the_others_are_refused_with_the_true_reason(
+    store: DiskMediaStore, incoming: Describe, name: str
+) -> None:
+    code, facts = REFUSED[name]
+    with pytest.raises(Refused) as refused:
+        await store.take(incoming(str(DATA / name)), kinds=BOTH)
+    assert refused.value.code is code
+    assert refused.value.facts.items() >= (facts | {"name": name}).items()
+
+
+@pytest.mark.parametrize("name", RESULTS)
+async def test_a_result_like_this_is_kept_and_plays_at_once(
+    store: DiskMediaStore, engine: Engine, name: str
+) -> None:
+    media = await store.adopt(ID, put(store.partial_path(ID), DATA / name))
+    assert (await kept(store, engine, media)).plays_inline
+
+
+async def test_hdr_becomes_as_bright_as_it_was_meant(
+    store: DiskMediaStore, incoming: Describe
+) -> None:
+    """75 % white of a test pattern, which is 130 when it is shown unmapped."""
+    media = await store.take(incoming(str(DATA / "hlg.mov")), kinds=BOTH)
+    white = still(store.path_of(media)).getpixel((45, 60))
+    assert white == pytest.approx((191, 191, 191), abs=8)
+
+
+async def test_transparency_lies_on_white_and_cmyk_keeps_its_colours(
+    store: DiskMediaStore, incoming: Describe
+) -> None:
+    media = await store.take(incoming(str(DATA / "alpha.png")), kinds=BOTH)
+    with Image.open(DATA / "alpha.png") as before, Image.open(store.path_of(media)) as after:
+        clear = before.getchannel("A").resize(after.size).point(lambda a: 255 * (a == 0))
+        assert ImageStat.Stat(after.convert("L"), clear).mean[0] > 250
+    media = await store.take(incoming(str(DATA / "cmyk.jpg")), kinds=BOTH)
+    with Image.open(DATA / "cmyk.jpg") as before, Image.open(store.path_of(media)) as after:
+        meant = ImageStat.Stat(before.convert("RGB")).mean
+        assert ImageStat.Stat(after).mean == pytest.approx(meant, abs=4)
+
+
+async def test_a_result_that_cannot_play_at_once_as_it_is_says_what_it_lost(
+    store: DiskMediaStore, files: Path, tmp_path: Path
+) -> None:
+    """Content credentials stay whole with the bytes; a rewritten file has lost them."""
+    credentials = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+    box = (8 + 16 + 40).to_bytes(4, "big") + b"uuid" + credentials + b"c2pa" * 10
+    for name, rewritten in (("clip.mp4", False), ("index_behind.mp4", True)):
+        path = tmp_path / name
+        path.write_bytes((files / name).read_bytes() + box)
+        media = await store.adopt(ID, put(store.partial_path(ID), path))
+        assert media.lost_credentials is rewritten
+        assert (credentials in store.path_of(media).read_bytes()) is not rewritten
