@@ -63,6 +63,8 @@ class Code(StrEnum):
     GUILD_ONLY = "guild_only"
     OUTSIDE_SERVER = "outside_server"
     SERVER_NOT_ALLOWED = "server_not_allowed"
+    PLACE_RIGHTS = "place_rights"
+    PLACE_LOCKED = "place_locked"
     # how a generation can fail
     MODERATED = "moderated"
     PROVIDER_REJECTED = "provider_rejected"

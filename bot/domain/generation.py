@@ -93,6 +93,8 @@ class Place:
     ``channel_id`` is the channel (or the direct-message channel) the status message stands in;
     ``thread_id`` the thread the video goes to (None: no thread could be made, or a direct message).
     ``in_thread`` tells that the request came from inside that thread.
+    ``threadless`` is true if there can be no thread for it: the video goes to the channel itself,
+    or to a direct message when it is private.
     ``without_prompt`` is true if a filter of the server refused the prompt: what is posted about
     this generation does not show it.
     """
@@ -104,6 +106,7 @@ class Place:
     status_channel_id: ChannelId | None = None
     in_thread: bool = False
     private: bool = False
+    threadless: bool = False
     without_prompt: bool = False
 
 

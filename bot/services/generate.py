@@ -21,6 +21,7 @@ from bot.domain.ports.storage import Transaction
 from bot.domain.quota import check
 from bot.domain.request import Operation, VideoRequest
 from bot.domain.wording import wording
+from bot.domain.rights import PlaceRights
 from bot.services.board import Board
 from bot.services.edit import may_see
 from bot.services.limits import QuotaView, quota_of
@@ -38,6 +39,7 @@ class Ask:
     in it when the wish was made inside one. ``guild_id`` is ``DIRECT`` in direct messages.
     ``private`` is true if nobody else may see the video, or only those in the private thread
     ``thread_id``: with ``private`` set, ``thread_id`` never names a public thread.
+    ``rights`` is what the bot may do there (None: a direct message, or not known).
     """
 
     request_key: str
@@ -49,6 +51,7 @@ class Ask:
     locale: str
     request: VideoRequest
     parent_id: GenerationId | None = None
+    rights: PlaceRights | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +98,7 @@ class Generate:
         if self.stopping:
             raise Refused(Code.STOPPING)
         parent = await self._parent(ask)
-        if parent is not None and parent.place.private:
-            ask = _kept_private(ask)
+        ask = _settled(ask, parent)
         request = with_source(ask.request, parent)
         request = replace(request, prompt=wording(request.prompt))
         candidates = self._candidates(request, parent)
@@ -231,6 +233,19 @@ def with_source(request: VideoRequest, parent: Generation | None) -> VideoReques
     return replace(request, source_ms=source_ms, model=request.model or parent.plan.model)
 
 
+def _settled(ask: Ask, parent: Generation | None) -> Ask:
+    """The request as it may be met at its place.
+
+    Raises:
+        Refused: PLACE_LOCKED, PLACE_RIGHTS.
+    """
+    if parent is not None and parent.place.private:
+        ask = _kept_private(ask)
+    if ask.rights is not None:
+        ask.rights.check(in_thread=ask.thread_id is not None, private=ask.private)
+    return ask
+
+
 def _kept_private(ask: Ask) -> Ask:
     """The request, made private: what begins in private never comes out where others read."""
     # Without ``private`` nothing says that its thread is a private one, so it gets one of its own.
@@ -244,4 +259,9 @@ def _place(ask: Ask) -> Place:
         thread_id=ask.thread_id,
         in_thread=ask.thread_id is not None,
         private=ask.private,
+        threadless=(
+            ask.thread_id is None
+            and ask.rights is not None
+            and ask.rights.threadless(private=ask.private)
+        ),
     )

@@ -343,7 +343,9 @@ def _where(generation: Generation, messages: Messages) -> str:
     if not place.guild_id:
         return messages.say("receipt.direct")
     if place.private and not place.in_thread:
-        return messages.say("receipt.private")
+        return messages.say("receipt.private_direct" if place.threadless else "receipt.private")
+    if place.threadless:
+        return messages.say("receipt.channel", place=place_mention(generation))
     key = "receipt.thread" if place.thread_id is None else "receipt.here"
     return messages.say(key, place=place_mention(generation))
 

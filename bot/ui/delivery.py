@@ -74,7 +74,7 @@ class DiscordMessenger:
             status_message_id=MessageId(message.id),
             status_channel_id=ChannelId(channel.id),
         )
-        if place.guild_id and not place.in_thread:
+        if place.guild_id and not place.in_thread and not place.threadless:
             thread_id = await thread_from(self._client, message, generation)
             place = replace(place, thread_id=thread_id)
         return place
@@ -197,7 +197,9 @@ class DiscordMessenger:
         self, generation: Generation, standing: Standing, *, again: bool
     ) -> Place:
         """In a private thread of the channel, or where there can be none in a direct message."""
-        thread_id = await private_thread(self._client, generation, again=again)
+        thread_id = None
+        if not generation.place.threadless:
+            thread_id = await private_thread(self._client, generation, again=again)
         if thread_id is not None:
             channel: discord.abc.Messageable = self._client.get_partial_messageable(thread_id)
         else:

@@ -32,8 +32,10 @@ async def find_ours(
     wrong, the ids of messages carry Discord's time.
 
     Raises:
-        PostError: as ``outgoing``; POST_UNKNOWN also where a video may stand above all that was
-            read (of a status message one too many is a blemish, no broken promise).
+        PostError: as ``outgoing``; for a video (of a status message one too many is a blemish, no
+            broken promise) POST_UNKNOWN also where it may stand above all that was read, and
+            POST_FORBIDDEN where a server shows us nothing at all: without the right to read,
+            Discord answers an empty list.
     """
     me = client.user.id if client.user is not None else None
     begun = since - SKEW
@@ -47,6 +49,9 @@ async def find_ours(
                 return None
             if message.author.id == me and _marked(message, generation.id, video=video):
                 return message
+    direct = isinstance(channel, discord.DMChannel) or not generation.place.guild_id
+    if video and not read and not direct:
+        raise PostError(Code.POST_FORBIDDEN, definite=True)
     if video and read == LOOK_BACK and oldest >= begun:
         raise PostError(Code.POST_UNKNOWN, definite=False, retry_after=LATER_SECONDS)
     return None

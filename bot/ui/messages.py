@@ -73,6 +73,8 @@ class Messages(string.Formatter):
             told["model"] = (titles or {}).get(model, model)
         if isinstance(allowed := told.get("allowed"), list):
             told["allowed"] = [(titles or {}).get(name, name) for name in allowed]
+        if isinstance(missing := told.get("missing"), list):
+            told["missing"] = [self.word("right", right) for right in missing]
         try:
             return self.vformat(self.template(f"code.{code.value}.text"), (), told)
         except (MessageError, ValueError, TypeError):

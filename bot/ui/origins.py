@@ -14,6 +14,7 @@ from bot.domain.request import VideoRequest
 from bot.services.edit import Viewer
 from bot.services.generate import Ask
 from bot.services.missed import reply_key
+from bot.ui.rights import rights_of_channel, rights_of_interaction
 
 if TYPE_CHECKING:
     from bot.ui.client import RetakeClient
@@ -74,6 +75,7 @@ def ask(
         locale=interaction.locale.value,
         request=request,
         parent_id=parent_id,
+        rights=rights_of_interaction(interaction),
     )
 
 
@@ -98,6 +100,7 @@ def ask_of_reply(
         locale=locale,
         request=request,
         parent_id=parent_id,
+        rights=rights_of_channel(channel),
     )
 
 

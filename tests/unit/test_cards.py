@@ -425,3 +425,12 @@ def test_places() -> None:
         message_id=MessageId(1),
     )
     assert video_url(replace(delivered(), posting=posting)) is None
+
+
+@pytest.mark.parametrize(
+    ("private", "said"),
+    [(False, "There can be no thread here"), (True, "I send it to you in a direct message")],
+)
+def test_the_receipt_says_where_it_goes_without_a_thread(*, private: bool, said: str) -> None:
+    place = Place(guild_id=GuildId(1), channel_id=ChannelId(2), private=private, threadless=True)
+    assert said in text(receipt_card(receipt(generation(place=place)), BRUSH))

@@ -17,6 +17,7 @@ from bot.domain.generation import ParkReason, State
 from bot.domain.media import StoredMedia
 from bot.domain.quota import Limits, LimitSource, Period, Usage, check, effective
 from bot.domain.request import VideoRequest
+from bot.domain.rights import Right
 from bot.ui.messages import MessageError, Messages, languages
 from tests.fakes import offer, video_file
 
@@ -107,6 +108,7 @@ def test_every_table_a_sentence_names_is_there() -> None:
         ("source", LimitSource),
         ("mode", Mode),
         ("park", ParkReason),
+        ("right", Right),
         ("option", ["duration", "aspect_ratio", "resolution"]),
     ],
 )

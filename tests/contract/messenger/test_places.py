@@ -124,6 +124,23 @@ async def test_private_without_private_threads_is_a_direct_message(desk: Desk) -
     assert (opened.thread_id, opened.status_channel_id) == (None, int(direct.id))
 
 
+async def test_where_there_can_be_no_thread_none_is_tried(desk: Desk) -> None:
+    place = replace(desk.generation().place, threadless=True)
+    asked = await desk.opened(place=place)
+    assert asked.place.thread_id is None
+    assert desk.calls("POST", "/threads") == []
+    assert (await desk.post(asked)).channel_id == int(VIDEOS)
+
+
+async def test_private_without_a_thread_is_never_the_channel(desk: Desk) -> None:
+    opened = (await desk.opened(place=replace(private(desk), threadless=True))).place
+    direct = desk.standin.world.dm(TOM)
+    assert direct is not None
+    assert (opened.thread_id, opened.status_channel_id) == (None, int(direct.id))
+    assert desk.calls("POST", "/threads") == []
+    assert desk.standin.world.channels[VIDEOS].messages == {}
+
+
 async def test_long_and_hostile_prompts(desk: Desk) -> None:
     prompt = "@everyone <@&150000000000000001> **bold** https://evil.example \u202e " * 60
     asked = await desk.opened(request=VideoRequest(prompt=prompt[:4000]))

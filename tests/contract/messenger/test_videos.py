@@ -15,6 +15,7 @@ from bot.domain.ids import DIRECT, ChannelId, GuildId
 from bot.domain.request import VideoRequest
 from bot.ui import refusals
 from sandbox.discord.opening import ANA, ANNOUNCEMENTS, STUDIO, TOM, VIDEOS
+from sandbox.discord.permissions import Permission
 from tests.contract.messenger.conftest import Desk
 from tests.reading import buttons
 
@@ -288,6 +289,24 @@ async def test_not_knowing_is_not_absence(desk: Desk) -> None:
     )
     with pytest.raises(PostError):
         await desk.messenger.find_video(asked, posting.target, since=posting.started_at)
+
+
+async def test_where_nothing_can_be_read_nothing_is_proven(desk: Desk) -> None:
+    """Without the right to read, Discord answers an empty list and not a refusal."""
+    asked = await desk.opened()
+    posting = desk.posting(asked)
+    await desk.post(asked, posting)
+    channel = desk.standin.world.channel("videos")
+    desk.standin.set_permissions(channel, allow=Permission(0), deny=Permission.READ_MESSAGE_HISTORY)
+    with pytest.raises(PostError) as unproven:
+        await desk.messenger.find_video(asked, posting.target, since=posting.started_at)
+    assert unproven.value.code is Code.POST_FORBIDDEN
+
+
+async def test_in_an_empty_direct_message_there_is_none(desk: Desk) -> None:
+    asked = await desk.opened()
+    found = await desk.messenger.find_video(asked, DIRECTLY, since=asked.created_at)
+    assert found is None
 
 
 async def test_real_permissions_are_what_the_ladder_stands_on(desk: Desk) -> None:
