@@ -59,6 +59,7 @@ async def _say(interaction: discord.Interaction[Any], said: dict[str, Any]) -> N
             # An acknowledgement whose own answer was lost on the way: it counts all the same.
             if error.code != ALREADY_ACKNOWLEDGED:
                 raise
+            interaction.client.rivals.answered_elsewhere(interaction.id, interaction.created_at)
         else:
             return
     await interaction.followup.send(**said)
@@ -83,6 +84,7 @@ async def open_form(interaction: discord.Interaction[Any], form: ui.Modal) -> No
             await interaction.response.send_modal(form)
     except PostError as error:
         log.warning("form_not_shown", interaction=interaction.id, error=str(error))
+        _look_for_rivals(interaction, error)
 
 
 async def think(interaction: discord.Interaction[Any]) -> None:
@@ -94,6 +96,12 @@ async def think(interaction: discord.Interaction[Any]) -> None:
             await interaction.response.defer(ephemeral=True, thinking=True)
     except PostError as error:
         log.warning("not_acknowledged", interaction=interaction.id, error=str(error))
+        _look_for_rivals(interaction, error)
+
+
+def _look_for_rivals(interaction: discord.Interaction[Any], error: PostError) -> None:
+    if error.facts.get("discord_code") == ALREADY_ACKNOWLEDGED:
+        interaction.client.rivals.answered_elsewhere(interaction.id, interaction.created_at)
 
 
 async def promptly(

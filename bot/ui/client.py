@@ -25,6 +25,9 @@ from bot.ui.cards import Brush
 from bot.ui.controls import FORMS, Control, ControlId, Switchboard
 from bot.ui.membership import leave
 from bot.ui.messages import Messages
+from bot.ui.refusals import AWAY, UNREADABLE
+from bot.ui.registration import register
+from bot.ui.rivals import Rivals
 from bot.ui.translation import CatalogueTranslator
 from bot.ui.uploads import SourceMemory
 from bot.ui.wall import Wall, sentence
@@ -102,6 +105,9 @@ class RetakeClient(commands.Bot):
         connector: aiohttp.BaseConnector | None = None,
     ) -> None:
         self.wishes = wishes or Wishes()
+        # There is nothing to hear here, so nothing is missing when voice is not installed.
+        discord.VoiceClient.warn_nacl = False
+        discord.VoiceClient.warn_dave = False
         super().__init__(
             # Never used: there are no text commands, and this one needs no privileged intent.
             command_prefix=commands.when_mentioned,
@@ -122,6 +128,7 @@ class RetakeClient(commands.Bot):
         )
         self.switchboard = Switchboard()
         self.sources = SourceMemory()
+        self.rivals = Rivals()
         self._names = tuple(extensions)
         self._services: Services | None = None
         self._left: set[int] = set()
@@ -226,17 +233,17 @@ class RetakeClient(commands.Bot):
         """There are no text commands; replies are heard by the cog that serves them."""
 
     async def _sync_commands(self) -> None:
-        """Tell Discord the commands, all at once. When that fails the old ones stay in force."""
+        """Tell Discord the commands if it has others. When that fails those stay in force."""
         guild = discord.Object(self.wishes.sync_guild) if self.wishes.sync_guild else None
         if guild is not None:
             self.tree.copy_global_to(guild=guild)
         try:
             async with asyncio.timeout(SYNC_SECONDS):
-                synced = await self.tree.sync(guild=guild)
-        except (discord.HTTPException, TimeoutError) as error:
+                told = await register(self, guild)
+        except (*AWAY, *UNREADABLE) as error:
             log.warning("commands_not_synced", guild=self.wishes.sync_guild, error=str(error))
             return
-        log.info("commands_synced", guild=self.wishes.sync_guild, count=len(synced))
+        log.info("commands_synced" if told else "commands_known", guild=self.wishes.sync_guild)
 
 
 Interaction = discord.Interaction[RetakeClient]

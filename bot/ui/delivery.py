@@ -5,7 +5,6 @@ Decides nothing about the life of a generation: which place comes next is the se
 """
 
 import asyncio
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -27,9 +26,10 @@ from bot.ui.filters import passing
 from bot.ui.finding import find_ours
 from bot.ui.messages import Messages
 from bot.ui.naming import alt_text, file_name
-from bot.ui.refusals import SEND_SECONDS, UPLOAD_SECONDS, outgoing
+from bot.ui.refusals import SEND_SECONDS, outgoing
 from bot.ui.statuses import StatusBoard
 from bot.ui.threads import private_thread, respect_lock, thread_from
+from bot.ui.uplink import OutgoingFile, Uplink
 from bot.ui.upload_limits import UploadLimits
 
 log = structlog.get_logger(__name__)
@@ -51,6 +51,7 @@ class DiscordMessenger:
         self._catalogue = catalogue
         self._board = StatusBoard(client=client, clock=clock, catalogue=catalogue)
         self._limits = UploadLimits(now=clock.now)
+        self._uplink = Uplink()
         self._uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
         self._alerted: dict[tuple[str, str], datetime] = {}
 
@@ -100,13 +101,15 @@ class DiscordMessenger:
             if posting.target.kind is TargetKind.THREAD:
                 await respect_lock(self._client, posting.target.id)
             channel = await self._channel(posting.target)
+            film = OutgoingFile(file)
             attached = discord.File(
-                file, filename=file_name(generation), description=alt_text(generation, messages)
+                film, filename=file_name(generation), description=alt_text(generation, messages)
             )
             try:
                 message = await self._send_video(
                     channel,
                     attached,
+                    film,
                     guild_id=guild_id,
                     content=caption(
                         generation,
@@ -127,6 +130,7 @@ class DiscordMessenger:
                 )
             finally:
                 attached.close()
+                film.close()
         return replace(
             posting, message_id=MessageId(message.id), channel_id=ChannelId(message.channel.id)
         )
@@ -171,7 +175,10 @@ class DiscordMessenger:
     def upload_limit(self, generation: Generation, target: Target) -> int:
         guild_id = self._guild_of(generation, target)
         guild = self._client.get_guild(guild_id) if guild_id else None
-        return self._limits.allowed(guild_id, guild.filesize_limit if guild is not None else None)
+        reported = guild.filesize_limit if guild is not None else None
+        allowed = self._limits.allowed(guild_id, reported)
+        passing = self._uplink.most_bytes()
+        return allowed if passing is None else min(allowed, passing)
 
     async def alert_owner(self, code: Code, facts: dict[str, object]) -> None:
         now = self._clock.now()
@@ -243,18 +250,23 @@ class DiscordMessenger:
         self,
         channel: discord.abc.Messageable,
         attached: discord.File,
+        film: OutgoingFile,
         *,
         guild_id: int,
         **said: Any,
     ) -> discord.Message:
-        size = os.fstat(attached.fp.fileno()).st_size
+        size = film.size
+        seconds, begun = self._uplink.seconds_for(size), self._clock.monotonic()
         try:
-            async with outgoing(UPLOAD_SECONDS):
+            async with outgoing(seconds):
                 message = await channel.send(file=attached, **said)
         except PostError as error:
             if error.code is Code.POST_TOO_LARGE:
                 self._limits.refused(guild_id, size)
+            if isinstance(error.__cause__, TimeoutError):
+                self._uplink.cut(size, sent=film.sent, seconds=seconds)
             raise
+        self._uplink.passed(size, self._clock.monotonic() - begun)
         if not any(file.size for file in message.attachments):
             await self._take_back(message)
             raise PostError(Code.POST_INCOMPLETE, definite=True, size=size)

@@ -157,7 +157,7 @@ async def test_what_a_refusal_means(
 
 async def test_no_answer_in_time_is_unknown(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = await desk.opened()
-    monkeypatch.setattr("bot.ui.delivery.UPLOAD_SECONDS", 0.05)
+    monkeypatch.setattr("bot.ui.uplink.MOST_SECONDS", 0.05)
     desk.standin.faults.order(fault(delay=5))
     with pytest.raises(PostError) as refused:
         await desk.post(asked)
@@ -368,6 +368,30 @@ async def test_the_limit_of_a_server_is_learned(desk: Desk) -> None:
     assert limit(asked, DIRECTLY) == 20_000_000
     await desk.post(asked, data=bytes(10 * 2**20))
     assert limit(asked, target) == 10 * 2**20
+
+
+async def test_a_slow_line_makes_the_next_file_smaller_and_never_two(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was cut off is of unknown outcome: looked for, then sent smaller, under its nonce."""
+    asked = await desk.opened()
+    posting = desk.posting(asked)
+    monkeypatch.setattr("bot.ui.uplink.MOST_SECONDS", 0.5)
+    monkeypatch.setattr("bot.ui.uplink.PASSING_SECONDS", 0.1)
+    desk.standin.restrictions.upload_rate = 2 * 2**20
+    before = desk.messenger.upload_limit(asked, posting.target)
+    with pytest.raises(PostError) as cut:
+        await desk.post(asked, posting, data=bytes(9 * 2**20))
+    assert (cut.value.code, cut.value.definite) == (Code.POST_UNKNOWN, False)
+    limit = desk.messenger.upload_limit(asked, posting.target)
+    assert limit < min(before, 9 * 2**20 // 2)
+    found = await desk.messenger.find_video(asked, posting.target, since=posting.started_at)
+    assert found is None
+    monkeypatch.setattr("bot.ui.uplink.MOST_SECONDS", 10)
+    posted = await desk.post(asked, posting, data=bytes(min(limit, 2**20)))
+    thread = desk.standin.world.channels[str(asked.place.thread_id)]
+    videos = [m.id for m in thread.messages.values() if m.attachments]
+    assert videos == [str(posted.message_id)]
 
 
 async def test_videos_is_the_channel(desk: Desk) -> None:

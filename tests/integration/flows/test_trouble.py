@@ -214,3 +214,15 @@ async def test_the_words_of_commands_are_given_in_every_language(
     assert await translator.translate(text, discord.Locale.german, context) == german
     bare = app_commands.locale_str("quota")
     assert await translator.translate(bare, discord.Locale.german, context) is None
+
+
+async def test_another_bot_with_the_same_token_is_noticed(retake: Retake) -> None:
+    for _ in range(3):
+        retake.standin.faults.order(
+            CALLBACK | {"status": 400, "body": {"code": 40060, "message": "acknowledged"}}
+        )
+        await retake.standin.people.command("tom", "videos", "quota")
+        await retake.standin.wait("EXCHANGE", {"status": 400}, after=retake.standin.position - 1)
+    retake.standin.faults.clear()
+    await still_there(retake)
+    assert retake.client.rivals.suspected_at is not None
