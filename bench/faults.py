@@ -10,6 +10,8 @@ STEPS = "bot/services/steps/"
 CRASHES = "tests/reliability/test_crashes.py"
 BLOWS = "tests/reliability/test_blows.py"
 PARALLEL = "tests/reliability/test_parallel.py"
+REFUSED = "tests/contract/messenger/test_refused.py"
+PRIVATE = "tests/unit/services/test_private.py"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -448,5 +450,104 @@ FAULTS = (
             ),
         ],
         tests=["tests/unit/services/test_clock_jumps.py"],
+    ),
+    Fault(
+        name="a post without its file passes for a post",
+        changes=[
+            Change(
+                path="bot/ui/delivery.py",
+                old="if not any(file.size for file in message.attachments):",
+                new="if False:",
+            ),
+        ],
+        tests=[REFUSED, "-k", "lost_its_file"],
+    ),
+    Fault(
+        name="a lost file is asked for again under the nonce of its empty message",
+        changes=[
+            Change(
+                path=STEPS + "posting.py",
+                old='again = f":{turn}" if turn else ""',
+                new='again = ""',
+            ),
+        ],
+        tests=["tests/unit/services/test_posts.py", "-k", "another_nonce"],
+    ),
+    Fault(
+        name="again forgets that the first one was private",
+        changes=[
+            Change(
+                path="bot/services/generate.py",
+                old="if first.place.private:",
+                new="if False:",
+            ),
+        ],
+        tests=[PRIVATE, "-k", "again"],
+    ),
+    Fault(
+        name="an edit forgets that the first one was private",
+        changes=[
+            Change(
+                path="bot/services/generate.py",
+                old="if parent is not None and parent.place.private:",
+                new="if False:",
+            ),
+        ],
+        tests=[PRIVATE, "-k", "edit"],
+    ),
+    Fault(
+        name="what is private comes out in the public thread it was asked for in",
+        changes=[
+            Change(
+                path="bot/services/generate.py",
+                old="replace(ask, private=True, thread_id=None)",
+                new="replace(ask, private=True)",
+            ),
+        ],
+        tests=[PRIVATE],
+    ),
+    Fault(
+        name="a private video falls to its channel",
+        changes=[
+            Change(
+                path=STEPS + "posting.py",
+                old="if not place.private:",
+                new="if True:",
+            ),
+        ],
+        tests=["tests/unit/services/test_life.py", "-k", "private"],
+    ),
+    Fault(
+        name="posts into a thread that a moderator has locked",
+        changes=[
+            Change(
+                path="bot/ui/delivery.py",
+                old="if posting.target.kind is TargetKind.THREAD:",
+                new="if False:",
+            ),
+        ],
+        tests=[REFUSED, "-k", "moderators_lock"],
+    ),
+    Fault(
+        name="pays although nothing can be posted there",
+        changes=[
+            Change(
+                path="bot/services/generate.py",
+                old="if ask.rights is not None:",
+                new="if False:",
+            ),
+        ],
+        tests=["tests/unit/services/test_rights.py", "-k", "nothing_is_held or locked"],
+    ),
+    Fault(
+        name="an empty list proves that nothing was posted",
+        changes=[
+            Change(
+                path="bot/ui/finding.py",
+                old="if video and not read and not direct:",
+                new="if False:",
+            ),
+        ],
+        tests=["tests/contract/messenger/test_videos.py", "-k", "nothing_is_proven"],
     ),
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from bot.app.connection import DiscordLink
 from bot.app.errors import CannotRunError
 from bot.app.lock import alone_on, beside_database, is_sqlite
 from bot.domain.catalogue import Catalogue, ProviderName
@@ -78,6 +79,7 @@ class Parts:
     media: DiskMediaStore
     metrics: Metrics
     client: RetakeClient
+    link: DiscordLink
     messenger: DiscordMessenger
     generate: Generate
     scheduler: Scheduler
@@ -203,6 +205,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             connector=None if proxy is None else proxy.connector(limit=0),
         )
         await stack.enter_async_context(client)
+        link = DiscordLink(client=client, clock=clock)
         messenger = DiscordMessenger(client=client, clock=clock, catalogue=catalogue)
         signer = _signer(settings)
         outside = Outside(
@@ -268,7 +271,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             host=settings.http.host,
             port=settings.http.port,
             metrics=metrics,
-            health=lambda: _health(client, generate, board),
+            health=lambda: _health(client, link, generate, board),
             hint=hint,
             signer=signer,
             telemetry=metrics,
@@ -279,6 +282,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             media=media,
             metrics=metrics,
             client=client,
+            link=link,
             messenger=messenger,
             generate=generate,
             scheduler=scheduler,
@@ -347,8 +351,11 @@ def _signer(settings: Settings) -> CallbackSigner | None:
     return CallbackSigner(settings.discord.token.get_secret_value())
 
 
-def _health(client: RetakeClient, generate: Generate, board: Board) -> Health:
+def _health(client: RetakeClient, link: DiscordLink, generate: Generate, board: Board) -> Health:
     online = client.is_ready() and not client.is_closed()
+    detail = "connected" if online else link.detail
+    if client.rivals.suspected(link.clock.now()):
+        detail += "; another bot runs with the same token"
     providers = {
         str(name): PartHealth(ok=not breaker.is_open, detail=breaker.reason or "answers")
         for name, breaker in board.breakers.items()
@@ -357,7 +364,7 @@ def _health(client: RetakeClient, generate: Generate, board: Board) -> Health:
         alive=not client.is_closed(),
         ready=online and not generate.stopping,
         parts={
-            "discord": PartHealth(ok=online, detail="connected" if online else "connecting"),
+            "discord": PartHealth(ok=online, detail=detail),
             **providers,
         },
     )

@@ -15,7 +15,9 @@ from bot.settings import Settings
 log = structlog.get_logger(__name__)
 
 CLEANING_SECONDS = 3600.0
-LOGIN_AGAIN_SECONDS = 15.0
+PATIENCE_SECONDS = 10.0
+"""So long the work waits for Discord at start; what is bought already must not wait for it."""
+
 LEAVING_SECONDS = 2.0
 
 
@@ -37,45 +39,28 @@ async def run(settings: Settings, role: Role, stop: asyncio.Event) -> None:
         try:
             if parts.desk is not None:
                 await parts.desk.start()
-            if await _log_in(parts, settings.discord.token.get_secret_value(), stop):
-                with Heap(clock=parts.clock) as heap:
-                    await _work(parts, role, settings, heap, stop)
+            with Heap(clock=parts.clock) as heap:
+                await _work(parts, role, settings, heap, stop)
         finally:
             if parts.desk is not None:
                 await parts.desk.stop()
             await parts.side_door.stop()
 
 
-async def _log_in(parts: Parts, token: str, stop: asyncio.Event) -> bool:
-    """Log in, waiting for Discord if it is away; False when told to stop meanwhile."""
-    while not stop.is_set():
-        try:
-            await parts.client.login(token)
-        except discord.LoginFailure:
-            raise CannotRunError(
-                "Discord does not accept the token: copy it anew from the Bot page of your"
-                " application into [discord] token."
-            ) from None
-        except (discord.HTTPException, OSError) as error:
-            log.warning("login_failed", error=str(error), again_in=LOGIN_AGAIN_SECONDS)
-            await parts.clock.wait(stop, LOGIN_AGAIN_SECONDS)
-        else:
-            return True
-    return False
-
-
 async def _work(
     parts: Parts, role: Role, settings: Settings, heap: Heap, stop: asyncio.Event
 ) -> None:
     """Start in the order of dependence; on ``stop`` refuse new work, put down the old, leave."""
+    token = settings.discord.token.get_secret_value()
     try:
         async with asyncio.TaskGroup() as group:
+            connection = group.create_task(_to_discord(parts, role, token, stop))
+            await _patiently(parts, stop)
             attendants = [
                 group.create_task(parts.messenger.run()),
                 group.create_task(_housekeeping(parts, settings, heap).run()),
             ]
             work = None if role is Role.GATEWAY else group.create_task(parts.scheduler.run())
-            connection = None if role is Role.WORKER else group.create_task(_connect(parts, stop))
             await stop.wait()
             log.info("stopping")
             parts.generate.stopping = True
@@ -90,28 +75,32 @@ async def _work(
         raise CannotRunError(str(errors.exceptions[0])) from None
 
 
-async def _connect(parts: Parts, stop: asyncio.Event) -> None:
-    """Stay connected to the gateway; the library reconnects by itself until the client closes."""
-    try:
-        await parts.client.connect(reconnect=True)
-    except discord.ConnectionClosed as error:
-        if not stop.is_set():
-            raise CannotRunError(
-                f"Discord closed the gateway for good (code {error.code}): look at the"
-                " application's page whether the token or the bot was changed."
-            ) from None
-    stop.set()
+async def _to_discord(parts: Parts, role: Role, token: str, stop: asyncio.Event) -> None:
+    """Log in, then stay connected; a worker only posts, so it needs no gateway."""
+    if await parts.link.log_in(token, stop) and role is not Role.WORKER:
+        await parts.link.stay(stop)
 
 
-async def _disconnect(client: discord.Client, connection: asyncio.Task[None] | None) -> None:
+async def _patiently(parts: Parts, stop: asyncio.Event) -> None:
+    """Wait a moment for Discord, and no longer: what is under way elsewhere goes on without it."""
+    async with asyncio.TaskGroup() as group:
+        waiting = {
+            group.create_task(parts.link.logged_in.wait()),
+            group.create_task(stop.wait()),
+        }
+        await asyncio.wait(waiting, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+
+
+async def _disconnect(client: discord.Client, connection: asyncio.Task[None]) -> None:
     """Close the connection, and do not wait until the library has slept enough to notice.
 
     Between two tries to reconnect it sleeps, for minutes at worst.
     """
     await client.close()
-    if connection is not None:
-        await asyncio.wait({connection}, timeout=LEAVING_SECONDS)
-        connection.cancel()
+    await asyncio.wait({connection}, timeout=LEAVING_SECONDS)
+    connection.cancel()
 
 
 def _housekeeping(parts: Parts, settings: Settings, heap: Heap) -> Housekeeping:

@@ -26,7 +26,7 @@ from bot.ui.filters import passing
 from bot.ui.finding import find_ours
 from bot.ui.messages import Messages
 from bot.ui.naming import alt_text, file_name
-from bot.ui.refusals import SEND_SECONDS, outgoing
+from bot.ui.refusals import SEND_SECONDS, logged_in, outgoing
 from bot.ui.statuses import StatusBoard
 from bot.ui.threads import private_thread, respect_lock, thread_from
 from bot.ui.uplink import OutgoingFile, Uplink
@@ -62,6 +62,7 @@ class DiscordMessenger:
     async def open_status(
         self, generation: Generation, standing: Standing, *, again: bool
     ) -> Place:
+        logged_in(self._client)
         place = generation.place
         if place.private and place.guild_id and not place.in_thread:
             return await self._open_private(generation, standing, again=again)
@@ -95,6 +96,7 @@ class DiscordMessenger:
         how: str,
         original_url: str | None,
     ) -> Posting:
+        logged_in(self._client)
         messages = Messages.for_locale(generation.locale)
         guild_id = self._guild_of(generation, posting.target)
         async with self._uploads:
@@ -138,6 +140,7 @@ class DiscordMessenger:
     async def find_video(
         self, generation: Generation, target: Target, *, since: datetime
     ) -> Posting | None:
+        logged_in(self._client)
         try:
             channel = await self._channel(target)
             message = await find_ours(self._client, channel, generation, since=since, video=True)
@@ -156,6 +159,7 @@ class DiscordMessenger:
         )
 
     async def tell_ended(self, generation: Generation, *, again: bool = False) -> None:
+        logged_in(self._client)
         if await self._board.finish(generation):
             return
         hearing = await self._hearing(generation)

@@ -77,6 +77,16 @@ def post_error(error: BaseException) -> PostError:
     return PostError(Code.POST_UNKNOWN, definite=False, retry_after=LATER_SECONDS)
 
 
+def logged_in(client: discord.Client) -> None:
+    """Go on only when Discord knows us: before that nothing is sent, and nothing can be found.
+
+    Raises:
+        PostError: POST_UNAVAILABLE, definite, later.
+    """
+    if client.user is None:
+        raise PostError(Code.POST_UNAVAILABLE, definite=True, retry_after=BLOCKED_SECONDS)
+
+
 @asynccontextmanager
 async def outgoing(seconds: float) -> AsyncIterator[None]:
     """Whatever Discord or the way to it does inside becomes a ``PostError``, within that time."""

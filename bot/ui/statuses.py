@@ -23,7 +23,7 @@ from bot.domain.ports.clock import Clock
 from bot.ui.cards import Brush, status_card
 from bot.ui.filters import without_prompt
 from bot.ui.messages import Messages
-from bot.ui.refusals import EDIT_SECONDS, outgoing
+from bot.ui.refusals import EDIT_SECONDS, logged_in, outgoing
 
 log = structlog.get_logger(__name__)
 
@@ -192,6 +192,7 @@ class StatusBoard:
         channel_id = place.status_channel_id or place.channel_id
         if message_id is None:
             return False
+        logged_in(self._client)
         channel = self._client.get_partial_messageable(channel_id)
         wait = self._turn()
         if not generation.ended:  # an end is no progress bar: the others make room for it

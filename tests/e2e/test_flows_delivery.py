@@ -129,13 +129,35 @@ async def test_a_deleted_channel_gives_way_to_a_direct_message(running: Running)
     assert "### Details of v1" in told(await running.person("tom").press(video, "Details"))
 
 
-async def test_without_the_right_to_write_it_comes_in_a_direct_message(running: Running) -> None:
+async def test_without_the_right_to_write_nothing_is_taken_on(running: Running) -> None:
     channel = room(running, "read-only")
     running.sandbox.discord.set_permissions(channel, allow=Permission(0), deny=WRITING | THREADS)
     answered = await running.person("tom").video("cannot speak", channel=channel.id)
-    assert "### On it" in told(answered)
-    video = await running.film("cannot speak")
+    assert "I need these permissions: Send Messages." in told(answered)
+    tasks = running.sandbox.gateways.evolink.tasks.values()
+    assert [task for task in tasks if task.submission.prompt == "cannot speak"] == []
+
+
+async def test_without_the_right_any_more_it_comes_in_a_direct_message(running: Running) -> None:
+    channel = room(running, "falls-silent")
+    await under_way(running, "silenced", channel)
+    running.sandbox.discord.set_permissions(channel, allow=Permission(0), deny=WRITING | THREADS)
+    finish(running, "silenced")
+    video = await running.film("silenced")
     assert video["channel_id"] == dm_of(running, "tom").id
+    assert "I may not post where you asked, so I posted the video here." in video["content"]
+
+
+async def test_a_video_that_discord_loses_is_posted_once_more(running: Running) -> None:
+    channel = room(running, "lossy")
+    status = await under_way(running, "lost and found", channel)
+    running.sandbox.discord.restrictions.losing_files = 1
+    finish(running, "lost and found")
+    video = await running.film("lost and found")
+    assert video["channel_id"] == status["id"]
+    thread = thread_of(running, status)
+    ready = [m for m in thread.messages.values() if "your video is ready" in m.content]
+    assert [message.id for message in ready] == [video["id"]]
 
 
 async def test_when_nobody_can_be_reached_it_stays_in_the_history(running: Running) -> None:

@@ -214,10 +214,8 @@ class Stage:
     async def _run(self, opened: asyncio.Future[Parts]) -> None:
         async with build(self.settings, Role.ALL) as parts:
             opened.set_result(parts)
-            token = self.settings.discord.token.get_secret_value()
-            if await running._log_in(parts, token, self._stop):
-                with Heap(clock=parts.clock) as heap:
-                    await running._work(parts, Role.ALL, self.settings, heap, self._stop)
+            with Heap(clock=parts.clock) as heap:
+                await running._work(parts, Role.ALL, self.settings, heap, self._stop)
 
     def _watch(self, parts: Parts) -> None:
         board = parts.scheduler.board

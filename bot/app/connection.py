@@ -1,0 +1,153 @@
+"""The way to Discord: logging in, staying connected, and waiting when Discord says so.
+
+Owns when it is tried again, and the word on it in the log and at ``/readyz``. Nothing here ends the
+process but what only an operator can put right; the work that needs no Discord goes on meanwhile.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import aiohttp
+import discord
+import structlog
+from discord.ext import commands
+
+from bot.app.errors import CannotRunError
+from bot.domain.ports.clock import Clock
+from bot.ui.refusals import AWAY, UNREADABLE
+
+log = structlog.get_logger(__name__)
+
+FIRST_WAIT = 15.0
+LONGEST_WAIT = 300.0
+LONGEST_GATEWAY = 30.0
+TROUBLE = (*AWAY, *UNREADABLE)
+
+
+@dataclass(kw_only=True)
+class DiscordLink:
+    """Logs one client in and keeps it connected. ``detail`` is where that stands, for operators."""
+
+    client: discord.Client
+    clock: Clock
+    detail: str = "connecting"
+    logged_in: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def log_in(self, token: str, stop: asyncio.Event) -> bool:
+        """Log in, however long that takes; False when told to stop meanwhile.
+
+        ``logged_in`` is set from then on.
+
+        Raises:
+            CannotRunError: Discord does not accept the token.
+        """
+        failures = 0
+        while not stop.is_set():
+            self._let_go()
+            try:
+                await self.client.login(token)
+            except discord.LoginFailure:
+                raise CannotRunError(
+                    "Discord does not accept the token: copy it anew from the Bot page of your"
+                    " application into [discord] token."
+                ) from None
+            except commands.ExtensionError:
+                # A fault of our own, which no waiting mends.
+                raise
+            except TROUBLE as error:
+                failures += 1
+                await self._wait("login_failed", error, failures, stop)
+            else:
+                self.detail = "connecting"
+                self.logged_in.set()
+                return True
+        return False
+
+    async def stay(self, stop: asyncio.Event) -> None:
+        """Stay connected to the gateway until told to stop.
+
+        Raises:
+            CannotRunError: Discord closed the gateway for good.
+        """
+        failures = 0
+        while not stop.is_set() and not self.client.is_closed():
+            try:
+                await self._starts_left(stop)
+                if stop.is_set():
+                    return
+                # The library reconnects by itself, for as long as it can make sense of Discord.
+                await self.client.connect(reconnect=True)
+            except (discord.ConnectionClosed, discord.PrivilegedIntentsRequired) as error:
+                if stop.is_set():
+                    return
+                raise CannotRunError(_closed_for_good(error)) from None
+            except TROUBLE as error:
+                if stop.is_set():
+                    return
+                failures += 1
+                await self._wait("connection_failed", error, failures, stop)
+        stop.set()
+
+    async def _starts_left(self, stop: asyncio.Event) -> None:
+        """Ask how many sessions may still be begun; without one left, wait for the next day.
+
+        Begun all the same, Discord takes the token away.
+        """
+        failures = 0
+        while not stop.is_set():
+            try:
+                async with asyncio.timeout(LONGEST_GATEWAY):
+                    _, _, limit = await self.client.http.get_bot_gateway()
+                left, resets_in = int(limit["remaining"]), limit["reset_after"] / 1000
+            except discord.RateLimited as error:
+                failures += 1
+                await self._wait("gateway_limited", error, failures, stop)
+                continue
+            except TROUBLE as error:
+                # Not an answer to this question; whether Discord is there, connecting shows.
+                log.info("session_starts_not_known", error=str(error))
+                return
+            if left > 0:
+                return
+            self._say("no_session_start_left", resets_in)
+            await self.clock.wait(stop, resets_in)
+        return
+
+    def _let_go(self) -> None:
+        """Close the session of an earlier try: the library opens one for each, and forgets it."""
+        session = getattr(self.client.http, "_HTTPClient__session", None)
+        if isinstance(session, aiohttp.ClientSession):
+            # Its connections stay: the next session is made with the same connector.
+            session.detach()
+
+    async def _wait(self, event: str, error: Exception, failures: int, stop: asyncio.Event) -> None:
+        seconds = max(_asked(error), min(FIRST_WAIT * 2 ** (failures - 1), LONGEST_WAIT))
+        if isinstance(error, UNREADABLE):
+            # Should it be a fault of our own after all, it must not hide as one of Discord.
+            log.warning("unreadable_answer", exc_info=error)
+        self._say(event, seconds, error=str(error) or type(error).__name__)
+        await self.clock.wait(stop, seconds)
+
+    def _say(self, event: str, seconds: float, **facts: object) -> None:
+        until = self.clock.now() + timedelta(seconds=seconds)
+        self.detail = f"waiting until {until:%Y-%m-%d %H:%M:%S} UTC ({event})"
+        log.warning(event, again_in=round(seconds), until=until.isoformat(), **facts)
+
+
+def _asked(error: Exception) -> float:
+    """The seconds that Discord asks to wait."""
+    if isinstance(error, discord.RateLimited):
+        return error.retry_after
+    if isinstance(error, discord.HTTPException):
+        named = error.response.headers.get("Retry-After", "")
+        return float(named) if named.isdecimal() else 0.0
+    return 0.0
+
+
+def _closed_for_good(error: discord.ClientException) -> str:
+    code = error.code if isinstance(error, discord.ConnectionClosed) else 4014
+    return (
+        f"Discord closed the gateway for good (code {code}): look at the application's page"
+        " whether the token or the bot was changed."
+    )
