@@ -20,8 +20,8 @@ from bot.domain.ports.provider import Candidate
 from bot.domain.ports.storage import Transaction
 from bot.domain.quota import check
 from bot.domain.request import Operation, VideoRequest
-from bot.domain.wording import wording
 from bot.domain.rights import PlaceRights
+from bot.domain.wording import wording
 from bot.services.board import Board
 from bot.services.edit import may_see
 from bot.services.limits import QuotaView, quota_of
