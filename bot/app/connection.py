@@ -15,14 +15,13 @@ from discord.ext import commands
 
 from bot.app.errors import CannotRunError
 from bot.domain.ports.clock import Clock
-from bot.ui.refusals import AWAY, UNREADABLE
+from bot.ui.refusals import TROUBLE, UNREADABLE
 
 log = structlog.get_logger(__name__)
 
 FIRST_WAIT = 15.0
 LONGEST_WAIT = 300.0
 LONGEST_GATEWAY = 30.0
-TROUBLE = (*AWAY, *UNREADABLE)
 
 
 @dataclass(kw_only=True)

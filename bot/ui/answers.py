@@ -13,7 +13,7 @@ import discord
 import structlog
 from discord import ui
 
-from bot.domain.errors import PostError
+from bot.domain.errors import Code, PostError
 from bot.ui.refusals import UPLOAD_SECONDS, outgoing
 
 log = structlog.get_logger(__name__)
@@ -46,6 +46,9 @@ async def answer(
             await _say(interaction, said)
     except PostError as error:
         log.warning("answer_not_shown", interaction=interaction.id, error=str(error))
+        if file is not None:
+            messages = interaction.client.messages(interaction)
+            await answer(interaction, messages.say("failure.file_not_sent"))
     finally:
         if file is not None:
             file.close()
@@ -54,15 +57,21 @@ async def answer(
 async def _say(interaction: discord.Interaction[Any], said: dict[str, Any]) -> None:
     if not interaction.response.is_done():
         try:
-            await interaction.response.send_message(**said)
+            response = await interaction.response.send_message(**said)
         except discord.HTTPException as error:
             # An acknowledgement whose own answer was lost on the way: it counts all the same.
             if error.code != ALREADY_ACKNOWLEDGED:
                 raise
             interaction.client.rivals.answered_elsewhere(interaction.id, interaction.created_at)
         else:
+            _check_file(response.resource, said)
             return
-    await interaction.followup.send(**said)
+    _check_file(await interaction.followup.send(**said, wait=True), said)
+
+
+def _check_file(sent: object, said: dict[str, Any]) -> None:
+    if "file" in said and isinstance(sent, discord.Message) and not sent.attachments:
+        raise PostError(Code.POST_INCOMPLETE, definite=True)
 
 
 async def turn(interaction: discord.Interaction[Any], view: ui.LayoutView) -> None:

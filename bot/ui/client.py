@@ -25,7 +25,7 @@ from bot.ui.cards import Brush
 from bot.ui.controls import FORMS, Control, ControlId, Switchboard
 from bot.ui.membership import leave
 from bot.ui.messages import Messages
-from bot.ui.refusals import AWAY, UNREADABLE
+from bot.ui.refusals import TROUBLE
 from bot.ui.registration import register
 from bot.ui.rivals import Rivals
 from bot.ui.translation import CatalogueTranslator
@@ -240,7 +240,7 @@ class RetakeClient(commands.Bot):
         try:
             async with asyncio.timeout(SYNC_SECONDS):
                 told = await register(self, guild)
-        except (*AWAY, *UNREADABLE) as error:
+        except TROUBLE as error:
             log.warning("commands_not_synced", guild=self.wishes.sync_guild, error=str(error))
             return
         log.info("commands_synced" if told else "commands_known", guild=self.wishes.sync_guild)

@@ -28,8 +28,8 @@ UNREADABLE = (ValueError, TypeError, LookupError, AttributeError)
 page, a field that is missing. Whatever was asked for may have been done.
 """
 
-AWAY = (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError)
-"""What the library raises when Discord says no, says wait, or is not there."""
+TROUBLE = (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError, *UNREADABLE)
+"""What the library raises when Discord says no, says wait, is not there, or makes no sense."""
 
 _LIMITS = frozenset({20016, 20022, 20028, 20029, 30046})
 """Slow mode, the limits of writing in a channel and a server, and those of edits."""

@@ -137,7 +137,9 @@ class Answers:
             raise unknown("Channel")
         if any(upload.size > self._world.largest_upload(channel) for upload in uploads.values()):
             raise too_large()
-        return self._standin.rules.draft(
+        restrictions = self._standin.restrictions
+        restrictions.check_uploads(channel.guild_id, files=bool(uploads))
+        draft = self._standin.rules.draft(
             data,
             uploads,
             channel_id=channel.id,
@@ -145,6 +147,9 @@ class Answers:
             at=at,
             may_be_empty=may_be_empty,
         )
+        if uploads and restrictions.loses_files():
+            draft.attachments = []
+        return draft
 
     def _post(self, interaction: Interaction, draft: Draft, *, kind: MessageKind) -> Message:
         channel = self._world.channels[interaction.channel_id]

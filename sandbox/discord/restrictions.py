@@ -48,6 +48,10 @@ class Restrictions:
             error = rate_limited(left, code=code)
             error.body["message"] = WRITE_LIMITS[code]
             raise error
+        self.check_uploads(guild_id, files=files)
+
+    def check_uploads(self, guild_id: str | None, *, files: bool) -> None:
+        """Refuse files where they are limited."""
         if files and guild_id in self.uploads_limited:
             raise DiscordError(400, 400001, "File uploads are temporarily limited in this server.")
 

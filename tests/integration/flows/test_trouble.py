@@ -1,6 +1,7 @@
 """When Discord, the connection or time is against us: nothing that was asked for is lost."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import discord
@@ -10,6 +11,7 @@ from discord import app_commands
 from bot.domain.errors import Code, MediaError, Refused
 from bot.domain.generation import Place
 from bot.domain.ids import ChannelId, GuildId
+from bot.ui.controls import Verb, control
 from bot.ui.messages import Messages
 from bot.ui.translation import CatalogueTranslator, said
 from sandbox.discord.gateway import Intent
@@ -226,3 +228,25 @@ async def test_another_bot_with_the_same_token_is_noticed(retake: Retake) -> Non
     retake.standin.faults.clear()
     await still_there(retake)
     assert retake.client.rivals.suspected_at is not None
+
+
+@pytest.mark.parametrize("how", ["lost", "limited"])
+async def test_a_file_that_discord_does_not_take_is_not_waited_for(
+    retake: Retake, tmp_path: Path, how: str
+) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"film")
+    retake.services.history.items.append(FOX)
+    retake.services.history.file = film
+    restrictions = retake.standin.restrictions
+    if how == "lost":
+        restrictions.losing_files = 1
+    else:
+        restrictions.uploads_limited.add(STUDIO)
+    people = retake.standin.people
+    view = discord.ui.View(timeout=None)
+    view.add_item(control(Verb.FETCH, FOX, "Get the file"))
+    place = retake.client.get_partial_messageable(int(VIDEOS))
+    offered = await place.send("made", view=view)
+    await people.press("tom", str(offered.id), f"rt:fetch:{FOX.id}")
+    await retake.standin.wait("MESSAGE_CREATE", lambda m: "`/history` has it too" in m["content"])
