@@ -161,6 +161,7 @@ class FakeProvider:
     submit_faults: list[tuple[str, ProviderError]] = field(default_factory=list)
     prepare_faults: list[ProviderError] = field(default_factory=list)
     foreign: list[datetime] = field(default_factory=list)
+    uploads: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
     query_faults: list[ProviderError] = field(default_factory=list)
     download_faults: list[ProviderError] = field(default_factory=list)
@@ -181,7 +182,12 @@ class FakeProvider:
         if self.prepare_faults:
             raise self.prepare_faults.pop(0)
         self.specs.append(spec)
-        return PreparedTask(model_id=spec.plan.model_id, body={"prompt": spec.prompt})
+        files = range(len(self.uploads), len(self.uploads) + len(spec.images))
+        uploads = tuple(f"file-{number}" for number in files)
+        self.uploads.extend(uploads)
+        return PreparedTask(
+            model_id=spec.plan.model_id, body={"prompt": spec.prompt}, uploads=uploads
+        )
 
     async def submit(self, prepared: PreparedTask, *, key: str) -> Submission:
         self.posts += 1

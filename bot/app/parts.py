@@ -129,7 +129,7 @@ async def open_providers(
                 http=await door("apimart", *told.apimart.api_url),
                 media_root=media_root,
                 clock=clock,
-                video_host=evolink.host_video if evolink is not None else None,
+                video_host=evolink,
                 calls_back=settings.http.usual_port,
             )
         yield [providers[name] for name in told.enabled() if name in providers]

@@ -75,6 +75,7 @@ class Code(StrEnum):
     PROVIDER_UNAVAILABLE = "provider_unavailable"
     PROVIDER_TIMEOUT = "provider_timeout"
     PROVIDER_MALFORMED = "provider_malformed"
+    PROVIDER_FILES_FULL = "provider_files_full"
     PROVIDER_FAILED = "provider_failed"
     PROVIDER_TASK_GONE = "provider_task_gone"
     NO_VIDEO = "no_video"

@@ -5,7 +5,7 @@ quotas or Discord. What the vendor documents and what third parties saw is told 
 ``docs/reference/gateways.md``.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,9 @@ from bot.providers.links import tidy, videos_in
 from bot.providers.mirrors import Mirrors
 from bot.providers.refusals import REJECTED, Verdict, verdict_of_status
 from bot.providers.task_status import state_of, word_of
-from bot.providers.uploads import Uploads
+from bot.providers.uploads import Uploads, VideoHost
 
 NAME = ProviderName("apimart")
-
-VideoHost = Callable[[StoredMedia], Awaitable[str]]
-"""Puts one of our videos where APIMart can fetch it; it has no uploads for videos itself."""
 
 _GONE_WORDS: Mapping[str, Verdict] = {"task_not_found": GONE, "task_not_exist": GONE}
 
@@ -115,8 +112,9 @@ class ApiMart:
         if prompt := _prompt(spec):
             body["prompt"] = prompt
         body |= await self._images(spec)
+        uploads: list[str] = []
         if plan.mode in _OF_A_VIDEO:
-            body |= await self._source(spec)
+            body |= await self._source(spec, uploads)
         if (aspect_ratio := _aspect_ratio(spec, body)) is not None:
             body["aspect_ratio"] = aspect_ratio
         if plan.resolution is not None:
@@ -126,7 +124,7 @@ class ApiMart:
         if spec.callback_url is not None:
             # Only a base: the gateway appends a path of its own.
             body["webhook"] = spec.callback_url
-        return PreparedTask(model_id=plan.model_id, body=body)
+        return PreparedTask(model_id=plan.model_id, body=body, uploads=tuple(uploads))
 
     async def submit(self, prepared: PreparedTask, *, key: str) -> Submission:
         try:
@@ -180,7 +178,9 @@ class ApiMart:
         return reports
 
     async def release(self, uploads: Sequence[str]) -> None:
-        """APIMart has no way to delete an upload, and no limit to their number."""
+        """Delete hosted videos. APIMart's own uploads cannot be deleted, and have no limit."""
+        if self._video_host is not None:
+            await self._video_host.release(uploads)
 
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
         return await self._gateway.download(url, destination, max_bytes=max_bytes)
@@ -239,8 +239,11 @@ class ApiMart:
             body["image_urls"] = [await self._host_image(image) for image in references]
         return body
 
-    async def _source(self, spec: TaskSpec) -> dict[str, Any]:
-        """The video to edit: its own task, a gateway's link, a hosted copy, Discord's link."""
+    async def _source(self, spec: TaskSpec, uploads: list[str]) -> dict[str, Any]:
+        """The video to edit: its own task, a gateway's link, a hosted copy, Discord's link.
+
+        The id of a hosted copy is added to ``uploads``.
+        """
         source = spec.source
         if source is None:
             raise self._no_source()
@@ -250,7 +253,9 @@ class ApiMart:
             return {"video_urls": [source.result_url]}
         if source.media is not None and self._video_host is not None:
             try:
-                return {"video_urls": [await self._video_host(source.media)]}
+                hosted = await self._video_host.host_video(source.media)
+                uploads += [hosted.file_id] if hosted.file_id else []
+                return {"video_urls": [hosted.url]}
             except ProviderError:
                 # The host is another gateway, and its trouble must not look like this one's.
                 if source.discord_url is None:

@@ -5,13 +5,11 @@ quotas or Discord. What the vendor documents and what was only seen once is told
 ``docs/reference/gateways.md``.
 """
 
-import asyncio
-import contextlib
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from bot.domain.catalogue import Mode, ProviderName
 from bot.domain.errors import Accepted, Code, ProviderError
@@ -29,6 +27,7 @@ from bot.domain.ports.provider import (
     TaskState,
 )
 from bot.providers import answers
+from bot.providers.evolink_files import FILES_VERSION, EvoLinkFiles
 from bot.providers.evolink_words import (
     CALL_WORDS,
     GONE_WORDS,
@@ -37,10 +36,11 @@ from bot.providers.evolink_words import (
 )
 from bot.providers.gateway import Gateway, task_path
 from bot.providers.http import HttpDoor
-from bot.providers.links import tidy, videos_in
+from bot.providers.inline import by_name, inlined
+from bot.providers.links import videos_in
 from bot.providers.mirrors import Mirrors, base_url
 from bot.providers.task_status import state_of, word_of
-from bot.providers.uploads import Uploads
+from bot.providers.uploads import HostedFile
 
 NAME = ProviderName("evolink")
 
@@ -52,6 +52,9 @@ _BATCH = 50
 _RESULTS = ("results", "result_data", "result", "video_url", "video")
 # Answers of something that has no batch queries: a gateway in between, or an older API.
 _NO_BATCHES = frozenset({404, 405, 501})
+
+# All others take links only.
+_TAKES_DATA_URLS = frozenset({"gemini-omni-flash-image-to-video"})
 
 # The three models of the first generation make 720p and have no parameter that says so.
 _WITHOUT_QUALITY = frozenset(
@@ -67,9 +70,6 @@ _LIST_SETTLES = timedelta(seconds=120)
 _CLOCKS_DIFFER = timedelta(seconds=30)
 _PAGE = 50
 _MOST_PAGES = 10
-
-
-FILES_VERSION = "/api/v1"
 
 
 class EvoLink:
@@ -100,17 +100,30 @@ class EvoLink:
             clock=clock,
             words=CALL_WORDS,
         )
-        self._files = Mirrors(base_url(files_url, FILES_VERSION))
-        self._uploads = Uploads(clock=clock)
+        files = Mirrors(base_url(files_url, FILES_VERSION))
+        self._files = EvoLinkFiles(replace(self._gateway, mirrors=files))
 
     async def prepare(self, spec: TaskSpec) -> PreparedTask:
+        hosted: dict[str, HostedFile] = {}
+        try:
+            body = await self._body(spec, hosted)
+        except ProviderError:
+            await self.release([file.file_id for file in hosted.values()])
+            raise
+        uploads = tuple(file.file_id for file in hosted.values() if file.file_id)
+        return PreparedTask(model_id=spec.plan.model_id, body=body, uploads=uploads)
+
+    async def _body(self, spec: TaskSpec, hosted: dict[str, HostedFile]) -> dict[str, Any]:
         plan = spec.plan
         body: dict[str, Any] = {"model": plan.model_id, "prompt": spec.prompt}
         images = [*spec.images, *([spec.last_frame] if spec.last_frame else [])]
         if images:
-            body["image_urls"] = [await self._host_media(image) for image in images]
+            inline = plan.model_id in _TAKES_DATA_URLS
+            body["image_urls"] = [
+                (inline and by_name(image)) or await self._host(image, hosted) for image in images
+            ]
         if plan.mode in {Mode.EDIT, Mode.EXTEND}:
-            body["video_urls"] = [await self._source_url(spec.source)]
+            body["video_urls"] = [await self._source_url(spec.source, hosted)]
         if plan.auto_duration:
             body["duration"] = "auto"
         elif plan.duration is not None:
@@ -121,18 +134,11 @@ class EvoLink:
             body["quality"] = plan.resolution
         if spec.callback_url is not None:
             body["callback_url"] = spec.callback_url
-        return PreparedTask(model_id=plan.model_id, body=body)
+        return body
 
     async def submit(self, prepared: PreparedTask, *, key: str) -> Submission:
-        try:
-            body = await self._gateway.buy(
-                "/v1/videos/generations", prepared.body, {"Idempotency-Key": key}
-            )
-        except ProviderError as error:
-            if error.code is Code.PROVIDER_REJECTED:
-                # It may be one of our uploads that is gone: do not offer the same link again.
-                self._uploads.forget(_links_of(prepared.body))
-            raise
+        sent = await inlined(prepared.body, root=self._gateway.media_root)
+        body = await self._gateway.buy("/v1/videos/generations", sent, {"Idempotency-Key": key})
         task = _task_of(body)
         task_id = answers.task_id(task.get("id")) or answers.task_id(task.get("task_id"))
         if not task_id:
@@ -206,14 +212,7 @@ class EvoLink:
             return error
 
     async def release(self, uploads: Sequence[str]) -> None:
-        async def delete(file_id: str) -> None:
-            # What cannot be deleted now is deleted by EvoLink after 72 hours.
-            with contextlib.suppress(ProviderError):
-                await self._gateway.delete(
-                    f"{FILES_VERSION}/files/{quote(file_id, safe='')}", to=self._files
-                )
-
-        await asyncio.gather(*(delete(file_id) for file_id in uploads))
+        await self._files.release(uploads)
 
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
         return await self._gateway.download(url, destination, max_bytes=max_bytes)
@@ -241,40 +240,34 @@ class EvoLink:
             return Balance(micro_usd=None, unlimited=token.get("unlimited_credits") is True)
         return Balance(micro_usd=round(max(min(known), 0) / _CREDITS_PER_USD * 1_000_000))
 
-    async def host_video(self, media: StoredMedia) -> str:
-        """Put a video where any gateway can fetch it (for 72 hours), and return its URL."""
-        return await self._host_media(media)
+    async def host_video(self, media: StoredMedia) -> HostedFile:
+        """Put a video where any gateway can fetch it, for 72 hours or until it is released."""
+        return await self._files.upload(media)
 
-    async def _host_media(self, media: StoredMedia) -> str:
-        known = self._uploads.url_of(media.sha256)
-        if known is not None:
-            return known
-        body = await self._gateway.upload(
-            f"{FILES_VERSION}/files/upload/stream", media, to=self._files
-        )
-        data = answers.mapping(answers.mapping(body).get("data"))
-        url = tidy(answers.text(data.get("file_url")))
-        if not url:
-            raise self._gateway.malformed("data.file_url")
-        self._uploads.remember(media.sha256, url, answers.moment(data.get("expires_at")))
-        return url
+    async def _host(self, media: StoredMedia, hosted: dict[str, HostedFile]) -> str:
+        """Return the link of a file, uploaded once for this request."""
+        if media.sha256 not in hosted:
+            hosted[media.sha256] = await self._files.upload(media)
+        return hosted[media.sha256].url
 
-    async def _source_url(self, source: SourceVideo | None) -> str:
-        """Our own upload first: it is checked and lasts. A link made by others is the fallback."""
+    async def _source_url(self, source: SourceVideo | None, hosted: dict[str, HostedFile]) -> str:
+        """A gateway's own link while it is valid, our upload, Discord's link."""
         source = source or SourceVideo()
-        fallback = source.result_url or source.discord_url
+        if source.result_url is not None:
+            return source.result_url
         if source.media is not None:
             try:
-                return await self._host_media(source.media)
+                return await self._host(source.media, hosted)
             except ProviderError as error:
                 # The pages name images only; should a video be refused, it can still be fetched.
-                if fallback is None or error.retryable:
+                full = error.code is Code.PROVIDER_FILES_FULL
+                if source.discord_url is None or (error.retryable and not full):
                     raise
-        if fallback is None:
+        if source.discord_url is None:
             raise ProviderError(
                 Code.MEDIA_UNAVAILABLE, accepted=Accepted.NO, provider=NAME, reason="no source"
             )
-        return fallback
+        return source.discord_url
 
     async def _listed(self, model_id: str, since: datetime) -> list[TaskId] | None:
         """Return the ids of all tasks of a model made after ``since``; None: the list is too long.
@@ -380,7 +373,3 @@ def _cost(usage: Mapping[str, Any]) -> int | None:
     if credits_used is None:
         credits_used = cost.get("credits")
     return answers.micro_usd(credits_used, per_usd=_CREDITS_PER_USD)
-
-
-def _links_of(body: Mapping[str, Any]) -> list[str]:
-    return [*answers.items(body.get("image_urls")), *answers.items(body.get("video_urls"))]

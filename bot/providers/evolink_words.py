@@ -32,8 +32,8 @@ CALL_WORDS: Mapping[str, Verdict] = {
     "model_unavailable": UNAVAILABLE,
     "channel_selection_failed": UNAVAILABLE,
     "service_unavailable": UNAVAILABLE,
-    # The files service is full (a key holds 100 files): nothing is wrong with the file.
-    "quota_exceeded": Verdict(code=Code.PROVIDER_UNAVAILABLE),
+    # Of requests or of tasks at once, by the pages: a moment later there is room.
+    "quota_exceeded": Verdict(code=Code.PROVIDER_RATE_LIMITED, retryable=True, retry_after=2.0),
     "idempotency_conflict": REJECTED,
     "paid_outcome_unknown": UNAVAILABLE,
 }
@@ -54,13 +54,16 @@ TASK_WORDS: Mapping[str, Verdict] = {
     "invalid_parameters": REJECTED,
     "image_processing_error": REJECTED,
     "image_dimension_mismatch": REJECTED,
-    "resource_not_found": REJECTED,
+    # The task has expired.
+    "resource_not_found": GONE,
     "request_cancelled": TASK_FAILED,
     "service_error": Verdict(code=Code.PROVIDER_FAILED, retryable=True),
     "unknown_error": Verdict(code=Code.PROVIDER_FAILED, retryable=True),
     "generation_timeout": Verdict(code=Code.PROVIDER_TIMEOUT, retryable=True),
-    "quota_exceeded": Verdict(code=Code.PROVIDER_RATE_LIMITED, retryable=True, retry_after=300.0),
-    "resource_exhausted": Verdict(code=Code.PROVIDER_UNAVAILABLE, retryable=True, retry_after=60.0),
+    "quota_exceeded": Verdict(code=Code.PROVIDER_RATE_LIMITED, retryable=True, retry_after=2.0),
+    "resource_exhausted": Verdict(
+        code=Code.PROVIDER_UNAVAILABLE, retryable=True, retry_after=180.0
+    ),
     "service_unavailable": Verdict(
         code=Code.PROVIDER_UNAVAILABLE, retryable=True, retry_after=120.0
     ),

@@ -86,13 +86,10 @@ class Gateway:
         )
         return self._checked(answer, paid=True).body
 
-    async def upload(self, path: str, media: StoredMedia, *, to: Mirrors | None = None) -> Any:
-        """Hand a kept file over, under a name that tells nothing about who gave it.
-
-        ``to`` is the service that takes it where it has addresses of its own.
-        """
+    async def upload(self, path: str, media: StoredMedia) -> Any:
+        """Hand a kept file over, under a name that tells nothing about who gave it."""
         suffix = Path(media.path).suffix or ("." + media.mime.rpartition("/")[2])
-        answer = await (to or self.mirrors).call(
+        answer = await self.mirrors.call(
             path,
             lambda url: self.http.upload(
                 url,
@@ -104,11 +101,9 @@ class Gateway:
         )
         return self._checked(answer).body
 
-    async def delete(self, path: str, *, to: Mirrors | None = None) -> None:
+    async def delete(self, path: str) -> None:
         """Delete something."""
-        answer = await (to or self.mirrors).call(
-            path, lambda url: self.http.delete(url, key=self.api_key)
-        )
+        answer = await self.mirrors.call(path, lambda url: self.http.delete(url, key=self.api_key))
         self._checked(answer)
 
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:

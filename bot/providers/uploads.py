@@ -1,18 +1,41 @@
 """Which of our files a gateway already holds, so that one file is handed over once.
 
-Owns a small memory of links by content, forgotten at a restart. A key may hold a limited number of
-files there, so handing the same picture over for every attempt would use them up.
+Owns a small memory of links by content, forgotten at a restart, for a gateway whose uploads cannot
+be deleted; and what it is to host a file for a request.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
+from bot.domain.media import StoredMedia
 from bot.domain.ports.clock import Clock
 
 _LASTS = timedelta(hours=72)
 _MARGIN = timedelta(hours=24)
 _MOST = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostedFile:
+    """A file that a gateway fetches at ``url``; ``file_id`` deletes it ("": it cannot be)."""
+
+    url: str
+    file_id: str = ""
+
+
+class VideoHost(Protocol):
+    """Puts a video where any gateway can fetch it, and takes it away again."""
+
+    async def host_video(self, media: StoredMedia) -> HostedFile:
+        """Upload a video."""
+        ...
+
+    async def release(self, uploads: Sequence[str]) -> None:
+        """Delete hosted files by their ids."""
+        ...
 
 
 class Uploads:

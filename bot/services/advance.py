@@ -12,6 +12,7 @@ from bot.services.steps import OVER, Next
 from bot.services.steps.fetching import FetchSteps
 from bot.services.steps.posting import PostingSteps
 from bot.services.steps.submission import SubmissionSteps
+from bot.services.steps.uploads import are_over, release
 from bot.services.steps.watch import WatchSteps
 from bot.services.timing import Timing
 from bot.services.transitions import Transitions
@@ -65,6 +66,10 @@ class Advance:
             following = {lives[0].generation.id: await self._one(lives[0])}
         else:
             following = await self.watch.poll(lives[0].generation.plan.provider, lives)
+        for live in lives:
+            if are_over(live.generation) and not live.released:
+                live.released = True
+                await release(self.outside, live.generation.task)
         for live, state in zip(lives, before, strict=True):
             live.hinted = live.hinted and live.generation.state is state
         return following

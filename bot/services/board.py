@@ -35,6 +35,7 @@ class Live:
     are polled by themselves, since a batch with them failed on our side. ``paused`` maps a provider
     that turned this one away to the monotonic time until which it is not asked again.
     ``named_task`` is the task that a callback named while ours was unknown; it is not yet checked.
+    ``released`` is true if the files uploaded for its task were deleted.
     ``empty`` counts the reports that the task is done which held no link. ``unplayable`` maps the
     hash of a fetched file that does not play to how often it was fetched, and when first
     (monotonic). ``running_at`` is the monotonic time at which the task was last known to be under
@@ -51,6 +52,7 @@ class Live:
     eta_at: datetime | None = None
     hinted: bool = False
     named_task: TaskId | None = None
+    released: bool = False
     solo: bool = False
     status_opened: bool = False
     empty: int = 0

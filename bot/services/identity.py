@@ -12,6 +12,11 @@ from bot.domain.ids import TaskId
 from bot.domain.ports.provider import Provider, TaskReport
 from bot.domain.ports.storage import Storage
 
+OLDER_TASKS = timedelta(hours=1)
+"""A task that was taken this long before a request is known, too, when the list is judged: the list
+goes by another clock.
+"""
+
 CLOCKS_DIFFER = timedelta(minutes=10)
 """A provider's clock may be this far behind ours."""
 

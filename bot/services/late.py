@@ -25,9 +25,8 @@ from bot.domain.ports.provider import (
 )
 from bot.domain.ports.storage import Storage, Transaction
 from bot.domain.ports.telemetry import Telemetry
-from bot.services.identity import is_ours
+from bot.services.identity import OLDER_TASKS, is_ours
 from bot.services.steps.fetching import RESULTS_LAST
-from bot.services.steps.submission import OLDER_TASKS
 
 log = structlog.get_logger(__name__)
 
@@ -196,6 +195,7 @@ class LateResults:
                 or not _is_worth_fetching(generation, report, now=self.clock.now())
             ):
                 self._closed.add(generation.id)
+                await provider.release(_task(generation).uploads)
             elif (late := await self._taken_over(generation, task_id)) is not None:
                 taken.append(late)
         return taken

@@ -92,9 +92,11 @@ class EvoLinkFiles:
         used = len(self._hosting.files())
         figures = {
             "user_group": "default",
-            "total_quota": _RULE.most_files,
-            "used_quota": used,
-            "remaining_quota": _RULE.most_files - used,
+            "used_files": used,
+            "max_files": _RULE.most_files,
+            "remain_files": _RULE.most_files - used,
+            "is_custom": False,
+            "quota_reason": "",
         }
         return self._success("ok", figures)
 

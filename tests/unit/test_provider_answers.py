@@ -295,7 +295,7 @@ async def test_apimarts_finished_task_in_every_shape(url: Any, word: str, *, lis
         ("invalid_parameters", Code.PROVIDER_REJECTED, False),
         ("image_processing_error", Code.PROVIDER_REJECTED, False),
         ("image_dimension_mismatch", Code.PROVIDER_REJECTED, False),
-        ("resource_not_found", Code.PROVIDER_REJECTED, False),
+        ("resource_not_found", Code.PROVIDER_TASK_GONE, False),
         ("request_cancelled", Code.PROVIDER_FAILED, False),
         ("service_error", Code.PROVIDER_FAILED, True),
         ("unknown_error", Code.PROVIDER_FAILED, True),

@@ -3,10 +3,15 @@
 Owns which copy of a video to edit may be offered. How it gets there is the adapter's business.
 """
 
+from datetime import timedelta
+
 from bot.domain.catalogue import ProviderName
 from bot.domain.generation import Generation
 from bot.domain.ports.provider import Candidate, SourceVideo, TaskSpec
 from bot.services.outside import Outside
+
+LINK_MARGIN = timedelta(minutes=30)
+"""A link is handed on only while it is valid for longer: the provider fetches it a little later."""
 
 
 def missing_media(outside: Outside, generation: Generation) -> bool:
@@ -51,7 +56,7 @@ def _source(
         result is not None
         and bool(result.urls)
         and result.expires_at is not None
-        and result.expires_at > outside.clock.now()
+        and result.expires_at > outside.clock.now() + LINK_MARGIN
     )
     file = parent.file
     kept = file is not None and outside.media.path_of(file).exists()

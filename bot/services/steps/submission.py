@@ -11,7 +11,7 @@ from datetime import timedelta
 import structlog
 
 from bot.domain.catalogue import ProviderName
-from bot.domain.errors import Accepted, Code, PostError, ProviderError, Refused
+from bot.domain.errors import Accepted, Code, PostError, ProviderError, Refused, Superseded
 from bot.domain.generation import Failure, Generation, ParkReason, Place, State, Task
 from bot.domain.ids import TaskId, idempotency_key
 from bot.domain.ports.provider import (
@@ -22,11 +22,12 @@ from bot.domain.ports.provider import (
 )
 from bot.domain.ports.storage import Transaction
 from bot.services.board import Board, Live
-from bot.services.identity import is_ours
+from bot.services.identity import OLDER_TASKS, is_ours
 from bot.services.lease import Lease
 from bot.services.outside import Outside
 from bot.services.steps import NOW, WAITING, Next, backoff
 from bot.services.steps.handover import missing_media, task_spec
+from bot.services.steps.uploads import release
 from bot.services.timing import Timing
 from bot.services.transitions import Transitions
 
@@ -40,9 +41,17 @@ ANOTHER_MAY_TAKE_IT = frozenset(
         Code.PROVIDER_RATE_LIMITED,
         Code.PROVIDER_UNAVAILABLE,
         Code.PROVIDER_TIMEOUT,
+        Code.PROVIDER_FILES_FULL,
     }
 )
-TELL_THE_OWNER = frozenset({Code.PROVIDER_BALANCE, Code.PROVIDER_AUTH, Code.PROVIDER_MODEL_ACCESS})
+TELL_THE_OWNER = frozenset(
+    {
+        Code.PROVIDER_BALANCE,
+        Code.PROVIDER_AUTH,
+        Code.PROVIDER_MODEL_ACCESS,
+        Code.PROVIDER_FILES_FULL,
+    }
+)
 TURNED_AWAY = frozenset(
     {
         Code.PROVIDER_RATE_LIMITED,
@@ -59,11 +68,6 @@ more. No refusal of a repetition says anything about the first POST.
 REPLAYS = 4
 """So often a request is repeated with its key. More than once, because a crash or a lost answer
 may use one up; not for ever, because a key's retention is not known.
-"""
-
-OLDER_TASKS = timedelta(hours=1)
-"""A task that was taken this long before a request is known, too, when the list is judged: the list
-goes by another clock.
 """
 
 CLOCK_STEP = timedelta(seconds=1)
@@ -224,17 +228,21 @@ class SubmissionSteps:
             uploads=prepared.uploads,
             started_at=live.mark(self.outside.clock),
         )
-        live.generation = await self.transitions.move(
-            generation,
-            lambda g: replace(
-                g,
-                state=State.SUBMITTING,
-                attempt=attempt,
-                plan=candidate.plan,
-                task=task,
-                park=None,
-            ),
-        )
+        try:
+            live.generation = await self.transitions.move(
+                generation,
+                lambda g: replace(
+                    g,
+                    state=State.SUBMITTING,
+                    attempt=attempt,
+                    plan=candidate.plan,
+                    task=task,
+                    park=None,
+                ),
+            )
+        except Superseded:
+            await release(self.outside, task)
+            raise
         return await self._post(live, provider, prepared)
 
     async def _post(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next:
@@ -317,6 +325,7 @@ class SubmissionSteps:
         live.generation = await self.transitions.move(
             live.generation, lambda g: replace(g, state=State.QUEUED, task=None)
         )
+        await release(self.outside, task)
         return NOW
 
     async def _accepted(self, live: Live, submission: Submission) -> Next:
@@ -352,7 +361,7 @@ class SubmissionSteps:
         if error.code not in ANOTHER_MAY_TAKE_IT:
             live.generation = await self.transitions.end(live.generation, State.FAILED, failure)
             return NOW
-        refused_by = live.generation.refused_by
+        refused_by, dropped = live.generation.refused_by, live.generation.task
         if error.retryable:
             live.misses += 1
             live.paused[provider] = now + (error.retry_after or backoff(live.misses, first=5.0))
@@ -364,6 +373,7 @@ class SubmissionSteps:
                 g, state=State.QUEUED, task=None, failure=failure, refused_by=refused_by
             ),
         )
+        await release(self.outside, dropped)
         return NOW
 
     async def _fail_as_refused(

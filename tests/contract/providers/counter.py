@@ -21,10 +21,11 @@ from bot.domain.ports.provider import (
 )
 from bot.domain.request import Operation, VideoRequest
 from bot.providers.addresses import AddressPolicy
-from bot.providers.apimart import ApiMart, VideoHost
+from bot.providers.apimart import ApiMart
 from bot.providers.catalogue import load_catalogue
 from bot.providers.evolink import EvoLink
 from bot.providers.http import HttpDoor, Timeouts
+from bot.providers.uploads import VideoHost
 from sandbox.gateways import APIMART_KEY, EVOLINK_KEY, Gateway
 from tests.integration.gateways.bench import Bench, Clock, draw, running
 
@@ -73,6 +74,10 @@ class Counter:
     @property
     def upload_count(self) -> int:
         return sum(call.op == "upload" for call in self.standin.calls)
+
+    def files_held(self) -> int:
+        """How many uploaded files EvoLink holds."""
+        return len(self.bench.gateways._hosting["evolink"].files())
 
     def keep(self, name: str, body: bytes, *, width: int = 64, height: int = 36) -> StoredMedia:
         """A file as the media store would have kept it."""

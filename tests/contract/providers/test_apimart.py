@@ -1,5 +1,6 @@
 """What APIMart alone is like: no duration, no video uploads, edits by task, words of its own."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from bot.domain.ids import TaskId
 from bot.domain.media import StoredMedia
 from bot.domain.ports.provider import PreparedTask, SourceVideo, TaskState
 from bot.providers.evolink import EvoLink
+from bot.providers.uploads import HostedFile
 from tests.contract.providers.counter import APIMART, EVOLINK, Counter, counter
 
 
@@ -52,21 +54,28 @@ async def test_evolink_hosts_a_video_for_apimart(tmp_path: Any, rendered: Any) -
     async with counter(EVOLINK, directories[0], rendered) as other:
         gateway = cast("EvoLink", other.provider)
 
-        async def host(media: StoredMedia) -> str:
-            (other.root / media.path).write_bytes((desk.root / media.path).read_bytes())
-            return await gateway.host_video(media)
+        class Host:
+            async def host_video(self, media: StoredMedia) -> HostedFile:
+                (other.root / media.path).write_bytes((desk.root / media.path).read_bytes())
+                return await gateway.host_video(media)
 
-        async with counter(APIMART, directories[1], rendered, video_host=host) as desk:
+            async def release(self, uploads: Sequence[str]) -> None:
+                await gateway.release(uploads)
+
+        async with counter(APIMART, directories[1], rendered, video_host=Host()) as desk:
             source = await desk.video()
             way = SourceVideo(media=source, discord_url="https://cdn.example/a.mp4")
-            submission = await desk.submitted(Mode.EDIT, source=way)
+            prepared = await desk.prepared(Mode.EDIT, source=way)
+            submission = await desk.provider.submit(prepared, key="retake-generation-1")
             report = await desk.finished(submission.task_id)
             assert report.state is TaskState.COMPLETED
-            assert other.upload_count == 1
+            assert other.files_held() == 1
+            await desk.provider.release(prepared.uploads)
+            assert other.files_held() == 0
             other.fault("upload", "status", status=500)
-            other.bench.clock.advance(49 * 3600)
             prepared = await desk.prepared(Mode.EDIT, source=way)
             assert prepared.body["video_urls"] == ["https://cdn.example/a.mp4"]
+            assert prepared.uploads == ()
 
 
 async def test_media_without_a_prompt(apimart: Counter) -> None:
@@ -297,3 +306,24 @@ async def test_a_refusal_under_a_good_status(apimart: Counter) -> None:
     assert caught.value.code is Code.PROVIDER_REJECTED
     assert caught.value.accepted is Accepted.NO
     assert isinstance(await apimart.prepared(), PreparedTask)
+
+
+async def test_one_picture_is_handed_over_once(apimart: Counter) -> None:
+    image = apimart.image()
+    first = await apimart.prepared(Mode.IMAGE, images=(image,))
+    second = await apimart.prepared(Mode.IMAGE, images=(image,))
+    assert first.body == second.body
+    assert apimart.upload_count == 1
+    apimart.bench.clock.advance(timedelta(hours=49).total_seconds())
+    third = await apimart.prepared(Mode.IMAGE, images=(image,))
+    assert apimart.upload_count == 2
+    assert third.body != first.body
+
+
+async def test_a_refused_picture_is_handed_over_anew(apimart: Counter) -> None:
+    prepared = await apimart.prepared(Mode.IMAGE, images=(apimart.image(),))
+    apimart.fault("submit", "status", status=400)
+    with pytest.raises(ProviderError):
+        await apimart.provider.submit(prepared, key="retake-generation-1")
+    await apimart.prepared(Mode.IMAGE, images=(apimart.image(),))
+    assert apimart.upload_count == 2

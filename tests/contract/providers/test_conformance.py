@@ -2,6 +2,7 @@
 
 import hashlib
 import traceback
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import pytest
 from bot.domain.catalogue import Mode
 from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.ids import TaskId
+from bot.domain.media import StoredMedia
 from bot.domain.ports.provider import SourceVideo, TaskReport, TaskState
+from bot.providers.uploads import HostedFile
 from tests.contract.providers.counter import (
     APIMART,
     CATALOGUE,
@@ -39,10 +42,14 @@ def wishes_for(desk: Counter, mode: Mode, source: Any) -> dict[str, Any]:
 async def test_every_offer_is_taken_and_made(
     name: Any, model: str, mode: Mode, tmp_path: Path, rendered: Path
 ) -> None:
-    async def hosted(_: Any) -> str:
-        return f"{desk.bench.url}/elsewhere/source.mp4"
+    class Elsewhere:
+        async def host_video(self, media: StoredMedia) -> HostedFile:
+            return HostedFile(url=f"{desk.bench.url}/elsewhere/source.mp4")
 
-    async with counter(name, tmp_path, rendered, video_host=hosted) as desk:
+        async def release(self, uploads: Sequence[str]) -> None:
+            assert uploads == []
+
+    async with counter(name, tmp_path, rendered, video_host=Elsewhere()) as desk:
         source = await desk.video() if mode in {Mode.EDIT, Mode.EXTEND} else None
         if source is not None:
             desk.bench.serve("source.mp4", (desk.root / source.path).read_bytes())
@@ -431,27 +438,6 @@ async def published(desk: Counter) -> str:
             {"model": "gemini-omni-flash-text-to-video", "prompt": "a red apple"}
         )
     return await desk.bench.video(made)
-
-
-async def test_one_picture_is_handed_over_once(desk: Counter) -> None:
-    image = desk.image()
-    first = await desk.prepared(Mode.IMAGE, images=(image,))
-    second = await desk.prepared(Mode.IMAGE, images=(image,))
-    assert first.body == second.body
-    assert desk.upload_count == 1
-    desk.bench.clock.advance(timedelta(hours=49).total_seconds())
-    third = await desk.prepared(Mode.IMAGE, images=(image,))
-    assert desk.upload_count == 2
-    assert third.body != first.body
-
-
-async def test_a_refused_picture_is_handed_over_anew(desk: Counter) -> None:
-    prepared = await desk.prepared(Mode.IMAGE, images=(desk.image(),))
-    desk.fault("submit", "status", status=400)
-    with pytest.raises(ProviderError):
-        await desk.provider.submit(prepared, key="retake-generation-1")
-    await desk.prepared(Mode.IMAGE, images=(desk.image(),))
-    assert desk.upload_count == 2
 
 
 @pytest.mark.parametrize(

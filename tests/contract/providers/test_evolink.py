@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.domain.catalogue import Mode
-from bot.domain.errors import Code, ProviderError
+from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.ids import TaskId
 from bot.domain.ports.provider import SourceVideo
 from tests.contract.providers.counter import Counter
@@ -116,15 +116,99 @@ async def test_the_callback_is_asked_for(evolink: Counter) -> None:
 async def test_a_refused_video_upload_falls_back_to_a_link(evolink: Counter) -> None:
     source = await evolink.video()
     url = evolink.bench.serve("source.mp4", (evolink.root / source.path).read_bytes())
-    evolink.fault("upload", "status", status=415, times=2)
-    ways = [
-        SourceVideo(media=source, result_url=url),
-        SourceVideo(media=source, discord_url=url),
-    ]
-    for way in ways:
-        prepared = await evolink.prepared(Mode.EDIT, source=way)
-        assert prepared.body["video_urls"] == [url]
-        await evolink.provider.submit(prepared, key="retake-generation-1")
+    evolink.fault("upload", "status", status=415)
+    way = SourceVideo(media=source, discord_url=url)
+    prepared = await evolink.prepared(Mode.EDIT, source=way)
+    assert prepared.body["video_urls"] == [url]
+    await evolink.provider.submit(prepared, key="retake-generation-1")
+
+
+async def test_a_valid_link_of_a_gateway_needs_no_upload(evolink: Counter) -> None:
+    source = await evolink.video()
+    url = evolink.bench.serve("source.mp4", (evolink.root / source.path).read_bytes())
+    prepared = await evolink.prepared(
+        Mode.EDIT, source=SourceVideo(media=source, result_url=url, discord_url="https://d.ex/a")
+    )
+    assert (prepared.body["video_urls"], prepared.uploads) == ([url], ())
+    assert evolink.files_held() == 0
+
+
+async def test_every_request_has_files_of_its_own_until_they_are_released(
+    evolink: Counter,
+) -> None:
+    images = (evolink.image("red"), evolink.image("blue"), evolink.image("red"))
+    first = await evolink.prepared(Mode.REFERENCE, model="omni-flash-1.1", images=images)
+    second = await evolink.prepared(Mode.REFERENCE, model="omni-flash-1.1", images=images)
+    assert len(first.uploads) == len(second.uploads) == 2
+    assert not set(first.uploads) & set(second.uploads)
+    assert evolink.files_held() == 4
+    await evolink.provider.release(first.uploads)
+    assert evolink.files_held() == 2
+    await evolink.provider.release(first.uploads)
+    assert evolink.files_held() == 2
+    await evolink.provider.submit(second, key="retake-generation-1")
+
+
+@pytest.mark.parametrize("kind", ["status", "html", "drop_before"])
+async def test_a_release_never_fails(evolink: Counter, kind: str) -> None:
+    image = evolink.image()
+    prepared = await evolink.prepared(Mode.IMAGE, model="omni-flash-1.1", images=(image,))
+    evolink.fault("upload", kind)
+    await evolink.provider.release([*prepared.uploads, "file/../odd id"])
+
+
+async def test_a_request_that_cannot_be_prepared_leaves_no_file(evolink: Counter) -> None:
+    images = (evolink.image("red"), evolink.image("blue"))
+    evolink.standin.faults.add(on="upload", kind="delay", seconds=0)
+    evolink.fault("upload", "status", status=500)
+    with pytest.raises(ProviderError):
+        await evolink.prepared(Mode.REFERENCE, model="omni-flash-1.1", images=images)
+    assert evolink.files_held() == 0
+
+
+async def fill(evolink: Counter) -> list[str]:
+    """Use up the quota of 100 files."""
+    files: list[str] = []
+    for number in range(100):
+        image = evolink.image("red", (64 + number, 36))
+        prepared = await evolink.prepared(Mode.IMAGE, model="omni-flash-1.1", images=(image,))
+        files += prepared.uploads
+    return files
+
+
+async def test_a_full_files_service_is_told_and_stops_no_texts(evolink: Counter) -> None:
+    files = await fill(evolink)
+    image = evolink.image("blue")
+    for fault in (None, {"status": 403, "code": "forbidden"}, {"status": 400, "code": 400}):
+        if fault is not None:
+            evolink.fault("upload", "status", **fault)
+        with pytest.raises(ProviderError) as caught:
+            await evolink.prepared(Mode.IMAGE, model="omni-flash-1.1", images=(image,))
+        error = caught.value
+        assert (error.code, error.accepted) == (Code.PROVIDER_FILES_FULL, Accepted.NO)
+        assert error.retryable
+    await evolink.submitted(model="omni-flash-1.1")
+    small = await evolink.prepared(Mode.IMAGE, images=(image,))
+    await evolink.provider.submit(small, key="retake-generation-2")
+    await evolink.provider.release(files[:1])
+    await evolink.prepared(Mode.IMAGE, model="omni-flash-1.1", images=(image,))
+
+
+async def test_a_small_picture_goes_inside_the_request_where_the_page_allows_it(
+    evolink: Counter,
+) -> None:
+    image = evolink.image()
+    prepared = await evolink.prepared(Mode.IMAGE, images=(image,))
+    assert (len(str(prepared.body)) < 500, prepared.uploads) == (True, ())
+    submission = await evolink.provider.submit(prepared, key="retake-generation-1")
+    again = await evolink.provider.submit(prepared, key="retake-generation-1")
+    assert submission.task_id == again.task_id
+    sent = evolink.standin.tasks[submission.task_id].submission.images
+    assert sent[0].startswith("data:image/png;base64,")
+    (evolink.root / image.path).unlink()
+    with pytest.raises(ProviderError) as caught:
+        await evolink.provider.submit(prepared, key="retake-generation-2")
+    assert caught.value.code is Code.MEDIA_UNAVAILABLE
 
 
 async def test_an_upload_that_may_work_later_is_no_reason_for_a_worse_way(

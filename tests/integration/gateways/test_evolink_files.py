@@ -69,7 +69,7 @@ async def test_the_quota_and_removal(bench: Bench) -> None:
     for _ in range(rules.EVOLINK_UPLOADS.most_files - 1):
         assert (await stream(bench, draw())).status == 200
     quota = await bench.ask("GET", "/evolink-files/api/v1/files/quota")
-    assert quota.json["data"]["remaining_quota"] == 0
+    assert quota.json["data"]["remain_files"] == 0
     full = await stream(bench, draw())
     assert (full.status, full.json["error"]["code"]) == (403, "quota_exceeded")
     path = f"/evolink-files/api/v1/files/{first['file_id']}"

@@ -1,0 +1,17 @@
+"""Uploaded files at a provider are deleted when their task can no longer need them."""
+
+from bot.domain.generation import Generation, Task
+from bot.services.late import MAY_COME_LATE
+from bot.services.outside import Outside
+
+
+def are_over(generation: Generation) -> bool:
+    """Return True if a generation has ended and its task, too, so that no file is needed."""
+    failure = generation.failure
+    return generation.ended and (failure is None or failure.code not in MAY_COME_LATE)
+
+
+async def release(outside: Outside, task: Task | None) -> None:
+    """Delete the files that a provider holds for a task."""
+    if task is not None and task.uploads and task.provider in outside.providers.names():
+        await outside.providers.get(task.provider).release(task.uploads)
