@@ -448,7 +448,8 @@ async def test_a_failed_upload_spends_nothing_and_may_be_repeated(
     desk: Counter, kind: str, fields: dict[str, Any]
 ) -> None:
     desk.fault("upload", kind, **fields)
-    spec = desk.spec(Mode.IMAGE, images=(desk.image(),))
+    images = (desk.image(),)
+    spec = desk.spec(Mode.REFERENCE, model="omni-flash-1.1", images=images)
     with pytest.raises(ProviderError) as caught:
         await desk.provider.prepare(spec)
     assert caught.value.accepted is Accepted.NO
