@@ -120,7 +120,9 @@ class EvoLink:
         if images:
             inline = plan.model_id in _TAKES_DATA_URLS
             body["image_urls"] = [
-                (inline and by_name(image)) or await self._host(image, hosted) for image in images
+                (inline and by_name(image, root=self._gateway.media_root))
+                or await self._host(image, hosted)
+                for image in images
             ]
         if plan.mode in {Mode.EDIT, Mode.EXTEND}:
             body["video_urls"] = [await self._source_url(spec.source, hosted)]

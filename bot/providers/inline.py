@@ -19,9 +19,14 @@ MOST_BYTES = 1024 * 1024
 _NAMED = "inline:"
 
 
-def by_name(media: StoredMedia) -> str | None:
-    """Return the name that stands for a picture in a prepared body; None if it is too large."""
-    return f"{_NAMED}{media.mime}:{media.path}" if media.size <= MOST_BYTES else None
+def by_name(media: StoredMedia, *, root: Path) -> str | None:
+    """Return the name that stands for a picture in a prepared body.
+
+    None if it is too large or no longer there.
+    """
+    if media.size > MOST_BYTES or not (root / media.path).exists():
+        return None
+    return f"{_NAMED}{media.mime}:{media.path}"
 
 
 async def inlined(body: Mapping[str, Any], *, root: Path) -> Mapping[str, Any]:
