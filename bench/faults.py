@@ -44,23 +44,68 @@ def blows(*stories: str) -> list[str]:
 
 FAULTS = (
     Fault(
+        name="a foreign task in the account's list is overlooked",
+        changes=[
+            Change(
+                path="bot/providers/evolink.py",
+                old="found is not None and all(task_id in known for task_id in found)",
+                new="found is not None and len(set(found) - set(known)) < 2",
+            ),
+        ],
+        tests=["tests/contract/providers/test_evolink.py", "-k", "foreign or unknown_task"],
+    ),
+    Fault(
+        name="a task that a callback names is taken without a look at whose it is",
+        changes=[
+            Change(
+                path="bot/services/identity.py",
+                old="    return other is None or other.id == generation.id\n",
+                new="    return True\n",
+            ),
+        ],
+        tests=["tests/unit/services/test_identity.py"],
+    ),
+    Fault(
+        name="a refused replay passes for proof about the first POST",
+        changes=[
+            Change(
+                path=STEPS + "submission.py",
+                old="""\
+                    live.generation, lambda g: replace(g, task=before)
+                )
+            return None
+""",
+                new="""\
+                    live.generation, lambda g: replace(g, task=before)
+                )
+            if error.accepted is Accepted.NO:
+                return await self._refused(live, provider.name, error)
+            return None
+""",
+            ),
+        ],
+        tests=["tests/unit/services/test_life.py", "-k", "refused_replay"],
+    ),
+    Fault(
         name="pays before the intent is committed",
         changes=[
             Change(
                 path=STEPS + "submission.py",
                 old="""\
-        live.generation = await self.transitions.move(
-            generation,
-            lambda g: replace(
-                g,
-                state=State.SUBMITTING,""",
+        try:
+            live.generation = await self.transitions.move(
+                generation,
+                lambda g: replace(
+                    g,
+                    state=State.SUBMITTING,""",
                 new="""\
         paid = await provider.submit(prepared, key=task.idempotency_key)
-        live.generation = await self.transitions.move(
-            generation,
-            lambda g: replace(
-                g,
-                state=State.SUBMITTING,""",
+        try:
+            live.generation = await self.transitions.move(
+                generation,
+                lambda g: replace(
+                    g,
+                    state=State.SUBMITTING,""",
             ),
             Change(
                 path=STEPS + "submission.py",

@@ -24,7 +24,7 @@ from bot.domain.ports.provider import (
     TaskSpec,
     TaskState,
 )
-from bot.providers import answers
+from bot.providers import answers, moderation
 from bot.providers.apimart_refusals import submit_error
 from bot.providers.gateway import GONE, Gateway, task_path
 from bot.providers.http import HttpDoor
@@ -322,9 +322,8 @@ def _told_by_words(error: ProviderError) -> ProviderError:
     words = f"{error.facts.get('provider_code', '')} {error.facts.get('detail', '')}".lower()
     if error.retryable or not any(sign in words for sign in _MODERATION):
         return error
-    return ProviderError(
-        Code.MODERATED, accepted=error.accepted, charged=error.charged, **error.facts
-    )
+    facts = {**error.facts, **moderation.facts(words)}
+    return ProviderError(Code.MODERATED, accepted=error.accepted, charged=error.charged, **facts)
 
 
 def _prompt(spec: TaskSpec) -> str:

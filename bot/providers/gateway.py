@@ -16,7 +16,7 @@ from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.media import StoredMedia
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.provider import Download
-from bot.providers import answers
+from bot.providers import answers, moderation
 from bot.providers.files import clear, is_text
 from bot.providers.http import Answer, HttpDoor
 from bot.providers.mirrors import Mirrors
@@ -140,6 +140,8 @@ class Gateway:
         code = answers.text(told.get("code")).lower()
         message = answers.text(told.get("message")) or answers.text(error)
         verdict = words.get(code) or words.get(answers.text(told.get("type")).lower()) or fallback
+        is_moderated = verdict.code is Code.MODERATED
+        kinds = " ".join(answers.text(told.get(name)) for name in ("type", "sub_type", "subtype"))
         return ProviderError(
             verdict.code,
             accepted=Accepted.YES,
@@ -149,6 +151,7 @@ class Gateway:
             provider=self.name,
             provider_code=answers.excerpt(code, self.api_key)[:80],
             detail=answers.excerpt(message, self.api_key),
+            **(moderation.facts(code, kinds, message) if is_moderated else {}),
         )
 
     def now(self) -> datetime:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bot.domain.errors import Accepted, Code, ProviderError
-from bot.providers import answers
+from bot.providers import answers, moderation
 from bot.providers.http import Answer
 
 _LONGEST_WAIT_S = 3600.0
@@ -118,6 +118,7 @@ def refusal(
         verdict = _verdict(status, told, words, statuses)
         accepted = _accepted(status, told)
     wait = retry_after(answer, now=now)
+    moderated = verdict.code is Code.MODERATED
     return ProviderError(
         verdict.code,
         accepted=accepted if paid else Accepted.NO,
@@ -127,6 +128,7 @@ def refusal(
         status=answer.status,
         provider_code=answers.excerpt(told.code, secret)[:80] if told else "",
         detail=answers.excerpt(told.message, secret) if told else "",
+        **(moderation.facts(told.code, told.kind, told.message) if told and moderated else {}),
     )
 
 

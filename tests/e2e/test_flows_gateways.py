@@ -95,10 +95,7 @@ async def test_a_busy_gateway_is_passed_by(running: Running) -> None:
     [
         (
             "moderation",
-            (
-                "The video service turned this down under its content rules. Other words or another"
-                " picture may pass."
-            ),
+            ("The video service refused this under its content rules. It did not say which rule."),
         ),
         ("fail", "The video service could not make this video. Trying again often helps."),
         (

@@ -114,9 +114,8 @@ def test_the_bar_is_full_only_at_the_end(percent: int, cells: int) -> None:
             generation(state=State.FAILED, failure=Failure(code=Code.MODERATED)),
             {},
             (
-                "🔴 **It did not work out.** The video service turned this down under its "
-                "content rules. Other words or another picture may pass. "
-                "This did not count against your limit."
+                "🔴 **It did not work out.** The video service refused this under its content "
+                "rules. This did not count against your limit."
             ),
         ),
         (

@@ -15,6 +15,7 @@ from bot.domain.catalogue import Mode, fit
 from bot.domain.errors import Code, Refused
 from bot.domain.generation import ParkReason, State
 from bot.domain.media import StoredMedia
+from bot.domain.moderation import ModeratedPart, ModerationReason
 from bot.domain.quota import Limits, LimitSource, Period, Usage, check, effective
 from bot.domain.request import VideoRequest
 from bot.domain.rights import Right
@@ -109,6 +110,8 @@ def test_every_table_a_sentence_names_is_there() -> None:
         ("mode", Mode),
         ("park", ParkReason),
         ("right", Right),
+        ("moderated_part", ModeratedPart),
+        ("moderated_reason", ModerationReason),
         ("option", ["duration", "aspect_ratio", "resolution"]),
     ],
 )
