@@ -17,8 +17,8 @@ HEAD = """\
 
 Made from the packages' own metadata by `.venv/bin/python .ci/licenses.py >
 docs/reference/licenses.md`, for every pin in `requirements/run.txt`. Retake itself is under the
-MIT licence (`LICENSE`). ffmpeg is a program of its own that Retake starts; the build that comes
-with imageio-ffmpeg and Debian's package, which the image has, are under the GNU GPL.
+MIT licence (`LICENSE`). The wheel of `av` (PyAV) carries FFmpeg's libraries with x264, and that of
+`pillow-heif` carries libheif with x265: those libraries are under the GNU GPL and LGPL.
 
 | package | version | licence |
 |---|---|---|

@@ -24,7 +24,8 @@ from typing import Any
 from bench.audit import Audit, audit, open_work
 from bench.report import Report, percentile
 from bench.wishes import Wishes
-from sandbox.clips import FixedClips, ffmpeg
+from sandbox.clips import FixedClips
+from sandbox.clips.footage import Encoding, write
 from sandbox.process import ROOT, BotProcess
 from sandbox.server import Sandbox
 
@@ -263,10 +264,9 @@ class Chaos:
 async def rage(folder: Path, plan: Plan) -> Outcome:
     """One run from the first start to the count."""
     film = folder / "film.mp4"
-    source = ["-f", "lavfi", "-i", "testsrc2=s=160x90:r=12:d=3", "-f", "lavfi"]
-    sound = ["-i", "sine=frequency=440:duration=3", "-c:a", "aac"]
-    picture = ["-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast"]
-    await ffmpeg.run(["-y", *source, *sound, *picture, "-movflags", "+faststart", str(film)])
+    graph = "testsrc2=s=160x90:r=12:d=3[out0];sine=frequency=440:duration=3[out1]"
+    encoding = Encoding(options={"preset": "ultrafast"})
+    await asyncio.to_thread(write, film, graph, encoding)
     async with Sandbox(directory=folder / "gateways", clips=FixedClips(film)) as sandbox:
         for gateway in (sandbox.gateways.evolink, sandbox.gateways.apimart):
             gateway.balance_usd = 1_000_000

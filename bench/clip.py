@@ -7,7 +7,7 @@ import asyncio
 import struct
 from pathlib import Path
 
-from sandbox.clips import ffmpeg
+from sandbox.clips.footage import Encoding, write
 
 SECONDS = 5
 MIB = 2**20
@@ -16,11 +16,10 @@ MIB = 2**20
 async def make_clip(path: Path, *, size: int) -> Path:
     """An MP4 of ``size`` bytes with H.264 in it, padded at its end by an empty box."""
     kilobits = size * 8 * 0.9 / SECONDS / 1000
-    picture = f"testsrc2=size=1280x720:rate=24:duration={SECONDS},noise=alls=80:allf=t"
-    rate = ["-b:v", f"{kilobits:.0f}k", "-maxrate", f"{kilobits:.0f}k", "-bufsize", "2M"]
-    codec = ["-c:v", "libx264", "-preset", "ultrafast", *rate, "-pix_fmt", "yuv420p"]
-    flags = ["-movflags", "+faststart", str(path)]
-    await ffmpeg.run(["-y", "-f", "lavfi", "-i", picture, *codec, *flags], seconds=120)
+    picture = f"testsrc2=size=1280x720:rate=24:duration={SECONDS},noise=alls=80:allf=t[out0]"
+    rate = dict.fromkeys(("b", "maxrate"), f"{kilobits:.0f}k") | {"bufsize": "2M"}
+    encoding = Encoding(options={"preset": "ultrafast"} | rate)
+    await asyncio.to_thread(write, path, picture, encoding)
     await asyncio.to_thread(_pad, path, size)
     return path
 

@@ -34,7 +34,7 @@ POSTED_WITHIN = 300.0
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """Megabytes (of 2**20 bytes) of the process, those of its ffmpeg processes apart."""
+    """Megabytes (of 2**20 bytes) of the process, those of its media processes apart."""
 
     idle: float
     peak: float
@@ -141,7 +141,7 @@ async def measure(report: Report, *, quick: bool) -> None:
                 idle_mib=round(seen.idle, 1),
                 peak_mib=round(seen.peak, 1),
                 over_idle_mib=round(over, 1),
-                ffmpeg_mib=round(seen.children, 1),
+                media_mib=round(seen.children, 1),
                 uploads_at_once=seen.at_once,
                 all_posted_s=round(seen.took, 1),
             )
@@ -157,7 +157,7 @@ def main() -> None:
         quick=quick,
         about="Peak memory while fifty videos come due at once",
         notes=[
-            "ffmpeg: the processes that look into the videos, all together, not in the peak",
+            "media: the processes that look into the videos, all together, not in the peak",
             f"Discord takes {UPLOAD_SECONDS:g} s for each video",
         ],
     )

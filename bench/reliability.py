@@ -193,7 +193,7 @@ TITLES = {
     "blows": "Standing still, a silent database, many at once, any order of events",
     "chaos": "The process killed at random under load",
     "matrix": "Every call to the outside, gone wrong in every way",
-    "machine": "Database, disk and ffmpeg in trouble",
+    "machine": "Database, disk and media worker in trouble",
     "around": "Stops in every state; outages, places and rights that go",
     "security": "Hostile inputs",
     "planted": "Planted faults",

@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 from PIL import Image
 
-from sandbox.clips import ffmpeg, lettering, mood, remake, scenery
+from sandbox.clips import footage, lettering, mood, remake, scenery
 from sandbox.clips.film import Film, Sheet, Source, develop
 
 __all__ = ["ClipRequest", "ClipSource", "Clips", "FixedClips", "frame_size"]
@@ -133,17 +133,17 @@ class Clips:
         size = self._size(frame_size(request.aspect, request.quality))
         seconds = float(request.seconds)
         if request.source is not None:
-            footage = await ffmpeg.probe(request.source)
-            version = footage.version + 1
-            size = self._size(_like(footage, request.quality))
+            given = await asyncio.to_thread(footage.probe, request.source)
+            version = given.version + 1
+            size = self._size(_like(given, request.quality))
             source = Source(
                 path=request.source,
-                has_sound=footage.audio_codec is not None,
-                seconds=footage.seconds,
+                has_sound=given.audio_codec is not None,
+                seconds=given.seconds,
                 grade=remake.grade_of(request.prompt) if request.mode == "edit" else "null",
             )
             if request.mode == "edit":
-                seconds = min(footage.seconds, seconds)
+                seconds = min(given.seconds, seconds)
         length = round(seconds)
         if self._tiny:
             seconds = min(seconds, 1.0)
@@ -180,10 +180,10 @@ def _key(request: ClipRequest, *, tiny: bool) -> str:
     return digest.hexdigest()
 
 
-def _like(footage: ffmpeg.Footage, quality: str) -> tuple[int, int]:
+def _like(given: footage.Footage, quality: str) -> tuple[int, int]:
     """The source's proportions with the short side of the quality, in even pixels."""
-    share = _SHORT_SIDE[quality] / min(footage.width, footage.height)
-    return round(footage.width * share) // 2 * 2, round(footage.height * share) // 2 * 2
+    share = _SHORT_SIDE[quality] / min(given.width, given.height)
+    return round(given.width * share) // 2 * 2, round(given.height * share) // 2 * 2
 
 
 def _sheets(

@@ -1,9 +1,11 @@
 """A film put together from still sheets that move over each other, and its soft chord.
 
-Owns the ffmpeg command: sheets in, an H.264 + AAC mp4 out. Knows nothing of what the sheets show.
+Owns the filter graph: sheets in, an H.264 + AAC mp4 out. Knows nothing of what the sheets show.
 """
 
 import asyncio
+import json
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +13,16 @@ from pathlib import Path
 
 from PIL import Image
 
-from sandbox.clips import ffmpeg
+from sandbox.clips.footage import FilmError
 
 FRAME_RATE = 24
+_MONO = "aresample=44100,aformat=channel_layouts=mono"
+_ROOT = Path(__file__).parent.parent.parent
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
-    """A still picture laid over the film at ``x``, ``y``: ffmpeg expressions of ``t`` (seconds).
+    """A still picture laid over the film at ``x``, ``y``: FFmpeg expressions of ``t`` (seconds).
 
     ``appears`` makes it fade in: (second it starts, seconds it takes).
     """
@@ -59,33 +63,52 @@ class Film:
 
 
 async def develop(film: Film, target: Path) -> None:
-    """Render the film to ``target`` (complete or not there at all)."""
+    """Render the film to ``target`` (complete or not there at all).
+
+    Raises:
+        FilmError: it cannot be rendered, or not in time.
+    """
     with tempfile.TemporaryDirectory(prefix="film-", dir=target.parent) as room:
-        inputs: list[str] = []
-        for number, sheet in enumerate(film.sheets):
-            raw = Path(room, f"{number}.rgba")
-            image = await asyncio.to_thread(_write, sheet.image, raw)
-            inputs += ["-f", "rawvideo", "-pixel_format", "rgba", "-video_size"]
-            inputs += [f"{image[0]}x{image[1]}", "-framerate", str(FRAME_RATE), "-i", str(raw)]
+        await asyncio.to_thread(_lay_out, film, Path(room))
         part = Path(room, "part.mp4")
-        await ffmpeg.run([*inputs, *_more_inputs(film), *_graph(film), *_output(film), str(part)])
+        order = {"path": str(part), "graph": ";".join(_graph(film)), "encoding": _encoding(film)}
+        await _run(json.dumps(order), Path(room))
         await asyncio.to_thread(part.replace, target)
 
 
-def _write(image: Image.Image, path: Path) -> tuple[int, int]:
-    path.write_bytes(image.convert("RGBA").tobytes())
-    return image.size
-
-
-def _more_inputs(film: Film) -> list[str]:
-    inputs: list[str] = []
-    for source in (film.source, film.prologue):
+def _lay_out(film: Film, room: Path) -> None:
+    """Put what the graph reads under names without signs that mean something in it."""
+    for number, sheet in enumerate(film.sheets):
+        sheet.image.convert("RGBA").save(room / f"{number}.png", compress_level=1)
+    for source, name in ((film.source, "source"), (film.prologue, "prologue")):
         if source is not None:
-            inputs += ["-i", str(source.path)]
-    return inputs
+            (room / f"{name}.mp4").symlink_to(source.path.absolute())
+
+
+async def _run(order: str, room: Path, *, seconds: float = 120) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-s", "-m", "sandbox.clips.render"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=room,
+        env={"PYTHONPATH": str(_ROOT)},
+    )
+    try:
+        async with asyncio.timeout(seconds):
+            _, printed = await process.communicate(order.encode())
+    except TimeoutError as error:
+        raise FilmError(f"rendering took longer than {seconds} s") from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise FilmError(printed.decode(errors="replace")[-2000:])
 
 
 def _graph(film: Film) -> list[str]:
+    """The chains of filters: the picture ends in ``[out0]``, the sound in ``[out1]``."""
     width, height = film.drawn
     chains: list[str] = []
     for number, sheet in enumerate(film.sheets):
@@ -93,19 +116,18 @@ def _graph(film: Film) -> list[str]:
         if sheet.appears is not None:
             fade = f",fade=in:st={sheet.appears[0]}:d={sheet.appears[1]}:alpha=1"
         chains.append(
-            f"[{number}:v]scale=out_color_matrix=bt709:out_range=tv,format=yuva420p,"
+            f"movie={number}.png:f=png_pipe:format_opts=framerate={FRAME_RATE},"
+            f"scale=out_color_matrix=bt709:out_range=tv,format=yuva420p,"
             f"loop=loop=-1:size=1:start=0,setpts=N/{FRAME_RATE}/TB{fade}[s{number}]"
         )
-    following = len(film.sheets)
     if film.source is None:
         ground, laid = "s0", range(1, len(film.sheets))
     else:
         chains.append(
-            f"[{following}:v]fps={FRAME_RATE},scale={width}:{height}:flags=fast_bilinear,setsar=1,"
+            f"movie=source.mp4,fps={FRAME_RATE},scale={width}:{height}:flags=fast_bilinear,setsar=1,"
             f"{film.source.grade},format=yuv420p,setpts=PTS-STARTPTS[ground]"
         )
         ground, laid = "ground", range(len(film.sheets))
-        following += 1
     for number in laid:
         sheet = film.sheets[number]
         chains.append(
@@ -114,51 +136,51 @@ def _graph(film: Film) -> list[str]:
         )
         ground = f"o{number}"
     enlarge = "" if film.drawn == film.size else f"scale={film.size[0]}:{film.size[1]},"
-    chains.append(f"[{ground}]trim=duration={film.seconds},{enlarge}format=yuv420p,setsar=1[film]")
-    chains.append(_sound(film, len(film.sheets)))
-    if film.prologue is None:
-        return ["-filter_complex", ";".join(chains), "-map", "[film]", "-map", "[sound]"]
-    chains += _before(film.prologue, film, following)
-    chains.append("[before][beforesound][film][sound]concat=n=2:v=1:a=1[all][allsound]")
-    return ["-filter_complex", ";".join(chains), "-map", "[all]", "-map", "[allsound]"]
+    # An extension's two parts come first, and are joined behind.
+    picture, sound = ("film", "sound") if film.prologue else ("out0", "out1")
+    chains.append(
+        f"[{ground}]trim=duration={film.seconds},{enlarge}fps={FRAME_RATE},"
+        f"format=yuv420p,setsar=1[{picture}]"
+    )
+    chains.append(f"{_sound(film)}[{sound}]")
+    if film.prologue is not None:
+        chains += _before(film.prologue, film)
+        chains.append("[before][beforesound][film][sound]concat=n=2:v=1:a=1[out0][out1]")
+    return chains
 
 
-def _before(source: Source, film: Film, number: int) -> list[str]:
+def _before(source: Source, film: Film) -> list[str]:
     width, height = film.size
     picture = (
-        f"[{number}:v]fps={FRAME_RATE},scale={width}:{height}:flags=fast_bilinear,"
+        f"movie=prologue.mp4,fps={FRAME_RATE},scale={width}:{height}:flags=fast_bilinear,"
         f"format=yuv420p,setsar=1,setpts=PTS-STARTPTS[before]"
     )
     if source.has_sound:
-        return [picture, f"[{number}:a]aresample=44100,aformat=channel_layouts=mono[beforesound]"]
+        return [picture, f"amovie=prologue.mp4,{_MONO}[beforesound]"]
     return [picture, f"anullsrc=r=44100:cl=mono:d={source.seconds}[beforesound]"]
 
 
-def _sound(film: Film, source_number: int) -> str:
+def _sound(film: Film) -> str:
     seconds = film.seconds
     leaving = max(0.0, seconds - 0.6)
     shape = f"afade=in:d=0.4,afade=out:st={leaving}:d=0.6"
     if film.source is not None and film.source.has_sound:
-        return (
-            f"[{source_number}:a]aresample=44100,aformat=channel_layouts=mono,apad,"
-            f"atrim=duration={seconds},asetpts=PTS-STARTPTS[sound]"
-        )
+        return f"amovie=source.mp4,{_MONO},apad,atrim=duration={seconds},asetpts=PTS-STARTPTS"
     voices = [
         f"sine=frequency={frequency}:sample_rate=44100:duration={seconds}[v{number}]"
         for number, frequency in enumerate(film.chord)
     ]
     joined = "".join(f"[v{number}]" for number in range(len(voices)))
-    mix = f"{joined}amix=inputs={len(voices)},tremolo=f=0.4:d=0.5,volume=0.5,{shape}[sound]"
+    mix = f"{joined}amix=inputs={len(voices)},tremolo=f=0.4:d=0.5,volume=0.5,{shape}"
     return ";".join([*voices, mix])
 
 
-def _output(film: Film) -> list[str]:
-    length = film.seconds + (film.prologue.seconds if film.prologue else 0)
-    return [
-        *["-t", f"{length:.3f}", "-r", str(FRAME_RATE)],
-        *["-c:v", "libx264", "-preset", "ultrafast", "-tune", "fastdecode", "-crf", "24"],
-        *["-pix_fmt", "yuv420p", "-g", "48", "-threads", str(film.threads)],
-        *["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"],
-        *["-c:a", "aac", "-b:a", "64k", "-ar", "44100", "-ac", "1"],
-        *["-metadata", f"comment=retake v{film.version}", "-movflags", "+faststart"],
-    ]
+def _encoding(film: Film) -> dict[str, object]:
+    options = {"preset": "ultrafast", "tune": "fastdecode", "crf": "24", "g": "48"}
+    return {
+        "options": options,
+        "rate": FRAME_RATE,
+        "threads": film.threads,
+        "bt709": True,
+        "comment": f"retake v{film.version}",
+    }

@@ -1,7 +1,7 @@
 """Clips made from what a person gave: photographs that move, and videos that are visibly changed.
 
 Owns how an instruction's words become colours and weather, and how given images are laid out. Knows
-nothing of captions, ffmpeg's command line or gateways.
+nothing of captions, filter graphs or gateways.
 """
 
 import math
@@ -15,32 +15,46 @@ from sandbox.clips import lettering
 from sandbox.clips.film import Sheet
 from sandbox.clips.mood import seed_of
 
+
+def _saturation(factor: float) -> str:
+    return f"u=(val-128)*{factor}+128:v=(val-128)*{factor}+128"
+
+
 # Each grade works on luma and the two colour differences directly: filters that go through RGB are
 # ten times slower.
 _GRADES = (
     (
         ("black and white", "monochrome", "noir", "grayscale", "greyscale"),
-        "hue=s=0,eq=contrast=1.15",
+        "hue=s=0,lutyuv=y=(val-128)*1.15+128",
     ),
     (("sepia", "old film", "vintage"), "hue=s=0.2,lutyuv=u=val-16:v=val+12"),
     (
         ("night", "midnight", "moonlight"),
-        "eq=brightness=-0.26:saturation=0.6,lutyuv=u=val+20:v=val-12",
+        f"lutyuv=y=val-66:{_saturation(0.6)},lutyuv=u=val+20:v=val-12",
     ),
     (
         ("warm", "sunset", "golden", "sunny", "orange", "autumn"),
-        "eq=saturation=1.15,lutyuv=u=val-24:v=val+22",
+        f"lutyuv={_saturation(1.15)},lutyuv=u=val-24:v=val+22",
     ),
-    (("snow", "winter"), "eq=brightness=0.08:saturation=0.55,lutyuv=u=val+6:v=val-3"),
-    (("rain", "storm"), "eq=brightness=-0.1:saturation=0.6,lutyuv=u=val+8:v=val-6"),
+    (
+        ("snow", "winter"),
+        f"lutyuv=y=val+20:{_saturation(0.55)},lutyuv=u=val+6:v=val-3",
+    ),
+    (
+        ("rain", "storm"),
+        f"lutyuv=y=val-26:{_saturation(0.6)},lutyuv=u=val+8:v=val-6",
+    ),
     (("cold", "cool", "blue", "ice"), "lutyuv=u=val+28:v=val-20"),
     (("green", "forest"), "lutyuv=u=val-22:v=val-30"),
     (("purple", "violet"), "lutyuv=u=val+26:v=val+18"),
     (("pink", "magenta"), "lutyuv=u=val+8:v=val+28"),
     (("yellow",), "lutyuv=u=val-40:v=val+8"),
     (("red",), "lutyuv=u=val-10:v=val+44"),
-    (("bright", "daylight", "lighter"), "eq=brightness=0.14:saturation=1.25"),
-    (("dark",), "eq=brightness=-0.22:contrast=1.1"),
+    (
+        ("bright", "daylight", "lighter"),
+        f"lutyuv=y=val+36:{_saturation(1.25)}",
+    ),
+    (("dark",), "lutyuv=y=(val-128)*1.1+72"),
 )
 
 

@@ -6,6 +6,7 @@ of a gateway's JSON.
 
 import contextlib
 import itertools
+import math
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -196,7 +197,7 @@ async def spoil(
 
 
 async def _dripping(response: web.StreamResponse, body: bytes, pause: float, sleep: Sleep) -> None:
-    piece = max(1, len(body) // 10)
+    piece = max(1, math.ceil(len(body) / 11))
     for start in range(0, len(body), piece):
         if start:
             await sleep(pause)

@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 from PIL import Image
 
-from sandbox.clips import ffmpeg
+from sandbox.clips import footage
 from sandbox.gateways.rules import Media, Mode
 from sandbox.gateways.submission import Refused, Submission, decoded
 
@@ -132,25 +132,26 @@ class Fetcher:
             raise Refused("video_urls: the mp4 file is cut off", param=parameter)
         path = await self._kept(body, "mp4")
         try:
-            footage = await ffmpeg.probe(path)
-        except ffmpeg.FilmError as error:
+            film = await asyncio.to_thread(footage.probe, path)
+        except footage.FilmError as error:
             raise Refused("video_urls: not a readable mp4 file", param=parameter) from error
-        if not await ffmpeg.decodes(path):
+        if not await asyncio.to_thread(footage.decodes, path):
             raise Refused("video_urls: the mp4 file is damaged", param=parameter)
-        if rule is not None and footage.seconds > rule.longest + _LENIENCE:
+        if rule is not None and film.seconds > rule.longest + _LENIENCE:
             raise Refused(
-                f"video_urls: {footage.seconds:.1f} s, at most {rule.longest:g} s", param=parameter
+                f"video_urls: {film.seconds:.1f} s, at most {rule.longest:g} s", param=parameter
             )
-        if rule is not None and footage.seconds < rule.shortest - _LENIENCE:
+        if rule is not None and film.seconds < rule.shortest - _LENIENCE:
             raise Refused(
-                f"video_urls: {footage.seconds:.1f} s, at least {rule.shortest:g} s",
+                f"video_urls: {film.seconds:.1f} s, at least {rule.shortest:g} s",
                 param=parameter,
             )
-        return path, footage.seconds
+        return path, film.seconds
 
     async def _still(self, video: Path) -> Path:
         still = video.with_suffix(".png")
-        await ffmpeg.run(["-i", str(video), "-frames:v", "1", str(still)])
+        picture = await asyncio.to_thread(footage.still, video)
+        await asyncio.to_thread(picture.save, still)
         return still
 
     async def _kept(self, body: bytes, suffix: str) -> Path:

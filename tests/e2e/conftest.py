@@ -6,7 +6,6 @@ The tests of the page run on the event loop of their module, so that the browser
 import asyncio
 import os
 import shutil
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import imageio_ffmpeg
 import pytest
 import pytest_asyncio
 import yarl
@@ -24,6 +22,7 @@ from PIL import Image
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from sandbox.clips import FixedClips
+from sandbox.clips.footage import write
 from sandbox.discord import DiscordStandIn
 from sandbox.discord.judge import Judge, document
 from sandbox.gateways import Gateways
@@ -132,10 +131,7 @@ async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds of H.264 that a browser plays."""
     path = tmp_path_factory.mktemp("clip") / "fox.mp4"
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi"]
-    command += ["-i", "testsrc2=s=640x360:r=12:d=2", "-pix_fmt", "yuv420p", "-c:v", "libx264"]
-    subprocess.run([*command, "-movflags", "+faststart", path], check=True, timeout=60)
-    return path
+    return write(path, "testsrc2=s=640x360:r=12:d=2[out0]")
 
 
 @pytest.fixture(scope="session")

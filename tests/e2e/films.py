@@ -2,13 +2,12 @@
 
 import hashlib
 import io
-import subprocess
 from pathlib import Path
 
-import imageio_ffmpeg
 from PIL import Image
 
 from sandbox.clips import ClipRequest
+from sandbox.clips.footage import Encoding, write
 
 
 def film(
@@ -16,18 +15,12 @@ def film(
 ) -> Path:
     """A film with sound that plays everywhere; ``kbit`` fills it with noise of that rate."""
     picture = f"testsrc2=s={size}:r={rate}:d={seconds}"
-    more: list[str] = []
+    options = {"preset": "ultrafast"}
     if kbit:
         picture += ",noise=alls=100:allf=t"
-        more = ["-b:v", f"{kbit}k", "-minrate", f"{kbit}k", "-maxrate", f"{kbit}k"]
-        more += ["-bufsize", f"{kbit}k"]
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y"]
-    command += ["-f", "lavfi", "-i", picture]
-    command += ["-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}"]
-    command += ["-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast", *more]
-    command += ["-c:a", "aac", "-movflags", "+faststart", str(path)]
-    subprocess.run(command, check=True, timeout=60)
-    return path
+        options |= dict.fromkeys(("b", "minrate", "maxrate", "bufsize"), f"{kbit}k")
+    graph = f"{picture}[out0];sine=frequency=440:duration={seconds}[out1]"
+    return write(path, graph, Encoding(options=options))
 
 
 class NumberedClips:

@@ -2,7 +2,7 @@
 
 What single parts do then is tested elsewhere: the ladder of places and outages of an hour in
 ``unit/services/test_life.py``, a database that is locked, read-only or none in
-``contract/storage/test_sqlite_files.py``, the disk and ffmpeg in ``test_machine.py``.
+``contract/storage/test_sqlite_files.py``, the disk and the media worker in ``test_machine.py``.
 """
 
 import asyncio

@@ -1,13 +1,12 @@
 """Sizes of pictures and films, read from files that other programs wrote."""
 
-import subprocess
 from io import BytesIO
 from pathlib import Path
 
-import imageio_ffmpeg
 import pytest
 from PIL import Image
 
+from sandbox.clips.footage import Encoding, write
 from sandbox.discord.dimensions import content_type, dimensions
 
 
@@ -37,13 +36,8 @@ def test_a_picture_with_transparency(tmp_path: Path) -> None:
 @pytest.mark.parametrize("faststart", [True, False])
 def test_a_film(tmp_path: Path, faststart: bool) -> None:
     path = tmp_path / "film.mp4"
-    source = ["-f", "lavfi", "-i", "color=red:size=64x36:rate=5:duration=0.4"]
-    flags = ["-movflags", "+faststart"] if faststart else []
-    subprocess.run(
-        [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *source, *flags, str(path)],
-        check=True,
-        timeout=30,
-    )
+    graph = "color=red:size=64x36:rate=5:duration=0.4[out0]"
+    write(path, graph, Encoding(streamable=faststart))
     assert dimensions(path) == (64, 36)
 
 

@@ -1,12 +1,11 @@
 """The gateway stand-ins on a loopback port, with a clock the test owns and tiny videos."""
 
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from sandbox.clips import ffmpeg
+from sandbox.clips.footage import Encoding, write
 from tests.integration.gateways.bench import Bench, running
 
 
@@ -33,8 +32,6 @@ async def strict_bench(tmp_path: Path, rendered: Path) -> AsyncIterator[Bench]:
 def long_video(rendered: Path) -> bytes:
     """Eleven seconds of nothing much."""
     path = rendered / "eleven.mp4"
-    source = "color=c=teal:s=64x36:r=8:d=11"
-    encoding = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]
-    command = [ffmpeg.executable(), "-y", "-f", "lavfi", "-i", source, *encoding, str(path)]
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    encoding = Encoding(options={"preset": "ultrafast"})
+    write(path, "color=c=teal:s=64x36:r=8:d=11[out0]", encoding)
     return path.read_bytes()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from sandbox.clips import ClipRequest, Clips, FixedClips, ffmpeg, frame_size, mood, remake
+from sandbox.clips import ClipRequest, Clips, FixedClips, footage, frame_size, mood, remake
 from tests.integration.gateways.bench import Bench, draw
 
 
@@ -31,10 +31,8 @@ def clips(cache: Path) -> Clips:
 
 
 async def frame(video: Path, second: float, place: Path) -> Image.Image:
-    still = place / f"{video.stem}-{second}.png"
-    await ffmpeg.run(["-ss", str(second), "-i", str(video), "-frames:v", "1", str(still)])
-    with Image.open(still) as image:
-        return image.convert("RGB")
+    del place
+    return (await asyncio.to_thread(footage.still, video, second)).convert("RGB")
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:
@@ -54,14 +52,14 @@ async def test_a_clip_is_h264_and_aac_of_the_asked_shape(
     clips: Clips, aspect: str, quality: str
 ) -> None:
     path = await clips.render(ask(aspect=aspect, quality=quality))
-    footage = await ffmpeg.probe(path)
-    assert (footage.width, footage.height) == frame_size(aspect, quality)
-    assert (footage.video_codec, footage.pixel_format) == ("h264", "yuv420p")
-    assert footage.audio_codec == "aac"
-    assert footage.frame_rate == 24
-    assert footage.seconds == pytest.approx(3, abs=0.06)
-    assert footage.version == 1
-    assert await ffmpeg.decodes(path)
+    made = footage.probe(path)
+    assert (made.width, made.height) == frame_size(aspect, quality)
+    assert (made.video_codec, made.pixel_format) == ("h264", "yuv420p")
+    assert made.audio_codec == "aac"
+    assert made.frame_rate == 24
+    assert made.seconds == pytest.approx(3, abs=0.06)
+    assert made.version == 1
+    assert footage.decodes(path)
 
 
 def test_the_sizes_of_the_qualities() -> None:
@@ -132,13 +130,13 @@ async def test_an_edit_changes_its_source_and_counts_versions(clips: Clips, tmp_
     source = await clips.render(ask())
     before = scene_of(await frame(source, 1, tmp_path))
     night = await clips.render(ask(mode="edit", prompt="make it night", source=source, seconds=10))
-    footage = await ffmpeg.probe(night)
-    assert (footage.width, footage.height, footage.version) == (640, 360, 2)
-    assert footage.seconds == pytest.approx(3, abs=0.06)
+    made = footage.probe(night)
+    assert (made.width, made.height, made.version) == (640, 360, 2)
+    assert made.seconds == pytest.approx(3, abs=0.06)
     after = scene_of(await frame(night, 1, tmp_path))
     assert _brightness(after) < _brightness(before) - 20
     third = await clips.render(ask(mode="edit", prompt="black and white", source=night, seconds=10))
-    assert (await ffmpeg.probe(third)).version == 3
+    assert footage.probe(third).version == 3
     grey = scene_of(await frame(third, 1, tmp_path)).convert("HSV").getchannel("S")
     assert ImageStat.Stat(grey).mean[0] < 12
 
@@ -175,9 +173,9 @@ def test_any_other_instruction_turns_the_hue_and_weather_falls() -> None:
 async def test_an_extension_goes_on_after_its_source(clips: Clips, tmp_path: Path) -> None:
     source = await clips.render(ask())
     longer = await clips.render(ask(mode="extend", prompt="a city appears", source=source))
-    footage = await ffmpeg.probe(longer)
-    assert footage.seconds == pytest.approx(6, abs=0.1)
-    assert footage.version == 2
+    made = footage.probe(longer)
+    assert made.seconds == pytest.approx(6, abs=0.1)
+    assert made.version == 2
     same = difference(await frame(source, 1, tmp_path), await frame(longer, 1, tmp_path))
     assert same < 3
     later = difference(await frame(source, 1, tmp_path), await frame(longer, 4, tmp_path))
@@ -186,15 +184,15 @@ async def test_an_extension_goes_on_after_its_source(clips: Clips, tmp_path: Pat
 
 async def test_a_source_of_odd_shape_without_sound(clips: Clips, tmp_path: Path) -> None:
     source = tmp_path / "silent.mp4"
-    look = "testsrc=s=321x243:r=15:d=2,format=yuv444p"
-    await ffmpeg.run(["-f", "lavfi", "-i", look, "-c:v", "libx264", str(source)])
+    look = "testsrc=s=321x243:r=15:d=2,format=yuv444p[out0]"
+    footage.write(source, look, footage.Encoding(pixel_format="yuv444p"))
     for mode, seconds in (("edit", 2), ("extend", 5)):
         path = await clips.render(ask(mode=mode, prompt="warm", source=source, quality="360p"))
-        footage = await ffmpeg.probe(path)
-        assert footage.audio_codec == "aac"
-        assert footage.seconds == pytest.approx(seconds, abs=0.1)
-        assert footage.height == 360
-        assert footage.width == pytest.approx(321 / 243 * 360, abs=2)
+        made = footage.probe(path)
+        assert made.audio_codec == "aac"
+        assert made.seconds == pytest.approx(seconds, abs=0.1)
+        assert made.height == 360
+        assert made.width == pytest.approx(321 / 243 * 360, abs=2)
 
 
 async def test_the_same_request_is_rendered_once(tmp_path: Path) -> None:
@@ -242,15 +240,16 @@ async def test_fixed_clips_hand_out_one_file(tmp_path: Path) -> None:
     assert not path.is_file()
 
 
-async def test_what_is_no_video_cannot_be_probed(tmp_path: Path) -> None:
+def test_what_is_no_video_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"hello")
-    with pytest.raises(ffmpeg.FilmError):
-        await ffmpeg.probe(tmp_path / "a.mp4")
-    with pytest.raises(ffmpeg.FilmError):
-        await ffmpeg.run(["-i", str(tmp_path / "nothing.mp4"), "-f", "null", "-"])
-    endless = ["-re", "-f", "lavfi", "-i", "sine", "-f", "null", "-"]
-    with pytest.raises(ffmpeg.FilmError, match="longer than"):
-        await ffmpeg.run(endless, seconds=0.05)
+    for path in (tmp_path / "a.mp4", tmp_path / "nothing.mp4"):
+        with pytest.raises(footage.FilmError):
+            footage.probe(path)
+        with pytest.raises(footage.FilmError):
+            footage.still(path)
+        assert not footage.decodes(path)
+    with pytest.raises(footage.FilmError):
+        footage.write(tmp_path / "b.mp4", "nosuchfilter[out0]")
 
 
 async def test_the_gateway_hands_out_an_edit_of_the_edit(bench: Bench, tmp_path: Path) -> None:
@@ -260,7 +259,7 @@ async def test_the_gateway_hands_out_an_edit_of_the_edit(bench: Bench, tmp_path:
     third = await bench.made(body | {"prompt": "snow", "extend_from_task_id": second})
     path = tmp_path / "third.mp4"
     path.write_bytes((await bench.ask("GET", await bench.video(third), key=None)).body)
-    assert (await ffmpeg.probe(path)).version == 3
+    assert footage.probe(path).version == 3
 
 
 def test_moods_follow_words_and_chords_are_pleasant() -> None:

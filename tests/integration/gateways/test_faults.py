@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sandbox.clips import ffmpeg
+from sandbox.clips import footage
 from tests.integration.gateways.bench import Bench
 
 ASK = {"model": "gemini-omni-flash-text-to-video", "prompt": "p", "duration": 4}
@@ -223,8 +223,8 @@ async def test_files_that_are_not_what_they_seem(bench: Bench, tmp_path: Any) ->
     assert page.headers["content-type"] == "video/mp4"
     path = tmp_path / "page.mp4"
     path.write_bytes(page.body)
-    with pytest.raises(ffmpeg.FilmError):
-        await ffmpeg.probe(path)
+    with pytest.raises(footage.FilmError):
+        footage.probe(path)
 
 
 async def test_a_stand_in_s_own_download_takes_no_fault(bench: Bench) -> None:
