@@ -118,6 +118,17 @@ REQUEST_FAULTS = (
         tests=["tests/integration/flows/test_absence.py", "-k", "not_answered_again"],
     ),
     Fault(
+        name="orders later what was refused",
+        changes=[
+            Change(
+                path="bot/ui/absence.py",
+                old=" and m.id not in told]",
+                new="]",
+            ),
+        ],
+        tests=["tests/integration/flows/test_absence.py", "-k", "not_ordered_later"],
+    ),
+    Fault(
         name="pays for people who left",
         changes=[
             Change(
