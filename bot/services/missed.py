@@ -106,6 +106,9 @@ def _spots(generation: Generation) -> Iterator[Spot]:
     posting, place = generation.posting, generation.place
     video_in = posting.channel_id if posting is not None else None
     direct = posting is not None and posting.target.kind is TargetKind.DIRECT
+    if posting is not None and video_in is None and not direct:
+        # Posted, perhaps, and not written down yet: people see a video before that.
+        video_in = ChannelId(posting.target.id)
     if video_in is not None:
         yield Spot(channel_id=video_in, guild_id=DIRECT if direct else place.guild_id)
     if place.status_channel_id is not None:

@@ -80,7 +80,7 @@ _POSTED = (
     select(*_COLUMNS)
     .where(
         generations.c.id >= bindparam("first"),
-        generations.c.video_message_id.is_not(None),
+        generations.c.video_message_id.is_not(None) | (generations.c.state == State.POSTING.value),
         generations.c.deleted_at.is_(None),
     )
     .order_by(generations.c.id.desc())
@@ -301,7 +301,10 @@ class SqlGenerations:
         )
 
     async def posted(self, *, since: datetime, limit: int) -> Sequence[Generation]:
-        """Generations made after ``since`` whose video stands in a message, newest first."""
+        """Generations made after ``since`` whose video stands in a message, newest first.
+
+        Those that are being posted count: the message may be there already.
+        """
         return await self._many(_POSTED, first=new_generation_id(since, bytes), limit=limit)
 
     async def turns(self, conversation_id: ConversationId) -> Sequence[Generation]:

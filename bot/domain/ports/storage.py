@@ -110,7 +110,10 @@ class Generations(Protocol):
         ...
 
     async def posted(self, *, since: datetime, limit: int) -> Sequence[Generation]:
-        """Generations made after ``since`` whose video stands in a message, newest first."""
+        """Generations made after ``since`` whose video stands in a message, newest first.
+
+        Those that are being posted count: the message may be there already.
+        """
         ...
 
     async def turns(self, conversation_id: ConversationId) -> Sequence[Generation]:

@@ -436,6 +436,9 @@ async def test_posted_ones_since_a_time_newest_first(storage: Storage, shelf: Sh
         return [row.id for row in rows]
 
     assert await found(0) == [made[4].id, made[1].id, made[0].id]
+    posting = await shelf.put(id=made_at(6), state=State.POSTING)
+    assert await found(5) == [posting.id]
+    await shelf.move(posting, State.UNDELIVERABLE)
     assert await found(0, limit=2) == [made[4].id, made[1].id]
     assert await found(1) == [made[4].id, made[1].id]
     assert await found(5) == []
