@@ -3,44 +3,18 @@
 Owns the table. Whoever changes the words it names moves the fault along.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-STEPS = "bot/services/steps/"
-CRASHES = "tests/reliability/test_crashes.py"
-BLOWS = "tests/reliability/test_blows.py"
-PARALLEL = "tests/reliability/test_parallel.py"
-REFUSED = "tests/contract/messenger/test_refused.py"
-PRIVATE = "tests/unit/services/test_private.py"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """Words in a file, and what a fault makes of them."""
-
-    path: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fault:
-    """One fault, and the tests that must find it (arguments for pytest)."""
-
-    name: str
-    changes: Sequence[Change]
-    tests: Sequence[str]
-
-
-def crashes(*stories: str) -> list[str]:
-    """The crash tests of these stories (words of their names)."""
-    return [CRASHES, "-k", f"({' or '.join(stories)}) and not two"]
-
-
-def blows(*stories: str) -> list[str]:
-    """The tests with other blows than death."""
-    return [BLOWS, "-k", " or ".join(stories)]
-
+from bench.fault import (
+    CRASHES,
+    PARALLEL,
+    PRIVATE,
+    REFUSED,
+    STEPS,
+    Change,
+    Fault,
+    blows,
+    crashes,
+)
+from bench.faults_of_waiting import WAITING
 
 FAULTS = (
     Fault(
@@ -154,12 +128,10 @@ FAULTS = (
                 path=STEPS + "submission.py",
                 old="""\
             if error.accepted is Accepted.NO:
-                self.board.leave_slot(live.generation.id)
                 return await self._refused(live, provider.name, error)
             log.warning("submit_unknown",""",
                 new="""\
             if error.accepted is not Accepted.YES:
-                self.board.leave_slot(live.generation.id)
                 return await self._refused(live, provider.name, error)
             log.warning("submit_unknown",""",
             ),
@@ -207,7 +179,7 @@ FAULTS = (
                 path="bot/services/generate.py",
                 old="""\
         async def work(tx: Transaction) -> Receipt:
-            known = await tx.generations.by_request_key(ask.request_key)
+            # Locked first: the same wish may be on its way at the same moment in another process,
 """,
                 new="""\
         before = await self.outside.storage.read(
@@ -218,7 +190,7 @@ FAULTS = (
         check(before.rule, before.usage, seconds=plan.seconds, now=now)
 
         async def work(tx: Transaction) -> Receipt:
-            known = await tx.generations.by_request_key(ask.request_key)
+            # Locked first: the same wish may be on its way at the same moment in another process,
 """,
             ),
         ],
@@ -325,7 +297,7 @@ FAULTS = (
         name="opens a second status message",
         changes=[
             Change(
-                path=STEPS + "submission.py",
+                path=STEPS + "opening.py",
                 old="generation, again = live.generation, live.doubtful",
                 new="generation, again = live.generation, False",
             ),
@@ -361,44 +333,6 @@ FAULTS = (
             ),
         ],
         tests=crashes("moderation"),
-    ),
-    Fault(
-        name="a lease without a fence",
-        changes=[
-            Change(
-                path="bot/services/transitions.py",
-                old="""\
-                or fresh.owner_id != generation.owner_id
-""",
-                new="",
-            ),
-            Change(
-                path="bot/services/lease.py",
-                old="""\
-        if self.sure(generation):
-            return
-""",
-                new="""\
-        if generation:
-            return
-""",
-            ),
-        ],
-        tests=blows("standing_still"),
-    ),
-    Fault(
-        name="does not ask its lease before it posts",
-        changes=[
-            Change(
-                path=STEPS + "posting.py",
-                old="""\
-            # Fitting may take minutes, and only one worker may post.
-            await self.lease.check(generation)
-""",
-                new="",
-            ),
-        ],
-        tests=blows("standing_still"),
     ),
     Fault(
         name="drops what it learned when the database is away",
@@ -595,4 +529,5 @@ FAULTS = (
         ],
         tests=["tests/contract/messenger/test_videos.py", "-k", "nothing_is_proven"],
     ),
+    *WAITING,
 )

@@ -5,6 +5,7 @@ from typing import Any
 from discord import app_commands, ui
 from discord.ext import commands
 
+from bot.domain.generation import State
 from bot.services.cancel import CancelResult
 from bot.ui import origins
 from bot.ui.answers import answer, promptly
@@ -73,12 +74,17 @@ class JobsCog(commands.Cog):
             decide(pressed.generation(), viewer=origins.viewer(interaction)),
             patience=client.wishes.patience,
         )
-        if generation.ended:
-            await answer(interaction, messages.say("cancel.ended"))
+        if generation.state is State.CANCELLED and generation.task is None:
+            told = "cancel.done"
+        elif generation.ended:
+            told = "cancel.ended"
         elif wanted:
-            await answer(interaction, messages.say("cancel.kept"))
+            told = "cancel.kept"
+        elif generation.state is State.POSTING:
+            told = "cancel.dropped_late"
         else:
-            await answer(interaction, messages.say("cancel.dropped"))
+            told = "cancel.dropped"
+        await answer(interaction, messages.say(told))
 
 
 async def setup(client: Any) -> None:

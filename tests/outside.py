@@ -104,6 +104,7 @@ class WatchedStorage:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self.under_way = 0
+        self.reads = 0
         self.faults: list[tuple[str, Exception]] = []
 
     async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
@@ -121,6 +122,7 @@ class WatchedStorage:
 
     async def read(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         self.under_way += 1
+        self.reads += 1
         try:
             return await self._storage.read(work)
         finally:
@@ -177,6 +179,9 @@ class FakeProvider:
     batches: int = 0
     outcomes: list[TaskReport] = field(default_factory=list)
     specs: list[TaskSpec] = field(default_factory=list)
+    micro_usd: int = 1_000_000
+    balance_questions: int = 0
+    posted_at: list[float] = field(default_factory=list)
 
     async def prepare(self, spec: TaskSpec) -> PreparedTask:
         if self.prepare_faults:
@@ -191,6 +196,7 @@ class FakeProvider:
 
     async def submit(self, prepared: PreparedTask, *, key: str) -> Submission:
         self.posts += 1
+        self.posted_at.append(self.clock.seconds)
         moment, fault = self.submit_faults.pop(0) if self.submit_faults else ("", None)
         if fault is not None and moment == "before":
             raise fault
@@ -268,7 +274,8 @@ class FakeProvider:
         return Download(size=len(self.content), sha256=digest)
 
     async def balance(self) -> Balance:
-        return Balance(micro_usd=1_000_000)
+        self.balance_questions += 1
+        return Balance(micro_usd=self.micro_usd)
 
     def _report(self, task: FakeTask) -> TaskReport:
         left = task.ends_after - self.clock.seconds

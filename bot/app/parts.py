@@ -358,7 +358,7 @@ def _health(client: RetakeClient, link: DiscordLink, generate: Generate, board: 
         detail += "; another bot runs with the same token"
     providers = {
         str(name): PartHealth(ok=not breaker.is_open, detail=breaker.reason or "answers")
-        for name, breaker in board.breakers.items()
+        for name, breaker in board.queue.breakers.items()
     }
     return Health(
         alive=not client.is_closed(),

@@ -60,6 +60,7 @@ class Code(StrEnum):
     NOT_A_VIDEO = "not_a_video"
     CONTENT_HIDDEN = "content_hidden"
     STOPPING = "stopping"
+    PROVIDER_TROUBLE = "provider_trouble"
     GUILD_ONLY = "guild_only"
     OUTSIDE_SERVER = "outside_server"
     SERVER_NOT_ALLOWED = "server_not_allowed"

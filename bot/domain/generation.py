@@ -49,7 +49,7 @@ ENDS = frozenset(
 FOLLOWS: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.SUBMITTING, State.CANCELLED, State.FAILED}),
     State.SUBMITTING: frozenset({State.RUNNING, State.QUEUED, State.SUBMIT_UNKNOWN, State.FAILED}),
-    State.SUBMIT_UNKNOWN: frozenset({State.RUNNING, State.QUEUED, State.FAILED}),
+    State.SUBMIT_UNKNOWN: frozenset({State.RUNNING, State.QUEUED, State.FAILED, State.CANCELLED}),
     State.RUNNING: frozenset({State.READY, State.FAILED, State.CANCELLED, State.EXPIRED}),
     State.READY: frozenset({State.FETCHED, State.FAILED, State.CANCELLED, State.EXPIRED}),
     State.FETCHED: frozenset({State.POSTING, State.CANCELLED, State.UNDELIVERABLE, State.FAILED}),
@@ -252,9 +252,11 @@ class Standing:
     """What is known of a generation right now but not kept: for people's eyes only.
 
     ``position`` counts from 1 among those waiting (None: not waiting), ``progress`` in percent,
-    ``eta_at`` when it is expected to be done.
+    ``eta_at`` when it is expected to be done. ``park`` is the pause of all the providers that it
+    waits for (None: there is none).
     """
 
     position: int | None = None
     progress: int | None = None
     eta_at: datetime | None = None
+    park: Park | None = None

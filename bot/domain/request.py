@@ -45,3 +45,8 @@ class VideoRequest:
     def pictures(self) -> tuple[StoredMedia, ...]:
         """The images and the last frame."""
         return self.images if self.last_frame is None else (*self.images, self.last_frame)
+
+    @property
+    def has_files(self) -> bool:
+        """Whether it brings files that must be handed to a provider."""
+        return bool(self.images or self.last_frame or self.video)

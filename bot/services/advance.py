@@ -10,15 +10,19 @@ from bot.services.lease import Lease
 from bot.services.outside import Outside
 from bot.services.steps import OVER, Next
 from bot.services.steps.fetching import FetchSteps
+from bot.services.steps.opening import OpeningSteps
 from bot.services.steps.posting import PostingSteps
 from bot.services.steps.submission import SubmissionSteps
 from bot.services.steps.uploads import are_over, release
 from bot.services.steps.watch import WatchSteps
+from bot.services.stuck import Stage
 from bot.services.timing import Timing
 from bot.services.transitions import Transitions
 
 NEEDS_ITS_PROVIDER = frozenset({State.SUBMITTING, State.SUBMIT_UNKNOWN, State.RUNNING, State.READY})
 SWITCHED_OFF_SECONDS = 60.0
+OURS = frozenset({ParkReason.DISK, ParkReason.INTERNAL})
+"""A result that waits for one of these could be had from its provider."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +30,7 @@ class Advance:
     """The table from states to steps."""
 
     outside: Outside
+    board: Board
     transitions: Transitions
     timing: Timing
     lease: Lease
@@ -42,6 +47,7 @@ class Advance:
         lease = Lease(outside=outside)
         return cls(
             outside=outside,
+            board=board,
             transitions=transitions,
             timing=timing,
             lease=lease,
@@ -51,6 +57,9 @@ class Advance:
                 timing=timing,
                 transitions=transitions,
                 lease=lease,
+                opening=OpeningSteps(
+                    outside=outside, board=board, transitions=transitions, lease=lease
+                ),
             ),
             watch=WatchSteps(outside=outside, board=board, timing=timing, transitions=transitions),
             fetching=FetchSteps(outside=outside, transitions=transitions),
@@ -104,13 +113,24 @@ class Advance:
                 answers = await self.watch.poll(generation.plan.provider, [live])
                 return answers[generation.id]
             case State.READY:
-                return await self.fetching.ready(live)
+                return await self._fetch(live)
             case State.FETCHED:
                 return await self.posting.fetched(live)
             case State.POSTING:
                 return await self.posting.posting(live)
             case _:
                 raise ValueError(f"no step for state {generation.state}")
+
+    async def _fetch(self, live: Live) -> Next:
+        """Fetch, and notice when a provider's results cannot be had."""
+        provider = live.generation.plan.provider
+        following = await self.fetching.ready(live)
+        after = live.generation
+        if after.state is State.FETCHED:
+            self.board.stuck.succeeded(provider, Stage.FETCH)
+        elif after.state is State.READY and (after.park is None or after.park.reason not in OURS):
+            self.board.stuck.failed(provider, Stage.FETCH, after.id)
+        return following
 
     def _switched_off(self, generation: Generation) -> bool:
         needs = generation.state in NEEDS_ITS_PROVIDER

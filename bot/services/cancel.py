@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.errors import Code, Refused, Superseded
@@ -52,15 +53,16 @@ class Cancel:
                 return CancelResult.ENDED, found
             if found.state is not State.QUEUED:
                 return CancelResult.SUBMITTED, found
-            after = replace(found, state=State.CANCELLED, park=None, updated_at=now, ended_at=now)
-            saved = await tx.generations.save(found, after)
-            await tx.ledger.release(found.id, at=now)
-            return CancelResult.CANCELLED, saved
+            return CancelResult.CANCELLED, await _cancelled(tx, found, now)
 
         return await self._raced(work)
 
     async def drop(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
-        """Do not deliver the result. It counts all the same once the provider has made it."""
+        """Do not buy it if it is not bought yet, else do not deliver the result.
+
+        A video that the provider makes all the same counts by its length. One that is back in the
+        queue is cancelled at once. A post that is on its way already cannot be called back.
+        """
         return await self._mark(generation_id, viewer, abandoned=True)
 
     async def keep(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
@@ -76,6 +78,8 @@ class Cancel:
             found = await self._found(tx, generation_id, viewer)
             if found.ended or found.abandoned == abandoned:
                 return CancelResult.ENDED, found
+            if abandoned and found.state is State.QUEUED:
+                return CancelResult.CANCELLED, await _cancelled(tx, found, now)
             after = replace(found, abandoned=abandoned, updated_at=now)
             return CancelResult.SUBMITTED, await tx.generations.save(found, after)
 
@@ -101,3 +105,11 @@ class Cancel:
         self.board.refresh(saved)
         self.nudge(saved.id)
         return result, saved
+
+
+async def _cancelled(tx: Transaction, found: Generation, now: datetime) -> Generation:
+    """End what was never bought; everything held goes back."""
+    after = replace(found, state=State.CANCELLED, park=None, updated_at=now, ended_at=now)
+    saved = await tx.generations.save(found, after)
+    await tx.ledger.release(found.id, at=now)
+    return saved

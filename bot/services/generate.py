@@ -175,13 +175,22 @@ class Generate:
         return await self.request(replace(ask, request=first.request, parent_id=first.parent_id))
 
     def _candidates(self, request: VideoRequest, parent: Generation | None) -> Sequence[Candidate]:
-        """Those that can be asked now, the best first, else all that could."""
+        """Those that can be asked now, the best first, else those that can be waited for.
+
+        Raises:
+            Refused: none of them takes anything on; why the best one does not.
+        """
         candidates = self.outside.providers.candidates(request, parent=parent)
-        now = self.outside.clock.monotonic()
-        if reason := self.board.hopeless([c.provider for c in candidates], now):
-            raise Refused(reason)
-        able = [c for c in candidates if not self.board.breaker(c.provider).blocks(now)]
-        return able or candidates
+        now, media = self.outside.clock.monotonic(), request.has_files or parent is not None
+        reasons = {
+            c.provider: self.board.refusal(c.provider, now, with_media=media) for c in candidates
+        }
+        working = [c for c in candidates if reasons[c.provider] is None]
+        if not working:
+            best = candidates[0].provider
+            raise Refused(reasons[best] or Code.PROVIDER_TROUBLE, provider=best)
+        queue = self.board.queue
+        return [c for c in working if not queue.breaker(c.provider).blocks(now)] or working
 
     async def _parent(self, ask: Ask) -> Generation | None:
         if ask.parent_id is None:
@@ -214,10 +223,11 @@ class Generate:
         return conversation.id
 
     def _expected(self, generation: Generation, candidates: Sequence[Candidate]) -> Standing:
-        position = None
-        if all(self.board.is_full(candidate.provider) for candidate in candidates):
-            position = self.board.waiting() + 1
-        standing = self.board.standing(generation, now=self.outside.clock.now())
+        position, clock = None, self.outside.clock
+        now = clock.monotonic()
+        if all(self.board.queue.would_wait(candidate.provider, now) for candidate in candidates):
+            position = len(self.board.queue) + 1
+        standing = self.board.standing(generation, now=clock.now())
         return replace(standing, position=position)
 
 

@@ -27,4 +27,6 @@ class Jobs:
 
     def standing(self, generation: Generation) -> Standing:
         """What is known of a generation right now."""
-        return self.board.standing(generation, now=self.clock.now())
+        return self.board.standing(
+            generation, now=self.clock.now(), monotonic=self.clock.monotonic()
+        )

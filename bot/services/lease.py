@@ -47,6 +47,10 @@ class Lease:
         # A time still to come was written by another clock, or by this one before it was set back.
         return self._since <= generation.updated_at <= now[0]
 
+    def holds(self) -> bool:
+        """Whether this worker lives, for all that others can know: nobody may claim from it."""
+        return self.alone or self._holds(self.now())
+
     async def check(self, generation: Generation) -> None:
         """Go on only if this generation is still ours, in this state.
 
@@ -54,8 +58,16 @@ class Lease:
             Superseded: it is not.
             StorageUnavailable: nobody can tell.
         """
-        if self.sure(generation):
-            return
+        if not self.sure(generation):
+            await self.fresh(generation)
+
+    async def fresh(self, generation: Generation) -> Generation:
+        """The row as it is now, with what people decided meanwhile.
+
+        Raises:
+            Superseded: it is not ours any more, or in another state.
+            StorageUnavailable: nobody can tell.
+        """
         fresh = await self.outside.storage.read(lambda tx: tx.generations.get(generation.id))
         if (
             fresh is None
@@ -63,6 +75,7 @@ class Lease:
             or fresh.state is not generation.state
         ):
             raise Superseded
+        return fresh
 
     def _holds(self, now: tuple[datetime, float]) -> bool:
         if self._kept is None:

@@ -17,7 +17,8 @@ from bot.domain.errors import Code, StorageUnavailable, Superseded
 from bot.domain.generation import Failure, Generation, ParkReason, State
 from bot.domain.ids import GenerationId, TaskId, WorkerId
 from bot.services.advance import Advance
-from bot.services.board import Board, Live
+from bot.services.balances import Balances
+from bot.services.board import AT_PROVIDER, Board, Live
 from bot.services.lanes import Lane, Lanes
 from bot.services.outside import Outside
 from bot.services.ownership import Ownership
@@ -67,6 +68,7 @@ class Scheduler:
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
     _ownership: Ownership = field(init=False)
+    _balances: Balances = field(init=False)
 
     def __post_init__(self) -> None:
         self._ownership = Ownership(
@@ -76,6 +78,9 @@ class Scheduler:
             worker_id=self.worker_id,
             alone=self.alone,
             adopt=self._adopt,
+        )
+        self._balances = Balances(
+            outside=self.outside, queue=self.board.queue, reopened=self._wake.set
         )
 
     # -- what others call ---------------------------------------------------------------------
@@ -121,7 +126,9 @@ class Scheduler:
         async with asyncio.TaskGroup() as group:
             lanes = Lanes(group)
             group.create_task(self._ownership.keep(self._stopped))
+            group.create_task(self._balances.keep(self._stopped))
             while not self._stopped.is_set():
+                self._serve_waiting(lanes)
                 self._dispatch(lanes)
                 self._wake.clear()
                 await self.outside.clock.wait(self._wake, self._until_next())
@@ -162,9 +169,11 @@ class Scheduler:
     def _until_next(self) -> float | None:
         while self._heap and self._due.get(self._heap[0][2]) != self._heap[0][1]:
             heapq.heappop(self._heap)
-        if not self._heap:
-            return None
-        return max(self._heap[0][0] - self.outside.clock.monotonic(), 0.0)
+        now = self.outside.clock.monotonic()
+        wakes = [self._heap[0][0]] if self._heap else []
+        if (pause_ends := self.board.queue.wakes_at(now)) is not None:
+            wakes.append(pause_ends)
+        return max(min(wakes) - now, 0.0) if wakes else None
 
     def _pop_due(self) -> list[Live]:
         now = self.outside.clock.monotonic()
@@ -223,14 +232,15 @@ class Scheduler:
         generation = live.generation
         if generation.id not in self.board.live:
             return
-        if following.after is None and not following.waiting:
+        if following.after is None:
             self._forget(generation.id, lanes)
             return
         if generation.id in self._nudged:
             self._nudged.discard(generation.id)
-            following = Next(after=0.0)
-        if following.after is not None:
-            self._schedule(generation.id, following.after)
+            following = Next()
+        if not _needs_place(generation, following):
+            self.board.queue.leave(generation.id)
+        self._schedule(generation.id, following.after or 0.0)
         self._show(live, lanes)
         self._serve_waiting(lanes)
 
@@ -242,15 +252,14 @@ class Scheduler:
         self._serve_waiting(lanes)
 
     def _serve_waiting(self, lanes: Lanes) -> None:
-        """Places may have become free: let those in front of the line try again."""
-        admitted = self.board.admit()
-        for generation_id in admitted:
+        """Places may have become free: let those in front of the line take them."""
+        for generation_id in self.board.queue.admit(self.outside.clock.monotonic()):
             if generation_id in self._busy:
                 self._nudged.add(generation_id)
             else:
                 self._schedule(generation_id, 0.0)
-        if self.board.line_moved():
-            for generation_id in self.board.line()[:SHOWN_IN_LINE]:
+        if self.board.queue.moved():
+            for generation_id in self.board.queue.line()[:SHOWN_IN_LINE]:
                 self._show(self.board.live[generation_id], lanes)
 
     async def _reread(self, live: Live, error: Exception) -> Next:
@@ -311,8 +320,10 @@ class Scheduler:
         if generation.ended or generation.place.status_message_id is None:
             return
         now = self.outside.clock.monotonic()
-        standing = self.board.standing(generation, now=self.outside.clock.now())
-        wish, park = generation.abandoned, generation.park
+        standing = self.board.standing(generation, now=self.outside.clock.now(), monotonic=now)
+        wish = generation.abandoned
+        # The end of a pause that others share is reckoned each time, and differs by microseconds.
+        park = generation.park or (standing.park and standing.park.reason)
         news = hash((generation.state, standing.progress, standing.position, wish, park))
         last_at, last_news = self._shown.get(generation.id, (now - STATUS_SECONDS, None))
         soon = generation.state is State.RUNNING and now - last_at < STATUS_SECONDS
@@ -345,6 +356,13 @@ def _lane(generation: Generation) -> Lane:
         State.FETCHED: Lane.POST,
         State.POSTING: Lane.POST,
     }.get(generation.state, Lane.SUBMIT)
+
+
+def _needs_place(generation: Generation, following: Next) -> bool:
+    """Whether it keeps its place at a provider: one that is put off leaves it to others."""
+    if generation.state is State.QUEUED:
+        return not following.after
+    return generation.state in AT_PROVIDER
 
 
 def _poison_end(state: State) -> State:

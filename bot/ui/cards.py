@@ -142,12 +142,8 @@ def state_line(generation: Generation, standing: Standing, brush: Brush) -> str:
         return messages.say("status.deleted")
     if generation.ended:
         return end_line(generation, brush)
-    if generation.park is not None:
-        parts = [
-            messages.say(
-                "status.parked", reason=generation.park.reason, until=generation.park.until
-            )
-        ]
+    if (park := generation.park or standing.park) is not None:
+        parts = [messages.say("status.parked", reason=park.reason, until=park.until)]
     else:
         parts = [_activity(generation, standing, messages)]
         if standing.eta_at is not None:

@@ -252,7 +252,7 @@ class Stage:
 
     def forget_failures(self) -> None:
         """As if nothing had gone wrong before."""
-        self.parts.scheduler.board.breakers.clear()
+        self.parts.scheduler.board.queue.breakers.clear()
 
     # What became of a wish.
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 class Next:
     """When to take the next step: in ``after`` seconds.
 
-    None: nothing to do by itself; ``waiting`` then tells that a provider's slot is awaited.
+    None: nothing to do by itself. ``waiting`` is true if a place at a provider is awaited, which
+    may bring the next step forward.
     """
 
     after: float | None = 0.0
@@ -19,7 +20,6 @@ class Next:
 
 NOW = Next()
 OVER = Next(after=None)
-WAITING = Next(after=None, waiting=True)
 
 
 def backoff(misses: int, *, first: float = 2.0, longest: float = 300.0) -> float:

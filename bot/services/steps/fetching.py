@@ -4,6 +4,7 @@ Owns how long a result is tried for. It was paid for, so every failure means "no
 provider's own copy expires; only bytes that were fetched whole and never play end it earlier.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -54,7 +55,7 @@ class FetchSteps:
     async def ready(self, live: Live) -> Next:
         """Try every link until one is a video that plays, and keep it."""
         generation = live.generation
-        if generation.abandoned:
+        if generation.abandoned and made_seconds(generation) is not None:
             live.generation = await settle_abandoned(self.transitions, generation)
             return NOW
         errors: list[ProviderError | MediaError] = []
@@ -196,9 +197,22 @@ def on_our_side(error: RetakeError) -> ParkReason:
     return ParkReason.DISK if disk else ParkReason.INTERNAL
 
 
+def made_seconds(generation: Generation) -> int | None:
+    """How long the video is that was made, at most as planned; None while that is not known.
+
+    One whose length its provider does not report is fetched even if nobody wants it: it is to be
+    counted by what was made.
+    """
+    file, result = generation.file, generation.result
+    made = file.duration_ms if file is not None else result and result.duration_ms
+    if made is None or made <= 0:
+        return None
+    return min(math.ceil(made / 1000), generation.plan.seconds)
+
+
 async def settle_abandoned(transitions: Transitions, generation: Generation) -> Generation:
     """End what its requester no longer wants. The provider was paid for it, so it counts."""
-    seconds = generation.plan.seconds
+    seconds = made_seconds(generation) or generation.plan.seconds
     return await transitions.end(generation, State.CANCELLED, settle_seconds=seconds)
 
 

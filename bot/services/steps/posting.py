@@ -84,7 +84,9 @@ class PostingSteps:
         return await self.posting(live)
 
     async def posting(self, live: Live) -> Next:
-        """Post the video at the chosen place, unless it is there already."""
+        """Post the video at the chosen place, unless it is there already or nobody wants it."""
+        if live.generation.abandoned:
+            return await self._dropped(live)
         if live.posted_since is not None or (live.doubtful and not self._nonce_holds(live)):
             settled = await self._look(live, may_repeat=True)
             if settled is not None:
@@ -96,6 +98,8 @@ class PostingSteps:
             return await self._not_posted(live, error)
         except MediaError as error:
             return await self._not_fitted(live, error)
+        if posted is None:
+            return await self._dropped(live)
         return await self._posted(live, posted)
 
     async def announce(self, live: Live) -> Next:
@@ -119,13 +123,26 @@ class PostingSteps:
         )
         return OVER
 
-    async def _send(self, generation: Generation, posting: Posting) -> Posting:
+    async def _dropped(self, live: Live) -> Next:
+        """Nobody wants it any more: it is not posted, unless it is posted already."""
+        if live.doubtful or live.posted_since is not None:
+            found = await self._look(live, may_repeat=False)
+            if found is not None:
+                return found
+        live.generation = await self.transitions.record(
+            live.generation, lambda g: replace(g, state=State.FETCHED, park=None)
+        )
+        return NOW
+
+    async def _send(self, generation: Generation, posting: Posting) -> Posting | None:
+        """The message; None if the video was dropped before it was sent."""
         file = _file(generation)
         for attempt in range(SHRINK_TIMES):
             limit = self.outside.messenger.upload_limit(generation, posting.target)
             fitted = await self.outside.media.fit(file, max_bytes=limit)
-            # Fitting may take minutes, and only one worker may post.
-            await self.lease.check(generation)
+            # Fitting may take minutes: only one worker may post, and only what is still wanted.
+            if (await self.lease.fresh(generation)).abandoned:
+                return None
             try:
                 return await self.outside.messenger.post_video(
                     generation,

@@ -10,9 +10,10 @@ from datetime import timedelta
 
 import structlog
 
+from bot.domain.breaker import DOWN, PAUSING
 from bot.domain.catalogue import ProviderName
-from bot.domain.errors import Accepted, Code, PostError, ProviderError, Refused, Superseded
-from bot.domain.generation import Failure, Generation, ParkReason, Place, State, Task
+from bot.domain.errors import Accepted, Code, ProviderError, Refused, Superseded
+from bot.domain.generation import Failure, Generation, Park, ParkReason, State, Task
 from bot.domain.ids import TaskId, idempotency_key
 from bot.domain.ports.provider import (
     Candidate,
@@ -20,50 +21,20 @@ from bot.domain.ports.provider import (
     Provider,
     Submission,
 )
-from bot.domain.ports.storage import Transaction
 from bot.services.board import Board, Live
 from bot.services.identity import OLDER_TASKS, is_ours
 from bot.services.lease import Lease
 from bot.services.outside import Outside
-from bot.services.steps import NOW, WAITING, Next, backoff
+from bot.services.steps import NOW, Next, backoff
 from bot.services.steps.handover import missing_media, task_spec
+from bot.services.steps.meanings import ANOTHER_MAY_TAKE_IT, TELL_THE_OWNER, TURNED_AWAY
+from bot.services.steps.opening import OpeningSteps
 from bot.services.steps.uploads import release
+from bot.services.stuck import Stage
 from bot.services.timing import Timing
-from bot.services.transitions import Transitions
+from bot.services.transitions import LONGEST_PARK_SECONDS, Transitions
 
 log = structlog.get_logger(__name__)
-
-ANOTHER_MAY_TAKE_IT = frozenset(
-    {
-        Code.PROVIDER_BALANCE,
-        Code.PROVIDER_AUTH,
-        Code.PROVIDER_MODEL_ACCESS,
-        Code.PROVIDER_RATE_LIMITED,
-        Code.PROVIDER_UNAVAILABLE,
-        Code.PROVIDER_TIMEOUT,
-        Code.PROVIDER_FILES_FULL,
-    }
-)
-TELL_THE_OWNER = frozenset(
-    {
-        Code.PROVIDER_BALANCE,
-        Code.PROVIDER_AUTH,
-        Code.PROVIDER_MODEL_ACCESS,
-        Code.PROVIDER_FILES_FULL,
-    }
-)
-TURNED_AWAY = frozenset(
-    {
-        Code.PROVIDER_RATE_LIMITED,
-        Code.PROVIDER_UNAVAILABLE,
-        Code.PROVIDER_TIMEOUT,
-        Code.PROVIDER_BALANCE,
-        Code.PROVIDER_AUTH,
-    }
-)
-"""Refusals that say nothing about the request itself: a repetition that meets one may be made once
-more. No refusal of a repetition says anything about the first POST.
-"""
 
 REPLAYS = 4
 """So often a request is repeated with its key. More than once, because a crash or a lost answer
@@ -72,9 +43,6 @@ may use one up; not for ever, because a key's retention is not known.
 
 CLOCK_STEP = timedelta(seconds=1)
 """A calendar that differs by more was set."""
-
-BUSY_REASONS = frozenset({None, Code.PROVIDER_RATE_LIMITED})
-"""A provider left alone for these only asked for a pause."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,16 +54,20 @@ class SubmissionSteps:
     timing: Timing
     transitions: Transitions
     lease: Lease
+    opening: OpeningSteps
 
     async def queued(self, live: Live) -> Next:
-        """Show it, find a provider with a free slot, hand the media over, submit."""
+        """Show it, wait for a place at a provider, hand the media over, submit."""
+        if live.generation.abandoned:
+            live.generation = await self.transitions.end(live.generation, State.CANCELLED)
+            return NOW
         if not live.status_opened:
-            await self._open_status(live)
+            await self.opening.open(live)
         generation = live.generation
         if generation.ended:
             return NOW
-        age = live.seconds_since(generation.created_at, self.outside.clock)
-        if age > self.outside.policy.queue_deadline:
+        left = self._seconds_left(live)
+        if left <= 0 and not self.board.queue.holds(generation.id):
             live.generation = await self._fail_as_refused(generation, Code.DEADLINE)
             return NOW
         parent = await self._parent(generation)
@@ -106,25 +78,26 @@ class SubmissionSteps:
         except Refused as refusal:
             live.generation = await self._fail_as_refused(generation, refusal.code, **refusal.facts)
             return NOW
+        queue = self.board.queue
+        candidates = sorted(candidates, key=lambda c: c.provider == live.avoid)
+        if (reason := queue.hopeless(c.provider for c in candidates)) is not None:
+            live.generation = await self._fail_as_refused(generation, reason)
+            return NOW
         now = self.outside.clock.monotonic()
-        able = [c for c in candidates if self.board.may_ask(live, c.provider, now)]
-        if not able:
-            return await self._none_able(live, [c.provider for c in candidates], now)
-        candidate = self.board.take_slot(generation.id, able)
-        if candidate is None:
-            return WAITING
+        provider = queue.take(generation, [c.provider for c in candidates], now)
+        if provider is None:
+            if generation.park is not None:
+                live.generation = await self.transitions.move(
+                    generation, lambda g: replace(g, park=None)
+                )
+            return Next(after=max(left, 0.0), waiting=True)
+        candidate = next(c for c in candidates if c.provider == provider)
         return await self._hand_over(live, candidate, parent)
 
-    async def _none_able(self, live: Live, providers: Sequence[ProviderName], now: float) -> Next:
-        """All of them are to be left alone: wait, or end when waiting cannot help."""
-        if (reason := self.board.hopeless(providers, now)) is not None:
-            live.generation = await self._fail_as_refused(live.generation, reason)
-            return NOW
-        wait = self.board.wait(live, providers, now)
-        throttled = {self.board.breaker(p).reason for p in providers} <= BUSY_REASONS
-        reason_shown = ParkReason.PROVIDER_BUSY if throttled else ParkReason.PROVIDER_DOWN
-        live.generation = await self.transitions.park(live.generation, reason_shown, wait)
-        return Next(after=wait)
+    def _seconds_left(self, live: Live) -> float:
+        """Seconds until it has waited too long for a place."""
+        age = live.seconds_since(live.generation.created_at, self.outside.clock)
+        return self.outside.policy.queue_deadline - age
 
     async def submitting(self, live: Live) -> Next:
         """Found in this state, the POST may have been sent: never send it again as new."""
@@ -147,7 +120,7 @@ class SubmissionSteps:
             if answer is not None:
                 return answer
         prepared = PreparedTask(model_id=task.model_id, body=task.body, uploads=task.uploads)
-        if provider.knows_keys and task.replays < REPLAYS and not overdue:
+        if not overdue and self._may_replay(live, provider):
             answer = await self._replay(live, provider, prepared)
             if answer is not None:
                 return answer
@@ -160,9 +133,24 @@ class SubmissionSteps:
         live.misses += 1
         return Next(after=backoff(live.misses, first=5.0, longest=60.0))
 
+    def _may_replay(self, live: Live, provider: Provider) -> bool:
+        """Whether the request may be sent once more, with its key.
+
+        A replay is a submission: it keeps to the provider's pause, and it could buy what its
+        requester does not want any more.
+        """
+        generation = live.generation
+        if not provider.knows_keys or _task(generation).replays >= REPLAYS or generation.abandoned:
+            return False
+        now = self.outside.clock.monotonic()
+        return self.board.queue.may_submit(generation.id, provider.name, now)
+
     async def _give_up(self, live: Live, task: Task) -> Next:
         """Nobody can tell in time: the one who asked hears the truth, the owner has a look."""
         generation = live.generation
+        if generation.abandoned:
+            live.generation = await self.transitions.end(generation, State.CANCELLED)
+            return NOW
         await self.outside.messenger.alert_owner(
             Code.SUBMIT_UNKNOWN, {"provider": task.provider, "generation": generation.id}
         )
@@ -171,45 +159,10 @@ class SubmissionSteps:
         )
         return NOW
 
-    async def _open_status(self, live: Live) -> None:
-        generation = live.generation
-        live.status_opened = True
-        if generation.place.status_message_id is not None:
-            return
-        place = await self._status_place(live)
-        if place is None:
-            return
-
-        async def remember(tx: Transaction, saved: Generation) -> None:
-            if place.thread_id is not None:
-                await tx.conversations.set_thread(saved.conversation_id, place.thread_id)
-
-        live.generation = await self.transitions.record(
-            generation, lambda g: replace(g, place=place), also=remember, in_any_state=True
-        )
-
-    async def _status_place(self, live: Live) -> Place | None:
-        """Post the status message, or find it; None when that cannot be had."""
-        generation, again = live.generation, live.doubtful
-        standing = self.board.standing(generation, now=self.outside.clock.now())
-        looked = False
-        while True:
-            await self.lease.check(generation)
-            try:
-                return await self.outside.messenger.open_status(generation, standing, again=again)
-            except PostError as error:
-                # The status is a courtesy: the video has a ladder of places of its own.
-                log.info("status_not_posted", generation=generation.id, error=str(error))
-                if error.definite or looked:
-                    return None
-                # It may stand there, and would never change: look for it once.
-                again = looked = True
-
     async def _hand_over(self, live: Live, candidate: Candidate, parent: Generation | None) -> Next:
         generation = live.generation
         provider = self.outside.providers.get(candidate.provider)
         if missing_media(self.outside, generation):
-            self.board.leave_slot(generation.id)
             live.generation = await self.transitions.fail(generation, Code.MEDIA_UNAVAILABLE)
             return NOW
         try:
@@ -217,8 +170,9 @@ class SubmissionSteps:
                 task_spec(self.outside, generation, candidate, parent)
             )
         except ProviderError as error:
-            self.board.leave_slot(generation.id)
-            return await self._refused(live, candidate.provider, error)
+            return await self._not_prepared(live, candidate, error)
+        if generation.request.has_files or parent is not None:
+            self.board.stuck.succeeded(candidate.provider, Stage.UPLOAD)
         attempt = generation.attempt + 1
         task = Task(
             provider=candidate.provider,
@@ -245,14 +199,38 @@ class SubmissionSteps:
             raise
         return await self._post(live, provider, prepared)
 
+    async def _not_prepared(self, live: Live, candidate: Candidate, error: ProviderError) -> Next:
+        """The files could not be handed over. Nothing was sent that could be paid for."""
+        provider = candidate.provider
+        ours_alone = error.code in ANOTHER_MAY_TAKE_IT and error.code not in PAUSING - DOWN
+        if not (error.retryable and ours_alone):
+            return await self._refused(live, provider, error)
+        log.info("not_prepared", generation=live.generation.id, error=str(error))
+        if error.code in TELL_THE_OWNER:
+            await self.outside.messenger.alert_owner(error.code, {"provider": provider})
+        # Requests without files need no upload: they are none the worse.
+        self.board.stuck.failed(provider, Stage.UPLOAD, live.generation.id)
+        live.avoid = provider
+        live.misses += 1
+        wait = min(error.retry_after or backoff(live.misses), LONGEST_PARK_SECONDS)
+        wait = min(wait, max(self._seconds_left(live), 0.0))
+        until = self.outside.clock.now() + timedelta(seconds=wait)
+        park = Park(reason=ParkReason.PROVIDER_DOWN, until=until)
+        live.generation = await self._back_to_the_queue(live, _failure(provider, error), park=park)
+        return Next(after=wait)
+
     async def _post(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next:
         task = _task(live.generation)
         await self.lease.check(live.generation)
+        now = self.outside.clock.monotonic()
+        if not self.board.queue.may_submit(live.generation.id, provider.name, now):
+            # Others heard meanwhile that it is to be left alone.
+            live.generation = await self._back_to_the_queue(live, live.generation.failure)
+            return NOW
         try:
             submission = await provider.submit(prepared, key=task.idempotency_key)
         except ProviderError as error:
             if error.accepted is Accepted.NO:
-                self.board.leave_slot(live.generation.id)
                 return await self._refused(live, provider.name, error)
             log.warning("submit_unknown", generation=live.generation.id, error=str(error))
             self.board.failed(provider.name, error, self.outside.clock.monotonic())
@@ -330,7 +308,7 @@ class SubmissionSteps:
 
     async def _accepted(self, live: Live, submission: Submission) -> Next:
         now = live.mark(self.outside.clock)
-        self.board.answered(_task(live.generation).provider, took_a_task=True)
+        self.board.queue.took_task(_task(live.generation).provider, self.outside.clock.monotonic())
         live.misses = 0
         live.reading = live.named_task = None
         live.generation = await self.transitions.record(
@@ -354,27 +332,43 @@ class SubmissionSteps:
         """A definite refusal: pass it on where that can help, wait where waiting can, else end."""
         log.info("provider_refused", generation=live.generation.id, error=str(error))
         now = self.outside.clock.monotonic()
-        self.board.failed(provider, error, now)
+        self.board.failed(provider, error, now, price=live.generation.plan.micro_usd)
         if error.code in TELL_THE_OWNER:
             await self.outside.messenger.alert_owner(error.code, {"provider": provider})
-        failure = Failure(code=error.code, facts={**error.facts, "provider": provider})
+        failure = _failure(provider, error)
         if error.code not in ANOTHER_MAY_TAKE_IT:
             live.generation = await self.transitions.end(live.generation, State.FAILED, failure)
             return NOW
-        refused_by, dropped = live.generation.refused_by, live.generation.task
-        if error.retryable:
-            live.misses += 1
-            live.paused[provider] = now + (error.retry_after or backoff(live.misses, first=5.0))
-        else:
+        refused_by = live.generation.refused_by
+        if not error.retryable:
             refused_by = (*refused_by, provider)
-        live.generation = await self.transitions.record(
+        live.generation = await self._back_to_the_queue(live, failure, refused_by=refused_by)
+        return NOW
+
+    async def _back_to_the_queue(
+        self,
+        live: Live,
+        failure: Failure | None,
+        *,
+        refused_by: Sequence[ProviderName] | None = None,
+        park: Park | None = None,
+    ) -> Generation:
+        """Nothing was bought: it waits for a place again, here or at another provider."""
+        self.board.leave_slot(live.generation.id)
+        unused = live.generation.task
+        queued = await self.transitions.record(
             live.generation,
             lambda g: replace(
-                g, state=State.QUEUED, task=None, failure=failure, refused_by=refused_by
+                g,
+                state=State.QUEUED,
+                task=None,
+                park=park,
+                failure=failure,
+                refused_by=g.refused_by if refused_by is None else tuple(refused_by),
             ),
         )
-        await release(self.outside, dropped)
-        return NOW
+        await release(self.outside, unused)
+        return queued
 
     async def _fail_as_refused(
         self, generation: Generation, code: Code, **facts: object
@@ -388,6 +382,10 @@ class SubmissionSteps:
         if parent_id is None:
             return None
         return await self.outside.storage.read(lambda tx: tx.generations.get(parent_id))
+
+
+def _failure(provider: ProviderName, error: ProviderError) -> Failure:
+    return Failure(code=error.code, facts={**error.facts, "provider": provider})
 
 
 def _task(generation: Generation) -> Task:

@@ -19,7 +19,7 @@ from bot.services.outside import Outside
 from bot.services.steps import NOW, Next, backoff
 from bot.services.steps.batches import Batches
 from bot.services.steps.fetching import RESULTS_LAST
-from bot.services.steps.submission import TELL_THE_OWNER
+from bot.services.steps.meanings import TELL_THE_OWNER
 from bot.services.timing import Timing
 from bot.services.transitions import Transitions
 
@@ -64,7 +64,6 @@ class WatchSteps:
             if not alone and await self._single_queries_work(provider, lives, error):
                 return {live.generation.id: NOW for live in lives}
             return await self._unanswered(provider, lives, error)
-        self.board.answered(provider, took_a_task=False)
         if not alone:
             self.batches.answered(provider)
         answers: dict[GenerationId, Next] = {}
@@ -145,7 +144,6 @@ class WatchSteps:
         self, provider: ProviderName, lives: Sequence[Live], error: ProviderError
     ) -> dict[GenerationId, Next]:
         log.info("poll_failed", provider=provider, tasks=len(lives), error=str(error))
-        self.board.failed(provider, error, self.outside.clock.monotonic())
         if error.code is Code.PROVIDER_RATE_LIMITED:
             self.timing.throttled(provider)
         if error.code in TELL_THE_OWNER:

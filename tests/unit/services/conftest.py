@@ -64,12 +64,14 @@ class World:
     policy: Policy = field(default_factory=lambda: Policy(limits=NOBODY))
     workers: list[Worker] = field(default_factory=list)
     asked: int = 0
+    only_evolink: bool = False
 
     def outside(self, clock: Clock | None = None) -> Outside:
+        providers = [self.evolink] if self.only_evolink else [self.evolink, self.apimart]
         return Outside(
             storage=self.storage,
             clock=clock or self.clock,
-            providers=FakeDirectory(self.evolink, self.apimart),
+            providers=FakeDirectory(*providers),
             media=self.media,
             messenger=self.messenger,
             telemetry=NoTelemetry(),
@@ -161,9 +163,11 @@ class World:
             lambda: not any(worker.board.live for worker in self.workers), seconds=seconds
         )
 
-    async def until_state(self, generation_id: GenerationId, state: State) -> Generation:
+    async def until_state(
+        self, generation_id: GenerationId, state: State, *, seconds: float = 100_000
+    ) -> Generation:
         """Move time until a generation's row is in a state."""
-        limit = self.clock.seconds + 100_000
+        limit = self.clock.seconds + seconds
         await self.settle()
         while await self.state(generation_id) is not state:
             assert self.clock.seconds <= limit, f"it never was {state}"

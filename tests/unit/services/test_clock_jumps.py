@@ -291,7 +291,7 @@ async def test_a_park_from_before_the_calendar_was_set_back_is_bounded(world: Wo
     worker = world.start()
     for provider in (world.evolink, world.apimart):
         provider.prepare_faults = [
-            refusal(Code.PROVIDER_RATE_LIMITED, retryable=True, retry_after=300.0)
+            refusal(Code.PROVIDER_UNAVAILABLE, retryable=True, retry_after=300.0)
         ]
     generation = (await world.ask(worker)).generation
     await world.until(lambda: not world.apimart.prepare_faults)

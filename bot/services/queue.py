@@ -1,0 +1,271 @@
+"""The queue: who has a place at a provider, who waits for one, and which provider is paused.
+
+Owns the fairness among people and the one pause per provider. Everything here can be lost: a
+restart learns it again. Knows nothing of rows, tasks or Discord.
+
+Whoever is admitted holds the place from that moment on, and gives it back if it is not used: no
+free place can be forgotten while somebody waits.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.domain.breaker import Breaker
+from bot.domain.catalogue import ProviderName
+from bot.domain.errors import Accepted, Code, ProviderError
+from bot.domain.generation import Generation, ParkReason
+from bot.domain.ids import GenerationId
+
+USUAL_PLACES = 20
+
+Person = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Waiting:
+    generation: Generation
+    providers: tuple[ProviderName, ...]
+
+
+@dataclass
+class Queue:
+    """Places and pauses of all providers, and those who wait. Times are monotonic seconds."""
+
+    max_running: Mapping[ProviderName, int]
+    breakers: dict[ProviderName, Breaker] = field(default_factory=dict[ProviderName, Breaker])
+    _places: dict[ProviderName, dict[GenerationId, Person]] = field(
+        default_factory=dict[ProviderName, dict[GenerationId, Person]]
+    )
+    _place_of: dict[GenerationId, ProviderName] = field(
+        default_factory=dict[GenerationId, ProviderName]
+    )
+    _waiting: dict[GenerationId, _Waiting] = field(default_factory=dict[GenerationId, _Waiting])
+    _line: list[GenerationId] | None = None
+    _moved: bool = False
+    _changed: bool = False
+    _asked_at: float = 0.0
+
+    # -- places -------------------------------------------------------------------------------
+
+    def occupy(self, generation: Generation, provider: ProviderName) -> None:
+        """Count a generation whose task is at a provider already."""
+        self._places.setdefault(provider, {})[generation.id] = _person(generation)
+        self._place_of[generation.id] = provider
+
+    def take(
+        self, generation: Generation, providers: Sequence[ProviderName], now: float
+    ) -> ProviderName | None:
+        """Take a place at the first of the providers that has one; else wait for any of them."""
+        for provider in providers:
+            if self._has_room(provider, generation.id, now):
+                self._enter(generation, provider)
+                return provider
+        self.leave(generation.id)
+        waiting = _Waiting(generation=generation, providers=tuple(providers))
+        if generation.id not in self._waiting:
+            self._upset()
+        self._waiting[generation.id] = waiting
+        return None
+
+    def leave(self, generation_id: GenerationId) -> None:
+        """Give back the place a generation holds, if any."""
+        provider = self._place_of.pop(generation_id, None)
+        if provider is None:
+            return
+        del self._places[provider][generation_id]
+        self._set(provider, self.breaker(provider).unasked(generation_id))
+        self._changed = True
+        self._upset()
+
+    def forget(self, generation_id: GenerationId) -> None:
+        """The generation neither waits nor holds a place any more."""
+        if self._waiting.pop(generation_id, None) is not None:
+            self._upset()
+        self.leave(generation_id)
+
+    def holds(self, generation_id: GenerationId) -> bool:
+        """Whether it has a place at some provider."""
+        return generation_id in self._place_of
+
+    def would_wait(self, provider: ProviderName, now: float) -> bool:
+        """Whether the next generation for this provider would have to wait."""
+        return not self._has_room(provider, None, now)
+
+    # -- those who wait -----------------------------------------------------------------------
+
+    def line(self) -> Sequence[GenerationId]:
+        """Those waiting, in the order they will be served: round robin over people, then by age.
+
+        A person's first request comes before anybody's second; tasks under way count as requests.
+        """
+        if self._line is None:
+            self._line = self._ordered()
+        return self._line
+
+    def position(self, generation_id: GenerationId) -> int | None:
+        """The place in line from 1 on, None for one that does not wait."""
+        return self.line().index(generation_id) + 1 if generation_id in self._waiting else None
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    def admit(self, now: float) -> Sequence[GenerationId]:
+        """Serve the line: everybody here is to take the next step now.
+
+        They have a place from here on; or none of their providers can serve them until the
+        operator acts, and they are to hear it.
+        """
+        began = any(self._asked_at < (b.until or 0.0) <= now for b in self.breakers.values())
+        self._asked_at = now
+        if not self._waiting or not (self._changed or began):
+            return ()
+        self._changed = False
+        wanted = Counter(p for waiting in self._waiting.values() for p in waiting.providers)
+        rooms = {provider: self._room(provider, now) for provider in wanted}
+        final = {provider for provider in wanted if self.breaker(provider).awaits_operator}
+        admitted: list[GenerationId] = []
+        for generation_id in list(self.line()):
+            if not final and not any(rooms.values()):
+                break
+            waiting = self._waiting[generation_id]
+            free = next((p for p in waiting.providers if rooms[p] > 0), None)
+            if free is not None:
+                rooms[free] -= 1
+                self._enter(waiting.generation, free)
+                admitted.append(generation_id)
+            elif final.issuperset(waiting.providers):
+                admitted.append(generation_id)
+        return admitted
+
+    def moved(self) -> bool:
+        """Whether anybody in line may stand elsewhere than at the last call."""
+        moved, self._moved = self._moved and bool(self._waiting), False
+        return moved
+
+    def wakes_at(self, now: float) -> float | None:
+        """When the next pause ends that somebody in line waits for."""
+        if not self._waiting:
+            return None
+        ends = (breaker.ends_at(now) for breaker in self.breakers.values())
+        return min((end for end in ends if end is not None), default=None)
+
+    def pause(self, generation_id: GenerationId, now: float) -> tuple[ParkReason, float] | None:
+        """Why one in line waits longer than for a place, and for how many seconds.
+
+        None unless all its providers are paused.
+        """
+        waiting = self._waiting.get(generation_id)
+        if waiting is None:
+            return None
+        breakers = [self.breaker(provider) for provider in waiting.providers]
+        ends = [(end, b.reason) for b in breakers if (end := b.ends_at(now)) is not None]
+        if not ends or not all(breaker.blocks(now, generation_id) for breaker in breakers):
+            return None
+        end, reason = min(ends, key=lambda found: found[0])
+        busy = reason is Code.PROVIDER_RATE_LIMITED
+        return ParkReason.PROVIDER_BUSY if busy else ParkReason.PROVIDER_DOWN, end - now
+
+    # -- pauses -------------------------------------------------------------------------------
+
+    def breaker(self, provider: ProviderName) -> Breaker:
+        """The pause of a provider."""
+        return self.breakers.get(provider, Breaker())
+
+    def may_submit(self, generation_id: GenerationId, provider: ProviderName, now: float) -> bool:
+        """Whether a generation may submit now. After a pause this makes it the probe."""
+        breaker = self.breaker(provider)
+        if breaker.blocks(now, generation_id):
+            return False
+        self._set(provider, breaker.asked(generation_id))
+        return True
+
+    def failed(
+        self, provider: ProviderName, error: ProviderError, now: float, *, price: int = 0
+    ) -> None:
+        """A submission failed; ``price`` is what the task would have cost, in micro-USD."""
+        after = self.breaker(provider).failed(
+            error.code,
+            now,
+            definite=error.accepted is Accepted.NO,
+            retry_after=error.retry_after,
+            needed_micro_usd=price,
+        )
+        self._set(provider, after)
+
+    def took_task(self, provider: ProviderName, now: float) -> None:
+        """A provider took a task."""
+        self._set(provider, self.breaker(provider).answered(now))
+
+    def awaiting_operator(self) -> Sequence[ProviderName]:
+        """The providers that are paused until somebody tops up or corrects their account."""
+        return [name for name, breaker in self.breakers.items() if breaker.awaits_operator]
+
+    def reported(self, provider: ProviderName, micro_usd: int | None, now: float) -> bool:
+        """A paused provider reported its balance; whether that ended the pause."""
+        self._set(provider, self.breaker(provider).reported(micro_usd, now))
+        return not self.breaker(provider).is_open
+
+    def hopeless(self, providers: Iterable[ProviderName]) -> Code | None:
+        """Why none of them can be asked until the operator acts; None while one can."""
+        reason: Code | None = None
+        for provider in providers:
+            breaker = self.breaker(provider)
+            if not breaker.awaits_operator:
+                return None
+            reason = reason or breaker.reason
+        return reason
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _set(self, provider: ProviderName, breaker: Breaker) -> None:
+        if breaker != self.breaker(provider):
+            self.breakers[provider] = breaker
+            self._changed = True
+
+    def _enter(self, generation: Generation, provider: ProviderName) -> None:
+        if self._place_of.get(generation.id) != provider:
+            self.leave(generation.id)
+            self.occupy(generation, provider)
+        self._set(provider, self.breaker(provider).asked(generation.id))
+        if self._waiting.pop(generation.id, None) is not None:
+            self._upset()
+
+    def _has_room(
+        self, provider: ProviderName, generation_id: GenerationId | None, now: float
+    ) -> bool:
+        if self.breaker(provider).blocks(now, generation_id):
+            return False
+        if generation_id is not None and self._place_of.get(generation_id) == provider:
+            return True
+        return self._free(provider) > 0
+
+    def _room(self, provider: ProviderName, now: float) -> int:
+        """How many of the line may be admitted at a provider now."""
+        breaker = self.breaker(provider)
+        if breaker.blocks(now):
+            return 0
+        return min(self._free(provider), 1) if breaker.is_open else self._free(provider)
+
+    def _free(self, provider: ProviderName) -> int:
+        return self.max_running.get(provider, USUAL_PLACES) - len(self._places.get(provider, ()))
+
+    def _upset(self) -> None:
+        self._line = None
+        self._moved = True
+
+    def _ordered(self) -> list[GenerationId]:
+        ahead = Counter(person for taken in self._places.values() for person in taken.values())
+        turns: list[tuple[int, datetime, GenerationId]] = []
+        waiting = (waiting.generation for waiting in self._waiting.values())
+        for generation in sorted(waiting, key=lambda generation: generation.created_at):
+            person = _person(generation)
+            ahead[person] += 1
+            turns.append((ahead[person], generation.created_at, generation.id))
+        return [generation_id for _, _, generation_id in sorted(turns)]
+
+
+def _person(generation: Generation) -> Person:
+    return generation.place.guild_id, generation.requester_id

@@ -1,0 +1,35 @@
+"""What the codes of a refused submission mean for its generation."""
+
+from bot.domain.errors import Code
+
+ANOTHER_MAY_TAKE_IT = frozenset(
+    {
+        Code.PROVIDER_BALANCE,
+        Code.PROVIDER_AUTH,
+        Code.PROVIDER_MODEL_ACCESS,
+        Code.PROVIDER_RATE_LIMITED,
+        Code.PROVIDER_UNAVAILABLE,
+        Code.PROVIDER_TIMEOUT,
+        Code.PROVIDER_FILES_FULL,
+    }
+)
+TELL_THE_OWNER = frozenset(
+    {
+        Code.PROVIDER_BALANCE,
+        Code.PROVIDER_AUTH,
+        Code.PROVIDER_MODEL_ACCESS,
+        Code.PROVIDER_FILES_FULL,
+    }
+)
+TURNED_AWAY = frozenset(
+    {
+        Code.PROVIDER_RATE_LIMITED,
+        Code.PROVIDER_UNAVAILABLE,
+        Code.PROVIDER_TIMEOUT,
+        Code.PROVIDER_BALANCE,
+        Code.PROVIDER_AUTH,
+    }
+)
+"""Refusals that say nothing about the request itself: a repetition that meets one may be made once
+more. No refusal of a repetition says anything about the first POST.
+"""

@@ -1,0 +1,64 @@
+"""The status message of a generation, and the thread that begins at it.
+
+Owns the rule that the status is a courtesy: without it the video is made all the same.
+"""
+
+from dataclasses import dataclass, replace
+
+import structlog
+
+from bot.domain.errors import PostError
+from bot.domain.generation import Generation, Place
+from bot.domain.ports.storage import Transaction
+from bot.services.board import Board, Live
+from bot.services.lease import Lease
+from bot.services.outside import Outside
+from bot.services.transitions import Transitions
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpeningSteps:
+    """Posts the status message, or finds it."""
+
+    outside: Outside
+    board: Board
+    transitions: Transitions
+    lease: Lease
+
+    async def open(self, live: Live) -> None:
+        """Post the status message if there is none, and remember where it is."""
+        generation = live.generation
+        live.status_opened = True
+        if generation.place.status_message_id is not None:
+            return
+        place = await self._status_place(live)
+        if place is None:
+            return
+
+        async def remember(tx: Transaction, saved: Generation) -> None:
+            if place.thread_id is not None:
+                await tx.conversations.set_thread(saved.conversation_id, place.thread_id)
+
+        live.generation = await self.transitions.record(
+            generation, lambda g: replace(g, place=place), also=remember, in_any_state=True
+        )
+
+    async def _status_place(self, live: Live) -> Place | None:
+        """Post the status message, or find it; None when that cannot be had."""
+        generation, again = live.generation, live.doubtful
+        clock = self.outside.clock
+        standing = self.board.standing(generation, now=clock.now(), monotonic=clock.monotonic())
+        looked = False
+        while True:
+            await self.lease.check(generation)
+            try:
+                return await self.outside.messenger.open_status(generation, standing, again=again)
+            except PostError as error:
+                # The status is a courtesy: the video has a ladder of places of its own.
+                log.info("status_not_posted", generation=generation.id, error=str(error))
+                if error.definite or looked:
+                    return None
+                # It may stand there, and would never change: look for it once.
+                again = looked = True
