@@ -200,6 +200,9 @@ class DiscordMessenger:
                 direct = await self._client.create_dm(discord.Object(owner.id))
                 await direct.send(_alert(code, facts))
         except PostError as error:
+            if not error.final:
+                # Not told yet, so the next time is not one time too many.
+                del self._alerted[about]
             log.warning("owner_not_alerted", code=code.value, error=str(error))
 
     # ---- status messages -----------------------------------------------------------------------

@@ -32,7 +32,7 @@ from bot.providers import refusals as provider_refusals
 from bot.services import scheduler, timing
 from bot.services.steps import fetching, posting, submission, watch
 from bot.settings.sources import load
-from bot.ui import answers, client, delivery, refusals, statuses, threads
+from bot.ui import answers, client, delivery, refusals, statuses, threads, uplink
 from sandbox.clips import ClipSource
 from sandbox.discord import DiscordStandIn
 from sandbox.gateways import APIMART_KEY, EVOLINK_KEY, Gateways
@@ -72,7 +72,7 @@ def shorten(patch: pytest.MonkeyPatch) -> None:
     )
     for module, name, seconds in (
         (delivery, "SEND_SECONDS", 2.0),
-        (delivery, "UPLOAD_SECONDS", 2.5),
+        (uplink, "MOST_SECONDS", 2.5),
         (threads, "SEND_SECONDS", 2.0),
         (statuses, "EDIT_SECONDS", 2.0),
         (statuses, "GAP_SECONDS", 0.2),

@@ -317,3 +317,14 @@ async def test_without_the_right_to_see_the_channel_the_status_is_let_go(desk: D
         await desk.clock.idle()
     assert [call["status"] for call in refused] == [403]
     assert desk.calls("PATCH", path) == refused
+
+
+async def test_an_alert_that_did_not_go_out_is_tried_the_next_time(desk: Desk) -> None:
+    desk.standin.faults.order(
+        {"method": "POST", "route": "/channels/{channel.id}/messages", "status": 503}
+    )
+    for _ in range(2):
+        await desk.messenger.alert_owner(Code.PROVIDER_BALANCE, {"provider": "evolink"})
+    direct = desk.standin.world.dm(MIRA)
+    assert direct is not None
+    assert len(direct.messages) == 1
