@@ -453,28 +453,6 @@ FAULTS = (
         tests=["tests/unit/services/test_posts.py", "-k", "another_nonce"],
     ),
     Fault(
-        name="again forgets that the first one was private",
-        changes=[
-            Change(
-                path="bot/services/generate.py",
-                old="if first.place.private:",
-                new="if False:",
-            ),
-        ],
-        tests=[PRIVATE, "-k", "again"],
-    ),
-    Fault(
-        name="an edit forgets that the first one was private",
-        changes=[
-            Change(
-                path="bot/services/generate.py",
-                old="if parent is not None and parent.place.private:",
-                new="if False:",
-            ),
-        ],
-        tests=[PRIVATE, "-k", "edit"],
-    ),
-    Fault(
         name="what is private comes out in the public thread it was asked for in",
         changes=[
             Change(
