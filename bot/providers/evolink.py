@@ -56,11 +56,12 @@ _NO_BATCHES = frozenset({404, 405, 501})
 # All others take links only.
 _TAKES_DATA_URLS = frozenset({"gemini-omni-flash-image-to-video"})
 
-# The three models of the first generation make 720p and have no parameter that says so.
+# The models of the first generation make 720p and have no parameter that says so.
 _WITHOUT_QUALITY = frozenset(
     {
         "gemini-omni-flash-text-to-video",
         "gemini-omni-flash-image-to-video",
+        "gemini-omni-flash-reference-to-video",
         "gemini-omni-flash-video-edit",
     }
 )

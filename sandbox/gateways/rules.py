@@ -157,6 +157,13 @@ _EVOLINK_MODELS = (
         aspect=_WIDE_FIRST,
     ),
     _evolink(
+        "gemini-omni-flash-reference-to-video",
+        Mode.REFERENCE,
+        images=Media(least=1, most=6, forms=_URL, formats=_WEB_IMAGES),
+        duration=_LONG,
+        aspect=_WIDE_FIRST,
+    ),
+    _evolink(
         "gemini-omni-flash-video-edit",
         Mode.EDIT,
         videos=Media(least=1, most=1, forms=_URL, formats=_MP4, longest=10),
