@@ -55,7 +55,7 @@ def test_both_generations_are_shipped_at_both_providers() -> None:
         for model in (OLD, NEW)
     }
     assert modes == {
-        (EVOLINK, OLD): {Mode.TEXT, Mode.IMAGE, Mode.EDIT},
+        (EVOLINK, OLD): {Mode.TEXT, Mode.IMAGE, Mode.REFERENCE, Mode.EDIT},
         (EVOLINK, NEW): set(Mode),
         (APIMART, OLD): {Mode.TEXT, Mode.IMAGE, Mode.EDIT},
         (APIMART, NEW): set(Mode),
@@ -109,7 +109,9 @@ def test_new_models_and_providers_can_be_added_and_modes_taken_away() -> None:
         default_model="omni-flash-1.2",
         overrides={
             "evolink": {
-                "omni-flash": {mode: {"enabled": False} for mode in ("text", "image", "edit")},
+                "omni-flash": {
+                    mode: {"enabled": False} for mode in ("text", "image", "reference", "edit")
+                },
                 "omni-flash-1.2": {"text": {"model_id": "gemini-omni-1.2-flash-text-to-video"}},
             },
             "apimart": {
@@ -170,8 +172,8 @@ AT = "providers.evolink.models.omni-flash"
             f'{AT}.text has a price for "720p" outside 0 to 100000000 micro-USD.',
         ),
         (
-            {"reference": {"max_images": 2}},
-            f"{AT}.reference.model_id is missing: a new entry needs it.",
+            {"extend": {"max_images": 2}},
+            f"{AT}.extend.model_id is missing: a new entry needs it.",
         ),
     ],
 )
