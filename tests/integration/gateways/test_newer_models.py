@@ -148,4 +148,4 @@ def test_every_model_has_a_price_for_every_quality() -> None:
     for model in (*EVOLINK.values(), *APIMART.values()):
         qualities = model.quality.values if model.quality else ("720p",)
         assert set(model.price) == set(qualities)
-        assert len(EVOLINK) == 8
+        assert len(EVOLINK) == 9
