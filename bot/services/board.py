@@ -121,6 +121,10 @@ class Board:
         """
         self.uncertain_until = now + UNCERTAIN_SECONDS
 
+    def in_doubt(self, now: float) -> bool:
+        """Whether there may be generations of ours that are not on the board."""
+        return now < self.uncertain_until
+
     def drop(self, generation_id: GenerationId) -> None:
         """Forget a generation."""
         self.live.pop(generation_id, None)

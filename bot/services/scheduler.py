@@ -126,6 +126,7 @@ class Scheduler:
         async with asyncio.TaskGroup() as group:
             lanes = Lanes(group)
             group.create_task(self._ownership.keep(self._stopped))
+            group.create_task(self._ownership.look(self._stopped))
             group.create_task(self._balances.keep(self._stopped))
             while not self._stopped.is_set():
                 self._serve_waiting(lanes)

@@ -129,6 +129,9 @@ _OWNED = (
     .where(generations.c.owner_id == bindparam("worker_id"), _UNANNOUNCED)
     .order_by(*_OLDEST_FIRST)
 )
+_OWNED_IDS = select(generations.c.id).where(
+    generations.c.owner_id == bindparam("worker_id"), _UNANNOUNCED
+)
 _DISOWN = (
     update(generations)
     .where(generations.c.owner_id == bindparam("worker_id"), _UNANNOUNCED)
@@ -279,6 +282,11 @@ class SqlGenerations:
     async def owned_by(self, worker_id: WorkerId) -> Sequence[Generation]:
         """A worker's generations that are not announced yet, oldest first."""
         return await self._many(_OWNED, worker_id=worker_id)
+
+    async def owned_ids(self, worker_id: WorkerId) -> Sequence[GenerationId]:
+        """The ids of a worker's generations that are not announced yet."""
+        rows = await self._connection.scalars(_OWNED_IDS, {"worker_id": worker_id})
+        return [GenerationId(generation_id) for generation_id in rows]
 
     async def disown(self, worker_id: WorkerId) -> int:
         """Give up all of a worker's generations (an orderly stop)."""

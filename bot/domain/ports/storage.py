@@ -95,6 +95,10 @@ class Generations(Protocol):
         """A worker's generations that are not announced yet, oldest first."""
         ...
 
+    async def owned_ids(self, worker_id: WorkerId) -> Sequence[GenerationId]:
+        """The ids of a worker's generations that are not announced yet."""
+        ...
+
     async def disown(self, worker_id: WorkerId) -> int:
         """Give up all of a worker's generations (an orderly stop)."""
         ...

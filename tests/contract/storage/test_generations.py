@@ -368,6 +368,8 @@ async def test_a_worker_finds_all_that_is_its_own(storage: Storage, shelf: Shelf
     await shelf.put(owner_id=BETA)
     await shelf.put()
     owned = await storage.read(lambda tx: tx.generations.owned_by(ALPHA))
+    ids = await storage.read(lambda tx: tx.generations.owned_ids(ALPHA))
+    assert sorted(ids) == sorted(generation.id for generation in owned)
     assert {generation.id for generation in owned} == {mine.id, untold.id}
 
 
