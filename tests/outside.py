@@ -449,6 +449,7 @@ class FakeMessenger:
     end_faults: list[Exception] = field(default_factory=list)
     threads: bool = True
     looks: int = 0
+    links: dict[GenerationId, str] = field(default_factory=dict)
 
     async def open_status(
         self, generation: Generation, standing: Standing, *, again: bool
@@ -496,6 +497,9 @@ class FakeMessenger:
             if (generation_id, where) == (generation.id, target) and generation.posting:
                 return self._posted(generation.posting)
         return None
+
+    async def video_link(self, generation: Generation) -> str | None:
+        return self.links.get(generation.id)
 
     async def tell_ended(self, generation: Generation, *, again: bool = False) -> None:
         if self.end_faults:

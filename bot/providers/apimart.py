@@ -26,6 +26,13 @@ from bot.domain.ports.provider import (
 )
 from bot.providers import answers, moderation
 from bot.providers.apimart_refusals import submit_error
+from bot.providers.apimart_requests import (
+    aspect_ratio_of,
+    has_frames,
+    links_of,
+    prompt_of,
+    task_of,
+)
 from bot.providers.gateway import GONE, Gateway, task_path
 from bot.providers.http import HttpDoor
 from bot.providers.links import tidy, videos_in
@@ -56,19 +63,6 @@ _MODERATION = (
     "prohibited",
     "violat",
 )
-
-
-# The first generation tells by the inputs alone what is meant, and has no parameter for frames.
-_WITHOUT_TASK = frozenset({"gemini-omni-flash-preview"})
-
-_TASKS: Mapping[Mode, str] = {
-    Mode.TEXT: "text_to_video",
-    Mode.IMAGE: "image_to_video",
-    Mode.REFERENCE: "reference_to_video",
-    Mode.EDIT: "edit",
-    Mode.EXTEND: "extend",
-}
-_OF_A_VIDEO = frozenset({Mode.EDIT, Mode.EXTEND})
 
 
 class ApiMart:
@@ -109,18 +103,18 @@ class ApiMart:
     async def prepare(self, spec: TaskSpec) -> PreparedTask:
         plan = spec.plan
         body: dict[str, Any] = {"model": plan.model_id}
-        if prompt := _prompt(spec):
+        if prompt := prompt_of(spec):
             body["prompt"] = prompt
         body |= await self._images(spec)
         uploads: list[str] = []
-        if plan.mode in _OF_A_VIDEO:
+        if plan.mode in {Mode.EDIT, Mode.EXTEND}:
             body |= await self._source(spec, uploads)
-        if (aspect_ratio := _aspect_ratio(spec, body)) is not None:
+        if (aspect_ratio := aspect_ratio_of(spec, body)) is not None:
             body["aspect_ratio"] = aspect_ratio
         if plan.resolution is not None:
             body["resolution"] = plan.resolution
-        if plan.model_id not in _WITHOUT_TASK:
-            body["metadata"] = {"task": _TASKS[plan.mode]}
+        if (task := task_of(spec)) is not None:
+            body["metadata"] = {"task": task}
         if spec.callback_url is not None:
             # Only a base: the gateway appends a path of its own.
             body["webhook"] = spec.callback_url
@@ -135,7 +129,7 @@ class ApiMart:
             error = submit_error(told, prepared.body)
             if error.code is Code.PROVIDER_REJECTED:
                 # It may be one of our uploads that is gone: do not offer the same link again.
-                self._uploads.forget(_links_of(prepared.body))
+                self._uploads.forget(links_of(prepared.body))
                 error = _told_by_words(error)
             raise error from None
         task = answers.mapping(answers.mapping(body).get("data"))
@@ -228,8 +222,7 @@ class ApiMart:
         """
         body: dict[str, Any] = {}
         references = spec.images
-        frames = spec.plan.mode is Mode.IMAGE and spec.plan.model_id not in _WITHOUT_TASK
-        if frames or spec.last_frame is not None:
+        if has_frames(spec):
             first, references = spec.images[:1], spec.images[1:]
             if first:
                 body["first_frame_image"] = await self._host_image(first[0])
@@ -326,35 +319,6 @@ def _told_by_words(error: ProviderError) -> ProviderError:
     return ProviderError(Code.MODERATED, accepted=error.accepted, charged=error.charged, **facts)
 
 
-def _prompt(spec: TaskSpec) -> str:
-    """The prompt, with the length in words where one was asked for: no parameter takes it."""
-    seconds = spec.plan.duration
-    if seconds is None:
-        return spec.prompt
-    if spec.plan.mode is Mode.EXTEND:
-        length = f"Extend the video by {seconds} seconds."
-    else:
-        length = f"The video is {seconds} seconds long."
-    return f"{spec.prompt.rstrip()}\n\n{length}" if spec.prompt.strip() else length
-
-
-def _aspect_ratio(spec: TaskSpec, body: Mapping[str, Any]) -> str | None:
-    wish = spec.plan.aspect_ratio
-    if wish == "auto" or (wish is None and "extend_from_task_id" in body):
-        # Nothing said would mean landscape.
-        return _orientation(spec)
-    return wish
-
-
-def _orientation(spec: TaskSpec) -> str | None:
-    """Of what was given: the gateway would make everything landscape. None: it knows the source."""
-    source = spec.source.media if spec.source is not None else None
-    shown = source or next(iter(spec.images), None)
-    if shown is None:
-        return None
-    return "9:16" if shown.height > shown.width else "16:9"
-
-
 def _results(task: Mapping[str, Any]) -> tuple[tuple[str, ...], datetime | None]:
     result = answers.mapping(task.get("result"))
     videos = [*answers.items(result.get("videos")), *answers.items(result.get("video"))]
@@ -368,8 +332,3 @@ def _cost(task: Mapping[str, Any]) -> int | None:
     if dollars is not None:
         return dollars
     return answers.micro_usd(task.get("credits_cost"), per_usd=_CREDITS_PER_USD)
-
-
-def _links_of(body: Mapping[str, Any]) -> list[str]:
-    frames = [body.get("first_frame_image"), body.get("last_frame_image")]
-    return [*answers.items(body.get("image_urls")), *(url for url in frames if url)]

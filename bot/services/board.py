@@ -40,6 +40,7 @@ class Live:
     hash of a fetched file that does not play to how often it was fetched, and when first
     (monotonic). ``running_at`` is the monotonic time at which the task was last known to be under
     way; None if this process has not seen it.
+    ``taskless`` are the providers that no longer know the task of the video to edit.
     """
 
     generation: Generation
@@ -59,6 +60,7 @@ class Live:
     unplayable: dict[str, tuple[int, float]] = field(default_factory=dict[str, tuple[int, float]])
     running_at: float | None = None
     avoid: ProviderName | None = None
+    taskless: set[ProviderName] = field(default_factory=set[ProviderName])
     _marks: dict[datetime, float] = field(default_factory=dict[datetime, float])
 
     def mark(self, clock: Clock) -> datetime:

@@ -26,6 +26,7 @@ from bot.ui.filters import passing
 from bot.ui.finding import find_ours
 from bot.ui.messages import Messages
 from bot.ui.naming import alt_text, file_name
+from bot.ui.posted import posted_link
 from bot.ui.refusals import SEND_SECONDS, logged_in, outgoing
 from bot.ui.statuses import StatusBoard
 from bot.ui.threads import private_thread, respect_lock, thread_from
@@ -157,6 +158,9 @@ class DiscordMessenger:
             message_id=MessageId(message.id),
             channel_id=ChannelId(message.channel.id),
         )
+
+    async def video_link(self, generation: Generation) -> str | None:
+        return await posted_link(self._client, generation)
 
     async def tell_ended(self, generation: Generation, *, again: bool = False) -> None:
         logged_in(self._client)

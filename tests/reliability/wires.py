@@ -296,6 +296,9 @@ class Messenger:
         posting = Posting(target=target, nonce=message.nonce, started_at=since)
         return _posted(posting, message)
 
+    async def video_link(self, generation: Generation) -> str | None:
+        return None
+
     async def tell_ended(self, generation: Generation, *, again: bool = False) -> None:
         if await self._edit_status(generation):
             return

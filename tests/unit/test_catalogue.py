@@ -1,5 +1,7 @@
 """The packaged catalogue, the operator's changes to it, and how requests are fitted to it."""
 
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -475,3 +477,15 @@ def test_what_is_applied_is_always_something_the_offer_has(
 
 def test_the_file_is_part_of_the_package() -> None:
     assert (Path(__file__).parents[2] / "bot/providers/catalog.toml").is_file()
+
+
+@pytest.mark.parametrize("page", ["docs/howto/models.md", "docs/reference/gateways.md"])
+def test_the_examples_in_the_pages_are_right(page: str) -> None:
+    text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
+    examples = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert examples
+    for example in examples:
+        told = tomllib.loads(example)["providers"]
+        default = told.pop("default_model", "omni-flash-1.1")
+        overrides = {name: table["models"] for name, table in told.items()}
+        load_catalogue(default_model=default, overrides=overrides)

@@ -55,6 +55,13 @@ class Messenger(Protocol):
         """Look for the video's message at a place, posted after ``since``; None: not there."""
         ...
 
+    async def video_link(self, generation: Generation) -> str | None:
+        """A link to the posted file that can be fetched for some hours; None where there is none.
+
+        Never raises for what Discord says.
+        """
+        ...
+
     async def tell_ended(self, generation: Generation, *, again: bool = False) -> None:
         """Say how a generation ended without a video, where its requester will see it.
 

@@ -3,6 +3,7 @@
 Owns which copy of a video to edit may be offered. How it gets there is the adapter's business.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
 from bot.domain.catalogue import ProviderName
@@ -22,9 +23,17 @@ def missing_media(outside: Outside, generation: Generation) -> bool:
 
 
 def task_spec(
-    outside: Outside, generation: Generation, candidate: Candidate, parent: Generation | None
+    outside: Outside,
+    generation: Generation,
+    candidate: Candidate,
+    parent: Generation | None,
+    *,
+    by_task: bool = True,
 ) -> TaskSpec:
-    """All that an adapter needs to prepare the task at this candidate."""
+    """All that an adapter needs to prepare the task at this candidate.
+
+    ``by_task`` is false where the candidate no longer knows the task of the video to edit.
+    """
     request = generation.request
     make_url = outside.policy.callback_url
     provider = outside.providers.get(candidate.provider)
@@ -37,13 +46,27 @@ def task_spec(
         prompt=request.prompt,
         images=request.images,
         last_frame=request.last_frame,
-        source=_source(outside, generation, candidate.provider, parent),
+        source=_source(outside, generation, candidate.provider, parent, by_task=by_task),
         callback_url=callback_url,
     )
 
 
+async def with_posted_link(outside: Outside, spec: TaskSpec, parent: Generation | None) -> TaskSpec:
+    """The same with Discord's link to the video to edit, where no provider's own names it."""
+    source = spec.source
+    if parent is None or source is None or source.task_id or source.result_url:
+        return spec
+    url = await outside.messenger.video_link(parent)
+    return spec if url is None else replace(spec, source=replace(source, discord_url=url))
+
+
 def _source(
-    outside: Outside, generation: Generation, provider: ProviderName, parent: Generation | None
+    outside: Outside,
+    generation: Generation,
+    provider: ProviderName,
+    parent: Generation | None,
+    *,
+    by_task: bool,
 ) -> SourceVideo | None:
     request = generation.request
     if parent is None:
@@ -51,7 +74,7 @@ def _source(
             return None
         return SourceVideo(media=request.video, discord_url=request.video_url)
     task, result = parent.task, parent.result
-    at_home = task is not None and task.provider == provider
+    at_home = by_task and task is not None and task.provider == provider
     fresh = (
         result is not None
         and bool(result.urls)

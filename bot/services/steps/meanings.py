@@ -1,6 +1,8 @@
 """What the codes of a refused submission mean for its generation."""
 
-from bot.domain.errors import Code
+from bot.domain.catalogue import ProviderName
+from bot.domain.errors import Code, ProviderError
+from bot.domain.generation import Failure
 
 ANOTHER_MAY_TAKE_IT = frozenset(
     {
@@ -33,3 +35,8 @@ TURNED_AWAY = frozenset(
 """Refusals that say nothing about the request itself: a repetition that meets one may be made once
 more. No refusal of a repetition says anything about the first POST.
 """
+
+
+def failure_at(provider: ProviderName, error: ProviderError) -> Failure:
+    """The failure to keep, with the provider at which it happened."""
+    return Failure(code=error.code, facts={**error.facts, "provider": provider})

@@ -25,9 +25,9 @@ from bot.services.board import Board, Live
 from bot.services.identity import OLDER_TASKS, is_ours
 from bot.services.lease import Lease
 from bot.services.outside import Outside
-from bot.services.steps import NOW, Next, backoff
-from bot.services.steps.handover import missing_media, task_spec
-from bot.services.steps.meanings import ANOTHER_MAY_TAKE_IT, TELL_THE_OWNER, TURNED_AWAY
+from bot.services.steps import NOW, Next, backoff, repetition
+from bot.services.steps.handover import missing_media, task_spec, with_posted_link
+from bot.services.steps.meanings import ANOTHER_MAY_TAKE_IT, TELL_THE_OWNER, failure_at
 from bot.services.steps.opening import OpeningSteps
 from bot.services.steps.uploads import release
 from bot.services.stuck import Stage
@@ -35,11 +35,6 @@ from bot.services.timing import Timing
 from bot.services.transitions import LONGEST_PARK_SECONDS, Transitions
 
 log = structlog.get_logger(__name__)
-
-REPLAYS = 4
-"""So often a request is repeated with its key. More than once, because a crash or a lost answer
-may use one up; not for ever, because a key's retention is not known.
-"""
 
 CLOCK_STEP = timedelta(seconds=1)
 """A calendar that differs by more was set."""
@@ -140,7 +135,11 @@ class SubmissionSteps:
         requester does not want any more.
         """
         generation = live.generation
-        if not provider.knows_keys or _task(generation).replays >= REPLAYS or generation.abandoned:
+        if (
+            not provider.knows_keys
+            or _task(generation).replays >= repetition.REPLAYS
+            or generation.abandoned
+        ):
             return False
         now = self.outside.clock.monotonic()
         return self.board.queue.may_submit(generation.id, provider.name, now)
@@ -165,10 +164,10 @@ class SubmissionSteps:
         if missing_media(self.outside, generation):
             live.generation = await self.transitions.fail(generation, Code.MEDIA_UNAVAILABLE)
             return NOW
+        by_task = candidate.provider not in live.taskless
+        spec = task_spec(self.outside, generation, candidate, parent, by_task=by_task)
         try:
-            prepared = await provider.prepare(
-                task_spec(self.outside, generation, candidate, parent)
-            )
+            prepared = await provider.prepare(await with_posted_link(self.outside, spec, parent))
         except ProviderError as error:
             return await self._not_prepared(live, candidate, error)
         if generation.request.has_files or parent is not None:
@@ -216,7 +215,9 @@ class SubmissionSteps:
         wait = min(wait, max(self._seconds_left(live), 0.0))
         until = self.outside.clock.now() + timedelta(seconds=wait)
         park = Park(reason=ParkReason.PROVIDER_DOWN, until=until)
-        live.generation = await self._back_to_the_queue(live, _failure(provider, error), park=park)
+        live.generation = await self._back_to_the_queue(
+            live, failure_at(provider, error), park=park
+        )
         return Next(after=wait)
 
     async def _post(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next:
@@ -234,8 +235,9 @@ class SubmissionSteps:
                 return await self._refused(live, provider.name, error)
             log.warning("submit_unknown", generation=live.generation.id, error=str(error))
             self.board.failed(provider.name, error, self.outside.clock.monotonic())
+            kept = repetition.after_post(error, task)
             live.generation = await self.transitions.record(
-                live.generation, lambda g: replace(g, state=State.SUBMIT_UNKNOWN)
+                live.generation, lambda g: replace(g, state=State.SUBMIT_UNKNOWN, task=kept)
             )
             return Next(after=error.retry_after or 1.0)
         return await self._accepted(live, submission)
@@ -258,11 +260,13 @@ class SubmissionSteps:
         except ProviderError as error:
             log.warning("replay_failed", generation=live.generation.id, error=str(error))
             self.board.failed(provider.name, error, self.outside.clock.monotonic())
-            if error.accepted is Accepted.NO and error.code in TURNED_AWAY:
+            kept = repetition.after_repetition(error, before, again)
+            if kept is not again:
                 live.generation = await self.transitions.record(
-                    live.generation, lambda g: replace(g, task=before)
+                    live.generation, lambda g: replace(g, task=kept)
                 )
-            return None
+            wait = repetition.asked_to_wait(error)
+            return None if wait is None else Next(after=wait)
         return await self._accepted(live, submission)
 
     async def _named(self, live: Live, provider: Provider, task_id: TaskId) -> Next | None:
@@ -331,11 +335,16 @@ class SubmissionSteps:
     async def _refused(self, live: Live, provider: ProviderName, error: ProviderError) -> Next:
         """A definite refusal: pass it on where that can help, wait where waiting can, else end."""
         log.info("provider_refused", generation=live.generation.id, error=str(error))
+        if error.code is Code.PROVIDER_TASK_GONE and provider not in live.taskless:
+            # It looked for the task of the video to edit: once more, with the file itself.
+            live.taskless.add(provider)
+            live.generation = await self._back_to_the_queue(live, live.generation.failure)
+            return NOW
         now = self.outside.clock.monotonic()
         self.board.failed(provider, error, now, price=live.generation.plan.micro_usd)
         if error.code in TELL_THE_OWNER:
             await self.outside.messenger.alert_owner(error.code, {"provider": provider})
-        failure = _failure(provider, error)
+        failure = failure_at(provider, error)
         if error.code not in ANOTHER_MAY_TAKE_IT:
             live.generation = await self.transitions.end(live.generation, State.FAILED, failure)
             return NOW
@@ -382,10 +391,6 @@ class SubmissionSteps:
         if parent_id is None:
             return None
         return await self.outside.storage.read(lambda tx: tx.generations.get(parent_id))
-
-
-def _failure(provider: ProviderName, error: ProviderError) -> Failure:
-    return Failure(code=error.code, facts={**error.facts, "provider": provider})
 
 
 def _task(generation: Generation) -> Task:

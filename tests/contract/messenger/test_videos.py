@@ -6,12 +6,13 @@ from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
+import aiohttp
 import discord
 import pytest
 
 from bot.domain.errors import Code, PostError
 from bot.domain.generation import Place, Target, TargetKind
-from bot.domain.ids import DIRECT, ChannelId, GuildId
+from bot.domain.ids import DIRECT, ChannelId, GuildId, MessageId
 from bot.domain.request import VideoRequest
 from bot.ui import refusals
 from sandbox.discord.opening import ANA, ANNOUNCEMENTS, STUDIO, TOM, VIDEOS
@@ -45,6 +46,20 @@ async def test_a_video_is_a_plain_message_with_one_ping_and_its_buttons(desk: De
         "Details": f"rt:details:{asked.id}",
         "Delete": f"rt:delete:{asked.id}",
     }
+
+
+async def test_a_posted_file_can_be_fetched_by_its_link(desk: Desk) -> None:
+    asked = await desk.opened()
+    assert await desk.messenger.video_link(asked) is None
+    made = replace(asked, posting=await desk.post(asked))
+    link = await desk.messenger.video_link(made)
+    assert link is not None
+    async with aiohttp.ClientSession() as session, session.get(link) as answer:
+        assert answer.status == 200
+        assert await answer.read()
+    assert made.posting is not None
+    lost = replace(made, posting=replace(made.posting, message_id=MessageId(5)))
+    assert await desk.messenger.video_link(lost) is None
 
 
 async def test_a_reply_to_a_video_shows_its_words_to_the_bot(desk: Desk) -> None:

@@ -13,7 +13,7 @@ from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.quota import Limits
 from bot.services.late import LOOK_EVERY_SECONDS, LateResults
 from bot.services.outside import Policy
-from bot.services.steps.submission import REPLAYS
+from bot.services.steps.repetition import REPLAYS
 from bot.services.timing import kind_of
 from tests.contract.storage.samples import raw
 from tests.outside import EVOLINK, FakeDirectory, SlowList, refusal, silence

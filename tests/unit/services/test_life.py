@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.errors import Code, MediaError, PostError, Refused
+from bot.domain.errors import Accepted, Code, MediaError, PostError, ProviderError, Refused
 from bot.domain.generation import State, TargetKind
 from bot.domain.ids import TaskId
 from bot.domain.ports.provider import TaskReport, TaskState
@@ -12,7 +12,7 @@ from bot.domain.quota import Limits
 from bot.domain.request import Operation, VideoRequest
 from bot.services.cancel import CancelResult
 from bot.services.outside import Policy
-from bot.services.steps.submission import REPLAYS
+from bot.services.steps.repetition import REPLAYS
 from tests.outside import APIMART, EVOLINK, START, refusal, silence
 from tests.unit.services.conftest import CHANNEL, NOBODY, World
 
@@ -415,6 +415,86 @@ async def test_an_edit_belongs_to_the_conversation_of_its_parent(world: World) -
     assert spec.source is not None
     assert spec.source.task_id == "evolink-1"
     assert spec.plan.seconds == 5
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_an_edit_whose_parents_task_is_gone_is_made_from_the_file_once(
+    world: World, times: int
+) -> None:
+    worker = world.start()
+    first = (await world.ask(worker)).generation
+    await world.until_over()
+    gone = ("before", refusal(Code.PROVIDER_TASK_GONE))
+    world.evolink.submit_faults.extend([gone] * times)
+    wish = VideoRequest(prompt="at night", operation=Operation.EDIT, source_ms=5_000)
+    edit = (await world.ask(worker, wish, parent_id=first.id)).generation
+    await world.until_over()
+    row = await world.row(edit.id)
+    sources = [spec.source for spec in world.evolink.specs[1:]]
+    assert [source.task_id for source in sources if source] == ["evolink-1", None]
+    assert sources[1] is not None
+    assert sources[1].media is not None
+    assert world.evolink.posts == 3
+    assert row.state is (State.DELIVERED if times == 1 else State.FAILED)
+    assert (await world.usage()).videos == (2 if times == 1 else 1)
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+async def test_discords_link_is_given_where_no_providers_own_names_the_video(
+    world: World, *, fresh: bool
+) -> None:
+    worker = world.start()
+    first = (await world.ask(worker)).generation
+    await world.until_over()
+    world.messenger.links[first.id] = "https://cdn.example/fox-v1.mp4"
+    if not fresh:
+        world.clock.seconds += 25 * 3600
+    world.evolink.submit_faults.append(("before", refusal(Code.PROVIDER_TASK_GONE)))
+    wish = VideoRequest(prompt="at night", operation=Operation.EDIT, source_ms=5_000)
+    await world.ask(worker, wish, parent_id=first.id)
+    await world.until_over()
+    by_task, by_file = (spec.source for spec in world.evolink.specs[1:])
+    assert by_task is not None
+    assert by_file is not None
+    assert (by_task.task_id, by_task.discord_url) == ("evolink-1", None)
+    assert by_file.task_id is None
+    link = None if fresh else "https://cdn.example/fox-v1.mp4"
+    assert (by_file.discord_url, by_file.result_url is None) == (link, not fresh)
+
+
+async def test_a_submission_still_worked_on_is_waited_for_as_long_as_told(world: World) -> None:
+    busy = ProviderError(
+        Code.SUBMIT_UNKNOWN, accepted=Accepted.UNKNOWN, retryable=True, retry_after=40.0
+    )
+    world.evolink.can_list_tasks = False
+    world.evolink.submit_faults.append(("after", silence()))
+    # More often than a request may be repeated: these answers use no repetition up.
+    world.evolink.submit_faults.extend([("before", busy)] * (REPLAYS + 2))
+    worker = world.start()
+    receipt = await world.ask(worker)
+    await world.until_over()
+    assert (await world.row(receipt.generation.id)).state is State.DELIVERED
+    assert len(world.evolink.tasks) == 1
+    assert world.evolink.posts == REPLAYS + 4
+    assert world.clock.seconds >= (REPLAYS + 2) * 40
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_where_the_provider_cannot_tell_the_request_is_not_repeated(
+    world: World, *, first: bool
+) -> None:
+    lost = ProviderError(Code.SUBMIT_UNKNOWN, accepted=Accepted.UNKNOWN)
+    world.evolink.can_list_tasks = False
+    answers = [lost] if first else [silence(), lost]
+    world.evolink.submit_faults.extend(("after", answer) for answer in answers)
+    worker = world.start()
+    receipt = await world.ask(worker)
+    await world.until_over()
+    row = await world.row(receipt.generation.id)
+    assert world.evolink.posts == len(answers)
+    assert world.apimart.posts == 0
+    assert row.failure is not None
+    assert row.failure.code is Code.SUBMIT_UNKNOWN
 
 
 async def test_an_unfinished_or_foreign_parent_is_refused(world: World) -> None:
