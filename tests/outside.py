@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from bot.domain.catalogue import Catalogue, Mode, ModelName, Offer, ProviderName, fit, modes_for
 from bot.domain.errors import Accepted, Code, MediaError, ProviderError, Refused
@@ -447,6 +447,7 @@ class FakeMessenger:
     post_faults: list[tuple[str, Exception]] = field(default_factory=list)
     find_faults: list[Exception] = field(default_factory=list)
     end_faults: list[Exception] = field(default_factory=list)
+    end_away: Callable[[], Exception | Literal[False] | None] = lambda: None
     threads: bool = True
     looks: int = 0
     links: dict[GenerationId, str] = field(default_factory=dict)
@@ -504,6 +505,8 @@ class FakeMessenger:
     async def tell_ended(self, generation: Generation, *, again: bool = False) -> None:
         if self.end_faults:
             raise self.end_faults.pop(0)
+        if fault := self.end_away():
+            raise fault
         self.ended.append(generation)
 
     def upload_limit(self, generation: Generation, target: Target) -> int:

@@ -133,13 +133,18 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What the provider made. ``cost_micro_usd`` is None until the provider tells it."""
+    """What the provider made. ``cost_micro_usd`` is None until the provider tells it.
+
+    ``doubtful_micro_usd`` is a reported cost that is absurd: it is shown, and nothing is computed
+    from it.
+    """
 
     urls: tuple[str, ...]
     expires_at: datetime | None
     ready_at: datetime
     duration_ms: int | None = None
     cost_micro_usd: int | None = None
+    doubtful_micro_usd: int | None = None
 
 
 class TargetKind(StrEnum):

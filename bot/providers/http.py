@@ -174,7 +174,7 @@ class HttpDoor:
         except OSError as error:
             # Cleaned away, or the disk fails: nobody can be given it.
             raise ProviderError(
-                Code.MEDIA_UNAVAILABLE, provider=self._party, reason=type(error).__name__
+                Code.FILE_NOT_KEPT, provider=self._party, reason=type(error).__name__
             ) from None
 
     async def _stream(

@@ -179,4 +179,6 @@ class Board:
             eta_at = now + timedelta(seconds=generation.plan.estimated_seconds)
             return Standing(position=position, eta_at=eta_at, park=park)
         progress = None if live.reading is None else round(live.reading[1] * 100)
-        return Standing(position=position, progress=progress, eta_at=live.eta_at, park=park)
+        # A time that has passed is not when it will be ready.
+        eta_at = live.eta_at if live.eta_at is not None and live.eta_at > now else None
+        return Standing(position=position, progress=progress, eta_at=eta_at, park=park)

@@ -75,7 +75,8 @@ class History:
         """A finished video's file, small enough to be handed over.
 
         Raises:
-            Refused: NOT_FOUND, NOT_FINISHED, MEDIA_UNAVAILABLE (its time of keeping is over).
+            Refused: NOT_FOUND, NOT_FINISHED, FILE_NOT_KEPT (its time of keeping is over), or why
+                it cannot be made small enough now.
         """
         found = await self.details(generation_id, viewer=viewer)
         if found.file is None or found.deleted_at is not None:
@@ -83,7 +84,8 @@ class History:
         try:
             return found, await self.media.fit(found.file, max_bytes=max_bytes)
         except MediaError as error:
-            raise Refused(Code.MEDIA_UNAVAILABLE) from error
+            gone = error.code is Code.RESULT_GONE
+            raise Refused(Code.FILE_NOT_KEPT if gone else error.code, **error.facts) from error
 
     async def delete(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
         """Mark a video deleted and drop our file; the caller deletes the message.

@@ -8,7 +8,7 @@ claimed by the next one, which is also how a restart goes on.
 import asyncio
 import heapq
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 import structlog
@@ -32,6 +32,12 @@ STATUS_SECONDS = 4.0
 
 POLL_TOGETHER_SECONDS = 0.15
 """Polls due so soon go out with those due now where a gateway takes several at once."""
+
+ANNOUNCE_STRIKES = 6
+"""So many failures of our own, and an end that cannot be shown is left untold."""
+
+SET_ASIDE_SECONDS = 3600.0
+"""A generation whose failure cannot even be recorded is left alone for this long."""
 
 STRIKES = 3
 """So many failures of our own in the same step, and the generation ends as poison."""
@@ -219,15 +225,32 @@ class Scheduler:
             **({"generation": ids[0]} if len(ids) == 1 else {"generations": len(ids)})
         ):
             try:
-                answers = await self.advance.step(lives)
-            except (Superseded, StorageUnavailable) as error:
-                answers = {live.generation.id: await self._reread(live, error) for live in lives}
+                answers = await self._answers(lives)
             except Exception as error:
-                log.exception("step_failed", states=[live.generation.state for live in lives])
-                answers = await self._struck(lives, error)
+                # Not even the failure can be recorded, as when the row cannot be read any more:
+                # it is set aside, and all others go on.
+                log.exception("set_aside", generations=ids)
+                answers = {generation_id: Next(after=SET_ASIDE_SECONDS) for generation_id in ids}
+                await self._alert(ids[0], error)
         for live in lives:
             self._busy.discard(live.generation.id)
             self._continue(live, answers[live.generation.id], lanes)
+
+    async def _answers(self, lives: Sequence[Live]) -> dict[GenerationId, Next]:
+        try:
+            return await self.advance.step(lives)
+        except (Superseded, StorageUnavailable) as error:
+            return {live.generation.id: await self._reread(live, error) for live in lives}
+        except Exception as error:
+            log.exception("step_failed", states=[live.generation.state for live in lives])
+            return await self._struck(lives, error)
+
+    async def _alert(self, generation_id: GenerationId, error: Exception) -> None:
+        facts: dict[str, object] = {"generation": generation_id, "error": type(error).__name__}
+        try:
+            await self.outside.messenger.alert_owner(Code.INTERNAL, facts)
+        except Exception:
+            log.exception("owner_not_alerted", generation=generation_id)
 
     def _continue(self, live: Live, following: Next, lanes: Lanes) -> None:
         generation = live.generation
@@ -294,17 +317,21 @@ class Scheduler:
         transitions = self.advance.transitions
         self.outside.telemetry.step_failed(generation.state)
         try:
-            if strikes < STRIKES or generation.ended:
+            if strikes < (ANNOUNCE_STRIKES if generation.ended else STRIKES):
                 wait = backoff(strikes, first=5.0, longest=600.0)
                 live.generation = await transitions.park(
                     generation, ParkReason.INTERNAL, wait, strikes=strikes
                 )
                 return Next(after=wait)
+            await self._alert(generation.id, error)
+            if generation.ended:
+                log.error("end_not_told", generation=generation.id)
+                live.generation = await transitions.record(
+                    generation, lambda g: replace(g, announced=True)
+                )
+                return Next(after=None)
             state = _poison_end(generation.state)
             live.generation = await transitions.end(generation, state, Failure(code=Code.INTERNAL))
-            await self.outside.messenger.alert_owner(
-                Code.INTERNAL, {"generation": generation.id, "error": type(error).__name__}
-            )
             return Next(after=0.0)
         except (Superseded, StorageUnavailable) as trouble:
             return await self._reread(live, trouble)
@@ -322,10 +349,11 @@ class Scheduler:
             return
         now = self.outside.clock.monotonic()
         standing = self.board.standing(generation, now=self.outside.clock.now(), monotonic=now)
-        wish = generation.abandoned
         # The end of a pause that others share is reckoned each time, and differs by microseconds.
         park = generation.park or (standing.park and standing.park.reason)
-        news = hash((generation.state, standing.progress, standing.position, wish, park))
+        overdue = standing.eta_at is None
+        seen = (standing.progress, standing.position, generation.abandoned, park, overdue)
+        news = hash((generation.state, *seen))
         last_at, last_news = self._shown.get(generation.id, (now - STATUS_SECONDS, None))
         soon = generation.state is State.RUNNING and now - last_at < STATUS_SECONDS
         if news == last_news or soon:

@@ -5,6 +5,8 @@ a request. The rule itself is ``bot.domain.polling``.
 """
 
 import statistics
+from collections import OrderedDict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -25,9 +27,25 @@ ENOUGH_PAST = 5
 """From so many past durations on, their median beats the provider's estimate for the ETA."""
 
 
+KEPT = 200
+"""This many durations of one kind are kept, the latest."""
+
+MOST_KINDS = 200
+"""This many kinds are kept in memory, those used last."""
+
+MOST_ESTIMATES = 16
+"""For this many estimates of one kind the densities are kept."""
+
+WATCHED_SECONDS = 90.0
+"""A duration counts if the task was seen under way at most this long before it was done."""
+
+MOST_TIMES = 20
+"""A provider's estimate of more than this many times ours is not believed."""
+
+
 @dataclass(kw_only=True)
 class _Kind:
-    past: list[float]
+    past: deque[float]
     densities: dict[int, Density] = field(default_factory=dict[int, Density])
 
 
@@ -36,7 +54,7 @@ class Timing:
     """Learned durations and the next time to ask."""
 
     outside: Outside
-    _kinds: dict[str, _Kind] = field(default_factory=dict[str, _Kind])
+    _kinds: OrderedDict[str, _Kind] = field(default_factory=OrderedDict[str, _Kind])
     _costs: dict[ProviderName, RequestCost] = field(default_factory=dict[ProviderName, RequestCost])
 
     async def start(self, live: Live) -> float:
@@ -44,7 +62,9 @@ class Timing:
         key = kind_of(live.generation)
         if key not in self._kinds:
             past = await self.outside.storage.read(lambda tx: tx.durations.recent(key))
-            self._kinds.setdefault(key, _Kind(past=list(past)))
+            self._kind(key, past)
+        if not live.claimed:
+            self.seen_running(live)
         self._expect(live)
         return self.delay(live)
 
@@ -76,11 +96,28 @@ class Timing:
         """The provider said that we ask too often."""
         self._costs[provider] = self._cost(provider).throttled(self.outside.clock.monotonic())
 
-    async def learned(self, tx: Transaction, generation: Generation, seconds: float) -> None:
-        """Remember how long a task took, in the transaction that records its end."""
-        key = kind_of(generation)
-        await tx.durations.add(key, seconds, at=self.outside.clock.now())
-        kind = self._kinds.setdefault(key, _Kind(past=[]))
+    def seen_running(self, live: Live) -> None:
+        """The task is known to be under way right now."""
+        live.running_at = self.outside.clock.monotonic()
+
+    def duration(self, live: Live) -> float | None:
+        """Return how long a task took that is seen to be done now, in seconds.
+
+        None if nobody watched it end: it may have been done for long, while this process was down
+        or its provider silent. One that delivers a late result was not watched either.
+        """
+        seen, now = live.running_at, self.outside.clock.monotonic()
+        if live.generation.late or seen is None or now - seen > WATCHED_SECONDS:
+            return None
+        return self._elapsed(live)
+
+    async def record(self, tx: Transaction, generation: Generation, seconds: float) -> None:
+        """Write down how long a task took, in the transaction that records its end."""
+        await tx.durations.add(kind_of(generation), seconds, at=self.outside.clock.now())
+
+    def learn(self, generation: Generation, seconds: float) -> None:
+        """Let the estimates for others of its kind follow a duration that was recorded."""
+        kind = self._kind(kind_of(generation))
         kind.past.append(seconds)
         kind.densities.clear()
 
@@ -93,17 +130,28 @@ class Timing:
             total = statistics.median(kind.past)
         if live.reading is not None and live.reading[1] >= 0.1:
             total = live.reading[0] / live.reading[1]
-        left = max(total - elapsed, 1.0)
-        live.eta_at = self.outside.clock.now() + timedelta(seconds=left)
+        left = total - elapsed
+        # Longer than expected: nobody knows, so nothing is promised.
+        live.eta_at = self.outside.clock.now() + timedelta(seconds=left) if left > 0 else None
 
     def _density(self, generation: Generation) -> Density:
-        kind = self._kinds.setdefault(kind_of(generation), _Kind(past=[]))
+        kind = self._kind(kind_of(generation))
         estimate = self._estimate(generation)
         density = kind.densities.get(estimate)
         if density is None:
-            density = completion_density(estimate, kind.past)
+            if len(kind.densities) >= MOST_ESTIMATES:
+                kind.densities.clear()
+            density = completion_density(estimate, tuple(kind.past))
             kind.densities[estimate] = density
         return density
+
+    def _kind(self, key: str, past: Sequence[float] = ()) -> _Kind:
+        """What is known of a kind; the one that was not used for longest makes room."""
+        kind = self._kinds.setdefault(key, _Kind(past=deque(past, maxlen=KEPT)))
+        self._kinds.move_to_end(key)
+        while len(self._kinds) > MOST_KINDS:
+            self._kinds.popitem(last=False)
+        return kind
 
     def _cost(self, provider: ProviderName) -> RequestCost:
         policy = self.outside.policy
@@ -122,8 +170,11 @@ class Timing:
     @staticmethod
     def _estimate(generation: Generation) -> int:
         task = generation.task
-        told = None if task is None else task.estimated_seconds
-        return told or generation.plan.estimated_seconds
+        reported = None if task is None else task.estimated_seconds
+        planned = generation.plan.estimated_seconds
+        if reported is None or not 0 < reported <= MOST_TIMES * max(planned, 1):
+            return planned
+        return reported
 
 
 def kind_of(generation: Generation) -> str:

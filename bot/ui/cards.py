@@ -238,6 +238,19 @@ def receipt_card(receipt: "Receipt", brush: Brush) -> ui.LayoutView:
     return card(*lines, colour=YELLOW)
 
 
+def _price(generation: Generation, messages: Messages) -> list[str]:
+    """What it cost as far as reported, else what was estimated; an absurd report is told as one."""
+    result, plan = generation.result, generation.plan
+    lines: list[str] = []
+    if result is not None and result.cost_micro_usd is not None:
+        lines.append(messages.say("details.cost", price=result.cost_micro_usd))
+    elif plan.micro_usd:
+        lines.append(messages.say("details.cost_estimated", price=plan.micro_usd))
+    if result is not None and result.doubtful_micro_usd is not None:
+        lines.append(messages.say("details.cost_doubtful", price=result.doubtful_micro_usd))
+    return lines
+
+
 def details_card(generation: Generation, brush: Brush) -> ui.LayoutView:
     """Everything about one video, with its whole prompt."""
     messages, plan, request = brush.messages, generation.plan, generation.request
@@ -251,11 +264,7 @@ def details_card(generation: Generation, brush: Brush) -> ui.LayoutView:
         lines.append(messages.say("details.inputs", inputs=SEPARATOR.join(inputs)))
     if generation.parent_version is not None:
         lines.append(messages.say("details.parent", version=generation.parent_version))
-    result = generation.result
-    if result is not None and result.cost_micro_usd is not None:
-        lines.append(messages.say("details.cost", price=result.cost_micro_usd))
-    elif plan.micro_usd:
-        lines.append(messages.say("details.cost_estimated", price=plan.micro_usd))
+    lines += _price(generation, messages)
     who = {"who": generation.requester_id, "at": generation.created_at}
     lines.append(messages.say("details.asked", **who))
     lines.append(messages.say("details.state", state=state_word(generation, messages)))

@@ -152,10 +152,15 @@ class StatusBoard:
             self._news.set()
 
     async def _refresh(self, generation_id: GenerationId, status: _Status) -> None:
-        """Bring one message up to date; gives its slot back."""
+        """Bring one message up to date and give its slot back.
+
+        A card that cannot be drawn is left as it is; all others go on.
+        """
         try:
             async with status.lock:
                 await self._show_pending(generation_id, status)
+        except Exception:
+            log.exception("status_not_drawn", generation=generation_id)
         finally:
             self._slots.release()
 

@@ -34,8 +34,8 @@ class SourceMemory:
         """The files of a message, for the person who was shown them.
 
         Raises:
-            Refused: MEDIA_UNAVAILABLE when they are forgotten.
+            Refused: FILES_FORGOTTEN when they are forgotten.
         """
         if message_id is None or (user_id, message_id) not in self._files:
-            raise Refused(Code.MEDIA_UNAVAILABLE)
+            raise Refused(Code.FILES_FORGOTTEN)
         return self._files[user_id, message_id]

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 ENGLISH = Messages.for_locale("en-US")
 NOT_FOUND = ENGLISH.explain(Code.NOT_FOUND, {})
 NOT_YOURS = ENGLISH.explain(Code.NOT_YOURS, {})
-NOT_REMEMBERED = ENGLISH.explain(Code.MEDIA_UNAVAILABLE, {})
+NOT_REMEMBERED = ENGLISH.explain(Code.FILES_FORGOTTEN, {})
 UNKNOWN = ENGLISH.say("failure.unknown_control")
 
 

@@ -37,7 +37,13 @@ NONCE_SECONDS = 60
 """So young a post may be sent again under its nonce; Discord remembers it for a few minutes."""
 
 SHRINK_TIMES = 4
-ANNOUNCE_TIMES = 10
+ANNOUNCE_SECONDS = 86_400
+"""For this long after an end it is tried to be shown, at most ``ANNOUNCE_GAP_SECONDS`` apart."""
+
+ANNOUNCE_GAP_SECONDS = 120.0
+ANNOUNCE_TIMES = 3
+"""However old an end is, this many tries are made by each process."""
+
 INCOMPLETE_TIMES = 2
 """So often a message may come about without its file before another place is tried."""
 
@@ -115,8 +121,11 @@ class PostingSteps:
                 await self.outside.messenger.tell_ended(generation, again=again)
         except PostError as error:
             live.misses += 1
-            if error.retry_after is not None and live.misses < ANNOUNCE_TIMES:
-                return Next(after=max(error.retry_after, backoff(live.misses)))
+            ended_at = generation.ended_at or generation.updated_at
+            age = live.seconds_since(ended_at, self.outside.clock)
+            if not error.final and (age < ANNOUNCE_SECONDS or live.misses < ANNOUNCE_TIMES):
+                wait = backoff(live.misses, longest=ANNOUNCE_GAP_SECONDS)
+                return Next(after=max(error.retry_after or 0.0, wait))
             log.warning("end_not_told", generation=generation.id, error=str(error))
         live.generation = await self.transitions.record(
             generation, lambda g: replace(g, announced=True)

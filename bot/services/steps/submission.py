@@ -162,7 +162,7 @@ class SubmissionSteps:
         generation = live.generation
         provider = self.outside.providers.get(candidate.provider)
         if missing_media(self.outside, generation):
-            live.generation = await self.transitions.fail(generation, Code.MEDIA_UNAVAILABLE)
+            live.generation = await self.transitions.fail(generation, Code.FILE_NOT_KEPT)
             return NOW
         by_task = candidate.provider not in live.taskless
         spec = task_spec(self.outside, generation, candidate, parent, by_task=by_task)

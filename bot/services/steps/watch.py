@@ -16,6 +16,7 @@ from bot.domain.ports.provider import TaskReport, TaskState
 from bot.domain.ports.storage import Transaction
 from bot.services.board import Board, Live
 from bot.services.outside import Outside
+from bot.services.plausible import is_plausible_cost, is_plausible_length
 from bot.services.steps import NOW, Next, backoff
 from bot.services.steps.batches import Batches
 from bot.services.steps.fetching import RESULTS_LAST
@@ -163,6 +164,7 @@ class WatchSteps:
         task = live.generation.task
         if task is not None and told and task.estimated_seconds is None:
             live.generation = replace(live.generation, task=replace(task, estimated_seconds=told))
+        self.timing.seen_running(live)
         self.timing.read_progress(live, report.progress)
         if await self._expired(live):
             return NOW
@@ -191,25 +193,35 @@ class WatchSteps:
 
     async def _completed(self, live: Live, report: TaskReport) -> None:
         now = live.mark(self.outside.clock)
+        plan = live.generation.plan
+        length, cost = report.duration_ms, report.cost_micro_usd
+        odd_length = length is not None and not is_plausible_length(plan, length)
+        odd_cost = cost is not None and not is_plausible_cost(plan, cost)
         result = Result(
             urls=report.urls,
             expires_at=report.urls_expire_at or now + RESULTS_LAST,
             ready_at=now,
-            duration_ms=report.duration_ms,
-            cost_micro_usd=report.cost_micro_usd,
+            duration_ms=None if odd_length else length,
+            cost_micro_usd=None if odd_cost else cost,
+            doubtful_micro_usd=cost if odd_cost else None,
         )
-        took = _age(self.outside, live)
+        took = self.timing.duration(live)
 
         async def remember(tx: Transaction, saved: Generation) -> None:
             await self._record_spend(tx, saved, report)
-            if not saved.late:  # nobody knows how long that one took
-                await self.timing.learned(tx, saved, took)
+            if took is not None:
+                await self.timing.record(tx, saved, took)
 
         live.generation = await self.transitions.record(
             live.generation,
             lambda g: replace(g, state=State.READY, result=result, strikes=0),
             also=remember,
         )
+        if took is not None:
+            self.timing.learn(live.generation, took)
+        self._count_spend(live.generation, report)
+        if odd_length or odd_cost:
+            await self._doubt(live.generation, report)
 
     async def _empty(self, live: Live, report: TaskReport) -> Next:
         """The task is done, and its link is not there (yet)."""
@@ -221,6 +233,10 @@ class WatchSteps:
 
     async def _ended(self, live: Live, report: TaskReport, failure: Failure) -> None:
         facts = {**failure.facts, "provider": live.generation.plan.provider}
+        cost = report.cost_micro_usd
+        odd_cost = cost is not None and not is_plausible_cost(live.generation.plan, cost)
+        if odd_cost:
+            facts["doubtful_micro_usd"] = cost
         told = Failure(code=failure.code, facts=facts)
         now = self.outside.clock.now()
 
@@ -231,20 +247,52 @@ class WatchSteps:
         live.generation = await self.transitions.record(
             live.generation, lambda g: replace(g, state=State.FAILED, failure=told), also=close
         )
+        self._count_spend(live.generation, report)
+        if odd_cost:
+            await self._doubt(live.generation, report)
 
     async def _record_spend(
         self, tx: Transaction, generation: Generation, report: TaskReport
     ) -> None:
-        if not report.cost_micro_usd:
+        if not (spent := _spent(generation, report)):
             return
         await tx.ledger.record_spend(
             generation.id,
             provider=generation.plan.provider,
             task_id=report.task_id,
-            micro_usd=report.cost_micro_usd,
+            micro_usd=spent,
             at=self.outside.clock.now(),
         )
-        self.outside.telemetry.spent(generation.plan.provider, report.cost_micro_usd)
+
+    def _count_spend(self, generation: Generation, report: TaskReport) -> None:
+        if spent := _spent(generation, report):
+            self.outside.telemetry.spent(generation.plan.provider, spent)
+
+    async def _doubt(self, generation: Generation, report: TaskReport) -> None:
+        """Show the owner what a provider reported and nobody believes."""
+        log.warning(
+            "doubtful_report",
+            generation=generation.id,
+            provider=generation.plan.provider,
+            cost_micro_usd=report.cost_micro_usd,
+            duration_ms=report.duration_ms,
+            estimate_micro_usd=generation.plan.micro_usd,
+        )
+        await self.outside.messenger.alert_owner(
+            Code.DOUBTFUL_REPORT,
+            {"provider": generation.plan.provider, "generation": generation.id},
+        )
+
+
+def _spent(generation: Generation, report: TaskReport) -> int | None:
+    """What counts as spent for a task: where an absurd cost was reported, the estimate.
+
+    None where nothing was reported.
+    """
+    cost, plan = report.cost_micro_usd, generation.plan
+    if cost is None or is_plausible_cost(plan, cost):
+        return cost
+    return plan.micro_usd
 
 
 def _task_id(live: Live) -> TaskId:

@@ -462,7 +462,7 @@ async def test_a_file_that_is_gone_is_told(desk: Counter) -> None:
     (desk.root / image.path).unlink()
     with pytest.raises(ProviderError) as caught:
         await desk.prepared(Mode.IMAGE, images=(image,))
-    assert caught.value.code is Code.MEDIA_UNAVAILABLE
+    assert caught.value.code is Code.FILE_NOT_KEPT
     assert str(desk.root) not in str(caught.value)
 
 
