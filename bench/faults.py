@@ -508,4 +508,59 @@ FAULTS = (
         tests=["tests/contract/messenger/test_videos.py", "-k", "nothing_is_proven"],
     ),
     *WAITING,
+    Fault(
+        name="a result is given up after three tries",
+        changes=[
+            Change(
+                path=STEPS + "fetching.py",
+                old="if error.code is Code.RESULT_TOO_LARGE:",
+                new="if error.code is Code.RESULT_TOO_LARGE or live.misses >= 2:",
+            ),
+        ],
+        tests=["tests/unit/services/test_fetching.py"],
+    ),
+    Fault(
+        name="three tries at once prove that a file is broken",
+        changes=[
+            Change(
+                path=STEPS + "fetching.py",
+                old=") >= BROKEN_SECONDS",
+                new=") > 0",
+            ),
+        ],
+        tests=["tests/unit/services/test_fetching.py"],
+    ),
+    Fault(
+        name="only the first link of a result is tried",
+        changes=[
+            Change(
+                path=STEPS + "fetching.py",
+                old="for url in _result(generation).urls:",
+                new="for url in _result(generation).urls[:1]:",
+            ),
+        ],
+        tests=["tests/unit/services/test_fetching.py"],
+    ),
+    Fault(
+        name="a batch that fails is a provider that does not answer",
+        changes=[
+            Change(
+                path=STEPS + "watch.py",
+                old="if not alone and await self._single_queries_work(provider, lives, error):",
+                new="if False and await self._single_queries_work(provider, lives, error):",
+            ),
+        ],
+        tests=["tests/unit/services/test_batches.py"],
+    ),
+    Fault(
+        name="an end is told ten times at most",
+        changes=[
+            Change(
+                path=STEPS + "posting.py",
+                old="age < ANNOUNCE_SECONDS or live.misses < ANNOUNCE_TIMES",
+                new="live.misses < 10",
+            ),
+        ],
+        tests=["tests/unit/services/test_ends.py"],
+    ),
 )

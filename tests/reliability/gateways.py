@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.domain.errors import Accepted, Code, ProviderError
+from bot.domain.errors import Accepted, Code, MediaError, ProviderError
 from bot.domain.ids import GenerationId, TaskId
 from bot.domain.media import FittedMedia, StoredMedia
 from bot.domain.ports.provider import PreparedTask, Submission, TaskReport
@@ -75,10 +75,19 @@ class Gateway(FakeProvider):
 
 @dataclass
 class Disk(FakeMedia):
-    """Files of ``size`` bytes; making one smaller takes ``fit_seconds``, and the copy is kept."""
+    """Files of ``size`` bytes; making one smaller takes ``fit_seconds``, and the copy is kept.
+
+    ``full`` tells whether nothing can be written.
+    """
 
     clock: Any = None
     fit_seconds: float = 0.0
+    full: Callable[[], bool] = lambda: False
+
+    async def adopt(self, generation_id: GenerationId, sha256: str) -> StoredMedia:
+        if self.full():
+            raise MediaError(Code.INTERNAL, reason="disk_full")
+        return await super().adopt(generation_id, sha256)
 
     async def fit(self, media: StoredMedia, *, max_bytes: int) -> FittedMedia:
         source = self.path_of(media)

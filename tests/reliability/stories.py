@@ -113,6 +113,29 @@ def _discord_away(world: World) -> None:
     world.discord.away = away
 
 
+def _discord_away_when_it_ends(world: World) -> None:
+    """For as long as the outage in which ends were never told."""
+    _moderated(world)
+    down = since_first(world.clock, 840)
+    world.discord.away = lambda _: bool(world.evolink.tasks) and down()
+
+
+def _result_refused_for_a_while(world: World) -> None:
+    down = since_first(world.clock, 600)
+    refused = refusal(Code.RESULT_GONE, status=403)
+    world.evolink.refuses_links = lambda _: refused if down() else None
+
+
+def _disk_full_for_a_while(world: World) -> None:
+    down = since_first(world.clock, 600)
+    world.disk.full = down
+
+
+def _batches_never_answered(world: World) -> None:
+    world.evolink.batch_size = 50
+    world.evolink.refuses_batches = refusal(Code.PROVIDER_MALFORMED)
+
+
 def _discord_mute(world: World) -> None:
     down = since_first(world.clock, 45)
     world.discord.mute = lambda kind: kind == "video" and down()
@@ -252,6 +275,31 @@ STORIES = (
         ],
         ends=[frozenset({State.CANCELLED, State.DELIVERED})],
         also=_dropped_as_told,
+    ),
+    Story(
+        name="result refused for a while",
+        world=_result_refused_for_a_while,
+        deeds=[Deed(act=ask(TEXT))],
+        ends=[DELIVERED],
+    ),
+    Story(
+        name="disk full for a while",
+        world=_disk_full_for_a_while,
+        deeds=[Deed(act=ask(TEXT))],
+        ends=[DELIVERED],
+    ),
+    Story(
+        name="end told after an outage",
+        world=_discord_away_when_it_ends,
+        deeds=[Deed(act=ask(TEXT))],
+        ends=[FAILED],
+    ),
+    Story(
+        name="batches never answered",
+        world=_batches_never_answered,
+        policy=replace(POLICY, max_running={EVOLINK: 2, APIMART: 0}),
+        deeds=[Deed(act=ask(TEXT)), Deed(act=ask(TEXT))],
+        ends=[DELIVERED, DELIVERED],
     ),
     Story(
         name="expiry",

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from discord import ui
 
 from bot.domain.errors import Code, PostError
 from bot.domain.generation import (
@@ -17,6 +18,8 @@ from bot.domain.generation import (
     TargetKind,
 )
 from bot.domain.ids import ChannelId, MessageId
+from bot.ui import statuses
+from bot.ui.cards import Brush
 from bot.ui.delivery import DiscordMessenger
 from sandbox.discord.opening import MIRA, STUDIO, TOM, VIDEOS
 from sandbox.discord.permissions import Permission
@@ -174,6 +177,26 @@ async def test_an_edit_that_fails_is_made_later(desk: Desk) -> None:
             await asyncio.sleep(0)
         assert [call["status"] for call in desk.calls("PATCH", path)] == [503, 200]
         assert "10 %" in words(desk.message(asked.place.status_message_id))
+
+
+async def test_a_card_that_cannot_be_drawn_stops_no_other(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = await desk.opened()
+    drawn = statuses.status_card
+
+    def status_card(generation: Generation, standing: Standing, brush: Brush) -> ui.LayoutView:
+        if generation.id == asked.id:
+            raise LookupError("no such sentence")
+        return drawn(generation, standing, brush)
+
+    monkeypatch.setattr(statuses, "status_card", status_card)
+    async with desk.running():
+        for revision in range(2, 8):
+            await desk.messenger.update_status(working(asked, revision), Standing(progress=30))
+            await desk.clock.step(3)
+        await settled(desk)
+    assert edits(desk, asked) == []
 
 
 async def test_an_edit_mentions_nobody(desk: Desk) -> None:
