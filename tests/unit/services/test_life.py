@@ -306,7 +306,7 @@ async def test_a_task_that_never_ends_expires_and_is_released(world: World) -> N
     row = await world.row(receipt.generation.id)
     assert row.state is State.EXPIRED
     assert (await world.usage()).videos == 0
-    assert world.evolink.polls < 250
+    assert world.evolink.polls < 300
 
 
 async def test_a_dead_link_is_asked_for_again_and_then_given_up(world: World) -> None:
