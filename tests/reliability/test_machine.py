@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.media import engine
+from bot.services.steps import fetching
 from bot.storage import sqlite
 from sandbox.clips import FixedClips
 from tests.e2e.films import film
@@ -57,6 +58,8 @@ async def stage(
     # A process for each file: what is wrong now counts now.
     monkeypatch.setattr(engine, "SHORT", replace(engine.SHORT, seconds=3, jobs=1))
     monkeypatch.setattr(sqlite, "_BUSY_TIMEOUT_S", 0.3)
+    # What never plays is given up within a cell's time, not within half an hour.
+    monkeypatch.setattr(fetching, "BROKEN_SECONDS", 5.0)
     stage = Stage(
         folder=tmp_path,
         clips=FixedClips(film(tmp_path / "film.mp4", seconds=3)),
