@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from bot.domain.catalogue import Mode, ModelName, Plan, ProviderName
-from bot.domain.conversation import Conversation
 from bot.domain.generation import Generation, Place, State, Task
 from bot.domain.ids import (
     ChannelId,
@@ -100,37 +99,28 @@ async def write_rows(storage: Storage, crowd: Crowd, spots: Sequence[Spot]) -> N
 
         async def work(tx: Transaction, numbers: range = numbers) -> None:
             for number in numbers:
-                generation, conversation = _row(crowd, number, spots[number % len(spots)])
-                await tx.conversations.add(conversation)
+                generation = _row(crowd, number, spots[number % len(spots)])
+                await tx.conversations.add(generation.conversation_id)
+                await tx.conversations.next_version(generation.conversation_id)
                 await tx.generations.add(generation)
                 await tx.ledger.hold(generation, seconds=VIDEO_SECONDS, at=generation.created_at)
 
         await storage.transact(work)
 
 
-def _row(crowd: Crowd, number: int, spot: Spot) -> tuple[Generation, Conversation]:
+def _row(crowd: Crowd, number: int, spot: Spot) -> Generation:
     guild_id, channel_id, message_id, thread_id = spot
     provider = ProviderName("evolink")
     began = datetime.fromtimestamp(crowd.began(number), UTC)
     body = {"model": MODEL, "prompt": f"crowd {number}", "duration": VIDEO_SECONDS}
     generation_id = GenerationId(crowd.generation_id(number))
-    conversation = Conversation(
-        id=ConversationId(generation_id),
-        guild_id=GuildId(guild_id),
-        channel_id=ChannelId(channel_id),
-        owner_id=UserId(FIRST_MEMBER + number % MEMBERS),
-        private=False,
-        title=body["prompt"],
-        created_at=began,
-        versions=1,
-    )
-    generation = Generation(
+    return Generation(
         id=generation_id,
-        conversation_id=conversation.id,
+        conversation_id=ConversationId(generation_id),
         version=1,
         parent_id=None,
         request_key=f"interaction:{number + 1}",
-        requester_id=conversation.owner_id,
+        requester_id=UserId(FIRST_MEMBER + number % MEMBERS),
         state=State.RUNNING,
         attempt=1,
         request=VideoRequest(prompt=body["prompt"], duration=VIDEO_SECONDS),
@@ -148,11 +138,11 @@ def _row(crowd: Crowd, number: int, spot: Spot) -> tuple[Generation, Conversatio
             estimated_seconds=round(crowd.takes),
         ),
         place=Place(
-            guild_id=conversation.guild_id,
-            channel_id=conversation.channel_id,
+            guild_id=GuildId(guild_id),
+            channel_id=ChannelId(channel_id),
             thread_id=None if thread_id is None else ChannelId(thread_id),
             status_message_id=MessageId(message_id),
-            status_channel_id=conversation.channel_id,
+            status_channel_id=ChannelId(channel_id),
         ),
         task=Task(
             provider=provider,
@@ -167,4 +157,3 @@ def _row(crowd: Crowd, number: int, spot: Spot) -> tuple[Generation, Conversatio
         created_at=began,
         updated_at=began,
     )
-    return generation, conversation

@@ -46,6 +46,9 @@ ENOUGH_DISK = 2 * 2**30
 LOOK_BACK = timedelta(days=7)
 MOST_SERVERS_NAMED = 20
 SPENDING = timedelta(days=30)
+MOST_ROWS_NAMED = 20
+PATIENCE_SECONDS = 600.0
+"""Adding up the books of years takes longer than a person would be kept waiting."""
 
 
 class Mark(StrEnum):
@@ -144,7 +147,9 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
                 yield finding
         opened = look_into if running else open_storage
         try:
-            async with opened(settings.database.url, clock=SystemClock()) as storage:
+            async with opened(
+                settings.database.url, clock=SystemClock(), patience_s=PATIENCE_SECONDS
+            ) as storage:
                 findings = [finding async for finding in _books(storage)]
         except (StorageUnavailable, ValueError) as error:
             reason = error.facts["reason"] if isinstance(error, StorageUnavailable) else error
@@ -162,6 +167,7 @@ async def _books(storage: SqlStorage) -> AsyncIterator[Finding]:
         yield problem(f"The ledger is wrong: {fault}.")
     if not faults:
         yield ok("The ledger adds up.")
+    await storage.read(lambda tx: tx.generations.look_through())
     if limbo := counts.get(State.SUBMIT_UNKNOWN, 0):
         yield note(f"{_many(limbo)} in limbo: look with `retake reconcile`.")
     now = SystemClock().now()
@@ -171,6 +177,12 @@ async def _books(storage: SqlStorage) -> AsyncIterator[Finding]:
         days = LOOK_BACK.days
         ended = _many(len(cases), "has", "have")
         yield note(f"{ended} ended within {days} days and may need you: `retake reconcile`.")
+
+    damaged = storage.set_aside()
+    for row in sorted(damaged)[:MOST_ROWS_NAMED]:
+        yield problem(f"The row of {row} cannot be read and is left out: {damaged[row]}.")
+    if (more := len(damaged) - MOST_ROWS_NAMED) > 0:
+        yield problem(f"{more} more rows cannot be read.")
 
     async def silent(tx: Transaction) -> int:
         dead_before = await tx.workers.clock(now) - timedelta(seconds=DEAD_SECONDS)

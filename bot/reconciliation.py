@@ -107,6 +107,9 @@ _REFUSALS = {
     Obstacle.NOT_A_CASE: "Generation {asked} is {state}: there is nothing to attach a task to.",
     Obstacle.NOT_WANTED: "The member who asked for generation {asked} does not want it any more.",
     Obstacle.NEVER_SENT: "Generation {asked} has no task: none was sent, or it was taken over.",
+    Obstacle.NOT_KEPT: "Generation {asked} is older than [media] retention_days: what it would take"
+    " to deliver it is no longer kept.",
+    Obstacle.UNREADABLE: "The row of generation {asked} is damaged: the log says what is wrong.",
     Obstacle.NO_TASK_ID: "No task is known for generation {asked}: find its id in the provider's"
     " dashboard and name it.",
     Obstacle.PROVIDER_OFF: "{provider} is switched off: set its api_key.",

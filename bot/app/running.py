@@ -9,7 +9,9 @@ import structlog
 from bot.app.errors import CannotRunError
 from bot.app.housekeeping import Chore, Housekeeping
 from bot.app.parts import Parts, Role, build
+from bot.domain.errors import Code
 from bot.ops.heap import Heap
+from bot.services.pruning import Pruning
 from bot.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -115,6 +117,14 @@ def _housekeeping(parts: Parts, settings: Settings, heap: Heap) -> Housekeeping:
         open_now = await parts.storage.read(lambda tx: tx.generations.count_open())
         parts.metrics.open_generations(open_now)
 
+    told: set[str] = set()
+
+    async def report_damage() -> None:
+        if new := parts.storage.set_aside().keys() - told:
+            await parts.messenger.alert_owner(Code.ROW_UNREADABLE, {"rows": sorted(new)})
+            told.update(new)
+
+    pruning = Pruning(storage=parts.storage, clock=parts.clock, retention=retention)
     return Housekeeping(
         clock=parts.clock,
         chores=(
@@ -122,5 +132,7 @@ def _housekeeping(parts: Parts, settings: Settings, heap: Heap) -> Housekeeping:
             Chore(name="late_results", work=parts.late.look),
             Chore(name="gauges", work=count),
             Chore(name="presence", work=parts.missed.beat),
+            Chore(name="damage", work=report_damage),
+            Chore(name="prune", work=pruning.look),
         ),
     )

@@ -8,6 +8,7 @@
     ├── PostError           Discord would not take a message, or may have taken it
     ├── MediaError          the media worker or the media store failed on our side
     ├── Superseded          another owner moved the generation on; drop what you hold
+    ├── RowUnreadable       one row of the database is damaged; all others are fine
     └── StorageUnavailable  the database did not answer; refuse, never let through
 
 Words live in ``bot.ui.messages``, one sentence per code; every code stands in
@@ -59,6 +60,8 @@ class Code(StrEnum):
     NOT_FOUND = "not_found"
     NOT_YOURS = "not_yours"
     NOT_FINISHED = "not_finished"
+    NOT_KEPT = "not_kept"
+    ROW_UNREADABLE = "row_unreadable"
     NOT_A_VIDEO = "not_a_video"
     CONTENT_HIDDEN = "content_hidden"
     STOPPING = "stopping"
@@ -196,6 +199,15 @@ class Superseded(RetakeError):
 
     def __init__(self) -> None:
         super().__init__(Code.INTERNAL)
+
+
+class RowUnreadable(RetakeError):
+    """A row holds something that cannot be read. ``row`` names it, as "generation" and its id."""
+
+    def __init__(self, row: str, *, reason: str) -> None:
+        super().__init__(Code.ROW_UNREADABLE, row=row)
+        self.row = row
+        self.reason = reason
 
 
 class StorageUnavailable(RetakeError):

@@ -4,7 +4,7 @@ Owns the words and the rules of the life described in ``docs/reference/lifecycle
 carried out belongs to ``bot.services``, how a row is kept to ``bot.storage``.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -209,6 +209,7 @@ class Generation:
     ``revision`` counts saves; ``attempt`` counts submissions; ``strikes`` counts failures of our
     own in the same step. ``abandoned`` means that the one who asked does not want the result.
     ``announced`` tells that the end was shown to people: until then a worker looks after it.
+    ``pruned_at`` is the time at which its content was removed because it had been kept long enough.
     """
 
     id: GenerationId
@@ -240,6 +241,12 @@ class Generation:
     updated_at: datetime
     ended_at: datetime | None = None
     deleted_at: datetime | None = None
+    pruned_at: datetime | None = None
+
+    @property
+    def erased(self) -> bool:
+        """``erased`` is true if its content is gone: what was asked for, sent and received."""
+        return self.deleted_at is not None or self.pruned_at is not None
 
     @property
     def ended(self) -> bool:
@@ -250,6 +257,11 @@ class Generation:
     def late(self) -> bool:
         """Whether it delivers what came too late for another generation: it costs nothing."""
         return self.request_key.startswith(LATE)
+
+
+def without_content(generation: Generation) -> Generation:
+    """Keep what the books and links need; drop the prompt, the request, its body and all links."""
+    return replace(generation, request=VideoRequest(), task=None, result=None, file=None, park=None)
 
 
 @dataclass(frozen=True, kw_only=True)

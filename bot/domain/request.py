@@ -50,3 +50,8 @@ class VideoRequest:
     def has_files(self) -> bool:
         """Whether it brings files that must be handed to a provider."""
         return bool(self.images or self.last_frame or self.video)
+
+    @property
+    def files(self) -> tuple[StoredMedia, ...]:
+        """``files`` are all that a person gave, in the order of the fields."""
+        return (*self.images, *filter(None, (self.last_frame, self.video)))

@@ -48,7 +48,7 @@ class Edit:
         """The generation whose finished video that message holds.
 
         Raises:
-            Refused: NOT_FOUND (no video of ours, or not for this viewer), NOT_FINISHED.
+            Refused: NOT_FOUND (no video of ours, or not for this viewer), NOT_FINISHED, NOT_KEPT.
         """
         found = await self.storage.read(lambda tx: tx.generations.by_message(message_id))
         return self._checked(found, viewer)
@@ -57,7 +57,7 @@ class Edit:
         """The finished generation of that id.
 
         Raises:
-            Refused: NOT_FOUND, NOT_FINISHED.
+            Refused: NOT_FOUND, NOT_FINISHED, NOT_KEPT.
         """
         found = await self.storage.read(lambda tx: tx.generations.get(generation_id))
         return self._checked(found, viewer)
@@ -65,6 +65,8 @@ class Edit:
     def _checked(self, found: Generation | None, viewer: Viewer) -> Generation:
         if found is None or not may_see(found, viewer.user_id, viewer.guild_id):
             raise Refused(Code.NOT_FOUND)
+        if found.pruned_at is not None and found.deleted_at is None:
+            raise Refused(Code.NOT_KEPT)
         if found.state not in EDITABLE or found.deleted_at:
             raise Refused(Code.NOT_FINISHED)
         return found

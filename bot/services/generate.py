@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain.conversation import Conversation
 from bot.domain.errors import Code, Refused, StorageUnavailable
 from bot.domain.generation import Generation, Place, Standing, State
 from bot.domain.ids import (
@@ -26,8 +25,6 @@ from bot.services.board import Board
 from bot.services.edit import may_see
 from bot.services.limits import QuotaView, quota_of
 from bot.services.outside import Outside
-
-TITLE_LENGTH = 80
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +114,7 @@ class Generate:
                 standing = self.board.standing(known, now=now)
                 return Receipt(generation=known, standing=standing, quota=quota, repeated=True)
             check(quota.rule, quota.usage, seconds=plan.seconds, now=now)
-            conversation_id = await self._conversation(tx, ask, parent)
+            conversation_id = await self._conversation(tx, parent)
             version = await tx.conversations.next_version(conversation_id)
             generation = Generation(
                 id=generation_id,
@@ -165,11 +162,13 @@ class Generate:
         What was private is private again, wherever the button was pressed.
 
         Raises:
-            Refused: NOT_FOUND, or as ``request``.
+            Refused: NOT_FOUND, NOT_KEPT, or as ``request``.
         """
         first = await self.outside.storage.read(lambda tx: tx.generations.get(generation_id))
         if first is None or not may_see(first, ask.requester_id, ask.guild_id):
             raise Refused(Code.NOT_FOUND)
+        if first.erased:
+            raise Refused(Code.NOT_KEPT)
         if first.place.private:
             ask = _kept_private(ask)
         return await self.request(replace(ask, request=first.request, parent_id=first.parent_id))
@@ -199,28 +198,18 @@ class Generate:
         parent = await self.outside.storage.read(lambda tx: tx.generations.get(parent_id))
         if parent is None or not may_see(parent, ask.requester_id, ask.guild_id):
             raise Refused(Code.NOT_FOUND)
+        if parent.pruned_at is not None:
+            raise Refused(Code.NOT_KEPT)
         if parent.file is None or parent.deleted_at is not None:
             raise Refused(Code.NOT_FINISHED)
         return parent
 
-    async def _conversation(
-        self, tx: Transaction, ask: Ask, parent: Generation | None
-    ) -> ConversationId:
+    async def _conversation(self, tx: Transaction, parent: Generation | None) -> ConversationId:
         if parent is not None:
             return parent.conversation_id
-        now = self.outside.clock.now()
-        conversation = Conversation(
-            id=new_conversation_id(now),
-            guild_id=ask.guild_id,
-            channel_id=ask.channel_id,
-            owner_id=ask.requester_id,
-            private=ask.private,
-            title=wording(ask.request.prompt)[:TITLE_LENGTH],
-            created_at=now,
-            thread_id=ask.thread_id,
-        )
-        await tx.conversations.add(conversation)
-        return conversation.id
+        conversation_id = new_conversation_id(self.outside.clock.now())
+        await tx.conversations.add(conversation_id)
+        return conversation_id
 
     def _expected(self, generation: Generation, candidates: Sequence[Candidate]) -> Standing:
         position, clock = None, self.outside.clock

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from bot.domain.errors import Code, MediaError, PostError, Refused
+from bot.domain.errors import Code, MediaError, PostError, Refused, Superseded
 from bot.domain.generation import Generation, Standing, State
 from bot.domain.ids import GenerationId, GuildId, UserId
-from bot.domain.media import FittedMedia
+from bot.domain.media import FittedMedia, StoredMedia
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.media import MediaStore
 from bot.domain.ports.messenger import Messenger
@@ -75,10 +75,12 @@ class History:
         """A finished video's file, small enough to be handed over.
 
         Raises:
-            Refused: NOT_FOUND, NOT_FINISHED, FILE_NOT_KEPT (its time of keeping is over), or why
-                it cannot be made small enough now.
+            Refused: NOT_FOUND, NOT_FINISHED, NOT_KEPT, FILE_NOT_KEPT (its time of keeping is over),
+                or why it cannot be made small enough now.
         """
         found = await self.details(generation_id, viewer=viewer)
+        if found.pruned_at is not None and found.deleted_at is None:
+            raise Refused(Code.NOT_KEPT)
         if found.file is None or found.deleted_at is not None:
             raise Refused(Code.NOT_FINISHED)
         try:
@@ -88,7 +90,10 @@ class History:
             raise Refused(Code.FILE_NOT_KEPT if gone else error.code, **error.facts) from error
 
     async def delete(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
-        """Mark a video deleted and drop our file; the caller deletes the message.
+        """Remove a video for good: our files of it, its prompt, what was sent and every link.
+
+        The files go first, so that nothing is left of them when this was done, and whoever is
+        interrupted only has to press again. The caller deletes the message.
 
         Raises:
             Refused: NOT_FOUND, NOT_YOURS, or NOT_FINISHED.
@@ -106,14 +111,31 @@ class History:
             raise Refused(Code.NOT_FINISHED)
         if found.deleted_at is not None:
             return found
+        for media in await self._files(found):
+            await self.media.discard(media)
 
         async def work(tx: Transaction) -> Generation:
-            return await tx.generations.save(found, replace(found, deleted_at=self.clock.now()))
+            fresh = await tx.generations.get(generation_id) or found
+            if fresh.deleted_at is not None:
+                return fresh
+            deleted = replace(fresh, deleted_at=self.clock.now())
+            return await tx.generations.erase(await tx.generations.save(fresh, deleted))
 
-        deleted = await self.storage.transact(work)
-        if found.file is not None:
-            await self.media.discard(found.file)
-        return deleted
+        try:
+            return await self.storage.transact(work)
+        except Superseded:  # it was changed by somebody else at the same moment
+            return await self.storage.transact(work)
+
+    async def _files(self, generation: Generation) -> list[StoredMedia]:
+        """Its video, and what it was made from unless another generation uses that too."""
+        given = generation.request.files
+        shared = await self.storage.read(
+            lambda tx: tx.generations.used_inputs(
+                [media.path for media in given], by_others_than=generation.id
+            )
+        )
+        own = [media for media in given if media.path not in shared]
+        return own if generation.file is None else [generation.file, *own]
 
     async def tell_deleted(self, generation: Generation) -> None:
         """Show in the status message that the video is gone; a courtesy, no more."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from bot.domain.errors import Code, ProviderError, Superseded
+from bot.domain.errors import Code, ProviderError, RowUnreadable, Superseded
 from bot.domain.generation import Failure, Generation, State, late_key
 from bot.domain.ids import GenerationId, TaskId
 from bot.domain.ports.clock import Clock
@@ -60,6 +60,8 @@ class Obstacle(StrEnum):
     NOT_A_CASE = "not_a_case"
     NOT_WANTED = "not_wanted"
     NEVER_SENT = "never_sent"
+    NOT_KEPT = "not_kept"
+    UNREADABLE = "unreadable"
     NO_TASK_ID = "no_task_id"
     PROVIDER_OFF = "provider_off"
     PROVIDER_SILENT = "provider_silent"
@@ -225,7 +227,10 @@ class Reconcile:
         return saved
 
     async def _found(self, generation_id: GenerationId) -> Generation:
-        found = await self.storage.read(lambda tx: tx.generations.get(generation_id))
+        try:
+            found = await self.storage.read(lambda tx: tx.generations.get(generation_id))
+        except RowUnreadable:
+            raise CannotReconcile(Obstacle.UNREADABLE) from None
         if found is None:
             raise CannotReconcile(Obstacle.NOT_FOUND)
         return found
@@ -276,6 +281,8 @@ def _check_attachable(generation: Generation) -> None:
     state = generation.state
     if state not in {State.SUBMIT_UNKNOWN, State.FAILED, State.EXPIRED, State.UNDELIVERABLE}:
         raise CannotReconcile(Obstacle.NOT_A_CASE, state=state.value)
+    if generation.pruned_at is not None:
+        raise CannotReconcile(Obstacle.NOT_KEPT)
     if generation.task is None:
         raise CannotReconcile(Obstacle.NEVER_SENT)
     if generation.abandoned or generation.deleted_at is not None:

@@ -2,6 +2,9 @@
 
 Owns the two column types that translate. Knows nothing of tables or queries.
 
+A value that cannot be read becomes ``Unreadable``, so that one damaged row does not take the others
+of a list with it; whoever makes something of a row has to look for that.
+
 Documents are kept as text, not as ``jsonb``: a request's body must come back with its keys in the
 order they were written, because it may have to be sent again byte for byte.
 """
@@ -12,6 +15,8 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import BigInteger, Dialect, Text
 from sqlalchemy.types import TypeDecorator
+
+from bot.storage.unreadable import Unreadable
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -32,10 +37,15 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise ValueError(f"a time without a zone: {value!r}")
         return (value - _EPOCH) // _MICROSECOND
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         """Count back."""
         del dialect
-        return None if value is None else _EPOCH + value * _MICROSECOND
+        if value is None:
+            return None
+        try:
+            return _EPOCH + value * _MICROSECOND
+        except (TypeError, OverflowError) as error:
+            return _unreadable(error)
 
 
 class Document(TypeDecorator[Any]):
@@ -61,4 +71,15 @@ class Document(TypeDecorator[Any]):
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         """Read and check JSON."""
         del dialect
-        return None if value is None else self._adapter.validate_json(value)
+        if value is None:
+            return None
+        try:
+            return self._adapter.validate_json(value)
+        except (ValueError, TypeError) as error:
+            return _unreadable(error)
+
+
+def _unreadable(error: Exception) -> Unreadable:
+    """What stands in place of the value: the first line of the reason, without the value itself."""
+    lines = str(error).splitlines()
+    return Unreadable(reason=lines[0][:200] if lines else type(error).__name__)

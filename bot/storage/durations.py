@@ -24,6 +24,8 @@ _TRIM = delete(task_durations).where(
     <= _NEWEST.with_only_columns(task_durations.c.id).limit(1).offset(KEPT).scalar_subquery(),
 )
 
+_FORGET = delete(task_durations).where(task_durations.c.at < bindparam("before"))
+
 
 class SqlDurations:
     """Rows of durations, within one transaction."""
@@ -40,3 +42,7 @@ class SqlDurations:
         """The latest, at most 200, in seconds, the oldest of them first."""
         rows = await self._connection.scalars(_RECENT, {"wanted_key": key})
         return list(rows)[::-1]
+
+    async def forget(self, before: datetime) -> None:
+        """Forget those from before a time."""
+        await self._connection.execute(_FORGET, {"before": before})

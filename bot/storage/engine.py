@@ -4,7 +4,7 @@ Owns the choice of the backend by its URL. Knows no query and no driver.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -19,12 +19,19 @@ from bot.storage import sqlite
 from bot.storage.postgres import PostgresBackend
 from bot.storage.sqlite import SqliteBackend, SqliteLook
 from bot.storage.transaction import SqlTransaction
+from bot.storage.unreadable import SetAside
 
 T = TypeVar("T")
 
 
+PATIENCE_S = 30.0
+"""For how long a transaction may go on before the database counts as not answering."""
+
+
 class Backend(Protocol):
     """What each database does its own way."""
+
+    set_aside: SetAside
 
     async def migrate(self) -> tuple[str | None, str]:
         """Bring it to the newest schema; returns (before, after)."""
@@ -102,21 +109,25 @@ class SqlStorage:
         self._check_open()
         return await self._backend.read(work)
 
+    def set_aside(self) -> Mapping[str, str]:
+        """The rows that could not be read since the start: what each is, and why."""
+        return self._backend.set_aside.rows()
+
     def _check_open(self) -> None:
         if self._working is None:
             raise StorageUnavailable("the database is not open")
 
 
-def open_storage(url: str, *, clock: Clock) -> SqlStorage:
+def open_storage(url: str, *, clock: Clock, patience_s: float = PATIENCE_S) -> SqlStorage:
     """The storage behind a URL (``sqlite:///data/retake.db``, ``postgresql://…``), not started yet.
 
     Raises:
         ValueError: no such kind of database, or no file named.
     """
-    return SqlStorage(_backend(url, clock))
+    return SqlStorage(_backend(url, clock, patience_s))
 
 
-def look_into(url: str, *, clock: Clock) -> SqlStorage:
+def look_into(url: str, *, clock: Clock, patience_s: float = PATIENCE_S) -> SqlStorage:
     """The same beside a process that works on it: on SQLite nothing is written, not even a schema.
 
     Raises:
@@ -124,8 +135,8 @@ def look_into(url: str, *, clock: Clock) -> SqlStorage:
     """
     path = _sqlite_path(url)
     if path is None:
-        return open_storage(url, clock=clock)
-    return SqlStorage(SqliteLook(path, clock=clock))
+        return open_storage(url, clock=clock, patience_s=patience_s)
+    return SqlStorage(SqliteLook(path, clock=clock, patience_s=patience_s))
 
 
 async def migrate(url: str, *, clock: Clock) -> tuple[str | None, str]:
@@ -135,7 +146,7 @@ async def migrate(url: str, *, clock: Clock) -> tuple[str | None, str]:
         ValueError: no such kind of database, or no file named.
         StorageUnavailable: it cannot be opened.
     """
-    backend = _backend(url, clock)
+    backend = _backend(url, clock, PATIENCE_S)
     revisions = await backend.migrate()
     await backend.close()
     return revisions
@@ -155,11 +166,12 @@ async def backup(url: str, destination: Path) -> None:
     await asyncio.to_thread(sqlite.copy, path, destination)
 
 
-def _backend(url: str, clock: Clock) -> Backend:
+def _backend(url: str, clock: Clock, patience_s: float) -> Backend:
     path = _sqlite_path(url)
     if path is not None:
-        return SqliteBackend(path, clock=clock)
-    return PostgresBackend(make_url(url).set(drivername="postgresql+asyncpg"), clock=clock)
+        return SqliteBackend(path, clock=clock, patience_s=patience_s)
+    address = make_url(url).set(drivername="postgresql+asyncpg")
+    return PostgresBackend(address, clock=clock, patience_s=patience_s)
 
 
 def _sqlite_path(url: str) -> Path | None:

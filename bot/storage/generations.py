@@ -1,23 +1,22 @@
 """Queries about generations and their history.
 
-Owns the compare-and-set and the claim. Which state may follow which is the domain's rule; what a
-state means is the services' business.
+Owns the compare-and-set. Which state may follow which is the domain's rule; what a state means is
+the services' business. The claim stands in ``claims``, the removing of content in ``erasing``.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import fields, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import Row, bindparam, exists, func, insert, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.catalogue import ProviderName
-from bot.domain.errors import Superseded
-from bot.domain.generation import Generation, State, may_follow
+from bot.domain.errors import RowUnreadable, Superseded
+from bot.domain.generation import Generation, State, may_follow, without_content
 from bot.domain.ids import (
-    ConversationId,
     GenerationId,
     GuildId,
     MessageId,
@@ -26,45 +25,23 @@ from bot.domain.ids import (
     WorkerId,
     new_generation_id,
 )
-from bot.storage.tables import (
-    ENDED_WITHOUT_VIDEO,
-    generation_events,
-    generations,
-    insert_into,
-    workers,
-)
-from bot.storage.workers import beat
+from bot.storage import claims, erasing
+from bot.storage.rows import COLUMNS, IDENTITY, WRITTEN, WRITTEN_ERASED, from_row, to_row
+from bot.storage.tables import ENDED_WITHOUT_VIDEO, generation_events, generations, insert_into
+from bot.storage.unreadable import SetAside
 
-_FIELDS = tuple(field.name for field in fields(Generation))
-_IDENTITY = frozenset(
-    {
-        "id",
-        "conversation_id",
-        "version",
-        "parent_id",
-        "parent_version",
-        "request_key",
-        "requester_id",
-        "locale",
-        "created_at",
-    }
-)
-_WRITTEN = tuple(
-    column.name for column in generations.columns if column.name not in _IDENTITY | {"guild_id"}
-)
-
-_COLUMNS = [generations.c[name] for name in _FIELDS]
+_STATES = frozenset(state.value for state in State)
 _UNENDED = generations.c.ended_at.is_(None)
 _UNANNOUNCED = ~generations.c.announced
 _OLDEST_FIRST = (generations.c.created_at, generations.c.id)
 
-_BY_ID = select(*_COLUMNS).where(generations.c.id == bindparam("id"))
-_BY_REQUEST_KEY = select(*_COLUMNS).where(generations.c.request_key == bindparam("request_key"))
-_BY_MESSAGE = select(*_COLUMNS).where(generations.c.video_message_id == bindparam("message_id"))
-_BY_TASK = select(*_COLUMNS).where(
+_BY_ID = select(*COLUMNS).where(generations.c.id == bindparam("id"))
+_BY_REQUEST_KEY = select(*COLUMNS).where(generations.c.request_key == bindparam("request_key"))
+_BY_MESSAGE = select(*COLUMNS).where(generations.c.video_message_id == bindparam("message_id"))
+_BY_TASK = select(*COLUMNS).where(
     generations.c.provider == bindparam("provider"), generations.c.task_id == bindparam("task_id")
 )
-_OF_MEMBER = select(*_COLUMNS).where(
+_OF_MEMBER = select(*COLUMNS).where(
     generations.c.guild_id == bindparam("guild_id"),
     generations.c.requester_id == bindparam("requester_id"),
 )
@@ -77,7 +54,7 @@ _ENDED_OF_MEMBER = (
 )
 # Ids begin with the time they were made at, so the primary key is the index by age.
 _POSTED = (
-    select(*_COLUMNS)
+    select(*COLUMNS)
     .where(
         generations.c.id >= bindparam("first"),
         generations.c.video_message_id.is_not(None) | (generations.c.state == State.POSTING.value),
@@ -86,19 +63,14 @@ _POSTED = (
     .order_by(generations.c.id.desc())
     .limit(bindparam("limit"))
 )
-_TURNS = (
-    select(*_COLUMNS)
-    .where(generations.c.conversation_id == bindparam("conversation_id"))
-    .order_by(generations.c.version)
-)
 _COUNT_OPEN = select(generations.c.state, func.count()).where(_UNENDED).group_by("state")
 _IN_LIMBO = (
-    select(*_COLUMNS)
+    select(*COLUMNS)
     .where(_UNENDED, generations.c.state == State.SUBMIT_UNKNOWN.value)
     .order_by(*_OLDEST_FIRST)
 )
 _LOST = (
-    select(*_COLUMNS)
+    select(*COLUMNS)
     .where(
         ENDED_WITHOUT_VIDEO,
         generations.c.ended_at >= bindparam("since"),
@@ -107,71 +79,44 @@ _LOST = (
     .order_by(generations.c.ended_at.desc(), generations.c.id.desc())
     .limit(bindparam("limit"))
 )
-_TASKS_OF_OTHERS = select(generations.c.task_id).where(
+_TASK_OF_ANOTHER = select(generations.c.task_id).where(
     generations.c.provider == bindparam("provider"),
     generations.c.id != bindparam("generation_id"),
-    generations.c.task.is_not(None),
-    generations.c.updated_at >= bindparam("since"),
+    generations.c.task_id.is_not(None),
 )
-_SAVE = (
-    update(generations)
-    .where(
-        generations.c.id == bindparam("known_id"),
-        generations.c.state == bindparam("known_state"),
-        generations.c.owner_id.is_not_distinct_from(bindparam("known_owner_id")),
-        generations.c.revision == bindparam("known_revision"),
-    )
-    .values({name: bindparam(name) for name in _WRITTEN})
+_TASKS_OF_OTHERS = union_all(
+    _TASK_OF_ANOTHER.where(_UNENDED),
+    _TASK_OF_ANOTHER.where(
+        generations.c.ended_at >= bindparam("since"), generations.c.pruned_at.is_(None)
+    ),
+)
+"""In two halves, so that each finds its index."""
+
+_KNOWN = (
+    generations.c.id == bindparam("known_id"),
+    generations.c.state == bindparam("known_state"),
+    generations.c.owner_id.is_not_distinct_from(bindparam("known_owner_id")),
+    generations.c.revision == bindparam("known_revision"),
+)
+_SAVE = update(generations).where(*_KNOWN).values({name: bindparam(name) for name in WRITTEN})
+_SAVE_ERASED = (
+    update(generations).where(*_KNOWN).values({name: bindparam(name) for name in WRITTEN_ERASED})
 )
 _REMEMBER = insert(generation_events)
 _OWNED = (
-    select(*_COLUMNS)
+    select(*COLUMNS)
     .where(generations.c.owner_id == bindparam("worker_id"), _UNANNOUNCED)
     .order_by(*_OLDEST_FIRST)
 )
 _OWNED_IDS = select(generations.c.id).where(
     generations.c.owner_id == bindparam("worker_id"), _UNANNOUNCED
 )
+_UNANNOUNCED_ONES = select(*COLUMNS).where(_UNANNOUNCED)
 _DISOWN = (
     update(generations)
     .where(generations.c.owner_id == bindparam("worker_id"), _UNANNOUNCED)
     .values(owner_id=None, revision=generations.c.revision + 1)
 )
-_ALIVE = exists().where(
-    workers.c.id == generations.c.owner_id, workers.c.beat_at >= bindparam("dead_before")
-)
-_CLAIMABLE = (
-    _UNANNOUNCED,
-    or_(
-        generations.c.owner_id.is_(None),
-        (generations.c.owner_id != bindparam("worker_id")) & ~_ALIVE,
-    ),
-)
-_PICK = (
-    select(generations.c.id)
-    .where(*_CLAIMABLE)
-    .order_by(*_OLDEST_FIRST)
-    .limit(bindparam("limit"))
-    .with_for_update(skip_locked=True, of=generations)
-)
-"""Choose and lock the oldest that a worker may claim; rows that another claim holds are skipped.
-
-(SQLite has no such lock and needs none: its transactions that write run one after the other.)
-"""
-
-_TAKE = (
-    update(generations)
-    .where(generations.c.id.in_(bindparam("picked", expanding=True)), *_CLAIMABLE)
-    .values(owner_id=bindparam("worker_id"), revision=generations.c.revision + 1)
-    .returning(*_COLUMNS)
-)
-"""Take what was picked, judged once more now that its rows are locked.
-
-The choice was made on a snapshot. A row that another worker claimed since then is seen as it is
-now, but that worker's heartbeat is not: a worker that is new, or was late, would look dead and be
-robbed. Only a statement of its own, begun with the rows locked, sees both.
-"""
-
 _UNOWNED = select(exists().where(_UNANNOUNCED, generations.c.owner_id.is_(None)))
 
 
@@ -185,38 +130,21 @@ def _add(dialect: str) -> Any:
     )
 
 
-def _from_row(row: Row[Any]) -> Generation:
-    values = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name of it)
-    values["state"] = State(values["state"])
-    return Generation(**values)
-
-
-def _to_row(generation: Generation) -> dict[str, Any]:
-    """All columns: the fields themselves, and the scalars that indexes need, taken out of them."""
-    task, posting, park = generation.task, generation.posting, generation.park
-    row: dict[str, Any] = {name: getattr(generation, name) for name in _FIELDS}
-    row["state"] = generation.state.value
-    row["guild_id"] = generation.place.guild_id
-    row["provider"] = task.provider if task else generation.plan.provider
-    row["task_id"] = task.task_id if task else None
-    row["video_message_id"] = posting.message_id if posting else None
-    row["park_until"] = park.until if park else None
-    return row
-
-
 class SqlGenerations:
     """Rows of generations, within one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, set_aside: SetAside) -> None:
         self._connection = connection
+        self._set_aside = set_aside
 
     async def add(self, generation: Generation) -> bool:
         """Insert with its first history row; False when its ``request_key`` is known already."""
         statement = _add(self._connection.dialect.name)
-        added = (await self._connection.execute(statement, _to_row(generation))).first()
+        added = (await self._connection.execute(statement, to_row(generation))).first()
         if added is None:
             return False
         await self._remember(generation)
+        await erasing.remember_inputs(self._connection, generation)
         return True
 
     async def get(self, generation_id: GenerationId) -> Generation | None:
@@ -245,15 +173,16 @@ class SqlGenerations:
         """
         _check_change(before, after)
         stored = replace(after, revision=before.revision + 1)
-        row = _to_row(stored)
+        row = to_row(stored)
         known = {
             "known_id": before.id,
             "known_state": before.state.value,
             "known_owner_id": before.owner_id,
             "known_revision": before.revision,
         }
-        written = {name: row[name] for name in _WRITTEN}
-        saved = await self._connection.execute(_SAVE, known | written)
+        written = {name: row[name] for name in (WRITTEN_ERASED if before.erased else WRITTEN)}
+        statement = _SAVE_ERASED if before.erased else _SAVE
+        saved = await self._connection.execute(statement, known | written)
         if saved.rowcount != 1:
             raise Superseded
         if stored.state is not before.state:
@@ -267,13 +196,11 @@ class SqlGenerations:
 
         Counts a revision. Claiming is a sign of life, so it beats as well.
         """
-        await beat(self._connection, worker_id, now=now)
-        values = {"worker_id": worker_id, "dead_before": dead_before}
-        picked = await self._connection.scalars(_PICK, values | {"limit": limit})
-        if not (ids := picked.all()):
-            return ()
-        rows = await self._many(_TAKE, picked=ids, **values)
-        return sorted(rows, key=lambda taken: (taken.created_at, taken.id))
+        rows = await claims.claim(
+            self._connection, worker_id, now=now, dead_before=dead_before, limit=limit
+        )
+        claimed = self._readable(rows)
+        return sorted(claimed, key=lambda taken: (taken.created_at, taken.id))
 
     async def any_unowned(self) -> bool:
         """Whether there is one that is not announced yet and that nobody owns."""
@@ -315,14 +242,10 @@ class SqlGenerations:
         """
         return await self._many(_POSTED, first=new_generation_id(since, bytes), limit=limit)
 
-    async def turns(self, conversation_id: ConversationId) -> Sequence[Generation]:
-        """All turns of a conversation in order of version."""
-        return await self._many(_TURNS, conversation_id=conversation_id)
-
     async def tasks_of_others(
         self, generation_id: GenerationId, provider: ProviderName, *, since: datetime
     ) -> Collection[TaskId]:
-        """The tasks there of all others that changed after ``since``."""
+        """The tasks there of all others that had not ended by ``since``."""
         rows = await self._connection.execute(
             _TASKS_OF_OTHERS,
             {"provider": provider, "generation_id": generation_id, "since": since},
@@ -332,7 +255,7 @@ class SqlGenerations:
     async def count_open(self) -> dict[State, int]:
         """How many unended generations are in each state."""
         rows = await self._connection.execute(_COUNT_OPEN)
-        return {State(state): count for state, count in rows}
+        return {State(state): count for state, count in rows if state in _STATES}
 
     async def in_limbo(self) -> Sequence[Generation]:
         """All generations in ``submit_unknown``, oldest first."""
@@ -342,6 +265,25 @@ class SqlGenerations:
         """Generations with a task that ended without their video after ``since``, newest first."""
         return await self._many(_LOST, since=since, limit=limit)
 
+    async def erase(self, generation: Generation) -> Generation:
+        """Remove the content of one that was deleted."""
+        await erasing.erase(self._connection, generation.id)
+        return replace(without_content(generation), revision=generation.revision + 1)
+
+    async def prune(self, *, ended_before: datetime, at: datetime, limit: int) -> int:
+        """Remove content and history of those that ended before a time, the oldest first."""
+        return await erasing.prune(self._connection, ended_before=ended_before, at=at, limit=limit)
+
+    async def used_inputs(
+        self, paths: Collection[str], *, by_others_than: GenerationId
+    ) -> set[str]:
+        """Those of the files that another generation is made from."""
+        return await erasing.used_inputs(self._connection, paths, by_others_than)
+
+    async def look_through(self) -> None:
+        """Read all that are not announced, so that those that cannot be read are set aside."""
+        await self._many(_UNANNOUNCED_ONES)
+
     async def _remember(self, generation: Generation) -> None:
         await self._connection.execute(
             _REMEMBER,
@@ -349,23 +291,37 @@ class SqlGenerations:
                 "generation_id": generation.id,
                 "revision": generation.revision,
                 "state": generation.state.value,
-                "owner_id": generation.owner_id,
                 "at": generation.updated_at,
             },
         )
 
     async def _one(self, statement: Any, **values: Any) -> Generation | None:
         row = (await self._connection.execute(statement, values)).first()
-        return None if row is None else _from_row(row)
+        if row is None:
+            return None
+        try:
+            return from_row(row)
+        except RowUnreadable as error:
+            self._set_aside.note(error)
+            raise
 
     async def _many(self, statement: Any, **values: Any) -> list[Generation]:
-        return [_from_row(row) for row in await self._connection.execute(statement, values)]
+        return self._readable(await self._connection.execute(statement, values))
+
+    def _readable(self, rows: Iterable[Row[Any]]) -> list[Generation]:
+        found: list[Generation] = []
+        for row in rows:
+            try:
+                found.append(from_row(row))
+            except RowUnreadable as error:
+                self._set_aside.note(error)
+        return found
 
 
 def _check_change(before: Generation, after: Generation) -> None:
     if not may_follow(before.state, after.state):
         raise ValueError(f"{after.state} may not follow {before.state}")
-    for name in _IDENTITY:
+    for name in IDENTITY:
         if getattr(before, name) != getattr(after, name):
             raise ValueError(f"{name} of a generation never changes")
     if after.ended is (after.ended_at is None):

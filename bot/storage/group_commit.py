@@ -21,6 +21,7 @@ from bot.domain.ports.clock import Clock
 from bot.storage import schema
 from bot.storage.failures import ANY_DATABASE_ERROR, is_driver_error, unavailable
 from bot.storage.transaction import SqlTransaction
+from bot.storage.unreadable import SetAside
 
 T = TypeVar("T")
 
@@ -37,10 +38,10 @@ class _Job:
     work: Callable[[SqlTransaction], Awaitable[Any]]
     outcome: asyncio.Future[Any]
 
-    async def run(self, connection: AsyncConnection) -> tuple[Any]:
+    async def run(self, transaction: SqlTransaction) -> tuple[Any]:
         """The result in a box, so that it can be told from an exception."""
         _working.set(True)
-        return (await self.work(SqlTransaction(connection)),)
+        return (await self.work(transaction),)
 
     def succeed(self, result: Any) -> None:
         """Tell the caller, if it still waits."""
@@ -56,8 +57,9 @@ class _Job:
 class Writer:
     """A queue of jobs and the connection they run on."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+    def __init__(self, engine: AsyncEngine, clock: Clock, set_aside: SetAside) -> None:
         self._engine = engine
+        self._set_aside = set_aside
         self._clock = clock
         self._last_commit_s = 0.0
         self._jobs: asyncio.Queue[_Job | None] = asyncio.Queue()
@@ -134,7 +136,7 @@ class Writer:
         if job.outcome.done():
             return
         transaction = await connection.begin()
-        outcome = await _run(job, connection)
+        outcome = await _run(job, SqlTransaction(connection, self._set_aside))
         if isinstance(outcome, BaseException):
             await transaction.rollback()
             job.fail(outcome)
@@ -145,7 +147,7 @@ class Writer:
                 break
             group.append(job)
             savepoint = await connection.begin_nested()
-            outcome = await _run(job, connection)
+            outcome = await _run(job, SqlTransaction(connection, self._set_aside))
             if isinstance(outcome, BaseException):
                 await savepoint.rollback()
                 job.fail(outcome)
@@ -170,9 +172,9 @@ class Writer:
         return None
 
 
-async def _run(job: _Job, connection: AsyncConnection) -> tuple[Any] | BaseException:
+async def _run(job: _Job, transaction: SqlTransaction) -> tuple[Any] | BaseException:
     """The job's boxed result, or why it is to be undone."""
-    [outcome] = await asyncio.gather(job.run(connection), return_exceptions=True)
+    [outcome] = await asyncio.gather(job.run(transaction), return_exceptions=True)
     if job.outcome.cancelled():
         return asyncio.CancelledError()
     if isinstance(outcome, BaseException) and is_driver_error(outcome):

@@ -4,6 +4,7 @@ Which rule wins is the domain's business; here rules are only kept.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
 from typing import Any
@@ -11,10 +12,12 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.errors import RowUnreadable
 from bot.domain.ids import GuildId, UserId
 from bot.domain.ports.storage import AuditEntry
 from bot.domain.quota import LimitChanges
 from bot.storage.tables import audit, guild_settings, insert_into, member_settings
+from bot.storage.unreadable import SetAside, check_readable
 
 _LIMITS = select(guild_settings.c.limits).where(guild_settings.c.guild_id == bindparam("guild_id"))
 _MEMBER_LIMITS = select(member_settings.c.limits).where(
@@ -65,8 +68,9 @@ def _set_member(dialect: str) -> Any:
 class SqlGuilds:
     """Settings of servers and members, within one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, set_aside: SetAside) -> None:
         self._connection = connection
+        self._set_aside = set_aside
 
     async def lock(self, guild_id: GuildId) -> None:
         """Make other transactions that change the same server's settings wait."""
@@ -79,17 +83,24 @@ class SqlGuilds:
 
     async def limits(self, guild_id: GuildId) -> LimitChanges | None:
         """What the server set for all its members."""
-        return await self._connection.scalar(_LIMITS, {"guild_id": guild_id})
+        found = await self._connection.scalar(_LIMITS, {"guild_id": guild_id})
+        return self._readable(f"limits of server {guild_id}", found)
 
     async def member_limits(self, guild_id: GuildId, user_id: UserId) -> LimitChanges | None:
         """What was set for one member."""
         values = {"guild_id": guild_id, "user_id": user_id}
-        return await self._connection.scalar(_MEMBER_LIMITS, values)
+        found = await self._connection.scalar(_MEMBER_LIMITS, values)
+        return self._readable(_member(guild_id, user_id), found)
 
     async def limited_members(self, guild_id: GuildId) -> Sequence[tuple[UserId, LimitChanges]]:
         """All members with limits of their own, in order of their ids."""
         rows = await self._connection.execute(_LIMITED_MEMBERS, {"guild_id": guild_id})
-        return [(UserId(user_id), limits) for user_id, limits in rows]
+        readable: list[tuple[UserId, LimitChanges]] = []
+        for user_id, limits in rows:
+            with suppress(RowUnreadable):
+                name = _member(guild_id, user_id)
+                readable.append((UserId(user_id), self._readable(name, limits)))
+        return readable
 
     async def set_limits(self, guild_id: GuildId, limits: LimitChanges) -> None:
         """Replace the server's limits."""
@@ -110,3 +121,15 @@ class SqlGuilds:
     async def audit(self, entry: AuditEntry) -> None:
         """Append to the trail."""
         await self._connection.execute(_AUDIT, asdict(entry))
+
+    def _readable(self, row: str, limits: Any) -> Any:
+        try:
+            check_readable(row, {"limits": limits})
+        except RowUnreadable as error:
+            self._set_aside.note(error)
+            raise
+        return limits
+
+
+def _member(guild_id: GuildId, user_id: UserId) -> str:
+    return f"limits of member {user_id} of server {guild_id}"

@@ -68,7 +68,7 @@ _RULES: dict[str, str] = {
         ORDER BY p.provider, p.task_id
     """,
     "generation {0} is {1}, its history does not end there": """
-        SELECT g.id, g.state FROM generations g WHERE NOT EXISTS
+        SELECT g.id, g.state FROM generations g WHERE g.pruned_at IS NULL AND NOT EXISTS
             (SELECT 1 FROM generation_events e WHERE e.generation_id = g.id AND e.state = g.state
              AND e.revision = (SELECT MAX(n.revision) FROM generation_events n
                                WHERE n.generation_id = g.id))

@@ -18,12 +18,12 @@ from bot.domain.ports.clock import Clock
 from bot.storage import schema
 from bot.storage.failures import is_refused_write, is_undone_by_another, translating
 from bot.storage.transaction import SqlTransaction
+from bot.storage.unreadable import SetAside
 
 T = TypeVar("T")
 
 _CONNECTIONS = 10
-_ANSWER_WITHIN_S = 30
-_STATEMENT_WITHIN_S = 15
+_CONNECTED_WITHIN_S = 15
 _TRIES = 5
 _SERVER_LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 _PAUSE_S = 0.05
@@ -37,16 +37,18 @@ up: then the two deadlock again.
 class PostgresBackend:
     """A server, shared by as many processes as there are."""
 
-    def __init__(self, url: URL, *, clock: Clock) -> None:
+    def __init__(self, url: URL, *, clock: Clock, patience_s: float) -> None:
         self._clock = clock
         self._url = url
+        self._patience_s = patience_s
+        self.set_aside = SetAside()
         self._engine = create_async_engine(
             url,
             pool_size=_CONNECTIONS,
             max_overflow=0,
-            pool_timeout=_ANSWER_WITHIN_S,
+            pool_timeout=patience_s,
             pool_pre_ping=True,
-            connect_args={"timeout": _STATEMENT_WITHIN_S, "command_timeout": _STATEMENT_WITHIN_S},
+            connect_args={"timeout": _CONNECTED_WITHIN_S, "command_timeout": patience_s / 2},
         )
         self._snapshots = self._engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -58,7 +60,7 @@ class PostgresBackend:
         Neither the steps nor the waiting have a time limit: on a large database they take minutes.
         """
         engine = create_async_engine(
-            self._url, poolclass=NullPool, connect_args={"timeout": _STATEMENT_WITHIN_S}
+            self._url, poolclass=NullPool, connect_args={"timeout": _CONNECTED_WITHIN_S}
         )
         with translating():
             async with engine.begin() as connection:
@@ -94,11 +96,11 @@ class PostgresBackend:
         """Run ``work`` on a snapshot."""
         with translating():
             async with (
-                asyncio.timeout(_ANSWER_WITHIN_S),
+                asyncio.timeout(self._patience_s),
                 self._snapshots.connect() as connection,
             ):
                 try:
-                    return await work(SqlTransaction(connection))
+                    return await work(SqlTransaction(connection, self.set_aside))
                 except exc.DBAPIError as error:
                     if is_refused_write(error):
                         raise RuntimeError("a read may not write") from error
@@ -106,5 +108,5 @@ class PostgresBackend:
 
     async def _transact_once(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:
         with translating():
-            async with asyncio.timeout(_ANSWER_WITHIN_S), self._engine.begin() as connection:
-                return await work(SqlTransaction(connection))
+            async with asyncio.timeout(self._patience_s), self._engine.begin() as connection:
+                return await work(SqlTransaction(connection, self.set_aside))

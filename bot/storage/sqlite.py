@@ -27,6 +27,7 @@ from bot.storage.aiosqlite_cursor import OneTripConnection
 from bot.storage.failures import is_refused_write, translating
 from bot.storage.group_commit import Writer
 from bot.storage.transaction import SqlTransaction
+from bot.storage.unreadable import SetAside
 
 T = TypeVar("T")
 
@@ -34,10 +35,11 @@ _OLDEST_SQLITE = (3, 35, 0)  # the first with RETURNING
 _APPLICATION_ID = int.from_bytes(b"retk")
 _READERS = 4
 _BUSY_TIMEOUT_S = 5
-_ANSWER_WITHIN_S = 30
 _SETTINGS = {
     "synchronous": "FULL",
     "foreign_keys": "ON",
+    # What was deleted is overwritten, not only marked as free.
+    "secure_delete": "ON",
     "journal_size_limit": str(64 * 1024 * 1024),
 }
 
@@ -45,11 +47,13 @@ _SETTINGS = {
 class SqliteBackend:
     """A database file."""
 
-    def __init__(self, path: Path, *, clock: Clock) -> None:
+    def __init__(self, path: Path, *, clock: Clock, patience_s: float) -> None:
         self._path = path
+        self._patience_s = patience_s
+        self.set_aside = SetAside()
         self._write_engine = _engine(path, write=True)
         self._read_engine = _engine(path, write=False)
-        self._writer = Writer(self._write_engine, clock)
+        self._writer = Writer(self._write_engine, clock, self.set_aside)
         self._reading = asyncio.Semaphore(_READERS)
 
     async def migrate(self) -> tuple[str | None, str]:
@@ -87,21 +91,21 @@ class SqliteBackend:
     async def transact(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:
         """Run ``work`` in the writer's next group."""
         try:
-            async with asyncio.timeout(_ANSWER_WITHIN_S):
+            async with asyncio.timeout(self._patience_s):
                 return await self._writer.submit(work)
         except TimeoutError:
-            raise StorageUnavailable(f"no answer within {_ANSWER_WITHIN_S} seconds") from None
+            raise StorageUnavailable(f"no answer within {self._patience_s:.0f} seconds") from None
 
     async def read(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:
         """Run ``work`` on a snapshot."""
         with translating():
             async with (
-                asyncio.timeout(_ANSWER_WITHIN_S),
+                asyncio.timeout(self._patience_s),
                 self._reading,
                 self._read_engine.connect() as connection,
             ):
                 try:
-                    return await work(SqlTransaction(connection))
+                    return await work(SqlTransaction(connection, self.set_aside))
                 except exc.DBAPIError as error:
                     if is_refused_write(error):
                         raise RuntimeError("a read may not write") from error

@@ -53,13 +53,6 @@ conversations = Table(
     "conversations",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("guild_id", BigInteger, nullable=False),
-    Column("channel_id", BigInteger, nullable=False),
-    Column("owner_id", BigInteger, nullable=False),
-    Column("private", Boolean, nullable=False),
-    Column("title", Text, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("thread_id", BigInteger),
     Column("versions", Integer, nullable=False),
 )
 
@@ -89,7 +82,7 @@ generations = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
     Column("deleted_at", UtcDateTime),
-    Column("park_until", UtcDateTime),
+    Column("pruned_at", UtcDateTime),
     Column("request", Document(VideoRequest), nullable=False),
     Column("plan", Document(Plan), nullable=False),
     Column("place", Document(Place), nullable=False),
@@ -151,7 +144,15 @@ Index(
     generations.c.requester_id,
     generations.c.created_at,
 )
-Index("ix_generations_parent", generations.c.parent_id)
+Index(
+    "ix_generations_unowned",
+    generations.c.created_at,
+    generations.c.id,
+    sqlite_where=text("announced = 0 AND owner_id IS NULL"),
+    postgresql_where=text("NOT announced AND owner_id IS NULL"),
+)
+_KEPT = text("ended_at IS NOT NULL AND pruned_at IS NULL")
+Index("ix_generations_kept", generations.c.ended_at, sqlite_where=_KEPT, postgresql_where=_KEPT)
 Index(
     "ix_generations_lost",
     generations.c.ended_at,
@@ -165,9 +166,18 @@ generation_events = Table(
     Column("generation_id", Text, ForeignKey("generations.id"), primary_key=True),
     Column("revision", Integer, primary_key=True),
     Column("state", Text, nullable=False),
-    Column("owner_id", Text),
     Column("at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
 )
+
+generation_inputs = Table(
+    "generation_inputs",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("generation_id", Text, ForeignKey("generations.id"), primary_key=True),
+    sqlite_with_rowid=False,
+)
+Index("ix_generation_inputs_generation", generation_inputs.c.generation_id)
 
 UNITS = ("videos", "seconds")
 POTS = ("available", "held", "spent", "granted")
@@ -228,8 +238,8 @@ provider_spend = Table(
     Column("generation_id", Text, ForeignKey("generations.id"), nullable=False),
     Column("micro_usd", BigInteger, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
 )
-Index("ix_provider_spend_at", provider_spend.c.at)
 
 guild_settings = Table(
     "guild_settings",
@@ -257,13 +267,11 @@ audit = Table(
     Column("details", Document(dict[str, Any]), nullable=False),
     Column("at", UtcDateTime, nullable=False),
 )
-Index("ix_audit_guild", audit.c.guild_id, audit.c.at)
 
 workers = Table(
     "workers",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("started_at", UtcDateTime, nullable=False),
     Column("beat_at", UtcDateTime, nullable=False),
 )
 

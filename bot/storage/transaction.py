@@ -7,16 +7,17 @@ from bot.storage.durations import SqlDurations
 from bot.storage.generations import SqlGenerations
 from bot.storage.guilds import SqlGuilds
 from bot.storage.ledger import SqlLedger
+from bot.storage.unreadable import SetAside
 from bot.storage.workers import SqlWorkers
 
 
 class SqlTransaction:
     """The queries over one connection; valid while its transaction is."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self.generations = SqlGenerations(connection)
+    def __init__(self, connection: AsyncConnection, set_aside: SetAside) -> None:
+        self.generations = SqlGenerations(connection, set_aside)
         self.conversations = SqlConversations(connection)
         self.ledger = SqlLedger(connection)
-        self.guilds = SqlGuilds(connection)
+        self.guilds = SqlGuilds(connection, set_aside)
         self.workers = SqlWorkers(connection)
         self.durations = SqlDurations(connection)

@@ -39,9 +39,7 @@ def _beat(dialect: str) -> Any:
 
 async def beat(connection: AsyncConnection, worker_id: WorkerId, *, now: datetime) -> None:
     """Insert or refresh a worker."""
-    await connection.execute(
-        _beat(connection.dialect.name), {"id": worker_id, "started_at": now, "beat_at": now}
-    )
+    await connection.execute(_beat(connection.dialect.name), {"id": worker_id, "beat_at": now})
 
 
 class SqlWorkers:

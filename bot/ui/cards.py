@@ -90,7 +90,8 @@ def origin(generation: Generation, messages: Messages) -> str:
     """Who asked for it, and what it was made from."""
     who, version = generation.requester_id, generation.parent_version
     operation = generation.request.operation
-    if version is not None and operation is Operation.EXTEND:
+    extends = operation is Operation.EXTEND or generation.plan.mode is Mode.EXTEND
+    if version is not None and extends:
         return messages.say("status.extension_of", version=version, who=who)
     if version is not None:
         return messages.say("status.edit_of", version=version, who=who)
@@ -253,8 +254,7 @@ def _price(generation: Generation, messages: Messages) -> list[str]:
 
 def details_card(generation: Generation, brush: Brush) -> ui.LayoutView:
     """Everything about one video, with its whole prompt."""
-    messages, plan, request = brush.messages, generation.plan, generation.request
-    prompt = plain(request.prompt, 1500)
+    messages, plan = brush.messages, generation.plan
     known = messages.has(f"word.provider.{plan.provider}")
     model = "details.model" if known else "details.model_elsewhere"
     lines = [messages.say(model, model=brush.title(plan), provider=plan.provider, mode=plan.mode)]
@@ -274,18 +274,27 @@ def details_card(generation: Generation, brush: Brush) -> ui.LayoutView:
         lines.append(f"-# {changed}")
     items: list[ui.Item[Any] | str] = [
         messages.say("details.title", version=generation.version),
-        messages.say("details.prompt", prompt=prompt)
-        if prompt
-        else messages.say("details.no_prompt"),
+        _prompt_of(generation, messages),
         "\n".join(lines),
     ]
     if (url := video_url(generation)) is not None:
         items.append(ui.ActionRow[Any](_link(messages.say("status.watch"), url)))
-    elif generation.state is State.UNDELIVERABLE and generation.deleted_at is None:
+    elif generation.state is State.UNDELIVERABLE and not generation.erased:
         items.append(
             ui.ActionRow[Any](control(Verb.FETCH, generation, messages.say("button.fetch")))
         )
     return card(*items, colour=_COLOURS.get(generation.state, BLURPLE))
+
+
+def _prompt_of(generation: Generation, messages: Messages) -> str:
+    if generation.deleted_at is not None:
+        return messages.say("details.deleted")
+    if generation.pruned_at is not None:
+        return messages.say("details.not_kept")
+    prompt = plain(generation.request.prompt, 1500)
+    if not prompt:
+        return messages.say("details.no_prompt")
+    return messages.say("details.prompt", prompt=prompt)
 
 
 def can_extend(generation: Generation, catalogue: Catalogue) -> bool:
@@ -330,7 +339,7 @@ def _status_buttons(generation: Generation, messages: Messages) -> list[ui.Item[
         return [control(Verb.CANCEL, generation, messages.say("button.cancel")), details]
     if (url := video_url(generation)) is not None:
         return [_link(messages.say("status.watch"), url), details]
-    if generation.deleted_at is not None:
+    if generation.erased:
         return [details]
     again = control(Verb.AGAIN, generation, messages.say("button.again"))
     if generation.state is State.UNDELIVERABLE and generation.file is not None:

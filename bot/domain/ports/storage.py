@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from bot.domain.catalogue import ProviderName
-from bot.domain.conversation import Conversation
 from bot.domain.generation import Generation, State
 from bot.domain.ids import (
     ConversationId,
@@ -43,7 +42,11 @@ class AuditEntry:
 
 
 class Generations(Protocol):
-    """Rows of generations and their history."""
+    """Rows of generations and their history.
+
+    A row that cannot be read is set aside: it is left out of every list, logged and reported; who
+    asks for that row alone gets ``RowUnreadable``.
+    """
 
     async def add(self, generation: Generation) -> bool:
         """Insert with its first history row; False when its ``request_key`` is known already."""
@@ -120,14 +123,10 @@ class Generations(Protocol):
         """
         ...
 
-    async def turns(self, conversation_id: ConversationId) -> Sequence[Generation]:
-        """All turns of a conversation in order of version."""
-        ...
-
     async def tasks_of_others(
         self, generation_id: GenerationId, provider: ProviderName, *, since: datetime
     ) -> Collection[TaskId]:
-        """The tasks at a provider of all other generations that changed after ``since``."""
+        """The tasks at a provider of all other generations that had not ended by ``since``."""
         ...
 
     async def count_open(self) -> dict[State, int]:
@@ -145,24 +144,40 @@ class Generations(Protocol):
         """
         ...
 
-
-class Conversations(Protocol):
-    """Rows of conversations."""
-
-    async def add(self, conversation: Conversation) -> None:
-        """Insert."""
+    async def erase(self, generation: Generation) -> Generation:
+        """Remove the content of a generation that was deleted (``without_content``), and the note
+        of which files it was made from. Returns it as stored (revision + 1).
+        """
         ...
 
-    async def get(self, conversation_id: ConversationId) -> Conversation | None:
-        """One conversation."""
+    async def prune(self, *, ended_before: datetime, at: datetime, limit: int) -> int:
+        """Remove the content and the history of those that ended before a time, the oldest first.
+
+        Only those whose end was shown. At most ``limit``; returns how many. They carry ``at`` as
+        their ``pruned_at``; the books, ids, times, states and links stay.
+        """
+        ...
+
+    async def used_inputs(
+        self, paths: Collection[str], *, by_others_than: GenerationId
+    ) -> set[str]:
+        """Those of the files that another generation, not erased yet, is made from."""
+        ...
+
+    async def look_through(self) -> None:
+        """Read all whose end was not shown yet, so that what cannot be read is set aside."""
+        ...
+
+
+class Conversations(Protocol):
+    """Counters of the versions of conversations; their turns are generations."""
+
+    async def add(self, conversation_id: ConversationId) -> None:
+        """Insert one without any version."""
         ...
 
     async def next_version(self, conversation_id: ConversationId) -> int:
         """Count one version up and return it."""
-        ...
-
-    async def set_thread(self, conversation_id: ConversationId, thread_id: int) -> None:
-        """Remember the thread once it exists."""
         ...
 
 
@@ -302,6 +317,10 @@ class Durations(Protocol):
 
     async def recent(self, key: str) -> Sequence[float]:
         """The latest, at most 200, in seconds."""
+        ...
+
+    async def forget(self, before: datetime) -> None:
+        """Forget those from before a time: kinds of tasks that nobody asks for any more."""
         ...
 
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from bot.domain.errors import PostError
-from bot.domain.generation import Generation, Place
-from bot.domain.ports.storage import Transaction
+from bot.domain.generation import Place
 from bot.services.board import Board, Live
 from bot.services.lease import Lease
 from bot.services.outside import Outside
@@ -37,12 +36,8 @@ class OpeningSteps:
         if place is None:
             return
 
-        async def remember(tx: Transaction, saved: Generation) -> None:
-            if place.thread_id is not None:
-                await tx.conversations.set_thread(saved.conversation_id, place.thread_id)
-
         live.generation = await self.transitions.record(
-            generation, lambda g: replace(g, place=place), also=remember, in_any_state=True
+            generation, lambda g: replace(g, place=place), in_any_state=True
         )
 
     async def _status_place(self, live: Live) -> Place | None:

@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import CursorResult, text
 
 from bot.domain.catalogue import Adjustment, Mode, ModelName, Plan, ProviderName
-from bot.domain.conversation import Conversation
 from bot.domain.errors import Code
 from bot.domain.generation import (
     Failure,
@@ -74,18 +73,8 @@ class OwnedClock:
         return event.is_set()
 
 
-def conversation(**changes: Any) -> Conversation:
-    number = next(_numbers)
-    made = Conversation(
-        id=ConversationId(f"conversation-{number:06}"),
-        guild_id=GUILD,
-        channel_id=ChannelId(1_400_000_000_000_000_001),
-        owner_id=MIRA,
-        private=False,
-        title="A cat on a bicycle — 猫",
-        created_at=NOON,
-    )
-    return replace(made, **changes)
+def conversation() -> ConversationId:
+    return ConversationId(f"conversation-{next(_numbers):06}")
 
 
 def plan(provider: ProviderName = EVOLINK) -> Plan:
@@ -118,11 +107,11 @@ def picture(name: str = "cat.png") -> StoredMedia:
     )
 
 
-def generation(of: Conversation, **changes: Any) -> Generation:
+def generation(of: ConversationId, **changes: Any) -> Generation:
     number = next(_numbers)
     made = Generation(
         id=GenerationId(f"generation-{number:06}"),
-        conversation_id=of.id,
+        conversation_id=of,
         version=1,
         parent_id=None,
         request_key=f"interaction:{number}",
@@ -136,7 +125,7 @@ def generation(of: Conversation, **changes: Any) -> Generation:
     return replace(made, **changes)
 
 
-def everything(of: Conversation, **changes: Any) -> Generation:
+def everything(of: ConversationId, **changes: Any) -> Generation:
     """A generation with every field set to something that is not its default."""
     target = Target(kind=TargetKind.THREAD, id=1_500_000_000_000_000_001)
     return generation(
@@ -205,6 +194,7 @@ def everything(of: Conversation, **changes: Any) -> Generation:
             "refused_by": (APIMART, EVOLINK),
             "ended_at": NOON + timedelta(minutes=3),
             "deleted_at": NOON + timedelta(minutes=4),
+            "pruned_at": NOON + timedelta(days=30),
         }
         | changes,
     )
@@ -224,7 +214,7 @@ class Shelf:
 
         async def work(tx: Transaction) -> Generation:
             await tx.conversations.add(about)
-            await tx.conversations.next_version(about.id)
+            await tx.conversations.next_version(about)
             await tx.ledger.lock(made.place.guild_id, made.requester_id)
             assert await tx.generations.add(made)
             await tx.ledger.hold(made, seconds=made.plan.seconds, at=self.at)

@@ -226,7 +226,7 @@ async def test_parallel_requests_cannot_slip_past_a_limit(
             used = await tx.ledger.usage(GUILD, MIRA, since=MIDNIGHT)
             check(rule, used, seconds=8, now=NOON)
             await tx.conversations.add(about)
-            await tx.conversations.next_version(about.id)
+            await tx.conversations.next_version(about)
             await tx.generations.add(made)
             await tx.ledger.hold(made, seconds=8, at=NOON)
 

@@ -23,7 +23,6 @@ from tests.contract.storage.samples import (
     OwnedClock,
     Shelf,
     generation,
-    raw,
     sql,
 )
 
@@ -67,19 +66,6 @@ async def test_those_that_ended_without_a_video_are_found_latest_first(
     assert await lost(storage, since=NOON + timedelta(seconds=1)) == [third.id, second.id]
 
 
-async def test_they_are_found_by_their_index(storage: Storage, url: str) -> None:
-    if not url.startswith("sqlite"):
-        pytest.skip("PostgreSQL chooses by the tables' size")
-    plan = await storage.read(
-        raw(
-            "EXPLAIN QUERY PLAN SELECT id FROM generations WHERE"
-            " state IN ('failed', 'expired', 'undeliverable') AND ended_at >= 1"
-            " AND task IS NOT NULL ORDER BY ended_at DESC, id DESC LIMIT 5"
-        )
-    )
-    assert "ix_generations_lost" in str(plan)
-
-
 async def test_those_in_limbo_are_found_oldest_first(storage: Storage, shelf: Shelf) -> None:
     second = await shelf.put(state=State.SUBMIT_UNKNOWN, created_at=NOON + timedelta(minutes=1))
     first = await shelf.put(state=State.SUBMIT_UNKNOWN)
@@ -95,7 +81,7 @@ async def test_a_task_moves_to_the_one_that_delivers_it_late(
     task = replace(TASK, task_id=TaskId("t-1"))
     old = await ended(shelf, State.EXPIRED, task=task)
     new = replace(
-        generation(await _conversation(storage, old)),
+        generation(old.conversation_id),
         request_key=late_key(EVOLINK, TaskId("t-1")),
         version=2,
         state=State.RUNNING,
@@ -114,18 +100,12 @@ async def test_a_task_moves_to_the_one_that_delivers_it_late(
     assert await lost(storage) == []
 
 
-async def _conversation(storage: Storage, old: Generation):  # noqa: ANN202 - the port's own type
-    found = await storage.read(lambda tx: tx.conversations.get(old.conversation_id))
-    assert found is not None
-    return found
-
-
 async def test_a_free_hold_takes_no_place_begins_no_pause_and_costs_nothing(
     storage: Storage, shelf: Shelf
 ) -> None:
     paid = await shelf.put()
     late = generation(
-        await _conversation(storage, paid),
+        paid.conversation_id,
         version=2,
         request_key=late_key(EVOLINK, TaskId("t-9")),
         state=State.RUNNING,

@@ -197,8 +197,7 @@ async def test_whoever_comes_to_migrate_second_waits_without_a_limit(
     postgres_url: str, clock: OwnedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither our limit for a statement nor the server's ends the waiting or a long step."""
-    monkeypatch.setattr("bot.storage.postgres._STATEMENT_WITHIN_S", 0.2)
-    monkeypatch.setattr("bot.storage.postgres._ANSWER_WITHIN_S", 0.2)
+    monkeypatch.setattr("bot.storage.engine.PATIENCE_S", 0.2)
     name = make_url(postgres_url).database
     await postgres.administer(
         postgres_url,

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from bot.domain.errors import StorageUnavailable
+from bot.domain.ids import ConversationId
 from bot.domain.ports.storage import Transaction
 from bot.storage import SqlStorage, backup, migrate, open_storage, sqlite
 from tests.contract.storage.grouping import Group, Mistake, add, add_and_fail, count
-from tests.contract.storage.samples import ALPHA, NOON, OwnedClock, Shelf, conversation, raw
+from tests.contract.storage.samples import ALPHA, NOON, OwnedClock, Shelf, raw
 
 
 @pytest.fixture
@@ -221,7 +222,7 @@ async def test_a_disk_that_fills_within_a_job_keeps_every_promise(
         ((pages,),) = await raw("PRAGMA page_count")(tx)
         await raw(f"PRAGMA max_page_count = {pages + 2}")(tx)
         try:
-            await tx.conversations.add(conversation(title="x" * 1_000_000))
+            await tx.conversations.add(ConversationId("x" * 1_000_000))
         finally:
             await raw("PRAGMA max_page_count = 1073741823")(tx)
 

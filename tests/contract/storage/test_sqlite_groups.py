@@ -11,8 +11,7 @@ from sqlalchemy import event
 
 from bot.domain.errors import StorageUnavailable
 from bot.domain.ports.storage import Transaction
-from bot.storage import SqlStorage, open_storage, sqlite
-from bot.storage.generations import _PICK
+from bot.storage import SqlStorage, open_storage
 from bot.storage.sqlite import SqliteBackend
 from tests.contract.storage.grouping import COUNT, Group, Mistake, add, add_and_fail, count
 from tests.contract.storage.samples import OwnedClock, raw
@@ -198,16 +197,18 @@ async def test_a_transaction_inside_a_transaction_is_refused(storage: SqlStorage
 
 
 async def test_who_waits_too_long_is_told_and_nothing_is_written(
-    storage: SqlStorage, group: Group, monkeypatch: pytest.MonkeyPatch
+    url: str, clock: OwnedClock
 ) -> None:
-    monkeypatch.setattr(sqlite, "_ANSWER_WITHIN_S", 0.05)
-    await group.begin()
-    (late,) = group.ask(add)
-    with pytest.raises(StorageUnavailable, match="no answer within"):
-        await late
-    first, _ = await group.outcomes()
-    assert isinstance(first, StorageUnavailable), "it was undone, so it must not be told otherwise"
-    assert await count(storage) == 0
+    async with open_storage(url, clock=clock, patience_s=0.05) as storage:
+        group = Group(storage)
+        await group.begin()
+        (late,) = group.ask(add)
+        with pytest.raises(StorageUnavailable, match="no answer within"):
+            await late
+        first, _ = await group.outcomes()
+        assert isinstance(first, StorageUnavailable), "it was undone, so nobody is told otherwise"
+    async with open_storage(url, clock=clock) as storage:
+        assert await count(storage) == 0
 
 
 async def test_a_lost_connection_is_replaced_and_nobody_is_told_a_lie(
@@ -264,22 +265,6 @@ async def test_closing_waits_for_who_still_reads(storage: SqlStorage, path: Path
     await closed
     assert order == ["read", "closed"]
     assert not path.with_name("retake.db-wal").exists()
-
-
-async def test_the_claim_reads_an_index_and_not_the_table(storage: SqlStorage) -> None:
-    plan: list[str] = []
-
-    async def explain(tx: Transaction) -> None:
-        connection: Any = tx.generations._connection  # pyright: ignore[reportAttributeAccessIssue]
-        statement = str(_PICK.compile(dialect=connection.dialect))
-        values = (0,) * statement.count("?")
-        rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
-        plan.extend(row[-1] for row in rows)
-
-    await storage.transact(explain)
-    assert "SCAN generations USING COVERING INDEX ix_generations_unannounced" in plan or (
-        "SCAN generations USING INDEX ix_generations_unannounced" in plan
-    ), plan
 
 
 async def test_what_is_committed_is_synced(storage: SqlStorage) -> None:

@@ -1,0 +1,87 @@
+"""Erasing: taking out of the rows of generations what neither the books nor the links need.
+
+Owns which columns lose their content and whose turn it is. The books (ledger, spend, ids, times,
+states) are never touched. The rows are not read for that, so one that is damaged is erased as well.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.generation import Generation
+from bot.domain.ids import GenerationId
+from bot.domain.request import VideoRequest
+from bot.storage.tables import generation_events, generation_inputs, generations
+
+_PRUNABLE = (
+    select(generations.c.id)
+    .where(
+        generations.c.ended_at < bindparam("ended_before"),
+        generations.c.pruned_at.is_(None),
+        generations.c.announced,
+    )
+    .order_by(generations.c.ended_at)
+    .limit(bindparam("limit"))
+)
+_ERASE = (
+    update(generations)
+    .where(generations.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        request=VideoRequest(),
+        task=None,
+        result=None,
+        file=None,
+        park=None,
+        revision=generations.c.revision + 1,
+    )
+)
+_PRUNE = _ERASE.values(pruned_at=bindparam("at"), owner_id=None)
+_FORGET_HISTORY = delete(generation_events).where(
+    generation_events.c.generation_id.in_(bindparam("ids", expanding=True))
+)
+_REMEMBER_INPUT = insert(generation_inputs)
+_FORGET_INPUTS = delete(generation_inputs).where(
+    generation_inputs.c.generation_id.in_(bindparam("ids", expanding=True))
+)
+_USED = select(generation_inputs.c.path).where(
+    generation_inputs.c.path.in_(bindparam("paths", expanding=True)),
+    generation_inputs.c.generation_id != bindparam("generation_id"),
+)
+
+
+async def remember_inputs(connection: AsyncConnection, generation: Generation) -> None:
+    """Write down which files a generation is made from."""
+    for path in sorted({media.path for media in generation.request.files}):
+        values = {"path": path, "generation_id": generation.id}
+        await connection.execute(_REMEMBER_INPUT, values)
+
+
+async def used_inputs(
+    connection: AsyncConnection, paths: Collection[str], by_others_than: GenerationId
+) -> set[str]:
+    """Those of the files that another generation is made from."""
+    if not paths:
+        return set()
+    values = {"paths": list(paths), "generation_id": by_others_than}
+    return set(await connection.scalars(_USED, values))
+
+
+async def erase(connection: AsyncConnection, generation_id: GenerationId) -> None:
+    """Remove one generation's content."""
+    await connection.execute(_ERASE, {"ids": [generation_id]})
+    await connection.execute(_FORGET_INPUTS, {"ids": [generation_id]})
+
+
+async def prune(
+    connection: AsyncConnection, *, ended_before: datetime, at: datetime, limit: int
+) -> int:
+    """Remove content and history of those that were kept long enough; returns how many."""
+    values = {"ended_before": ended_before, "limit": limit}
+    ids = (await connection.scalars(_PRUNABLE, values)).all()
+    if ids:
+        await connection.execute(_PRUNE, {"ids": ids, "at": at})
+        await connection.execute(_FORGET_HISTORY, {"ids": ids})
+        await connection.execute(_FORGET_INPUTS, {"ids": ids})
+    return len(ids)

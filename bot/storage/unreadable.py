@@ -1,0 +1,49 @@
+"""Rows that cannot be read: which they are, and what becomes of whoever asks for one.
+
+Owns the record of them. A list goes on without such a row; who asks for that row alone gets an
+error that names it. Nothing is repaired here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from bot.domain.errors import RowUnreadable
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unreadable:
+    """Stands in place of a value that a column holds and that cannot be read."""
+
+    reason: str
+
+
+class SetAside:
+    """The rows that were found to be unreadable since the start of the process."""
+
+    def __init__(self) -> None:
+        self._reasons: dict[str, str] = {}
+
+    def note(self, error: RowUnreadable) -> None:
+        """Remember one, and log it the first time."""
+        if error.row not in self._reasons:
+            self._reasons[error.row] = error.reason
+            log.error("row_unreadable", row=error.row, reason=error.reason)
+
+    def rows(self) -> Mapping[str, str]:
+        """What each of them is and why it cannot be read."""
+        return dict(self._reasons)
+
+
+def check_readable(row: str, values: Mapping[str, object]) -> None:
+    """Raise ``RowUnreadable`` when a value of a row could not be read.
+
+    Raises:
+        RowUnreadable: with the first such column.
+    """
+    for column, value in values.items():
+        if isinstance(value, Unreadable):
+            raise RowUnreadable(row, reason=f"{column}: {value.reason}")

@@ -1,0 +1,224 @@
+"""What is deleted or was kept long enough loses its content; the books, links and ids stay."""
+
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bot.domain.errors import Superseded
+from bot.domain.generation import Generation, Result, State, Task, without_content
+from bot.domain.ids import MessageId, TaskId
+from bot.domain.ports.storage import Storage, Transaction
+from bot.domain.request import VideoRequest
+from tests.contract.storage.samples import (
+    ALPHA,
+    EVOLINK,
+    GUILD,
+    MIRA,
+    NOON,
+    Shelf,
+    conversation,
+    everything,
+    picture,
+    raw,
+)
+
+SECRETS = ("SECRET-prompt", "SECRET-body", "SECRET-link", "SECRET-upload", "SECRET-picture")
+LATER = NOON + timedelta(days=31)
+
+
+async def delivered(shelf: Shelf, **changes: Any) -> Generation:
+    """One with a prompt, a picture, a request's body and a signed link, delivered and charged."""
+    sample = everything(conversation())
+    posting = sample.posting
+    assert posting is not None
+    made = await shelf.put(
+        request=VideoRequest(
+            prompt=SECRETS[0],
+            images=(picture(f"{SECRETS[4]}.png"),),
+            video_url=f"https://cdn.example/{SECRETS[3]}",
+        ),
+        state=State.POSTING,
+        owner_id=ALPHA,
+        task=Task(
+            provider=EVOLINK,
+            model_id="omni-flash",
+            idempotency_key="retake-1",
+            body={"prompt": SECRETS[1]},
+            started_at=NOON,
+            task_id=TaskId(f"task-{changes.pop('task', 'one')}"),
+        ),
+        result=Result(
+            urls=(f"https://files.example/{SECRETS[2]}",), expires_at=None, ready_at=NOON
+        ),
+        file=sample.file,
+        posting=replace(posting, message_id=MessageId(changes.pop("message", 1_600_000_000))),
+    )
+    made = await shelf.move(made, State.DELIVERED, announced=changes.pop("announced", True))
+    await shelf.storage.transact(lambda tx: tx.ledger.settle(made.id, seconds=8, at=NOON))
+    return made
+
+
+async def prune(storage: Storage, before: datetime, *, limit: int = 100) -> int:
+    return await storage.transact(
+        lambda tx: tx.generations.prune(ended_before=before, at=LATER, limit=limit)
+    )
+
+
+async def content(storage: Storage) -> str:
+    """All that the tables of generations hold, as text."""
+    rows: list[Any] = []
+    for table in ("generations", "generation_events", "generation_inputs", "conversations"):
+        rows += await storage.read(raw(f"SELECT * FROM {table}"))  # noqa: S608
+    return str(rows)
+
+
+async def books(storage: Storage) -> list[Any]:
+    found: list[Any] = []
+    for table in ("ledger", "accounts", "provider_spend"):
+        found += await storage.read(raw(f"SELECT * FROM {table} ORDER BY 1, 2, 3"))  # noqa: S608
+    return found
+
+
+async def test_what_was_kept_long_enough_loses_its_content_and_nothing_else(
+    storage: Storage, shelf: Shelf
+) -> None:
+    made = await delivered(shelf)
+    before, used = (
+        await books(storage),
+        await storage.read(lambda tx: tx.ledger.usage(GUILD, MIRA, since=NOON)),
+    )
+    shown = await content(storage)
+    assert [secret for secret in SECRETS if secret in shown] == list(SECRETS), "the test sees them"
+    assert await prune(storage, NOON) == 0, "it did not end before noon"
+    assert await prune(storage, NOON + timedelta(seconds=1)) == 1
+
+    kept = await content(storage)
+    assert [secret for secret in SECRETS if secret in kept] == []
+    assert await shelf.get(made) == replace(
+        without_content(made), pruned_at=LATER, owner_id=None, revision=made.revision + 1
+    )
+    assert await books(storage) == before
+    assert await storage.read(lambda tx: tx.ledger.usage(GUILD, MIRA, since=NOON)) == used
+    assert await shelf.faults() == []
+    events = raw("SELECT * FROM generation_events WHERE generation_id = :id", id=made.id)
+    assert await storage.read(events) == []
+    assert made.posting is not None
+    message_id = made.posting.message_id
+    assert message_id is not None
+    found = await storage.read(lambda tx: tx.generations.by_message(message_id))
+    assert found is not None
+    assert found.id == made.id
+    assert await prune(storage, LATER) == 0, "once is enough"
+
+
+async def test_what_has_not_ended_or_was_not_shown_is_left_alone(
+    storage: Storage, shelf: Shelf
+) -> None:
+    await shelf.put()
+    await shelf.move(await shelf.put(), State.CANCELLED)
+    assert await prune(storage, LATER) == 0
+
+
+async def test_a_little_at_a_time_the_oldest_first(storage: Storage, shelf: Shelf) -> None:
+    made: list[Generation] = []
+    for minute in (2, 0, 1):
+        shelf.at = NOON + timedelta(minutes=minute)
+        made.append(await shelf.move(await shelf.put(), State.CANCELLED, announced=True))
+    assert await prune(storage, LATER, limit=2) == 2
+    pruned = [(await shelf.get(each)) for each in made]
+    assert [each is not None and each.pruned_at is not None for each in pruned] == [
+        False,
+        True,
+        True,
+    ]
+    assert await prune(storage, LATER, limit=2) == 1
+
+
+async def test_a_deleted_one_loses_its_content_at_once(storage: Storage, shelf: Shelf) -> None:
+    made = await delivered(shelf)
+    deleted = replace(made, deleted_at=NOON)
+
+    async def delete(tx: Transaction) -> Generation:
+        return await tx.generations.erase(await tx.generations.save(made, deleted))
+
+    told = await storage.transact(delete)
+    kept = await content(storage)
+    assert [secret for secret in SECRETS if secret in kept] == []
+    assert (
+        await shelf.get(made) == told == replace(without_content(deleted), revision=told.revision)
+    )
+    assert await shelf.faults() == [], "its history stays until it is pruned"
+    assert await prune(storage, LATER) == 1
+
+
+async def test_a_task_stays_known_although_nothing_is_kept_of_it(
+    storage: Storage, shelf: Shelf
+) -> None:
+    """Its id is taken: no other generation is ever given the same task."""
+    deleted, mine = await delivered(shelf), await shelf.put()
+
+    async def delete(tx: Transaction) -> None:
+        saved = await tx.generations.save(deleted, replace(deleted, deleted_at=NOON))
+        erased = await tx.generations.erase(saved)
+        await tx.generations.save(erased, replace(erased, updated_at=NOON + timedelta(seconds=1)))
+
+    await storage.transact(delete)
+    found = await storage.read(lambda tx: tx.generations.by_task(EVOLINK, TaskId("task-one")))
+    assert found is not None
+    assert (found.id, found.task) == (deleted.id, None)
+    known = await storage.read(
+        lambda tx: tx.generations.tasks_of_others(mine.id, EVOLINK, since=NOON)
+    )
+    assert known == {"task-one"}
+
+
+async def test_a_change_that_was_on_its_way_does_not_bring_the_content_back(
+    storage: Storage, shelf: Shelf
+) -> None:
+    made = await delivered(shelf)
+    await prune(storage, LATER)
+    with pytest.raises(Superseded):
+        await storage.transact(
+            lambda tx: tx.generations.save(made, replace(made, deleted_at=LATER))
+        )
+    assert SECRETS[0] not in await content(storage)
+
+
+async def test_files_that_others_use_are_named(storage: Storage, shelf: Shelf) -> None:
+    shared, own = picture("shared.png"), picture("own.png")
+    first = await shelf.put(request=VideoRequest(images=(shared, own), last_frame=shared))
+    second = await shelf.put(request=VideoRequest(video=shared))
+
+    async def used(by_others_than: Generation) -> set[str]:
+        paths = [shared.path, own.path, "in/unknown.png"]
+        return await storage.read(
+            lambda tx: tx.generations.used_inputs(paths, by_others_than=by_others_than.id)
+        )
+
+    assert await used(first) == {shared.path}
+    assert await used(second) == {shared.path, own.path}
+    await storage.transact(lambda tx: tx.generations.erase(second))
+    assert await used(first) == set()
+
+
+async def test_a_damaged_row_is_pruned_as_well(storage: Storage, shelf: Shelf) -> None:
+    made = await shelf.move(await shelf.put(), State.CANCELLED, announced=True)
+    await storage.transact(raw('UPDATE generations SET request = \'{"prompt": "SECRET\''))
+    assert await prune(storage, LATER) == 1
+    row = await shelf.get(made)
+    assert row is not None
+    assert row.request == VideoRequest()
+
+
+def test_every_field_is_either_content_or_needed() -> None:
+    """Whoever adds a field decides: what a person said or a provider sent is content."""
+    content_fields = {"request", "task", "result", "file", "park"}
+    needed = {
+        *("id", "conversation_id", "version", "parent_id", "parent_version", "request_key"),
+        *("requester_id", "locale", "state", "revision", "owner_id", "attempt", "strikes"),
+        *("abandoned", "announced", "plan", "place", "posting", "failure", "refused_by"),
+        *("created_at", "updated_at", "ended_at", "deleted_at", "pruned_at"),
+    }
+    assert {field.name for field in fields(Generation)} == content_fields | needed

@@ -1,0 +1,138 @@
+"""One row that cannot be read is set aside: every list goes on, and it is named."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.domain.errors import RowUnreadable
+from bot.domain.generation import Generation, State, Task
+from bot.domain.ids import MessageId, TaskId
+from bot.domain.ports.storage import Transaction
+from bot.domain.quota import LimitChanges
+from bot.storage import SqlStorage
+from tests.contract.storage.samples import (
+    ALPHA,
+    BETA,
+    EVOLINK,
+    GUILD,
+    JON,
+    MIRA,
+    NOON,
+    Shelf,
+    raw,
+)
+
+DAMAGE = {
+    "not JSON": "plan = 'oops'",
+    "cut short": "request = substr(request, 1, 9)",
+    "another shape": "place = '[1, 2]'",
+    "a word nobody knows": "state = 'banana'",
+    "a time out of reach": "updated_at = 9223372036854775807",
+    "an unknown kind of thing": 'park = \'{"reason":"moonlight","until":"2025-01-01T00:00Z"}\'',
+}
+
+
+async def damage(storage: SqlStorage, made: Generation, how: str) -> None:
+    await storage.transact(raw(f"UPDATE generations SET {how} WHERE id = :id", id=made.id))  # noqa: S608
+
+
+Read = Callable[[Transaction], Awaitable[Any]]
+LISTS: dict[str, Read] = {
+    "claim": lambda tx: tx.generations.claim(BETA, now=NOON, dead_before=NOON, limit=9),
+    "owned_by": lambda tx: tx.generations.owned_by(ALPHA),
+    "open_of": lambda tx: tx.generations.open_of(GUILD, MIRA),
+    "in_limbo": lambda tx: tx.generations.in_limbo(),
+    "ended_of": lambda tx: tx.generations.ended_of(GUILD, MIRA, limit=9),
+    "lost": lambda tx: tx.generations.lost(since=NOON, limit=9),
+}
+
+
+def task(number: int) -> Task:
+    return Task(
+        provider=EVOLINK,
+        model_id="m",
+        idempotency_key="k",
+        body={},
+        started_at=NOON,
+        task_id=TaskId(f"t-{number}"),
+    )
+
+
+@pytest.mark.parametrize("what", LISTS)
+async def test_a_list_goes_on_without_it(storage: SqlStorage, shelf: Shelf, what: str) -> None:
+    made: list[Generation] = []
+    for number in range(3):
+        one = await shelf.put(owner_id=ALPHA, state=State.SUBMIT_UNKNOWN, task=task(number))
+        if what in {"ended_of", "lost"}:
+            one = await shelf.move(one, State.FAILED)
+        made.append(one)
+    await damage(storage, made[1], DAMAGE["not JSON"])
+    work = LISTS[what]
+    found = await (storage.transact if what == "claim" else storage.read)(work)
+    assert {each.id for each in found} == {made[0].id, made[2].id}
+    assert list(storage.set_aside()) == [f"generation {made[1].id}"]
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+async def test_whoever_asks_for_that_one_is_told_which(
+    storage: SqlStorage, shelf: Shelf, how: str
+) -> None:
+    made, other = await shelf.put(), await shelf.put()
+    await damage(storage, made, DAMAGE[how])
+    with pytest.raises(RowUnreadable) as caught:
+        await shelf.get(made)
+    assert caught.value.row == f"generation {made.id}"
+    assert caught.value.reason
+    assert await shelf.get(other) == other
+    for key in (made.request_key,):
+        with pytest.raises(RowUnreadable):
+            await storage.read(lambda tx, k=key: tx.generations.by_request_key(k))
+    assert await storage.read(lambda tx: tx.generations.by_message(MessageId(1))) is None
+    counted = await storage.read(lambda tx: tx.generations.count_open())
+    assert counted[State.QUEUED] >= 1
+
+
+async def test_a_claim_takes_it_once_and_not_again(storage: SqlStorage, shelf: Shelf) -> None:
+    made = await shelf.put()
+    await damage(storage, made, DAMAGE["not JSON"])
+    assert await storage.read(lambda tx: tx.generations.any_unowned()) is True
+
+    async def claim(tx: Transaction) -> int:
+        now = NOON + timedelta(seconds=1)
+        return len(await tx.generations.claim(ALPHA, now=now, dead_before=NOON, limit=9))
+
+    owner = raw("SELECT owner_id, revision FROM generations")
+    assert await storage.transact(claim) == 0
+    assert await storage.read(owner) == [(ALPHA, 1)]
+    assert await storage.transact(claim) == 0
+    assert await storage.read(owner) == [(ALPHA, 1)]
+    assert await storage.read(lambda tx: tx.generations.any_unowned()) is False
+
+
+async def test_a_look_through_all_names_those_under_way(storage: SqlStorage, shelf: Shelf) -> None:
+    made = [await shelf.put() for _ in range(3)]
+    for one in made[1:]:
+        await damage(storage, one, DAMAGE["cut short"])
+    await storage.read(lambda tx: tx.generations.look_through())
+    assert set(storage.set_aside()) == {f"generation {one.id}" for one in made[1:]}
+    assert all(reason.startswith("request: ") for reason in storage.set_aside().values())
+
+
+async def test_limits_that_cannot_be_read_are_never_taken_for_none(storage: SqlStorage) -> None:
+    await storage.transact(lambda tx: tx.guilds.set_limits(GUILD, LimitChanges(videos=1)))
+    for user_id in (MIRA, JON):
+        await storage.transact(
+            lambda tx, u=user_id: tx.guilds.set_member_limits(GUILD, u, LimitChanges(videos=2))
+        )
+    await storage.transact(raw("UPDATE guild_settings SET limits = '?'"))
+    await storage.transact(raw("UPDATE member_settings SET limits = '?' WHERE user_id = :u", u=JON))
+    with pytest.raises(RowUnreadable):
+        await storage.read(lambda tx: tx.guilds.limits(GUILD))
+    with pytest.raises(RowUnreadable):
+        await storage.read(lambda tx: tx.guilds.member_limits(GUILD, JON))
+    assert await storage.read(lambda tx: tx.guilds.limited_members(GUILD)) == [
+        (MIRA, LimitChanges(videos=2))
+    ]
+    assert len(storage.set_aside()) == 2
