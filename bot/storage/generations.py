@@ -250,7 +250,7 @@ class SqlGenerations:
             _TASKS_OF_OTHERS,
             {"provider": provider, "generation_id": generation_id, "since": since},
         )
-        return {task_id for task_id in rows.scalars() if task_id is not None}
+        return set(rows.scalars())
 
     async def count_open(self) -> dict[State, int]:
         """How many unended generations are in each state."""

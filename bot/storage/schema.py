@@ -54,7 +54,7 @@ def upgrade(connection: Connection) -> tuple[str | None, str]:
         config = _config()
         config.attributes["connection"] = connection
         try:
-            command.upgrade(config, "head")
+            command.upgrade(config, newest)
         except CommandError as error:
             raise StorageUnavailable(
                 f"the database has schema {before}, which this version of Retake does not know"

@@ -107,3 +107,95 @@ async def test_starting_at_once_on_a_new_file(tmp_path: Path) -> None:
         assert await storage.read(raw("SELECT COUNT(*) FROM generations")) == [(0,)]
     for storage in storages:
         await storage.close()
+
+
+def old_generation(name: str, number: int, prompt: str, deleted_at: str) -> str:
+    picture = '{"path": "inputs/' + name + '.png"}'
+    values = {
+        "id": f"'{name}'",
+        "conversation_id": "'c'",
+        "version": number,
+        "request_key": f"'key:{number}'",
+        "guild_id": 1,
+        "requester_id": 3,
+        "locale": "'de'",
+        "state": "'delivered'",
+        "revision": 5,
+        "attempt": 1,
+        "strikes": 0,
+        "abandoned": "false",
+        "announced": "true",
+        "provider": "'evolink'",
+        "task_id": f"'task-{number}'",
+        "created_at": number,
+        "updated_at": 7,
+        "ended_at": 8,
+        "deleted_at": deleted_at,
+        "request": f"""'{{"prompt": "{prompt}", "images": [{picture}], "video": null}}'""",
+        "plan": "'{}'",
+        "place": "'{}'",
+        "task": "'{}'",
+        "refused_by": "'[]'",
+    }
+    told = ", ".join(map(str, values.values()))
+    return f"INSERT INTO generations ({', '.join(values)}) VALUES ({told})"  # noqa: S608
+
+
+OLD_ROWS = (
+    "INSERT INTO conversations VALUES ('c', 1, 2, 3, false, 'a SECRET title', 4, 5, 2)",
+    old_generation("kept", 1, "a word", "NULL"),
+    old_generation("gone", 2, "a SECRET word", "9"),
+    "INSERT INTO generation_events VALUES ('kept', 0, 'queued', 'w', 1)",
+    "INSERT INTO generation_events VALUES ('kept', 5, 'delivered', NULL, 2)",
+    "INSERT INTO provider_spend VALUES ('evolink', 'task-1', 'kept', 640000, 8)",
+    "INSERT INTO workers VALUES ('w', 1, 2)",
+)
+"""What a database of the first release holds, as far as the third step touches it."""
+
+NEW_ROWS = {
+    "SELECT id, versions FROM conversations": [("c", 2)],
+    "SELECT * FROM generation_events ORDER BY revision": [
+        ("kept", 0, "queued", 1),
+        ("kept", 5, "delivered", 2),
+    ],
+    "SELECT * FROM provider_spend": [("evolink", "task-1", "kept", 640_000, 8)],
+    "SELECT id, beat_at FROM workers": [("w", 2)],
+    "SELECT * FROM generation_inputs": [("inputs/kept.png", "kept")],
+    "SELECT id, task_id, revision, task IS NULL FROM generations ORDER BY version": [
+        ("kept", "task-1", 5, False),
+        ("gone", "task-2", 6, True),
+    ],
+}
+
+
+async def test_the_rows_of_the_first_release_come_along(
+    url: str, clock: OwnedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("bot.storage.schema.newest_revision", lambda: "0002")
+        await _emptied(url)
+        await migrate(url, clock=clock)
+    await _run(url, *OLD_ROWS)
+    assert (await migrate(url, clock=clock))[0] == "0002"
+    async with open_storage(url, clock=clock) as storage:
+        for question, rows in NEW_ROWS.items():
+            assert await storage.read(raw(question)) == rows
+        everything = await storage.read(raw("SELECT * FROM generations"))
+        assert "SECRET" not in str(everything)
+
+
+async def _emptied(url: str) -> None:
+    if not url.startswith("sqlite"):
+        await _run(url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+
+
+async def _run(url: str, *statements: str) -> None:
+    """As another program would."""
+    address = url.replace("sqlite:", "sqlite+aiosqlite:").replace(
+        "postgresql:", "postgresql+asyncpg:"
+    )
+    engine = create_async_engine(address)
+    async with engine.begin() as connection:
+        for statement in statements:
+            await connection.exec_driver_sql(statement)
+    await engine.dispose()

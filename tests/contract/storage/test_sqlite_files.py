@@ -9,13 +9,16 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.domain.errors import StorageUnavailable
+from bot.domain.generation import State
 from bot.domain.ids import ConversationId
 from bot.domain.ports.storage import Transaction
+from bot.domain.request import VideoRequest
 from bot.storage import SqlStorage, backup, migrate, open_storage, sqlite
 from tests.contract.storage.grouping import Group, Mistake, add, add_and_fail, count
 from tests.contract.storage.samples import ALPHA, NOON, OwnedClock, Shelf, raw
@@ -305,3 +308,24 @@ async def test_a_backup_of_nothing_makes_nothing(tmp_path: Path) -> None:
 async def test_a_server_is_backed_up_with_its_own_tools(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="pg_dump"):
         await backup("postgresql://localhost/retake", tmp_path / "copy.db")
+
+
+async def test_what_was_deleted_is_nowhere_in_the_file(
+    sqlite_url: str, clock: OwnedClock, tmp_path: Path
+) -> None:
+    """Not in a page that became free either, nor in the log once the file was closed."""
+    secret = "SECRET" * 2000
+    async with open_storage(sqlite_url, clock=clock) as storage:
+        shelf = Shelf(storage=storage)
+        made = await shelf.put(request=VideoRequest(prompt=secret))
+        made = await shelf.move(made, State.CANCELLED, announced=True)
+        for _ in range(20):
+            await shelf.put()
+
+        async def delete(tx: Transaction) -> None:
+            saved = await tx.generations.save(made, replace(made, deleted_at=NOON))
+            await tx.generations.erase(saved)
+
+        await storage.transact(delete)
+    assert [path.name for path in tmp_path.iterdir()] == ["retake.db"]
+    assert b"SECRET" not in (tmp_path / "retake.db").read_bytes()

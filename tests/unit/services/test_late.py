@@ -64,8 +64,11 @@ async def until_delivered(world: World) -> None:
 
 
 async def turns(world: World, generation: Generation) -> list[Generation]:
-    found = await world.storage.read(lambda tx: tx.generations.turns(generation.conversation_id))
-    return list(found)
+    who = (generation.place.guild_id, generation.requester_id)
+    ended = await world.storage.read(lambda tx: tx.generations.ended_of(*who, limit=100))
+    found = [*ended, *await world.storage.read(lambda tx: tx.generations.open_of(*who))]
+    about = [each for each in found if each.conversation_id == generation.conversation_id]
+    return sorted(about, key=lambda each: each.version)
 
 
 async def test_what_comes_after_the_deadline_is_delivered_free_in_the_same_place(

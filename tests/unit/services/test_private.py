@@ -49,9 +49,6 @@ async def test_a_private_video_has_private_descendants(
     assert made.place.private
     assert not made.place.in_thread
     assert made.place.thread_id != PUBLIC_THREAD
-    conversation = await world.storage.read(lambda tx: tx.conversations.get(made.conversation_id))
-    assert conversation is not None
-    assert conversation.private
 
 
 async def test_in_a_private_thread_it_stays_there(world: World) -> None:

@@ -1,0 +1,189 @@
+"""What is deleted or was kept long enough: nothing is left of it, and it is shown all the same."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.domain.errors import Code, Refused, Superseded
+from bot.domain.generation import Generation, State
+from bot.domain.ids import UserId
+from bot.domain.media import MediaKind, StoredMedia
+from bot.domain.request import VideoRequest
+from bot.services.edit import Edit, Viewer
+from bot.services.generate import Ask
+from bot.services.history import History
+from bot.services.pruning import AT_MOST, AT_ONCE, Pruning
+from tests.unit.services.conftest import CHANNEL, GUILD, TOM, World
+
+MONTH = timedelta(days=30)
+SECRET = "a red kite over my own house"
+
+
+def desk(world: World) -> History:
+    return History(
+        storage=world.storage, media=world.media, clock=world.clock, messenger=world.messenger
+    )
+
+
+def viewer() -> Viewer:
+    return Viewer(user_id=UserId(TOM), guild_id=GUILD)
+
+
+def picture(world: World, name: str) -> StoredMedia:
+    (world.media.folder / name).write_bytes(b"a picture")
+    return StoredMedia(
+        kind=MediaKind.IMAGE, path=name, mime="image/png", size=9, sha256="0", width=1, height=1
+    )
+
+
+async def delivered(world: World, **changes: Any) -> Generation:
+    worker = world.workers[0] if world.workers else world.start()
+    receipt = await world.ask(worker, VideoRequest(prompt=SECRET, **changes))
+    await world.until_state(receipt.generation.id, State.DELIVERED)
+    await world.until_over()
+    return await world.row(receipt.generation.id)
+
+
+async def test_deleting_removes_every_file_that_nobody_else_uses(world: World) -> None:
+    shared = picture(world, "shared.png")
+    other = await delivered(world, images=(shared,))
+    made = await delivered(world, images=(shared,))
+    assert made.file is not None
+    deleted = await desk(world).delete(made.id, viewer=viewer())
+    assert deleted.deleted_at is not None
+    left = {path.name for path in world.media.folder.iterdir()}
+    assert left == {"shared.png", f"{other.id}.mp4"}
+    row = await world.row(made.id)
+    assert row == deleted
+    assert (row.request, row.task, row.result, row.file) == (VideoRequest(), None, None, None)
+    await desk(world).delete(other.id, viewer=viewer())
+    assert list(world.media.folder.iterdir()) == []
+
+
+async def test_whoever_was_interrupted_presses_again(world: World) -> None:
+    """A disk that fails: nothing is said to be deleted that is still there."""
+    made = await delivered(world)
+    discard, faults = world.media.discard, [OSError(5, "no")]
+
+    async def failing(media: StoredMedia) -> None:
+        if faults:
+            raise faults.pop()
+        await discard(media)
+
+    world.media.discard = failing  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(OSError, match="no"):
+        await desk(world).delete(made.id, viewer=viewer())
+    assert (await world.row(made.id)).deleted_at is None
+    assert (await desk(world).delete(made.id, viewer=viewer())).deleted_at is not None
+
+
+async def test_one_that_changes_at_the_same_moment_is_deleted_all_the_same(world: World) -> None:
+    made = await delivered(world)
+    transact, faults = world.storage.transact, [Superseded()]
+
+    async def changed(work: Any) -> Any:
+        if faults:
+            raise faults.pop()
+        return await transact(work)
+
+    world.storage.transact = changed  # pyright: ignore[reportAttributeAccessIssue]
+    assert (await desk(world).delete(made.id, viewer=viewer())).deleted_at is not None
+
+
+async def test_what_was_kept_long_enough_is_pruned_and_still_shown(world: World) -> None:
+    made = await delivered(world)
+    pruning = Pruning(storage=world.storage, clock=world.clock, retention=MONTH)
+    assert await pruning.look() == 0
+    world.clock.ahead = MONTH.total_seconds() + 1
+    assert await pruning.look() == 1
+    assert await pruning.look() == 0
+
+    row = await world.row(made.id)
+    assert row.pruned_at is not None
+    assert (row.state, row.posting, row.ended_at) == (made.state, made.posting, made.ended_at)
+    assert await world.storage.read(lambda tx: tx.ledger.faults()) == []
+    shown = await desk(world).page(viewer(), of=UserId(TOM))
+    assert [item.id for item in shown.items] == [made.id]
+    assert await desk(world).details(made.id, viewer=viewer()) == row
+
+
+@pytest.mark.parametrize("how", ["again", "edit", "reply", "copy"])
+async def test_nothing_can_be_made_of_it_any_more(world: World, how: str) -> None:
+    made = await delivered(world)
+    world.clock.ahead = MONTH.total_seconds() + 1
+    await Pruning(storage=world.storage, clock=world.clock, retention=MONTH).look()
+    generate, posts = world.workers[0].generate, world.evolink.posts
+    ask = Ask(
+        request_key="interaction:later",
+        requester_id=TOM,
+        guild_id=GUILD,
+        channel_id=CHANNEL,
+        thread_id=None,
+        private=False,
+        locale="en-US",
+        request=VideoRequest(prompt="make it night"),
+    )
+    assert made.posting is not None
+    message_id = made.posting.message_id
+    assert message_id is not None
+    edit = Edit(storage=world.storage)
+    asked: dict[str, Callable[[], Awaitable[object]]] = {
+        "again": lambda: generate.again(made.id, ask),
+        "edit": lambda: generate.request(replace(ask, parent_id=made.id)),
+        "reply": lambda: edit.subject(message_id, viewer=viewer()),
+        "copy": lambda: desk(world).copy(made.id, viewer=viewer(), max_bytes=10**9),
+    }
+    with pytest.raises(Refused) as refused:
+        await asked[how]()
+    assert refused.value.code is Code.NOT_KEPT
+    assert world.evolink.posts == posts
+
+
+async def test_a_pruned_video_can_still_be_deleted(world: World) -> None:
+    made = await delivered(world)
+    world.clock.ahead = MONTH.total_seconds() + 1
+    await Pruning(storage=world.storage, clock=world.clock, retention=MONTH).look()
+    deleted = await desk(world).delete(made.id, viewer=viewer())
+    assert deleted.deleted_at is not None
+    assert deleted.posting == made.posting, "so that its message can be deleted"
+    assert await world.row(made.id) == deleted
+
+
+class Backlog:
+    """A storage that has more to prune than one look takes."""
+
+    def __init__(self) -> None:
+        self.taken: list[int] = []
+
+    async def transact(self, work: Any) -> Any:
+        return await work(self)
+
+    @property
+    def generations(self) -> "Backlog":
+        return self
+
+    @property
+    def durations(self) -> "Backlog":
+        return self
+
+    async def prune(self, *, limit: int, **_: Any) -> int:
+        self.taken.append(limit)
+        return limit
+
+    async def forget(self, before: Any) -> None:
+        del before
+
+
+async def test_a_large_backlog_is_worked_off_in_small_pieces(world: World) -> None:
+    backlog = Backlog()
+
+    async def pass_by(seconds: float) -> None:
+        assert seconds > 0
+
+    world.clock.sleep = pass_by  # pyright: ignore[reportAttributeAccessIssue]
+    pruning = Pruning(storage=backlog, clock=world.clock, retention=MONTH)  # pyright: ignore[reportArgumentType]
+    assert await pruning.look() == AT_MOST
+    assert set(backlog.taken) == {AT_ONCE}
