@@ -75,7 +75,7 @@ def audit(wishes: Wishes, database: Path) -> Audit:
     _count_rows(found, rows, videos, told)
     found.double_posted += [f"{p}: posted {n} times" for p, n in videos.items() if n > 1]
     _count_money(found, rows, {(name, task.id): task for name, task in accepted})
-    known = {json.loads(row["request"])["prompt"] for row in rows}
+    known = {json.loads(row["request"]).get("prompt", "") for row in rows}
     for prompt, interaction_id in wishes.asked.items():
         if interaction_id is not None and prompt not in known and _promised(wishes, interaction_id):
             found.lost.append(f"{prompt}: acknowledged, and nothing is written of it")
@@ -100,12 +100,12 @@ def _count_rows(
     found: Audit, rows: list[dict[str, Any]], videos: Counter[str], told: set[str]
 ) -> None:
     late = {
-        json.loads(row["request"])["prompt"]
+        json.loads(row["request"]).get("prompt", "")
         for row in rows
         if row["request_key"].startswith("late:")
     }
     for row in rows:
-        prompt, state = json.loads(row["request"])["prompt"], row["state"]
+        prompt, state = json.loads(row["request"]).get("prompt", ""), row["state"]
         found.ends[state] += 1
         delivered = state == "delivered"
         if delivered and not videos[prompt]:

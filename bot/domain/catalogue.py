@@ -100,7 +100,7 @@ class Plan:
     mode: Mode
     model_id: str
     duration: int | None
-    auto_duration: bool
+    auto_duration: bool = False
     aspect_ratio: str | None
     resolution: str | None
     seconds: int

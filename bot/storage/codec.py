@@ -51,8 +51,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Document(TypeDecorator[Any]):
     """A value of the domain, kept as JSON text and checked when it comes back.
 
-    Keys that the present code does not know are passed over, and missing ones take their default,
-    so that a row outlives an upgrade and a step back.
+    What has its default is left out: rows are many, and most fields of most rows say nothing. So a
+    default never changes; whoever needs another one adds a field. Keys that the present code does
+    not know are passed over, so that a row outlives an upgrade and a step back.
     """
 
     impl = Text
@@ -66,7 +67,11 @@ class Document(TypeDecorator[Any]):
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Write JSON; None is no document at all."""
         del dialect
-        return None if value is None else self._adapter.dump_json(value).decode()
+        return (
+            None
+            if value is None
+            else self._adapter.dump_json(value, exclude_defaults=True).decode()
+        )
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         """Read and check JSON."""

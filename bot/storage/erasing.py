@@ -7,7 +7,7 @@ states) are never touched. The rows are not read for that, so one that is damage
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.generation import Generation
@@ -37,6 +37,16 @@ _ERASE = (
         revision=generations.c.revision + 1,
     )
 )
+_MOVE = text(
+    "UPDATE generations SET rowid = rowid - 4611686018427387904 WHERE rowid > 0 AND id IN :ids"
+).bindparams(bindparam("ids", expanding=True))
+"""Put rows of SQLite that were pruned beside each other.
+
+A row stays in its page when it shrinks, and a page that one row has is not used for others. Moved
+out of it (in order, to the end of those that were pruned before), it leaves a page that is free.
+PostgreSQL uses the room that is left in a page by itself.
+"""
+
 _PRUNE = _ERASE.values(pruned_at=bindparam("at"), owner_id=None)
 _FORGET_HISTORY = delete(generation_events).where(
     generation_events.c.generation_id.in_(bindparam("ids", expanding=True))
@@ -82,6 +92,8 @@ async def prune(
     ids = (await connection.scalars(_PRUNABLE, values)).all()
     if ids:
         await connection.execute(_PRUNE, {"ids": ids, "at": at})
+        if connection.dialect.name == "sqlite":
+            await connection.execute(_MOVE, {"ids": ids})
         await connection.execute(_FORGET_HISTORY, {"ids": ids})
         await connection.execute(_FORGET_INPUTS, {"ids": ids})
     return len(ids)

@@ -39,7 +39,9 @@ _BY_ID = select(*COLUMNS).where(generations.c.id == bindparam("id"))
 _BY_REQUEST_KEY = select(*COLUMNS).where(generations.c.request_key == bindparam("request_key"))
 _BY_MESSAGE = select(*COLUMNS).where(generations.c.video_message_id == bindparam("message_id"))
 _BY_TASK = select(*COLUMNS).where(
-    generations.c.provider == bindparam("provider"), generations.c.task_id == bindparam("task_id")
+    generations.c.provider == bindparam("provider"),
+    generations.c.task_id == bindparam("task_id"),
+    generations.c.pruned_at.is_(None),
 )
 _OF_MEMBER = select(*COLUMNS).where(
     generations.c.guild_id == bindparam("guild_id"),

@@ -103,7 +103,7 @@ generations = Table(
 )
 
 _UNENDED = text("ended_at IS NULL")
-_HAS_TASK = text("task_id IS NOT NULL")
+_HAS_TASK = text("task_id IS NOT NULL AND pruned_at IS NULL")
 _HAS_VIDEO = text("video_message_id IS NOT NULL")
 ENDED_WITHOUT_VIDEO = text("state IN ('failed', 'expired', 'undeliverable')")
 """Asked in these very words, so that SQLite finds the index that has them."""

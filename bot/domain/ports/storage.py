@@ -65,7 +65,7 @@ class Generations(Protocol):
         ...
 
     async def by_task(self, provider: ProviderName, task_id: TaskId) -> Generation | None:
-        """The generation that a provider's task belongs to."""
+        """The generation that a provider's task belongs to, until it is pruned."""
         ...
 
     async def save(self, before: Generation, after: Generation) -> Generation:

@@ -22,6 +22,7 @@ depends_on = None
 _UNOWNED_SQLITE = sa.text("announced = 0 AND owner_id IS NULL")
 _UNOWNED = sa.text("NOT announced AND owner_id IS NULL")
 _KEPT = sa.text("ended_at IS NOT NULL AND pruned_at IS NULL")
+_KEPT_TASK = sa.text("task_id IS NOT NULL AND pruned_at IS NULL")
 _ROWS_AT_ONCE = 1000
 
 
@@ -36,6 +37,15 @@ def upgrade() -> None:
         ["created_at", "id"],
         sqlite_where=_UNOWNED_SQLITE,
         postgresql_where=_UNOWNED,
+    )
+    op.drop_index("uq_generations_task", "generations")
+    op.create_index(
+        "uq_generations_task",
+        "generations",
+        ["provider", "task_id"],
+        unique=True,
+        sqlite_where=_KEPT_TASK,
+        postgresql_where=_KEPT_TASK,
     )
     op.create_index(
         "ix_generations_kept",
