@@ -388,10 +388,10 @@ FAULTS = (
             Change(
                 path="bot/storage/generations.py",
                 old="""\
-        generations.c.revision == bindparam("known_revision"),
+    generations.c.revision == bindparam("known_revision"),
 """,
                 new="""\
-        generations.c.revision <= bindparam("known_revision") + 1,
+    generations.c.revision <= bindparam("known_revision") + 1,
 """,
             ),
         ],
@@ -562,5 +562,32 @@ FAULTS = (
             ),
         ],
         tests=["tests/unit/services/test_ends.py"],
+    ),
+    Fault(
+        name="what is deleted for good keeps its prompt",
+        changes=[
+            Change(
+                path="bot/services/history.py",
+                old="return await tx.generations.erase(await tx.generations.save(fresh, deleted))",
+                new="return await tx.generations.save(fresh, deleted)",
+            ),
+        ],
+        tests=["tests/unit/services/test_pruning.py"],
+    ),
+    Fault(
+        name="a change that was on its way brings pruned content back",
+        changes=[
+            Change(
+                path="bot/storage/erasing.py",
+                old="""\
+        park=None,
+        revision=generations.c.revision + 1,
+""",
+                new="""\
+        park=None,
+""",
+            ),
+        ],
+        tests=["tests/contract/storage/test_erasing.py"],
     ),
 )
