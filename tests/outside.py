@@ -429,6 +429,9 @@ class FakeMedia:
         self.sizes.append(max_bytes)
         return FittedMedia(path=str(self.path_of(media)), size=media.size, how="original")
 
+    async def make_room(self) -> bool:
+        return False
+
     async def discard(self, media: StoredMedia) -> None:
         self.path_of(media).unlink(missing_ok=True)
 

@@ -218,6 +218,9 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             policy=_policy(settings, signer),
         )
         board = Board(max_running=outside.policy.max_running)
+        media.needed = lambda: {
+            file.path for live in board.live.values() for file in live.generation.files
+        }
         worker_id = new_worker_id(clock.now())
         scheduler = Scheduler(
             outside=outside,
@@ -301,6 +304,8 @@ def _media(settings: Settings, engine: Engine, attachments: HttpDoor) -> DiskMed
             engine=engine,
             fetch=attachments.fetch,
             caps=Caps(upload_bytes=told.max_upload_mib * 2**20),
+            clock=SystemClock(),
+            max_bytes=told.max_gib * 2**30,
         )
     except MediaError:
         raise CannotRunError(

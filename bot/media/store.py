@@ -20,24 +20,31 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import structlog
 
 from bot.domain.errors import Code, MediaError, ProviderError, Refused
 from bot.domain.ids import GenerationId
 from bot.domain.media import FittedMedia, MediaKind, StoredMedia
+from bot.domain.ports.clock import Clock
 from bot.domain.ports.media import IncomingFile
+from bot.media.budget import Budget
 from bot.media.engine import Engine
 from bot.media.faults import Fault, JobError
 from bot.media.fit import fit_video
 from bot.media.intake import Caps, check_in
 from bot.media.probe import VideoFacts, encode, look, remux
+from bot.media.purge import FOLDERS, remove_old, shrink
+from bot.media.purge import size as kept_bytes
 from bot.media.sniff import Format, sniff_file
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 Fetch = Callable[[str, Path, int], Awaitable[int]]
 """Downloads an address to a file of at most so many bytes and returns how many they were.
@@ -45,8 +52,12 @@ Fetch = Callable[[str, Path, int], Awaitable[int]]
 Raises ProviderError or MediaError; RESULT_TOO_LARGE when there are more.
 """
 
-_FOLDERS = ("inputs", "videos", "copies", "partial", "scratch")
-_LEFTOVERS = timedelta(days=1)
+_AT_ONCE = 64 * 2**20
+"""Bytes of attachments, as declared, that are fetched and decoded at once."""
+
+_ENOUGH = 2**30
+"""Bytes that should be free on the disk."""
+
 _LONGEST_RESULT = 120
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _HOW = ("remuxed", "reencoded", "preview")
@@ -56,14 +67,26 @@ class DiskMediaStore:
     """``MediaStore`` on a directory, which may be shared by several workers."""
 
     def __init__(
-        self, *, root: Path, engine: Engine, fetch: Fetch, caps: Caps | None = None
+        self,
+        *,
+        root: Path,
+        engine: Engine,
+        fetch: Fetch,
+        caps: Caps | None = None,
+        clock: Clock | None = None,
+        max_bytes: int | None = None,
     ) -> None:
         self.root = root.absolute()
         self.caps = caps or Caps()
         self._engine = engine
         self._fetch = fetch
+        self._clock = clock
+        self._max_bytes = max_bytes
+        self._budget = Budget(_AT_ONCE)
+        self.needed: Callable[[], Collection[str]] = frozenset
+        """Returns the paths of files that must not be removed, relative to the directory."""
         with _disk():
-            for folder in _FOLDERS:
+            for folder in FOLDERS:
                 (self.root / folder).mkdir(parents=True, exist_ok=True)
 
     async def take(self, file: IncomingFile, *, kinds: Sequence[MediaKind]) -> StoredMedia:
@@ -72,6 +95,10 @@ class DiskMediaStore:
             raise Refused(
                 Code.MEDIA_TOO_LARGE, name=name, size=file.size, limit=self.caps.upload_bytes
             )
+        async with self._budget.spend(file.size):
+            return await self._with_room(lambda: self._take(file, kinds, name))
+
+    async def _take(self, file: IncomingFile, kinds: Sequence[MediaKind], name: str) -> StoredMedia:
         async with self._scratch() as scratch:
             source = scratch / "incoming"
             await self._download(file.url, source, name)
@@ -94,10 +121,22 @@ class DiskMediaStore:
             first_picture_only=checked.first_picture_only,
         )
 
+    async def _with_room(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do it; on a full disk make room and do it once more."""
+        try:
+            return await work()
+        except MediaError as error:
+            if error.facts.get("reason") != "disk_full" or not await self.make_room():
+                raise
+        return await work()
+
     def partial_path(self, generation_id: GenerationId) -> Path:
         return self.root / "partial" / f"{_checked(generation_id)}.part"
 
     async def adopt(self, generation_id: GenerationId, sha256: str) -> StoredMedia:
+        return await self._with_room(lambda: self._adopt(generation_id, sha256))
+
+    async def _adopt(self, generation_id: GenerationId, sha256: str) -> StoredMedia:
         partial = self.partial_path(generation_id)
         path = f"videos/{_checked(generation_id)}.mp4"
         with _disk():
@@ -173,13 +212,16 @@ class DiskMediaStore:
             copy = self._copy(source, max_bytes, how)
             if copy.exists():
                 return FittedMedia(path=str(copy), size=copy.stat().st_size, how=how)
+        return await self._with_room(lambda: self._fit(source, size, max_bytes))
+
+    async def _fit(self, source: Path, size: int, max_bytes: int) -> FittedMedia:
         async with self._scratch() as scratch:
             made, how = await fit_video(
                 self._engine, source, scratch, size=size, max_bytes=max_bytes
             )
             copy = self._copy(source, max_bytes, how)
-            size = await asyncio.to_thread(_keep, made, copy)
-        return FittedMedia(path=str(copy), size=size, how=how)
+            kept = await asyncio.to_thread(_keep, made, copy)
+        return FittedMedia(path=str(copy), size=kept, how=how)
 
     async def discard(self, media: StoredMedia) -> None:
         await asyncio.to_thread(self._discard, self.path_of(media))
@@ -190,24 +232,34 @@ class DiskMediaStore:
             for copy in (self.root / "copies").glob(f"{glob.escape(path.stem)}.*"):
                 copy.unlink(missing_ok=True)
 
+    async def make_room(self) -> bool:
+        if self._clock is None:
+            return False
+        return await asyncio.to_thread(self._make_room, self._clock.now())
+
+    def _make_room(self, now: datetime) -> bool:
+        with _disk():
+            short = _ENOUGH - shutil.disk_usage(self.root).free
+            if short <= 0:
+                return False
+            gone = shrink(self.root, now, kept_bytes(self.root) - short, self.needed())
+        log.warning("disk_full_old_files_removed", bytes=gone)
+        return gone > 0
+
     async def clean(self, now: datetime, older_than: timedelta) -> int:
-        """Remove files kept longer than that, and leftovers of broken work; returns how many."""
+        """Remove files kept longer than that, leftovers, and the oldest of too many bytes.
+
+        Returns how many files were too old.
+        """
         return await asyncio.to_thread(self._clean, now, older_than)
 
     def _clean(self, now: datetime, older_than: timedelta) -> int:
-        removed = 0
-        for folder in _FOLDERS:
-            passing = folder in {"partial", "scratch"}
-            oldest = now - (min(_LEFTOVERS, older_than) if passing else older_than)
-            with _disk():
-                for path in (self.root / folder).iterdir():
-                    if path.lstat().st_mtime >= oldest.timestamp():
-                        continue
-                    if path.is_dir():
-                        shutil.rmtree(path, ignore_errors=True)
-                    else:
-                        path.unlink(missing_ok=True)
-                    removed += 1
+        with _disk():
+            removed = remove_old(self.root, now, older_than, self.needed())
+            if self._max_bytes is not None:
+                gone = shrink(self.root, now, self._max_bytes, self.needed())
+                if gone:
+                    log.info("media_shrunk", bytes=gone, limit=self._max_bytes)
         return removed
 
     def _copy(self, source: Path, max_bytes: int, how: str) -> Path:

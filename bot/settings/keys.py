@@ -131,6 +131,9 @@ class MediaSettings(_Section):
     retention_days: Whole = Field(
         default=30, ge=1, le=3650, description="a whole number from 1 to 3650"
     )
+    max_gib: Whole = Field(
+        default=50, ge=1, le=1_000_000, description="a whole number from 1 to 1000000"
+    )
     max_upload_mib: Whole = Field(
         default=50, ge=1, le=500, description="a whole number from 1 to 500"
     )

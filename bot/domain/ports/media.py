@@ -74,6 +74,10 @@ class MediaStore(Protocol):
         """
         ...
 
+    async def make_room(self) -> bool:
+        """Remove the oldest files if the disk is full; return whether anything was removed."""
+        ...
+
     async def discard(self, media: StoredMedia) -> None:
         """Remove a kept file and every copy made of it; no error when they are gone already."""
         ...

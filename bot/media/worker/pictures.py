@@ -73,9 +73,11 @@ def convert(source: Path, format_: str, scratch: Path, limits: PictureLimits) ->
         shown = _upright(_plain(opened, limits))
         picture = _flat(shown, opened.info.get("icc_profile"))
         size = _target(picture.size, limits)
+        untouched = shown is opened and size == picture.size
+        del shown
+        opened.close()  # its pixels are not needed any more, and may be many
         if size != picture.size:
             picture = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-        untouched = shown is opened and size == opened.size
         path = _write(
             picture, scratch, photo=photo, tables=tables if untouched else None, limits=limits
         )
@@ -102,7 +104,7 @@ def _open(file: BinaryIO, format_: str, limits: PictureLimits) -> Image.Image:
     """
     try:
         image = _decoded(file, format_, limits)
-        if format_ != "png" or any(image.tobytes()[-len(image.tobytes()) // image.height :]):
+        if format_ != "png" or any(_row(image, image.height - 1)):
             return image
         reason: Exception = ValueError("rows are missing")
     except JobError:
@@ -157,10 +159,11 @@ def _decoded(
 
 
 def _different_rows(one: Image.Image, other: Image.Image) -> int:
-    ours, theirs = one.tobytes(), other.tobytes()
-    row = max(1, len(ours) // one.height)
-    starts = range(0, row * one.height, row)
-    return sum(ours[at : at + row] != theirs[at : at + row] for at in starts)
+    return sum(_row(one, y) != _row(other, y) for y in range(one.height))
+
+
+def _row(image: Image.Image, y: int) -> bytes:
+    return image.crop((0, y, image.width, y + 1)).tobytes()
 
 
 def _last_scan_begun(data: bytes) -> bool:
@@ -273,8 +276,6 @@ def _flat(image: Image.Image, profile: bytes | None) -> Image.Image:
         ground = Image.new("RGB", rgb.size, "white")
         ground.paste(rgb, mask=alpha)
         rgb = ground
-    if rgb is image:
-        rgb = rgb.copy()
     rgb.info = {}
     return rgb
 

@@ -136,6 +136,8 @@ class FetchSteps:
         asked = error.retry_after if isinstance(error, ProviderError) else None
         wait = max(wait, min(asked or 0.0, LONGEST_WAIT_SECONDS))
         if ours:
+            if error.facts.get("reason") in DISK_REASONS:
+                await self.outside.media.make_room()
             await alert_about_disk(self.outside, error)
         if ours or live.misses >= PARKED_AFTER:
             reason = on_our_side(error) if ours else ParkReason.RESULT

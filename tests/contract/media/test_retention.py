@@ -1,5 +1,6 @@
 """What is old is cleaned away, what is in use stays, and a broken disk is told as such."""
 
+import asyncio
 import errno
 import os
 from datetime import UTC, datetime, timedelta
@@ -10,9 +11,12 @@ import pytest
 from bot.domain.errors import Code, MediaError
 from bot.domain.ids import GenerationId
 from bot.domain.media import MediaKind, StoredMedia
+from bot.media import store as stores
+from bot.media.budget import Budget
 from bot.media.store import DiskMediaStore
+from tests.outside import OwnedClock
 
-from .conftest import Describe
+from .conftest import Describe, copy
 
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
 MONTH = timedelta(days=30)
@@ -45,6 +49,97 @@ async def test_old_files_go_and_young_ones_stay(store: DiskMediaStore) -> None:
     assert {path.exists() for path in gone} == {False}
     assert {path.exists() for path in stay} == {True}
     assert await store.clean(NOW, MONTH) == 0
+
+
+async def test_deleting_a_video_removes_every_copy_at_once(
+    store: DiskMediaStore, files: Path
+) -> None:
+    video = StoredMedia(
+        kind=MediaKind.VIDEO, path="videos/one.mp4", mime="", size=0, sha256="", width=0, height=0
+    )
+    gone = [
+        put(store.root / "videos/one.mp4", MONTH),
+        put(store.root / "copies/one.100.preview.mp4", MONTH),
+        put(store.root / "copies/one.9.remuxed.mp4", MONTH),
+    ]
+    stays = put(store.root / "copies/one2.9.remuxed.mp4", MONTH)
+    await store.discard(video)
+    assert [path.exists() for path in gone] == [False] * 3
+    assert stays.exists()
+    await store.discard(video)  # gone already
+
+
+async def test_beyond_its_bytes_the_oldest_files_go_first(store: DiskMediaStore) -> None:
+    days = timedelta(days=1)
+    oldest = put(store.root / "videos/oldest.mp4", 9 * days)
+    needed = put(store.root / "videos/needed.mp4", 8 * days)
+    copy = put(store.root / "copies/needed.9.remuxed.mp4", 8 * days)
+    old = put(store.root / "inputs/old.png", 5 * days)
+    young = put(store.root / "inputs/young.png", 4 * days)
+    fresh = put(store.root / "videos/fresh.mp4", timedelta(hours=2))
+    store.needed = lambda: {"videos/needed.mp4"}
+    store._max_bytes = 4
+    await store.clean(NOW, MONTH)
+    kept = {path.name for path in (needed, copy, young, fresh) if path.exists()}
+    assert kept == {"needed.mp4", copy.name, "young.png", "fresh.mp4"}
+    assert not oldest.exists()
+    assert not old.exists()
+    store._max_bytes = 0
+    await store.clean(NOW, MONTH)
+    assert [path.exists() for path in (needed, copy, young, fresh)] == [True, True, False, True]
+    await store.clean(NOW, timedelta(days=1))  # needed is needed, however old it is
+    assert needed.exists()
+
+
+async def test_a_full_disk_removes_old_files_before_it_refuses(
+    store: DiskMediaStore, incoming: Describe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = put(store.root / "videos/old.mp4", timedelta(days=5))
+    tries: list[bool] = []
+
+    async def full_once(url: str, destination: Path, max_bytes: int) -> int:
+        tries.append(old.exists())
+        if len(tries) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return await copy(url, destination, max_bytes)
+
+    clock = OwnedClock()
+    clock.ahead = (NOW - clock.now()).total_seconds()
+    monkeypatch.setattr(store, "_fetch", full_once)
+    monkeypatch.setattr(store, "_clock", clock)
+    monkeypatch.setattr(stores, "_ENOUGH", 2**60)
+    await store.take(incoming("photo.jpg"), kinds=[MediaKind.IMAGE])
+    assert tries == [True, False]
+
+
+async def test_work_goes_on_within_its_budget_and_in_order() -> None:
+    budget, order = Budget(10), list[str]()
+    release = {name: asyncio.Event() for name in ("a", "b", "huge", "c")}
+
+    async def work(name: str, size: int) -> None:
+        async with budget.spend(size):
+            order.append(name)
+            await release[name].wait()
+
+    async with asyncio.TaskGroup() as group:
+        for name, size in (("a", 6), ("b", 4), ("huge", 99), ("c", 1)):
+            group.create_task(work(name, size))
+        await turns()
+        assert order == ["a", "b"]
+        release["a"].set()
+        await turns()
+        assert order == ["a", "b"]  # the next in line needs all of it
+        release["b"].set()
+        await turns()
+        assert order == ["a", "b", "huge"]
+        release["huge"].set()
+        release["c"].set()
+    assert order == ["a", "b", "huge", "c"]
+
+
+async def turns() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 async def test_a_file_given_again_counts_as_new(store: DiskMediaStore, incoming: Describe) -> None:
