@@ -14,6 +14,7 @@ from bench.fault import (
     blows,
     crashes,
 )
+from bench.faults_of_files import FILES
 from bench.faults_of_waiting import WAITING
 
 FAULTS = (
@@ -507,6 +508,7 @@ FAULTS = (
         ],
         tests=["tests/contract/messenger/test_videos.py", "-k", "nothing_is_proven"],
     ),
+    *FILES,
     *WAITING,
     Fault(
         name="a result is given up after three tries",

@@ -43,7 +43,7 @@ class ResourceLimits:
     jobs: int = 1
 
 
-SHORT = ResourceLimits(seconds=30, cpu_seconds=30, memory=2 * 1024**3, jobs=50)
+SHORT = ResourceLimits(seconds=60, cpu_seconds=30, memory=2 * 1024**3, jobs=50)
 LONG = ResourceLimits(seconds=300, cpu_seconds=600, memory=3 * 1024**3, jobs=1)
 
 

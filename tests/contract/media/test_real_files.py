@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import av
 import pytest
 from PIL import Image, ImageStat
 
@@ -13,7 +15,7 @@ from bot.media.engine import Engine
 from bot.media.probe import VideoFacts, look
 from bot.media.sniff import Format
 from bot.media.store import DiskMediaStore
-from sandbox.clips.footage import still
+from sandbox.clips.footage import Encoding, still, write
 
 from .conftest import Describe, copy
 from .test_media_store import put
@@ -88,6 +90,68 @@ async def kept(store: DiskMediaStore, engine: Engine, media: StoredMedia) -> Vid
     assert facts.streamable
     assert not facts.surplus
     return facts
+
+
+def trimmed(
+    source: Path,
+    target: Path,
+    begin: float,
+    end: float = 9,
+    *,
+    only_sound: bool = False,
+    flags: str = "",
+) -> Path:
+    """Cut without encoding: what is before the beginning stays in the file, hidden by a list."""
+    options = {"movflags": flags} if flags else {}
+    with av.open(str(source)) as film, av.open(str(target), "w", options=options) as cut:
+        streams = {stream.index: cut.add_stream_from_template(stream) for stream in film.streams}
+        if not only_sound:
+            film.seek(int(begin * 1_000_000), backward=True)
+        for packet in film.demux():
+            base = packet.time_base
+            if packet.dts is None or packet.pts is None or base is None or packet.pts * base > end:
+                continue
+            off = 0 if only_sound and packet.stream_index == 0 else int(begin / base)
+            packet.pts -= off
+            packet.dts -= off
+            packet.stream = streams[packet.stream_index]
+            cut.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize(
+    ("name", "begin", "end", "options", "frames"),
+    [
+        ("at a key frame.mp4", 2, 9, {}, 96),
+        ("between key frames.mp4", 3.5, 9, {}, 60),
+        ("between key frames.mov", 3.5, 9, {}, 60),
+        ("at the end.mp4", 0, 4, {}, 97),
+        ("in fragments.mp4", 3.5, 9, {"flags": "frag_keyframe+delay_moov"}, 60),
+        ("only its sound.mp4", 1.5, 9, {"only_sound": True}, 144),
+    ],
+)
+async def test_however_it_was_trimmed_nothing_hidden_is_kept(
+    store: DiskMediaStore,
+    incoming: Describe,
+    tmp_path: Path,
+    name: str,
+    begin: float,
+    end: float,
+    options: dict[str, Any],
+    frames: int,
+) -> None:
+    graph = "testsrc2=s=160x90:r=24:d=6[out0];sine=d=6[out1]"
+    encoding = Encoding(options={"preset": "ultrafast", "g": "48"})
+    source = write(tmp_path / "whole.mp4", graph, encoding)
+    path = trimmed(source, tmp_path / name, begin, end, **options)
+    media = await store.take(incoming(str(path)), kinds=BOTH)
+    with av.open(str(store.path_of(media)), options={"ignore_editlist": "1"}) as film:
+        packets = [packet.stream.type for packet in film.demux() if packet.size]
+    assert packets.count("video") == frames
+    # A packet of sound is 1,024 samples; a few at the beginning belong to the encoder.
+    sound = packets.count("audio") * 1_024 / 44_100
+    length = 4.5 if options.get("only_sound") else media.duration_ms / 1000
+    assert sound == pytest.approx(length, abs=0.15)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -1,0 +1,85 @@
+"""Faults in what is kept of people's files, and in the processes that decode them."""
+
+from bench.fault import Change, Fault
+
+_MEDIA = "tests/contract/media/"
+
+FILES = (
+    Fault(
+        name="a trimmed video keeps the frames that its edit list hides",
+        changes=[
+            Change(
+                path="bot/media/probe.py",
+                old="hides = self.hidden_frames or self.hidden_sound",
+                new="hides = False",
+            ),
+        ],
+        tests=[_MEDIA + "test_real_files.py", "-k", "trimmed"],
+    ),
+    Fault(
+        name="a trimmed video keeps its hidden sound",
+        changes=[
+            Change(
+                path="bot/media/probe.py",
+                old="hides = self.hidden_frames or self.hidden_sound",
+                new="hides = self.hidden_frames",
+            ),
+        ],
+        tests=[_MEDIA + "test_real_files.py", "-k", "trimmed"],
+    ),
+    Fault(
+        name="deleting a video leaves its copies",
+        changes=[
+            Change(
+                path="bot/media/store.py",
+                old="                copy.unlink(missing_ok=True)\n",
+                new="                del copy\n",
+            ),
+        ],
+        tests=[_MEDIA + "test_retention.py", "-k", "deleting"],
+    ),
+    Fault(
+        name="what is still needed is removed when the folder is too large",
+        changes=[
+            Change(
+                path="bot/media/purge.py",
+                old=" and not _is_needed(file.path, needed):",
+                new=":",
+            ),
+        ],
+        tests=[_MEDIA + "test_retention.py", "-k", "oldest"],
+    ),
+    Fault(
+        name="looks wait behind encodes",
+        changes=[
+            Change(
+                path="bot/media/engine.py",
+                old="pool = self._long if long else self._short",
+                new="pool = self._long",
+            ),
+        ],
+        tests=[_MEDIA + "test_worker_limits.py", "-k", "looks_do_not_wait"],
+    ),
+    Fault(
+        name="HDR is shown as it is",
+        changes=[
+            Change(
+                path="bot/media/worker/videos.py",
+                old='colours = f":{_BT709}" if is_hdr(frame) else ""',
+                new='colours = ""',
+            ),
+        ],
+        tests=[_MEDIA + "test_real_files.py", "-k", "hdr"],
+    ),
+    Fault(
+        name="the worker inherits the environment",
+        changes=[
+            Change(
+                path="bot/media/engine.py",
+                old="                env={\n",
+                new="                env={\n                    **os.environ,\n",
+            ),
+        ],
+        tests=[_MEDIA + "test_worker_limits.py", "-k", "environment"],
+    ),
+)
