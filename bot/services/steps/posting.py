@@ -180,9 +180,18 @@ class PostingSteps:
             lambda g: replace(g, state=State.DELIVERED, posting=posted, failure=None),
             also=settle,
         )
-        result = live.generation.result
-        if result is not None:
-            self.outside.telemetry.delivered((now - result.ready_at).total_seconds())
+        delivered = live.generation
+        took = now - (delivered.result.ready_at if delivered.result is not None else now)
+        self.outside.telemetry.delivered(took.total_seconds())
+        log.info(
+            "delivered",
+            generation=delivered.id,
+            provider=delivered.plan.provider,
+            seconds=seconds,
+            bytes=file.size,
+            since_request=round((now - delivered.created_at).total_seconds(), 1),
+            since_ready=round(took.total_seconds(), 1),
+        )
         return NOW
 
     async def _look(self, live: Live, *, may_repeat: bool) -> Next | None:

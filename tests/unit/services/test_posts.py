@@ -1,6 +1,10 @@
 """A post whose outcome nobody knows: looked for before it is repeated, here or anywhere else."""
 
+import logging
+
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from bot.domain.errors import Code, PostError
 from bot.domain.generation import ParkReason, State, TargetKind
@@ -23,6 +27,17 @@ async def asked(world: World) -> Receipt:
 
 def targets(world: World) -> list[TargetKind]:
     return [target.kind for _, target, _ in world.messenger.videos]
+
+
+async def test_a_delivered_video_is_one_line_of_the_log(world: World) -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    with capture_logs() as lines:
+        receipt = await asked(world)
+    (line,) = [line for line in lines if line["event"] == "delivered"]
+    assert line["generation"] == receipt.generation.id
+    assert line["provider"] == receipt.generation.plan.provider
+    assert line["seconds"] > 0
+    assert line["since_request"] >= line["since_ready"] >= 0
 
 
 async def test_a_refusal_after_an_unknown_post_does_not_make_it_two(world: World) -> None:
