@@ -1,7 +1,8 @@
 """No statement reads a large table from end to end, on either database.
 
-Every query of the port is asked once, on some thousands of rows that the database has looked at
-(ANALYZE); the statements that come out are explained. A query that is missing here fails the test.
+Every query of the port is asked on some thousands of rows, before and after the database has
+counted them (ANALYZE); the statements that come out are explained. A query that is missing here
+fails the test.
 """
 
 import inspect
@@ -52,6 +53,9 @@ SMALL_INDEXES = {
     "ix_generations_unowned",
 }
 """Indexes of what is under way only: reading all of one is reading what is under way."""
+
+FEW_VALUES = re.compile(r"uq_generations_task \(provider=\?\)")
+"""An index by nothing but its first column, of which a million rows have the same."""
 
 _INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
 
@@ -222,7 +226,6 @@ async def filled(storage: SqlStorage, *, count: int = 2000) -> Books:
             owner_id=(ALPHA, None, WorkerId("dead"))[number % 3],
             request_key=late_key(EVOLINK, TaskId(f"late-{number}")),
         )
-    await storage.transact(raw("ANALYZE"))
     assert ended is not None
     assert opened is not None
     return Books(ended, opened)
@@ -276,6 +279,8 @@ async def scans(storage: SqlStorage, statement: str, values: Any) -> list[str]:
 
 
 def _is_scan(step: str) -> bool:
+    if FEW_VALUES.search(step):
+        return True
     found = re.match(r"SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?", step)
     if found is None or found[1] not in LARGE:
         return False
@@ -291,7 +296,9 @@ def _whole(plan: dict[str, Any], first: dict[str, str]) -> Iterator[str]:
         yield f"{kind} on {table}"
     if index is None or index in SMALL_INDEXES or not any(name in index for name in LARGE):
         return
-    if not re.search(rf"\b{first[index]}\b", plan.get("Index Cond", "")):
+    condition = plan.get("Index Cond", "")
+    needed = "task_id" if index == "uq_generations_task" else first[index]
+    if not re.search(rf"\b{needed}\b", condition):
         yield f"{kind} of the whole of {index}"
 
 
@@ -299,17 +306,21 @@ async def test_every_query_finds_its_rows_by_an_index(storage: SqlStorage) -> No
     books = await filled(storage)
     asked = questions(books)
     assert set(asked) == set(queries()), "a query without a plan that is looked at"
-    found: dict[str, list[str]] = {}
-    for name, ask in asked.items():
-        for statement, values in await statements(storage, ask):
-            if wrong := await scans(storage, statement, values):
-                found[f"{name}: {statement}"] = wrong
-    assert found == {}
+    for counted in (False, True):  # SQLite plans without knowing how many rows there are
+        if counted:
+            await storage.transact(raw("ANALYZE"))
+        found: dict[str, list[str]] = {}
+        for name, ask in asked.items():
+            for statement, values in await statements(storage, ask):
+                if wrong := await scans(storage, statement, values):
+                    found[f"{name}: {statement}"] = wrong
+        assert found == {}, counted
 
 
 async def test_a_scan_would_be_seen(storage: SqlStorage) -> None:
     """The judgement itself: what reads everything is found out, on either database."""
     await filled(storage, count=200)
+    await storage.transact(raw("ANALYZE"))
     for statement in (
         "SELECT id FROM generations WHERE updated_at > 1",
         "SELECT count(*) FROM ledger WHERE kind = 'hold'",
