@@ -46,16 +46,12 @@ FAULTS = (
             Change(
                 path=STEPS + "submission.py",
                 old="""\
-                    live.generation, lambda g: replace(g, task=before)
-                )
-            return None
+            wait = repetition.asked_to_wait(error)
 """,
                 new="""\
-                    live.generation, lambda g: replace(g, task=before)
-                )
             if error.accepted is Accepted.NO:
                 return await self._refused(live, provider.name, error)
-            return None
+            wait = repetition.asked_to_wait(error)
 """,
             ),
         ],

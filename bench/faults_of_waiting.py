@@ -125,8 +125,10 @@ WAITING = (
         changes=[
             Change(
                 path=STEPS + "submission.py",
-                old=" or generation.abandoned:",
-                new=":",
+                old="""\
+            or generation.abandoned
+""",
+                new="",
             ),
         ],
         tests=dropped("unclear"),

@@ -2,8 +2,8 @@
 that was renamed is lost. Trouble is lasting, as in ``wires``: who comes back meets the same world.
 """
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,27 +21,37 @@ LIST_SETTLES = 120
 class Gateway(FakeProvider):
     """A provider whose troubles are lasting.
 
-    ``refuses`` is its answer to every POST; ``mute`` tells whether a POST is taken and its answer
-    lost, ``deaf`` whether it is lost on the way; ``ends`` how every task ends; the list is complete
-    after ``settles`` seconds. A POST takes ``latency`` seconds.
+    ``refuses`` is its answer to every POST, ``refuses_now`` the one at this time; ``mute`` tells
+    whether a POST is taken and its answer lost, ``deaf`` whether it is lost on the way; ``ends``
+    how every task ends; the list is complete after ``settles`` seconds. A POST takes ``latency``
+    seconds. ``uses`` are the files of each task, ``wrongs`` what must not be done with them.
     """
 
     refuses: ProviderError | None = None
     mute: Callable[[], bool] = lambda: False
     deaf: Callable[[], bool] = lambda: False
     ends: Callable[[TaskId], TaskReport] | None = None
+    refuses_now: Callable[[], ProviderError | None] = lambda: None
     settles: float = LIST_SETTLES
     latency: float = 0.0
+    uses: dict[TaskId, tuple[str, ...]] = field(default_factory=dict[TaskId, tuple[str, ...]])
+    wrongs: list[str] = field(default_factory=list[str])
 
     async def submit(self, prepared: PreparedTask, *, key: str) -> Submission:
         if self.latency:
             await self.clock.sleep(self.latency)
+        if set(prepared.uploads) & set(self.released):
+            self.wrongs.append(f"{key} was sent with a file that had been deleted")
         if self.deaf():
             raise ProviderError(Code.PROVIDER_TIMEOUT, accepted=Accepted.UNKNOWN, retryable=True)
         if self.refuses is not None:
             self.posts += 1
             raise self.refuses
+        if (refusal := self.refuses_now()) is not None:
+            self.posts += 1
+            raise refusal
         taken = await super().submit(prepared, key=key)
+        self.uses.setdefault(taken.task_id, tuple(prepared.uploads))
         if self.mute():
             raise ProviderError(Code.PROVIDER_TIMEOUT, accepted=Accepted.UNKNOWN, retryable=True)
         return taken
@@ -61,6 +71,14 @@ class Gateway(FakeProvider):
             return False
         after = since - timedelta(seconds=30)
         return await super().proves_absent(prepared, since=after, known=known)
+
+    async def release(self, uploads: Sequence[str]) -> None:
+        """Delete files. What a task still reads must not be deleted."""
+        for task_id, used in self.uses.items():
+            under_way = self.tasks[task_id].ends_after > self.clock.seconds
+            if under_way and set(used) & set(uploads):
+                self.wrongs.append(f"a file of {task_id} was deleted while it was under way")
+        await super().release(uploads)
 
     def of(self, generation_id: GenerationId) -> list[FakeTask]:
         """Tasks paid for a generation, by the key they came with."""

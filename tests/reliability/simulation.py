@@ -20,22 +20,26 @@ from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.storage import Transaction
 from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.quota import Limits, Usage
+from bot.domain.request import Operation, VideoRequest
 from bot.services.advance import Advance
 from bot.services.board import Board
 from bot.services.cancel import Cancel
 from bot.services.edit import Viewer
-from bot.services.generate import Generate
+from bot.services.generate import Ask, Generate
 from bot.services.late import LateResults
 from bot.services.limits import LimitsDesk
+from bot.services.missed import MissedReplies, reply_key
 from bot.services.outside import Outside, Policy
 from bot.services.scheduler import Scheduler
 from bot.storage import open_storage
 from bot.storage.engine import SqlStorage
 from tests.outside import APIMART, EVOLINK, START, VIDEO, FakeDirectory, OwnedClock
 from tests.reliability.gateways import Disk, Gateway
+from tests.reliability.hearing import Hearing, KeptTime
+from tests.reliability.judging import left_there, spent, unheard
 from tests.reliability.points import Crash, Process, watched
 from tests.reliability.sameness import state
-from tests.reliability.wires import Discord, Messenger
+from tests.reliability.wires import Discord, Messenger, Reply
 
 GUILD = GuildId(100)
 CHANNEL = ChannelId(200)
@@ -86,6 +90,7 @@ class Life:
     cancel: Cancel
     limits: LimitsDesk
     late: LateResults
+    hearing: Hearing
     clock: LifeClock
     closing: AsyncExitStack
 
@@ -105,11 +110,15 @@ class Life:
 
 @dataclass(kw_only=True)
 class World:
-    """Everything outside of a life. ``keeps_house``: its bots look for late results."""
+    """Everything outside of a life. ``keeps_house``: its bots look for late results; ``hears``:
+    they take replies, and read what they missed.
+    """
 
     folder: Path
     policy: Policy = POLICY
     keeps_house: bool = False
+    hears: bool = False
+    kept_time: KeptTime = field(default_factory=KeptTime)
     clock: OwnedClock = field(default_factory=OwnedClock)
     lives: list[Life] = field(default_factory=list)
     late: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -155,14 +164,13 @@ class World:
             worker_id=worker_id,
             alone=alone,
         )
+        generate = Generate(outside=outside, board=board, worker_id=worker_id, wake=scheduler.take)
         life = Life(
             process=process,
             storage=storage,
             board=board,
             scheduler=scheduler,
-            generate=Generate(
-                outside=outside, board=board, worker_id=worker_id, wake=scheduler.take
-            ),
+            generate=generate,
             cancel=Cancel(outside=outside, board=board, nudge=scheduler.nudge),
             limits=LimitsDesk(storage=outside.storage, clock=clock, default=self.policy.limits),
             late=LateResults(
@@ -171,6 +179,16 @@ class World:
                 providers=outside.providers,
                 telemetry=outside.telemetry,
             ),
+            hearing=Hearing(
+                discord=discord,
+                missed=MissedReplies(
+                    storage=outside.storage,
+                    clock=clock,
+                    presence=watched(self.kept_time, process, "presence"),
+                ),
+                clock=clock,
+                answer=lambda reply: self._edit(generate, reply),
+            ),
             clock=clock,
             closing=stack,
         )
@@ -178,7 +196,26 @@ class World:
         process.start(scheduler.run())
         if self.keeps_house:
             process.start(life.keep_house())
+        if self.hears:
+            process.start(life.hearing.keep_time())
         return life
+
+    async def _edit(self, generate: Generate, reply: Reply) -> None:
+        """A reply to a video asks for another version of it."""
+        videos = [m for m in self.discord.messages if m.channel_id == reply.channel_id]
+        video = next(m for m in videos if m.kind == "video")
+        ask = Ask(
+            request_key=reply_key(reply.id),
+            requester_id=TOM,
+            guild_id=GUILD,
+            channel_id=CHANNEL,
+            thread_id=ChannelId(reply.channel_id),
+            private=False,
+            locale="en-US",
+            request=VideoRequest(operation=Operation.EDIT, prompt="at night"),
+            parent_id=video.generation_id,
+        )
+        await generate.request(ask)
 
     async def bury(self, life: Life) -> None:
         """Let go of what a stopped life held."""
@@ -204,7 +241,7 @@ class World:
     def told_apart_by(self) -> object:
         """All that a bot which starts now can meet, beside the database and the files."""
         assert not self.lives, "nobody starts now"
-        outside = (self.discord, self.evolink, self.apimart, self.disk)
+        outside = (self.discord, self.evolink, self.apimart, self.disk, self.kept_time)
         return (self.clock.seconds, len(self.points), *outside)
 
     def state(self, *others: Any) -> bytes | None:
@@ -324,7 +361,7 @@ class World:
 
     async def wrongs_in_the_end(self) -> list[str]:
         """What must not be true when all is over."""
-        rows = await self.rows()
+        rows, gateways = await self.rows(), (self.evolink, self.apimart)
         wrongs = await self._never(rows)
         for row in rows:
             videos = self.discord.of(row.id, "video")
@@ -332,7 +369,8 @@ class World:
                 wrongs.append(f"{row.id} was left {row.state}")
             if bool(videos) is not (row.state is State.DELIVERED):
                 wrongs.append(f"{row.id} is {row.state} with {len(videos)} videos posted")
-            wrongs += self._unheard(row, rows)
+            wrongs += unheard(self.discord, row, rows) + left_there(gateways, row)
+        wrongs += [wrong for gateway in gateways for wrong in gateway.wrongs]
         wrongs += [f"left on disk: {part.name}" for part in self.disk.folder.glob("*.part")]
         return wrongs
 
@@ -341,23 +379,3 @@ class World:
         videos = sum((not row.ended and not row.late) or spent(row) for row in rows)
         used = await self.usage(user)
         return [] if used.videos == videos else [f"the quota of {user} says {used}, not {videos}"]
-
-    def _unheard(self, row: Generation, rows: Sequence[Generation]) -> list[str]:
-        statuses, ends = self.discord.of(row.id, "status"), self.discord.of(row.id, "end")
-        # What came late goes on in the status message of the one that it came too late for.
-        following = {r.place.status_message_id: r.state for r in rows if r.late and r != row}
-        true = [(m, following.get(m.id, row.state)) for m in statuses]
-        shown = [message for message, so in true if message.shows is so]
-        if statuses and not shown and not self.discord.gone(statuses[0].channel_id, "edit"):
-            return [f"the status of {row.id} says {statuses[0].shows}, it is {row.state}"]
-        told = [*shown, *ends, *self.discord.of(row.id, "video")]
-        heard = sum(self.discord.seen_by(row.requester_id, m.channel_id) for m in told)
-        return [] if heard else [f"nobody heard that {row.id} is {row.state}"]
-
-
-def spent(row: Generation) -> bool:
-    """Whether it counts for good: delivered in time, or dropped when the provider had made it."""
-    if row.late:
-        return False
-    dropped = row.state is State.CANCELLED and row.result is not None
-    return row.state is State.DELIVERED or dropped

@@ -1,59 +1,28 @@
 """The paths through a generation's life that crashes are tried on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.domain.errors import Code
 from bot.domain.generation import Generation, State
-from bot.domain.media import MediaKind
 from bot.domain.ports.provider import TaskReport, TaskState
 from bot.domain.request import Operation, VideoRequest
 from bot.services.cancel import CancelResult
-from tests.outside import APIMART, EVOLINK, OwnedClock, refusal
-from tests.reliability.simulation import CHANNEL, POLICY, TOM, Life, World
-from tests.reliability.walks import Act, Deed, Story, Walk, ask
+from tests.outside import APIMART, EVOLINK, refusal
+from tests.reliability.deeds import (
+    DELIVERED,
+    TEXT,
+    ask_with_a_picture,
+    call_back,
+    press_cancel,
+    press_drop,
+    since_first,
+)
+from tests.reliability.further_stories import FURTHER_STORIES
+from tests.reliability.simulation import CHANNEL, POLICY, TOM, World
+from tests.reliability.walks import Deed, Story, Walk, ask
 
-TEXT = VideoRequest(prompt="a red kite")
-DELIVERED = frozenset({State.DELIVERED})
 FAILED = frozenset({State.FAILED})
-
-
-def since_first(clock: OwnedClock, seconds: float) -> Callable[[], bool]:
-    """True for so long after it was asked first."""
-    began: list[float] = []
-
-    def during() -> bool:
-        if not began:
-            began.append(clock.seconds)
-        return clock.seconds - began[0] < seconds
-
-    return during
-
-
-def _with_a_picture(walk: Walk) -> VideoRequest:
-    return replace(TEXT, images=(walk.world.a_file("kite.png", MediaKind.IMAGE),))
-
-
-def _ask_with_a_picture() -> Act:
-    async def act(walk: Walk, life: Life) -> State:
-        return await ask(_with_a_picture(walk))(walk, life)
-
-    return act
-
-
-def _press_cancel(number: int) -> Act:
-    async def act(walk: Walk, life: Life) -> CancelResult:
-        result, _ = await life.cancel.request(walk.asked[number], viewer=walk.world.viewer())
-        return result
-
-    return act
-
-
-def _press_drop(number: int) -> Act:
-    async def act(walk: Walk, life: Life) -> State:
-        return (await life.cancel.drop(walk.asked[number], viewer=walk.world.viewer())).state
-
-    return act
 
 
 def _moderated(world: World) -> None:
@@ -173,20 +142,6 @@ def _second_kept_waiting(world: World) -> None:
     world.evolink.seconds = 15.0
 
 
-def _call_back(number: int, *, done: bool) -> Act:
-    """A provider says that a task is done and names it: when it is, or (nameless) before."""
-
-    async def act(walk: Walk, life: Life) -> None:
-        generation_id, clock, evolink = walk.asked[number], walk.world.clock, walk.world.evolink
-        named = None
-        for task in evolink.of(generation_id) if done else ():
-            named = task.task_id
-            await clock.sleep(task.ends_after + 1 - clock.seconds)
-        life.hint(generation_id, named)
-
-    return act
-
-
 def _done_late(world: World) -> None:
     world.evolink.seconds = world.evolink.settles = 45.0
 
@@ -227,7 +182,7 @@ def _only_for_who_asked(walk: Walk, rows: Sequence[Generation]) -> list[str]:
 
 STORIES = (
     Story(name="text", deeds=[Deed(act=ask(TEXT))], ends=[DELIVERED]),
-    Story(name="image", deeds=[Deed(act=_ask_with_a_picture())], ends=[DELIVERED]),
+    Story(name="image", deeds=[Deed(act=ask_with_a_picture())], ends=[DELIVERED]),
     Story(
         name="edit",
         before=[Deed(act=ask(TEXT))],
@@ -259,7 +214,7 @@ STORIES = (
         deeds=[
             Deed(act=ask(TEXT)),
             Deed(act=ask(TEXT)),
-            Deed(act=_press_cancel(1), when=lambda rows: rows[0].state is not State.QUEUED),
+            Deed(act=press_cancel(1), when=lambda rows: rows[0].state is not State.QUEUED),
         ],
         ends=[DELIVERED, frozenset({State.CANCELLED, State.DELIVERED})],
         also=_cancelled_as_told,
@@ -269,7 +224,7 @@ STORIES = (
         deeds=[
             Deed(act=ask(TEXT)),
             Deed(
-                act=_press_drop(0),
+                act=press_drop(0),
                 when=lambda rows: rows[0].state is State.RUNNING or rows[0].ended,
             ),
         ],
@@ -370,10 +325,10 @@ STORIES = (
         deeds=[
             Deed(act=ask(TEXT)),
             Deed(
-                act=_call_back(0, done=False),
+                act=call_back(0, done=False),
                 when=lambda rows: rows[0].state is State.RUNNING or rows[0].ended,
             ),
-            Deed(act=_call_back(0, done=True)),
+            Deed(act=call_back(0, done=True)),
         ],
         ends=[DELIVERED],
     ),
@@ -381,7 +336,7 @@ STORIES = (
         name="late after expiry",
         world=_done_late,
         policy=replace(POLICY, running_deadline=30),
-        deeds=[Deed(act=ask(TEXT)), Deed(act=_call_back(0, done=True), when=_first_ended)],
+        deeds=[Deed(act=ask(TEXT)), Deed(act=call_back(0, done=True), when=_first_ended)],
         ends=[frozenset({State.EXPIRED, State.DELIVERED})],
         late=True,
         over=_delivered_or_never_made,
@@ -391,10 +346,11 @@ STORIES = (
         name="late after limbo",
         world=_done_unheard,
         policy=replace(POLICY, unknown_deadline=40),
-        deeds=[Deed(act=ask(TEXT)), Deed(act=_call_back(0, done=True), when=_first_ended)],
+        deeds=[Deed(act=ask(TEXT)), Deed(act=call_back(0, done=True), when=_first_ended)],
         ends=[frozenset({State.FAILED, State.DELIVERED})],
         late=True,
         over=_delivered_or_never_made,
         also=_one_video_for_one_task,
     ),
+    *FURTHER_STORIES,
 )

@@ -42,8 +42,8 @@ class Story:
     """One path: what the world is like, what people do, how each generation may end.
 
     ``before`` is over before the points are counted. ``also`` finds further faults in the end.
-    ``late``: a video may come when all was over, in a generation of its own; it is waited for until
-    ``over``.
+    ``hears``: its bots take replies. ``late``: a video may come when all was over, in a generation
+    of its own; it is waited for until ``over``.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Story:
     before: Sequence[Deed] = ()
     policy: Policy = POLICY
     late: bool = False
+    hears: bool = False
     over: Callable[["Walk", Sequence[Generation]], bool] = lambda _, __: True
     also: Callable[["Walk", Sequence[Generation]], list[str]] = lambda _, __: []
 
@@ -189,7 +190,7 @@ async def _walk(
     workers: int,
     known: Collection[bytes] | None,
 ) -> Walked:
-    world = World(folder=folder, policy=story.policy, keeps_house=story.late)
+    world = World(folder=folder, policy=story.policy, keeps_house=story.late, hears=story.hears)
     story.world(world)
     walk = Walk(story=story, world=world, crashes=iter(crashes), workers=workers, known=known or ())
     wrongs: Sequence[str] = ()

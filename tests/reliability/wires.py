@@ -8,6 +8,7 @@ that comes back after a crash meets the same world.
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,7 +28,10 @@ DIRECTS = 1_000_000
 
 @dataclass(kw_only=True)
 class Message:
-    """One message of the bot. ``kind``: status, video, or end; ``vanished``: with its thread."""
+    """One message of the bot. ``kind``: status, video, or end; ``vanished``: with its thread.
+
+    ``empty``: a video's message came about without the file.
+    """
 
     id: MessageId
     channel_id: int
@@ -37,6 +41,16 @@ class Message:
     generation_id: GenerationId
     shows: State
     vanished: bool = False
+    empty: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What a person wrote below a video."""
+
+    id: MessageId
+    channel_id: int
+    at: datetime
 
 
 FIRST_PRIVATE_THREAD = 500_000
@@ -58,8 +72,8 @@ class Discord:
     """Channels and what stands in them.
 
     ``away`` tells whether it is down for a kind of call; ``mute`` whether it takes a message and
-    the answer is lost; ``gone`` whether a channel refuses a kind of call for good. Sending takes
-    ``latency`` seconds.
+    the answer is lost; ``gone`` whether a channel refuses a kind of call for good; ``loses_files``
+    whether a message comes about there without its file. Sending takes ``latency`` seconds.
     """
 
     clock: OwnedClock
@@ -71,6 +85,8 @@ class Discord:
     away: Callable[[str], bool] = lambda _: False
     mute: Callable[[str], bool] = lambda _: False
     gone: Callable[[int, str], bool] = lambda _, __: False
+    loses_files: Callable[[int], bool] = lambda _: False
+    written: list[Reply] = field(default_factory=list[Reply])
     alerts: list[Code] = field(default_factory=list)
 
     async def send(
@@ -93,6 +109,7 @@ class Discord:
                 kind=kind,
                 generation_id=generation.id,
                 shows=generation.state,
+                empty=kind == "video" and self.loses_files(channel_id),
             )
             self.messages.append(message)
         if self.mute(kind):
@@ -152,11 +169,22 @@ class Discord:
         after = since - timedelta(seconds=60)
         return [m for m in self.messages if m.channel_id == channel_id and m.at >= after]
 
+    async def replies(self, channel_id: int, *, since: datetime) -> list[Reply]:
+        """What people wrote in a channel since then."""
+        self._reach(channel_id, "history")
+        return [r for r in self.written if r.channel_id == channel_id and r.at >= since]
+
+    async def delete(self, message: Message) -> None:
+        self._reach(message.channel_id, "delete")
+        message.vanished = True
+
     async def alert(self, code: Code) -> None:
         self.alerts.append(code)
 
     def of(self, generation_id: GenerationId, kind: str) -> list[Message]:
-        return [m for m in self.messages if (m.generation_id, m.kind) == (generation_id, kind)]
+        """Messages of a generation. A video's message without its file is none."""
+        found = [m for m in self.messages if (m.generation_id, m.kind) == (generation_id, kind)]
+        return [message for message in found if not message.empty]
 
     def _reach(self, channel_id: int, kind: str) -> None:
         if self.away(kind):
@@ -279,6 +307,10 @@ class Messenger:
             if error.code is Code.POST_TOO_LARGE:
                 self.limit = self.learned
             raise
+        if message.empty:
+            with suppress(PostError):
+                await self.discord.delete(message)
+            raise PostError(Code.POST_INCOMPLETE, definite=True)
         return _posted(posting, message)
 
     async def find_video(
@@ -327,7 +359,8 @@ class Messenger:
 
 
 def _is(message: Message, generation: Generation, kind: str) -> bool:
-    return (message.generation_id, message.kind) == (generation.id, kind)
+    ours = (message.generation_id, message.kind) == (generation.id, kind)
+    return ours and not message.empty
 
 
 def _channel(target: Target) -> int:
