@@ -82,6 +82,7 @@ def _heard_if_undisturbed(walk: Walk, rows: Sequence[Generation]) -> list[str]:
 def _files_while_busy(world: World) -> None:
     world.evolink.refuses_now = _busy(world, 60)
     world.apimart.refuses = refusal(Code.PROVIDER_BALANCE)
+    world.apimart.can_list_tasks = True
 
 
 def _video_place(walk: Walk) -> int:

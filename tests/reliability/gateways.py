@@ -40,8 +40,6 @@ class Gateway(FakeProvider):
     async def submit(self, prepared: PreparedTask, *, key: str) -> Submission:
         if self.latency:
             await self.clock.sleep(self.latency)
-        if set(prepared.uploads) & set(self.released):
-            self.wrongs.append(f"{key} was sent with a file that had been deleted")
         if self.deaf():
             raise ProviderError(Code.PROVIDER_TIMEOUT, accepted=Accepted.UNKNOWN, retryable=True)
         if self.refuses is not None:
@@ -51,6 +49,8 @@ class Gateway(FakeProvider):
             self.posts += 1
             raise refusal
         taken = await super().submit(prepared, key=key)
+        if taken.task_id not in self.uses and set(prepared.uploads) & set(self.released):
+            self.wrongs.append(f"{taken.task_id} was made from a file that had been deleted")
         self.uses.setdefault(taken.task_id, tuple(prepared.uploads))
         if self.mute():
             raise ProviderError(Code.PROVIDER_TIMEOUT, accepted=Accepted.UNKNOWN, retryable=True)

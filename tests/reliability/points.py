@@ -6,7 +6,7 @@ point from its first call on. A process that was stopped does nothing more, howe
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -58,6 +58,17 @@ def moments(name: str) -> tuple[Moment, ...]:
     if name.rpartition(".")[2] in ARRIVES_LATE:
         return tuple(Moment)
     return (Moment.BEFORE, Moment.AFTER)
+
+
+HEARTBEATS = frozenset({"commit Ownership._beat", "commit Ownership._claim_once"})
+
+
+def amid_heartbeats(points: Sequence[str], number: int) -> bool:
+    """Return True if nothing else happens near the point of this number, as in a long wait.
+
+    The process leaves the same world behind there as at the heartbeats around it, but for the time.
+    """
+    return HEARTBEATS.issuperset(points[max(number - 3, 0) : number + 2])
 
 
 @dataclass

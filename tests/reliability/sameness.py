@@ -46,9 +46,15 @@ def numbered_ids(number: Callable[[int], bytes]) -> Iterator[None]:
 
 def _rows(path: Path) -> list[Any]:
     with closing(sqlite3.connect(path)) as database:
-        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        query = 'SELECT rowid, * FROM "{}" ORDER BY rowid'
-        return [(name, database.execute(query.format(name)).fetchall()) for (name,) in tables]
+        tables = database.execute(
+            "SELECT name, sql LIKE '%WITHOUT ROWID%' FROM sqlite_master WHERE type = 'table'"
+        ).fetchall()
+        queries = ('SELECT rowid, * FROM "{}" ORDER BY rowid', 'SELECT * FROM "{}"')
+        # A table without numbered rows is read in the order of its key.
+        return [
+            (name, database.execute(queries[keyed].format(name)).fetchall())
+            for name, keyed in tables
+        ]
 
 
 def _files(folder: Path) -> list[Any]:
