@@ -352,9 +352,9 @@ FAULTS = (
             Change(
                 path="bot/services/generate.py",
                 old="""\
-            self.board.doubt(self.outside.clock.monotonic())
+                self.board.unclear[generation_id] = ask.guild_id, ask.requester_id
 """,
-                new="",
+                new="                pass\n",
             ),
         ],
         tests=blows("says_nothing and failover"),

@@ -105,7 +105,7 @@ class WatchedStorage:
         self._storage = storage
         self.under_way = 0
         self.reads = 0
-        self.faults: list[tuple[str, Exception]] = []
+        self.faults: list[tuple[str, BaseException]] = []
 
     async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         self.under_way += 1

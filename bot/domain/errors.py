@@ -211,7 +211,12 @@ class RowUnreadable(RetakeError):
 
 
 class StorageUnavailable(RetakeError):
-    """The database did not answer. Callers refuse; nothing is let through unchecked."""
+    """The database did not answer. Callers refuse; nothing is let through unchecked.
 
-    def __init__(self, reason: str) -> None:
+    ``unclear`` is true if the commit had begun: the transaction may be committed all the same, or
+    may still be. Otherwise nothing of it was kept.
+    """
+
+    def __init__(self, reason: str, *, unclear: bool = False) -> None:
         super().__init__(Code.INTERNAL, reason=reason)
+        self.unclear = unclear

@@ -13,11 +13,8 @@ from bot.domain.errors import Code, ProviderError
 from bot.domain.generation import Generation, Park, Standing, State
 from bot.domain.ids import GenerationId, TaskId
 from bot.domain.ports.clock import Clock
-from bot.services.queue import Queue
+from bot.services.queue import Person, Queue
 from bot.services.stuck import Stuck
-
-UNCERTAIN_SECONDS = 60.0
-"""So long after a commit went unanswered it may still come about."""
 
 AT_PROVIDER = frozenset({State.SUBMITTING, State.SUBMIT_UNKNOWN, State.RUNNING})
 MADE = frozenset({State.READY, State.FETCHED, State.POSTING})
@@ -97,13 +94,17 @@ class Live:
 
 @dataclass
 class Board:
-    """All live generations, and the queue they go through."""
+    """All live generations, and the queue they go through.
+
+    ``unclear`` are generations whose insert may have been committed without an answer: whoever
+    asked for each, by its id.
+    """
 
     max_running: InitVar[Mapping[ProviderName, int]]
     live: dict[GenerationId, Live] = field(default_factory=dict[GenerationId, Live])
     queue: Queue = field(init=False)
     stuck: Stuck = field(default_factory=Stuck)
-    uncertain_until: float = 0.0
+    unclear: dict[GenerationId, Person] = field(default_factory=dict[GenerationId, Person])
 
     def __post_init__(self, max_running: Mapping[ProviderName, int]) -> None:
         """Begin with an empty queue."""
@@ -116,16 +117,6 @@ class Board:
         if generation.state in AT_PROVIDER and generation.task is not None:
             self.queue.occupy(generation, generation.task.provider)
         return live
-
-    def doubt(self, now: float) -> None:
-        """A commit went unanswered at ``now`` (monotonic seconds): there may be generations of
-        ours that are not on the board.
-        """
-        self.uncertain_until = now + UNCERTAIN_SECONDS
-
-    def in_doubt(self, now: float) -> bool:
-        """Whether there may be generations of ours that are not on the board."""
-        return now < self.uncertain_until
 
     def drop(self, generation_id: GenerationId) -> None:
         """Forget a generation."""

@@ -1,5 +1,6 @@
 """A wish becomes a generation: fitted to a provider, checked against limits, held, durable."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -67,14 +68,15 @@ class _KnownMeanwhile(Exception):
 
 @dataclass(kw_only=True)
 class Generate:
-    """Takes wishes. ``worker_id`` owns what it inserts (None: some worker will claim it).
+    """Takes wishes.
 
-    ``wake`` hands a new generation to the scheduler of this process.
+    ``owner`` is asked who owns what is inserted now (None: some worker will claim it). ``wake``
+    hands a new generation that has an owner to the scheduler of this process.
     """
 
     outside: Outside
     board: Board
-    worker_id: WorkerId | None
+    owner: Callable[[], WorkerId | None]
     wake: Callable[[Generation], None]
     stopping: bool = False
 
@@ -83,7 +85,7 @@ class Generate:
 
         Raises:
             Refused: with nothing held.
-            StorageUnavailable: nothing held, as far as is known.
+            StorageUnavailable: nothing held, unless it is ``unclear``.
         """
         try:
             return await self._take(ask)
@@ -101,7 +103,7 @@ class Generate:
         candidates = self._candidates(request, parent)
         plan = candidates[0].plan
         now = self.outside.clock.now()
-        generation_id = new_generation_id(now)
+        generation_id, owner_id = new_generation_id(now), self.owner()
 
         async def work(tx: Transaction) -> Receipt:
             # Locked first: the same wish may be on its way at the same moment in another process,
@@ -125,7 +127,7 @@ class Generate:
                 request_key=ask.request_key,
                 requester_id=ask.requester_id,
                 locale=ask.locale,
-                owner_id=self.worker_id,
+                owner_id=owner_id,
                 request=request,
                 plan=plan,
                 place=_place(ask),
@@ -146,13 +148,15 @@ class Generate:
                 receipt = await self.outside.storage.transact(work)
             except _KnownMeanwhile:
                 receipt = await self.outside.storage.transact(work)
-        except StorageUnavailable:
-            # It may be there all the same, as ours: nobody else would look after it.
-            self.board.doubt(self.outside.clock.monotonic())
+        except (StorageUnavailable, asyncio.CancelledError) as error:
+            unclear = isinstance(error, asyncio.CancelledError) or error.unclear
+            if unclear and owner_id is not None:
+                # It may be there all the same, as ours: nobody else would look after it.
+                self.board.unclear[generation_id] = ask.guild_id, ask.requester_id
             raise
         if not receipt.repeated:
             self.outside.telemetry.moved(None, State.QUEUED)
-            if self.worker_id is not None:
+            if receipt.generation.owner_id is not None:
                 self.wake(receipt.generation)
         return receipt
 

@@ -13,7 +13,7 @@ import structlog
 
 from bot.domain.errors import StorageUnavailable
 from bot.domain.generation import Generation
-from bot.domain.ids import GenerationId, WorkerId
+from bot.domain.ids import GenerationId, GuildId, UserId, WorkerId
 from bot.domain.ports.storage import Transaction
 from bot.services.board import Board
 from bot.services.lease import Lease
@@ -31,6 +31,9 @@ LOOK_SECONDS = 0.4
 
 FEW = 8
 """The most that are claimed at one look, so that the work spreads over all workers."""
+
+FIND_SECONDS = 5.0
+"""Between two looks for what commits without an answer may have left."""
 
 LEAP_SECONDS = 20.0
 """More than this between two heartbeats of ours, and others' may be as old for the same reason."""
@@ -50,6 +53,7 @@ class Ownership:
     alone: bool
     adopt: Callable[[Generation], None]
     _beat_at: datetime | None = None
+    _claim_unclear: bool = False
 
     async def look(self, stopped: asyncio.Event) -> None:
         """Take up new requests soon, until ``stopped``. Alone, whoever inserts them owns them."""
@@ -75,10 +79,20 @@ class Ownership:
                     await self._claim(everything=first and self.alone)
                     next_claim = clock.monotonic() + CLAIM_SECONDS
                     first = False
-                await self._adopt_strays()
             except StorageUnavailable as error:
                 log.warning("heartbeat_failed", error=str(error))
             await clock.wait(stopped, HEARTBEAT_SECONDS)
+
+    async def find(self, stopped: asyncio.Event) -> None:
+        """Find out what became of inserts and claims without an answer, until ``stopped``."""
+        while not await self.outside.clock.wait(stopped, FIND_SECONDS):
+            try:
+                for generation_id, (guild_id, requester_id) in list(self.board.unclear.items()):
+                    await self._find_inserted(generation_id, guild_id, requester_id)
+                if self._claim_unclear:
+                    await self._find_claimed()
+            except StorageUnavailable as error:
+                log.info("unclear_commits_not_looked_up", error=str(error))
 
     async def give_up(self, tx: Transaction) -> None:
         """Leave everything to others, in an orderly stop."""
@@ -125,29 +139,53 @@ class Ownership:
 
         try:
             claimed = await self.outside.storage.transact(work)
-        except StorageUnavailable:
+        except StorageUnavailable as error:
             # It may come about all the same, and then nobody but the database knows whose they are.
-            self.board.doubt(self.outside.clock.monotonic())
+            self._claim_unclear = self._claim_unclear or error.unclear
             raise
         for generation in claimed:
             self.adopt(generation)
         return claimed
 
-    async def _adopt_strays(self) -> None:
-        """Take up what is ours by the database and not on the board: its commit went unanswered.
+    async def _find_inserted(
+        self, generation_id: GenerationId, guild_id: GuildId, requester_id: UserId
+    ) -> None:
+        async def work(tx: Transaction) -> Generation | None:
+            # The insert locks the same account: if it is still under way, this waits for it, and
+            # from then on the row is there or never will be.
+            await tx.ledger.lock(guild_id, requester_id)
+            return await tx.generations.get(generation_id)
 
-        Only the ids are read, and only after a commit whose outcome is not known.
+        found = await self.outside.storage.transact(work)
+        del self.board.unclear[generation_id]
+        self._adopt_if_ours(found)
+
+    async def _find_claimed(self) -> None:
+        """Take up what is ours by the database and not on the board. Of the others only the ids
+        are read.
         """
-        now = self.outside.clock.monotonic()
-        if not self.board.in_doubt(now):
-            return
-        owned = await self.outside.storage.read(lambda tx: tx.generations.owned_ids(self.worker_id))
-        for generation_id in owned:
-            if generation_id not in self.board.live:
-                await self._adopt_stray(generation_id)
 
-    async def _adopt_stray(self, generation_id: GenerationId) -> None:
-        found = await self.outside.storage.read(lambda tx: tx.generations.get(generation_id))
-        ours = found is not None and found.owner_id == self.worker_id and not found.announced
-        if found is not None and ours and generation_id not in self.board.live:
+        async def wait_for_claims(tx: Transaction) -> None:
+            # A claim writes a heartbeat, too: if one is still under way, this waits for it.
+            await tx.workers.beat(self.worker_id, now=await tx.workers.clock(clock.now()))
+
+        clock, storage = self.outside.clock, self.outside.storage
+        self._claim_unclear = False
+        try:
+            await storage.transact(wait_for_claims)
+            owned = await storage.read(lambda tx: tx.generations.owned_ids(self.worker_id))
+            for generation_id in owned:
+                if generation_id not in self.board.live:
+                    self._adopt_if_ours(await self._row(generation_id))
+        except StorageUnavailable:
+            self._claim_unclear = True
+            raise
+
+    def _adopt_if_ours(self, found: Generation | None) -> None:
+        if found is None or found.owner_id != self.worker_id or found.announced:
+            return
+        if found.id not in self.board.live:
             self.adopt(found)
+
+    async def _row(self, generation_id: GenerationId) -> Generation | None:
+        return await self.outside.storage.read(lambda tx: tx.generations.get(generation_id))

@@ -16,11 +16,11 @@ from bot.domain.breaker import Breaker
 from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.generation import Generation, ParkReason
-from bot.domain.ids import GenerationId
+from bot.domain.ids import GenerationId, GuildId, UserId
 
 USUAL_PLACES = 20
 
-Person = tuple[int, int]
+Person = tuple[GuildId, UserId]
 
 
 @dataclass(frozen=True, kw_only=True)

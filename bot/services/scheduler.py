@@ -77,6 +77,7 @@ class Scheduler:
     _balances: Balances = field(init=False)
 
     def __post_init__(self) -> None:
+        self.advance.lease.alone = self.alone
         self._ownership = Ownership(
             outside=self.outside,
             board=self.board,
@@ -90,6 +91,13 @@ class Scheduler:
         )
 
     # -- what others call ---------------------------------------------------------------------
+
+    def owner(self) -> WorkerId | None:
+        """Who is to own what is inserted now: this worker, while others can see that it lives.
+
+        Otherwise nobody: they would take it for a dead worker's.
+        """
+        return self.worker_id if self.advance.lease.holds() else None
 
     def take(self, generation: Generation) -> None:
         """Look after a generation that was just inserted with this worker as its owner."""
@@ -128,11 +136,11 @@ class Scheduler:
 
     async def run(self) -> None:
         """Claim what is there, then work until ``stop``."""
-        self.advance.lease.alone = self.alone
         async with asyncio.TaskGroup() as group:
             lanes = Lanes(group)
             group.create_task(self._ownership.keep(self._stopped))
             group.create_task(self._ownership.look(self._stopped))
+            group.create_task(self._ownership.find(self._stopped))
             group.create_task(self._balances.keep(self._stopped))
             while not self._stopped.is_set():
                 self._serve_waiting(lanes)

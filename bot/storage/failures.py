@@ -47,11 +47,11 @@ def is_undone_by_another(error: exc.DBAPIError) -> bool:
     return _sqlstate(error) in _UNDONE_BY_ANOTHER
 
 
-def unavailable(error: BaseException) -> StorageUnavailable:
-    """The error callers see, in one line, without the statement and its values."""
+def reason_of(error: BaseException) -> str:
+    """What callers see of an error: one line, without the statement and its values."""
     cause = error.orig if isinstance(error, exc.DBAPIError) and error.orig else error
     lines = str(cause).strip().splitlines()
-    return StorageUnavailable(lines[0] if lines else type(cause).__name__)
+    return lines[0] if lines else type(cause).__name__
 
 
 @contextmanager
@@ -62,4 +62,4 @@ def translating() -> Iterator[None]:
     except DRIVER_ERRORS as error:
         if not is_driver_error(error):
             raise
-        raise unavailable(error) from error
+        raise StorageUnavailable(reason_of(error)) from error

@@ -101,11 +101,6 @@ _SAVE_ERASED = (
     update(generations).where(*_KNOWN).values({name: bindparam(name) for name in WRITTEN_ERASED})
 )
 _REMEMBER = insert(generation_events)
-_OWNED = (
-    select(*COLUMNS)
-    .where(generations.c.owner_id == bindparam("worker_id"), _UNANNOUNCED)
-    .order_by(*_OLDEST_FIRST)
-)
 _OWNED_IDS = select(generations.c.id).where(
     generations.c.owner_id == bindparam("worker_id"), _UNANNOUNCED
 )
@@ -203,10 +198,6 @@ class SqlGenerations:
     async def any_unowned(self) -> bool:
         """Whether there is one that is not announced yet and that nobody owns."""
         return bool(await self._connection.scalar(_UNOWNED))
-
-    async def owned_by(self, worker_id: WorkerId) -> Sequence[Generation]:
-        """A worker's generations that are not announced yet, oldest first."""
-        return await self._many(_OWNED, worker_id=worker_id)
 
     async def owned_ids(self, worker_id: WorkerId) -> Sequence[GenerationId]:
         """The ids of a worker's generations that are not announced yet."""

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from bot.domain.errors import StorageUnavailable
 from bot.domain.ports.clock import Clock
 from bot.storage import schema
-from bot.storage.failures import ANY_DATABASE_ERROR, is_driver_error, unavailable
+from bot.storage.failures import ANY_DATABASE_ERROR, is_driver_error, reason_of
 from bot.storage.transaction import SqlTransaction
 from bot.storage.unreadable import SetAside
 
@@ -31,12 +31,16 @@ _SHORT_GROUP_S = 0.01
 _working: ContextVar[bool] = ContextVar("working", default=False)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False)
 class _Job:
-    """One transaction waiting for its turn, and where its outcome is awaited."""
+    """One transaction waiting for its turn, and where its outcome is awaited.
+
+    ``committing`` is true if its COMMIT has begun: from then on it may be kept, whatever happens.
+    """
 
     work: Callable[[SqlTransaction], Awaitable[Any]]
     outcome: asyncio.Future[Any]
+    committing: bool = False
 
     async def run(self, transaction: SqlTransaction) -> tuple[Any]:
         """The result in a box, so that it can be told from an exception."""
@@ -52,6 +56,10 @@ class _Job:
         """Tell the caller, if it still waits."""
         if not self.outcome.done():
             self.outcome.set_exception(error)
+
+    def unavailable(self, reason: str) -> StorageUnavailable:
+        """The error for the caller: the database did not answer."""
+        return StorageUnavailable(reason, unclear=self.committing)
 
 
 class Writer:
@@ -72,15 +80,23 @@ class Writer:
         async with connection.begin():
             return await connection.run_sync(schema.upgrade)
 
-    async def submit(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:
-        """Wait for the turn, the work and the commit."""
+    async def submit(self, work: Callable[[SqlTransaction], Awaitable[T]], *, within: float) -> T:
+        """Wait for the turn, the work and the commit, all in all for ``within`` seconds.
+
+        Raises:
+            StorageUnavailable: it was undone; or it is ``unclear`` whether it was.
+        """
         if _working.get():
             raise RuntimeError("a transaction inside a transaction would wait for itself")
         if self._stopping:
             raise StorageUnavailable("the database is closed")
         job = _Job(work=work, outcome=asyncio.get_running_loop().create_future())
         self._jobs.put_nowait(job)
-        return await job.outcome
+        try:
+            async with asyncio.timeout(within):
+                return await job.outcome
+        except TimeoutError:
+            raise job.unavailable(f"no answer within {within:.0f} seconds") from None
 
     def stop(self) -> None:
         """Let ``run`` finish what was asked for so far and return."""
@@ -96,7 +112,7 @@ class Writer:
             self._stopping = True
             while not self._jobs.empty():
                 if (job := self._jobs.get_nowait()) is not None:
-                    job.fail(StorageUnavailable("the database was closed"))
+                    job.fail(job.unavailable("the database was closed"))
             await self.disconnect()
 
     async def disconnect(self) -> None:
@@ -117,11 +133,11 @@ class Writer:
         except ANY_DATABASE_ERROR as error:
             # The connection may be in any state: a full disk undoes a transaction by itself.
             for job in group:
-                job.fail(unavailable(error))
+                job.fail(job.unavailable(reason_of(error)))
             await self.disconnect()
         except asyncio.CancelledError:
             for job in group:
-                job.fail(StorageUnavailable("the database was closed"))
+                job.fail(job.unavailable("the database was closed"))
             raise
 
     async def _transact(self, connection: AsyncConnection, group: list[_Job]) -> None:
@@ -155,6 +171,8 @@ class Writer:
                 await savepoint.commit()
                 done.append((job, outcome))
         began = self._clock.monotonic()
+        for job, _ in done:
+            job.committing = True
         await transaction.commit()
         self._last_commit_s = self._clock.monotonic() - began
         for job, (result,) in done:
@@ -178,7 +196,7 @@ async def _run(job: _Job, transaction: SqlTransaction) -> tuple[Any] | BaseExcep
     if job.outcome.cancelled():
         return asyncio.CancelledError()
     if isinstance(outcome, BaseException) and is_driver_error(outcome):
-        refusal = unavailable(outcome)
+        refusal = job.unavailable(reason_of(outcome))
         refusal.__cause__ = outcome
         return refusal
     return outcome

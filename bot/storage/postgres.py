@@ -107,6 +107,13 @@ class PostgresBackend:
                     raise
 
     async def _transact_once(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:
-        with translating():
-            async with asyncio.timeout(self._patience_s), self._engine.begin() as connection:
-                return await work(SqlTransaction(connection, self.set_aside))
+        committing = False
+        try:
+            with translating():
+                async with asyncio.timeout(self._patience_s), self._engine.begin() as connection:
+                    result = await work(SqlTransaction(connection, self.set_aside))
+                    committing = True
+            return result
+        except StorageUnavailable as error:
+            error.unclear = committing
+            raise

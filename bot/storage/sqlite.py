@@ -90,11 +90,7 @@ class SqliteBackend:
 
     async def transact(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:
         """Run ``work`` in the writer's next group."""
-        try:
-            async with asyncio.timeout(self._patience_s):
-                return await self._writer.submit(work)
-        except TimeoutError:
-            raise StorageUnavailable(f"no answer within {self._patience_s:.0f} seconds") from None
+        return await self._writer.submit(work, within=self._patience_s)
 
     async def read(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:
         """Run ``work`` on a snapshot."""

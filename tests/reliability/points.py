@@ -141,7 +141,7 @@ class Process:
     async def struck(self, crash: Crash) -> None:
         """Let the blow fall."""
         if crash.blow is Blow.HEARS_NOTHING:
-            raise StorageUnavailable("a planned silence")
+            raise StorageUnavailable("a planned silence", unclear=True)
         if crash.blow is Blow.DIES:
             self.die()
         else:

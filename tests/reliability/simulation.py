@@ -164,7 +164,7 @@ class World:
             worker_id=worker_id,
             alone=alone,
         )
-        generate = Generate(outside=outside, board=board, worker_id=worker_id, wake=scheduler.take)
+        generate = Generate(outside=outside, board=board, owner=scheduler.owner, wake=scheduler.take)
         life = Life(
             process=process,
             storage=storage,

@@ -94,10 +94,6 @@ class Generations(Protocol):
         """
         ...
 
-    async def owned_by(self, worker_id: WorkerId) -> Sequence[Generation]:
-        """A worker's generations that are not announced yet, oldest first."""
-        ...
-
     async def owned_ids(self, worker_id: WorkerId) -> Sequence[GenerationId]:
         """The ids of a worker's generations that are not announced yet."""
         ...
@@ -347,6 +343,9 @@ class Storage(Protocol):
     async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run ``work`` in a writing transaction; committed when this returns, undone when it
         raises.
+
+        There are two exceptions, in which it may be committed all the same: a
+        ``StorageUnavailable`` that is ``unclear``, and a cancellation.
         """
         ...
 

@@ -37,7 +37,7 @@ def generate(storage: Storage, clock: OwnedClock, folder: Path, *, limits: Limit
         policy=Policy(limits=limits),
     )
     board = Board(max_running=around.policy.max_running)
-    return Generate(outside=around, board=board, worker_id=None, wake=lambda _: None)
+    return Generate(outside=around, board=board, owner=lambda: None, wake=lambda _: None)
 
 
 def ask(key: str) -> Ask:

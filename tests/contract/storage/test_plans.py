@@ -123,7 +123,6 @@ def questions(books: Books) -> dict[str, Ask]:
             BETA, now=now, dead_before=now, limit=9
         ),
         "generations.any_unowned": lambda tx: tx.generations.any_unowned(),
-        "generations.owned_by": lambda tx: tx.generations.owned_by(ALPHA),
         "generations.owned_ids": lambda tx: tx.generations.owned_ids(ALPHA),
         "generations.disown": lambda tx: tx.generations.disown(ALPHA),
         "generations.open_of": lambda tx: tx.generations.open_of(GUILD, MIRA),

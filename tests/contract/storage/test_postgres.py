@@ -149,8 +149,9 @@ async def test_a_lost_connection_is_unavailable_and_the_next_one_works(storage: 
         await tx.conversations.add(conversation())
         await raw("SELECT pg_terminate_backend(pg_backend_pid())")(tx)
 
-    with pytest.raises(StorageUnavailable):
+    with pytest.raises(StorageUnavailable) as lost:
         await storage.transact(lose)
+    assert not lost.value.unclear
     assert await storage.read(raw("SELECT COUNT(*) FROM conversations")) == [(0,)]
     # As after a restart of the server: connections that wait in the pool are gone as well.
     await storage.transact(
@@ -160,6 +161,23 @@ async def test_a_lost_connection_is_unavailable_and_the_next_one_works(storage: 
         )
     )
     await storage.transact(lambda tx: tx.conversations.add(conversation()))
+
+
+async def test_a_connection_lost_at_the_commit_leaves_it_unclear(storage: Storage) -> None:
+    async def die_at_the_commit(tx: Transaction) -> None:
+        await raw(
+            "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$"
+        )(tx)
+        await raw(
+            "CREATE CONSTRAINT TRIGGER die AFTER INSERT ON conversations"
+            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION die()"
+        )(tx)
+        await tx.conversations.add(conversation())
+
+    with pytest.raises(StorageUnavailable) as lost:
+        await storage.transact(die_at_the_commit)
+    assert lost.value.unclear
 
 
 async def test_no_server_is_unavailable(clock: OwnedClock) -> None:

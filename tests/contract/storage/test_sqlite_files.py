@@ -211,6 +211,8 @@ async def test_a_commit_that_fails_fails_the_whole_group(
     assert isinstance(mistaken, Mistake)
     assert isinstance(second, StorageUnavailable)
     assert first is not second
+    assert first.unclear
+    assert second.unclear, "the log may hold it"
     assert await count(storage) == 1
     await storage.transact(add)
     assert await count(storage) == 2

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -205,10 +206,36 @@ async def test_who_waits_too_long_is_told_and_nothing_is_written(
         (late,) = group.ask(add)
         with pytest.raises(StorageUnavailable, match="no answer within"):
             await late
-        first, _ = await group.outcomes()
+        first, second = await group.outcomes()
         assert isinstance(first, StorageUnavailable), "it was undone, so nobody is told otherwise"
+        assert isinstance(second, StorageUnavailable)
+        assert not first.unclear, "it had begun, and is known to be undone"
+        assert not second.unclear, "it never began"
     async with open_storage(url, clock=clock) as storage:
         assert await count(storage) == 0
+
+
+async def test_only_whose_commit_has_begun_is_told_that_it_is_unclear(
+    url: str, clock: OwnedClock
+) -> None:
+    disk = threading.Event()
+
+    async def work(tx: Transaction) -> None:
+        await add(tx)
+        connection: Any = tx.generations._connection  # pyright: ignore[reportAttributeAccessIssue]
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        driver._conn.set_trace_callback(lambda sql: sql == "COMMIT" and disk.wait(10))
+
+    async with open_storage(url, clock=clock, patience_s=0.2) as storage:
+        with pytest.raises(StorageUnavailable, match="no answer within") as behind_the_commit:
+            await storage.transact(work)
+        with pytest.raises(StorageUnavailable, match="no answer within") as in_line:
+            await storage.transact(add)
+        assert behind_the_commit.value.unclear
+        assert not in_line.value.unclear
+        disk.set()
+    async with open_storage(url, clock=clock) as storage:
+        assert await count(storage) == 1
 
 
 async def test_a_lost_connection_is_replaced_and_nobody_is_told_a_lie(

@@ -41,7 +41,6 @@ async def damage(storage: SqlStorage, made: Generation, how: str) -> None:
 Read = Callable[[Transaction], Awaitable[Any]]
 LISTS: dict[str, Read] = {
     "claim": lambda tx: tx.generations.claim(BETA, now=NOON, dead_before=NOON, limit=9),
-    "owned_by": lambda tx: tx.generations.owned_by(ALPHA),
     "open_of": lambda tx: tx.generations.open_of(GUILD, MIRA),
     "in_limbo": lambda tx: tx.generations.in_limbo(),
     "ended_of": lambda tx: tx.generations.ended_of(GUILD, MIRA, limit=9),

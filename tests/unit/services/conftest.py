@@ -90,7 +90,9 @@ class World:
             worker_id=worker_id,
             alone=alone,
         )
-        generate = Generate(outside=outside, board=board, worker_id=worker_id, wake=scheduler.take)
+        generate = Generate(
+            outside=outside, board=board, owner=scheduler.owner, wake=scheduler.take
+        )
         cancel = Cancel(outside=outside, board=board, nudge=scheduler.nudge)
         worker = Worker(board, scheduler, generate, cancel)
         worker.task = asyncio.ensure_future(scheduler.run())

@@ -362,6 +362,7 @@ async def test_a_host_with_a_wrong_clock_claims_nothing_of_a_living_one(
 ) -> None:
     wrong = world.start(alone=False, clock=HostClock(world.clock, ahead))
     right = world.start(alone=False)
+    await world.settle()
     generation = (await world.ask(right)).generation
     other = (await world.ask(wrong)).generation
     world.evolink.seconds = 300.0

@@ -11,7 +11,7 @@ async def test_what_nobody_owns_is_taken_up_within_half_a_second(world: World) -
     worker.generate = Generate(
         outside=world.outside(),
         board=type(worker.board)(max_running={}),
-        worker_id=None,
+        owner=lambda: None,
         wake=lambda _: None,
     )
     receipt = await world.ask(worker)
