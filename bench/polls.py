@@ -217,7 +217,10 @@ class Stage:
             outside=outside, board=self.board, advance=advance, worker_id=worker_id, alone=True
         )
         self.generate = Generate(
-            outside=outside, board=self.board, owner=self.scheduler.owner, wake=self.scheduler.take
+            outside=outside,
+            board=self.board,
+            owner=self.scheduler.ownership.owner,
+            wake=self.scheduler.take,
         )
 
     async def _learn(self, generation: Generation, past: Sequence[float]) -> None:

@@ -232,7 +232,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
         generate = Generate(
             outside=outside,
             board=board,
-            owner=(lambda: None) if role is Role.GATEWAY else scheduler.owner,
+            owner=(lambda: None) if role is Role.GATEWAY else scheduler.ownership.owner,
             wake=scheduler.take,
         )
         limits = LimitsDesk(storage=storage, clock=clock, default=outside.policy.limits)

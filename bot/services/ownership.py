@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.domain.errors import StorageUnavailable
+from bot.domain.errors import RowUnreadable, StorageUnavailable
 from bot.domain.generation import Generation
 from bot.domain.ids import GenerationId, GuildId, UserId, WorkerId
 from bot.domain.ports.storage import Transaction
@@ -55,7 +55,21 @@ class Ownership:
     _beat_at: datetime | None = None
     _claim_unclear: bool = False
 
-    async def look(self, stopped: asyncio.Event) -> None:
+    def owner(self) -> WorkerId | None:
+        """Who is to own what is inserted now: this worker, while others can see that it lives.
+
+        Otherwise nobody: they would take it for a dead worker's.
+        """
+        return self.worker_id if self.lease.holds() else None
+
+    async def keep(self, stopped: asyncio.Event) -> None:
+        """Keep what is ours, and take up what nobody living owns, until ``stopped``."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_alive(stopped))
+            group.create_task(self._look(stopped))
+            group.create_task(self._find(stopped))
+
+    async def _look(self, stopped: asyncio.Event) -> None:
         """Take up new requests soon, until ``stopped``. Alone, whoever inserts them owns them."""
         while not self.alone and not await self.outside.clock.wait(stopped, LOOK_SECONDS):
             if not self.lease.holds():
@@ -66,7 +80,7 @@ class Ownership:
             except StorageUnavailable as error:
                 log.info("no_look_for_new_ones", error=str(error))
 
-    async def keep(self, stopped: asyncio.Event) -> None:
+    async def _keep_alive(self, stopped: asyncio.Event) -> None:
         """One write every few seconds keeps all our generations; dead workers' are claimed."""
         clock = self.outside.clock
         next_claim = clock.monotonic()
@@ -83,7 +97,7 @@ class Ownership:
                 log.warning("heartbeat_failed", error=str(error))
             await clock.wait(stopped, HEARTBEAT_SECONDS)
 
-    async def find(self, stopped: asyncio.Event) -> None:
+    async def _find(self, stopped: asyncio.Event) -> None:
         """Find out what became of inserts and claims without an answer, until ``stopped``."""
         while not await self.outside.clock.wait(stopped, FIND_SECONDS):
             try:
@@ -150,15 +164,11 @@ class Ownership:
     async def _find_inserted(
         self, generation_id: GenerationId, guild_id: GuildId, requester_id: UserId
     ) -> None:
-        async def work(tx: Transaction) -> Generation | None:
-            # The insert locks the same account: if it is still under way, this waits for it, and
-            # from then on the row is there or never will be.
-            await tx.ledger.lock(guild_id, requester_id)
-            return await tx.generations.get(generation_id)
-
-        found = await self.outside.storage.transact(work)
+        # The insert locks the same account: if it is still under way, this waits for it, and from
+        # then on the row is there or never will be.
+        await self.outside.storage.transact(lambda tx: tx.ledger.lock(guild_id, requester_id))
+        await self._adopt_if_ours(generation_id)
         del self.board.unclear[generation_id]
-        self._adopt_if_ours(found)
 
     async def _find_claimed(self) -> None:
         """Take up what is ours by the database and not on the board. Of the others only the ids
@@ -176,16 +186,17 @@ class Ownership:
             owned = await storage.read(lambda tx: tx.generations.owned_ids(self.worker_id))
             for generation_id in owned:
                 if generation_id not in self.board.live:
-                    self._adopt_if_ours(await self._row(generation_id))
+                    await self._adopt_if_ours(generation_id)
         except StorageUnavailable:
             self._claim_unclear = True
             raise
 
-    def _adopt_if_ours(self, found: Generation | None) -> None:
+    async def _adopt_if_ours(self, generation_id: GenerationId) -> None:
+        try:
+            found = await self.outside.storage.read(lambda tx: tx.generations.get(generation_id))
+        except RowUnreadable:
+            return  # The storage has set it aside, and tells the owner.
         if found is None or found.owner_id != self.worker_id or found.announced:
             return
         if found.id not in self.board.live:
             self.adopt(found)
-
-    async def _row(self, generation_id: GenerationId) -> Generation | None:
-        return await self.outside.storage.read(lambda tx: tx.generations.get(generation_id))

@@ -73,12 +73,12 @@ class Scheduler:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
-    _ownership: Ownership = field(init=False)
+    ownership: Ownership = field(init=False)
     _balances: Balances = field(init=False)
 
     def __post_init__(self) -> None:
         self.advance.lease.alone = self.alone
-        self._ownership = Ownership(
+        self.ownership = Ownership(
             outside=self.outside,
             board=self.board,
             lease=self.advance.lease,
@@ -91,13 +91,6 @@ class Scheduler:
         )
 
     # -- what others call ---------------------------------------------------------------------
-
-    def owner(self) -> WorkerId | None:
-        """Who is to own what is inserted now: this worker, while others can see that it lives.
-
-        Otherwise nobody: they would take it for a dead worker's.
-        """
-        return self.worker_id if self.advance.lease.holds() else None
 
     def take(self, generation: Generation) -> None:
         """Look after a generation that was just inserted with this worker as its owner."""
@@ -138,9 +131,7 @@ class Scheduler:
         """Claim what is there, then work until ``stop``."""
         async with asyncio.TaskGroup() as group:
             lanes = Lanes(group)
-            group.create_task(self._ownership.keep(self._stopped))
-            group.create_task(self._ownership.look(self._stopped))
-            group.create_task(self._ownership.find(self._stopped))
+            group.create_task(self.ownership.keep(self._stopped))
             group.create_task(self._balances.keep(self._stopped))
             while not self._stopped.is_set():
                 self._serve_waiting(lanes)
@@ -157,7 +148,7 @@ class Scheduler:
             await asyncio.wait(finishing, timeout=STOP_SECONDS)
         lanes.cancel()
         try:
-            await self.outside.storage.transact(self._ownership.give_up)
+            await self.outside.storage.transact(self.ownership.give_up)
         except StorageUnavailable as error:
             # Nobody is harmed: the heartbeat grows old and others claim them.
             log.warning("ownership_not_released", error=str(error))

@@ -164,7 +164,9 @@ class World:
             worker_id=worker_id,
             alone=alone,
         )
-        generate = Generate(outside=outside, board=board, owner=scheduler.owner, wake=scheduler.take)
+        generate = Generate(
+            outside=outside, board=board, owner=scheduler.ownership.owner, wake=scheduler.take
+        )
         life = Life(
             process=process,
             storage=storage,

@@ -91,7 +91,7 @@ class World:
             alone=alone,
         )
         generate = Generate(
-            outside=outside, board=board, owner=scheduler.owner, wake=scheduler.take
+            outside=outside, board=board, owner=scheduler.ownership.owner, wake=scheduler.take
         )
         cancel = Cancel(outside=outside, board=board, nudge=scheduler.nudge)
         worker = Worker(board, scheduler, generate, cancel)
