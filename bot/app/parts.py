@@ -6,14 +6,15 @@ Decides nothing about videos, money or messages, and starts nothing.
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import structlog
 
 from bot.app.connection import DiscordLink
 from bot.app.errors import CannotRunError
+from bot.app.health import health_of
 from bot.app.lock import alone_on, beside_database, is_sqlite
+from bot.app.roles import Role
 from bot.domain.catalogue import Catalogue, ProviderName
 from bot.domain.errors import MediaError, StorageUnavailable
 from bot.domain.generation import Generation
@@ -25,7 +26,7 @@ from bot.media.store import DiskMediaStore
 from bot.ops.callbacks import CallbackSigner
 from bot.ops.clock import SystemClock
 from bot.ops.desk import Desk
-from bot.ops.health import Health, PartHealth
+from bot.ops.health import PartHealth
 from bot.ops.http import SideDoor
 from bot.ops.metered import MeteredProvider
 from bot.ops.metrics import Metrics
@@ -60,14 +61,6 @@ from bot.ui.delivery import DiscordMessenger
 from cogs import EXTENSIONS
 
 log = structlog.get_logger(__name__)
-
-
-class Role(StrEnum):
-    """Which half of the work a process does."""
-
-    ALL = "all"
-    GATEWAY = "gateway"
-    WORKER = "worker"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,7 +267,14 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             host=settings.http.host,
             port=settings.http.port,
             metrics=metrics,
-            health=lambda: _health(client, link, generate, board),
+            health=lambda: health_of(
+                role,
+                discord=_discord_health(client, link, role),
+                closed=client.is_closed(),
+                beats=scheduler.advance.lease.beats(),
+                stopping=generate.stopping,
+                breakers=board.queue.breakers,
+            ),
             hint=hint,
             signer=signer,
             telemetry=metrics,
@@ -356,20 +356,12 @@ def _signer(settings: Settings) -> CallbackSigner | None:
     return CallbackSigner(settings.discord.token.get_secret_value())
 
 
-def _health(client: RetakeClient, link: DiscordLink, generate: Generate, board: Board) -> Health:
+def _discord_health(client: RetakeClient, link: DiscordLink, role: Role) -> PartHealth:
+    if role is Role.WORKER:
+        ok = link.logged_in.is_set()
+        return PartHealth(ok=ok, detail="logged in" if ok else link.detail)
     online = client.is_ready() and not client.is_closed()
     detail = "connected" if online else link.detail
     if client.rivals.suspected(link.clock.now()):
         detail += "; another bot runs with the same token"
-    providers = {
-        str(name): PartHealth(ok=not breaker.is_open, detail=breaker.reason or "answers")
-        for name, breaker in board.queue.breakers.items()
-    }
-    return Health(
-        alive=not client.is_closed(),
-        ready=online and not generate.stopping,
-        parts={
-            "discord": PartHealth(ok=online, detail=detail),
-            **providers,
-        },
-    )
+    return PartHealth(ok=online, detail=detail)

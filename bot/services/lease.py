@@ -51,6 +51,10 @@ class Lease:
         """Whether this worker lives, for all that others can know: nobody may claim from it."""
         return self.alone or self._holds(self.now())
 
+    def beats(self) -> bool:
+        """Whether a heartbeat was written lately, alone or not: the database answers."""
+        return self._holds(self.now())
+
     async def check(self, generation: Generation) -> None:
         """Go on only if this generation is still ours, in this state.
 

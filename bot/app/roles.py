@@ -1,0 +1,11 @@
+"""Which half of the work a process does."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """Which half of the work a process does."""
+
+    ALL = "all"
+    GATEWAY = "gateway"
+    WORKER = "worker"
