@@ -3,7 +3,7 @@
 Owns its part of the table that ``bench.planted`` plants. Each takes away one guard alone.
 """
 
-from bench.faults import Change, Fault
+from bench.fault import Change, Fault, crashes
 
 REQUEST_FAULTS = (
     Fault(
@@ -113,6 +113,17 @@ REQUEST_FAULTS = (
             ),
         ],
         tests=["tests/integration/flows/test_absence.py", "-k", "not_answered_again"],
+    ),
+    Fault(
+        name="takes an absence for a time of listening",
+        changes=[
+            Change(
+                path="bot/services/missed.py",
+                old="        if self.listening:\n",
+                new="        if self.listening is not None:\n",
+            ),
+        ],
+        tests=crashes("replies"),
     ),
     Fault(
         name="orders later what was refused",
