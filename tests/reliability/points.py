@@ -68,7 +68,7 @@ def amid_heartbeats(points: Sequence[str], number: int) -> bool:
 
     The process leaves the same world behind there as at the heartbeats around it, but for the time.
     """
-    return HEARTBEATS.issuperset(points[max(number - 3, 0) : number + 2])
+    return HEARTBEATS.issuperset(points[max(number - 2, 0) : number + 1])
 
 
 @dataclass
