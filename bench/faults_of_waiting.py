@@ -180,7 +180,7 @@ WAITING = (
                 new="    return True\n",
             ),
         ],
-        tests=queue("ends_as_soon"),
+        tests=queue("until_it_is_told"),
     ),
     Fault(
         name="the end of a pause wakes nobody",

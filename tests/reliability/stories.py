@@ -162,6 +162,19 @@ def _delivered_or_never_made(walk: Walk, rows: Sequence[Generation]) -> bool:
     return not made or any(row.state is State.DELIVERED for row in rows)
 
 
+def _unclear_only_if_paid(walk: Walk, rows: Sequence[Generation]) -> list[str]:
+    # A list names no task: where there are no keys, an answer that a crash swallows stays unknown.
+    row = rows[0]
+    code = row.failure.code if row.failure is not None else None
+    if row.state is State.FAILED and (
+        code is not Code.SUBMIT_UNKNOWN or not walk.world.paid(row.id)
+    ):
+        return [f"it was not paid for, and ended {row.state} ({code})"]
+    if row.state is State.FAILED and len(walk.world.points) == 1:
+        return [f"nothing happened to it, and it ended {row.state}"]
+    return []
+
+
 def _one_video_for_one_task(walk: Walk, rows: Sequence[Generation]) -> list[str]:
     made = sum(walk.world.paid(row.id) for row in rows)
     videos = sum(len(walk.world.discord.of(row.id, "video")) for row in rows)
@@ -286,7 +299,8 @@ STORIES = (
         name="limbo, proven absent",
         world=_posts_lost_on_the_way,
         deeds=[Deed(act=ask(TEXT))],
-        ends=[DELIVERED],
+        ends=[DELIVERED | FAILED],
+        also=_unclear_only_if_paid,
     ),
     Story(
         name="failover to a second provider",

@@ -1,6 +1,6 @@
 """Waiting in line: every free place is used, and nobody waits longer than the deadline."""
 
-from bot.domain.errors import Code
+from bot.domain.errors import Code, PostError
 from bot.domain.generation import State
 from bot.domain.ids import UserId
 from bot.services.generate import Receipt
@@ -37,6 +37,19 @@ async def test_who_ends_as_soon_as_admitted_leaves_the_place_to_the_next(world: 
     assert world.clock.seconds < 70
     await world.until_over()
     assert await world.state(running.generation.id) is State.DELIVERED
+
+
+async def test_who_ends_as_soon_as_admitted_holds_no_place_until_it_is_told(world: World) -> None:
+    one_place(world)
+    worker = world.start()
+    _, ends, last = await in_line(world, worker, 3)
+    world.evolink.prepare_faults.append(refusal(Code.PROVIDER_REJECTED))
+    away = PostError(Code.POST_UNAVAILABLE, definite=True)
+    world.messenger.end_away = lambda: away if world.clock.seconds < 600 else None
+    await world.until_state(ends.generation.id, State.FAILED)
+    await world.until_state(last.generation.id, State.RUNNING, seconds=200)
+    assert world.clock.seconds < 70
+    await world.until_over()
 
 
 async def test_who_is_cancelled_when_admitted_leaves_the_place_to_the_next(world: World) -> None:
