@@ -165,14 +165,13 @@ def _delivered_or_never_made(walk: Walk, rows: Sequence[Generation]) -> bool:
 def _unclear_only_if_paid(walk: Walk, rows: Sequence[Generation]) -> list[str]:
     # A list names no task: where there are no keys, an answer that a crash swallows stays unknown.
     row = rows[0]
-    code = row.failure.code if row.failure is not None else None
-    if row.state is State.FAILED and (
-        code is not Code.SUBMIT_UNKNOWN or not walk.world.paid(row.id)
-    ):
-        return [f"it was not paid for, and ended {row.state} ({code})"]
-    if row.state is State.FAILED and len(walk.world.points) == 1:
-        return [f"nothing happened to it, and it ended {row.state}"]
-    return []
+    if row.state is not State.FAILED:
+        return []
+    unclear = row.failure is not None and row.failure.code is Code.SUBMIT_UNKNOWN
+    if not unclear or not walk.world.paid(row.id):
+        return [f"it was not paid for, and ended {row.state} ({row.failure})"]
+    undisturbed = len(walk.world.points) == 1
+    return [f"nothing happened to it, and it ended {row.state}"] * undisturbed
 
 
 def _one_video_for_one_task(walk: Walk, rows: Sequence[Generation]) -> list[str]:
