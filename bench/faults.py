@@ -44,7 +44,7 @@ FAULTS = (
         name="a refused replay passes for proof about the first POST",
         changes=[
             Change(
-                path=STEPS + "submission.py",
+                path=STEPS + "unknown.py",
                 old="""\
             wait = repetition.asked_to_wait(error)
 """,
@@ -94,7 +94,7 @@ FAULTS = (
         name="a claimed submission is simply made again",
         changes=[
             Change(
-                path=STEPS + "submission.py",
+                path=STEPS + "unknown.py",
                 old="""\
             live.generation, lambda g: replace(g, state=State.SUBMIT_UNKNOWN)
         )
@@ -111,7 +111,7 @@ FAULTS = (
         name="asks again with a new key",
         changes=[
             Change(
-                path=STEPS + "submission.py",
+                path=STEPS + "unknown.py",
                 old="submit(prepared, key=before.idempotency_key)",
                 new='submit(prepared, key=before.idempotency_key + "-2")',
             ),

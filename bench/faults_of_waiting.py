@@ -124,7 +124,7 @@ WAITING = (
         name="sends what was dropped once more",
         changes=[
             Change(
-                path=STEPS + "submission.py",
+                path=STEPS + "unknown.py",
                 old="""\
             or generation.abandoned
 """,
@@ -241,7 +241,7 @@ WAITING = (
         name="a replay does not mind a pause",
         changes=[
             Change(
-                path=STEPS + "submission.py",
+                path=STEPS + "unknown.py",
                 old="return self.board.queue.may_submit(generation.id, provider.name, now)",
                 new="return now >= 0",
             ),

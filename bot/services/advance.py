@@ -9,10 +9,12 @@ from bot.services.board import Board, Live
 from bot.services.lease import Lease
 from bot.services.outside import Outside
 from bot.services.steps import OVER, Next
+from bot.services.steps.acceptance import Acceptance
 from bot.services.steps.fetching import FetchSteps
 from bot.services.steps.opening import OpeningSteps
 from bot.services.steps.posting import PostingSteps
 from bot.services.steps.submission import SubmissionSteps
+from bot.services.steps.unknown import UnknownSteps
 from bot.services.steps.uploads import are_over, release
 from bot.services.steps.watch import WatchSteps
 from bot.services.stuck import Stage
@@ -35,6 +37,7 @@ class Advance:
     timing: Timing
     lease: Lease
     submission: SubmissionSteps
+    unknown: UnknownSteps
     watch: WatchSteps
     fetching: FetchSteps
     posting: PostingSteps
@@ -45,6 +48,9 @@ class Advance:
         transitions = Transitions(outside=outside)
         timing = Timing(outside=outside)
         lease = Lease(outside=outside)
+        acceptance = Acceptance(
+            outside=outside, board=board, timing=timing, transitions=transitions
+        )
         return cls(
             outside=outside,
             board=board,
@@ -54,12 +60,19 @@ class Advance:
             submission=SubmissionSteps(
                 outside=outside,
                 board=board,
-                timing=timing,
                 transitions=transitions,
                 lease=lease,
+                acceptance=acceptance,
                 opening=OpeningSteps(
                     outside=outside, board=board, transitions=transitions, lease=lease
                 ),
+            ),
+            unknown=UnknownSteps(
+                outside=outside,
+                board=board,
+                transitions=transitions,
+                lease=lease,
+                acceptance=acceptance,
             ),
             watch=WatchSteps(outside=outside, board=board, timing=timing, transitions=transitions),
             fetching=FetchSteps(outside=outside, transitions=transitions),
@@ -106,9 +119,9 @@ class Advance:
             case State.QUEUED:
                 return await self.submission.queued(live)
             case State.SUBMITTING:
-                return await self.submission.submitting(live)
+                return await self.unknown.submitting(live)
             case State.SUBMIT_UNKNOWN:
-                return await self.submission.unknown(live)
+                return await self.unknown.unknown(live)
             case State.RUNNING:
                 answers = await self.watch.poll(generation.plan.provider, [live])
                 return answers[generation.id]

@@ -1,7 +1,8 @@
 """From the queue to a provider's task: status message, a slot, hand-over of media, the paid POST.
 
-Owns the rule that a POST whose outcome is unknown is never repeated blindly, and which refusals let
-another provider take over. How a provider is spoken to is its adapter's business.
+Owns which refusals let another provider take over. A POST whose outcome is unknown is left to
+``unknown``, so that it is never repeated blindly. How a provider is spoken to is its adapter's
+business.
 """
 
 from collections.abc import Sequence
@@ -14,41 +15,32 @@ from bot.domain.breaker import DOWN, PAUSING
 from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Accepted, Code, ProviderError, Refused, Superseded
 from bot.domain.generation import Failure, Generation, Park, ParkReason, State, Task
-from bot.domain.ids import TaskId, idempotency_key
-from bot.domain.ports.provider import (
-    Candidate,
-    PreparedTask,
-    Provider,
-    Submission,
-)
+from bot.domain.ids import idempotency_key
+from bot.domain.ports.provider import Candidate, PreparedTask, Provider
 from bot.services.board import Board, Live
-from bot.services.identity import OLDER_TASKS, is_ours
 from bot.services.lease import Lease
 from bot.services.outside import Outside
 from bot.services.steps import NOW, Next, backoff, repetition
+from bot.services.steps.acceptance import Acceptance, task_of
 from bot.services.steps.handover import missing_media, task_spec, with_posted_link
 from bot.services.steps.meanings import ANOTHER_MAY_TAKE_IT, TELL_THE_OWNER, failure_at
 from bot.services.steps.opening import OpeningSteps
 from bot.services.steps.uploads import release
 from bot.services.stuck import Stage
-from bot.services.timing import Timing
 from bot.services.transitions import LONGEST_PARK_SECONDS, Transitions
 
 log = structlog.get_logger(__name__)
 
-CLOCK_STEP = timedelta(seconds=1)
-"""A calendar that differs by more was set."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class SubmissionSteps:
-    """The steps of ``queued``, ``submitting`` and ``submit_unknown``."""
+    """The steps of ``queued``, up to the answer of the POST."""
 
     outside: Outside
     board: Board
-    timing: Timing
     transitions: Transitions
     lease: Lease
+    acceptance: Acceptance
     opening: OpeningSteps
 
     async def queued(self, live: Live) -> Next:
@@ -93,70 +85,6 @@ class SubmissionSteps:
         """Seconds until it has waited too long for a place."""
         age = live.seconds_since(live.generation.created_at, self.outside.clock)
         return self.outside.policy.queue_deadline - age
-
-    async def submitting(self, live: Live) -> Next:
-        """Found in this state, the POST may have been sent: never send it again as new."""
-        live.generation = await self.transitions.move(
-            live.generation, lambda g: replace(g, state=State.SUBMIT_UNKNOWN)
-        )
-        return NOW
-
-    async def unknown(self, live: Live) -> Next:
-        """Find out what became of the POST: a callback or the key's replay names the task; the list
-        may prove that there is none.
-        """
-        generation = live.generation
-        task = _task(generation)
-        waited = live.seconds_since(task.started_at, self.outside.clock)
-        overdue = waited > self.outside.policy.unknown_deadline
-        provider = self.outside.providers.get(task.provider)
-        if live.named_task is not None:
-            answer = await self._named(live, provider, live.named_task)
-            if answer is not None:
-                return answer
-        prepared = PreparedTask(model_id=task.model_id, body=task.body, uploads=task.uploads)
-        if not overdue and self._may_replay(live, provider):
-            answer = await self._replay(live, provider, prepared)
-            if answer is not None:
-                return answer
-        if provider.can_list_tasks:
-            answer = await self._look_up(live, provider, prepared)
-            if answer is not None:
-                return answer
-        if overdue:
-            return await self._give_up(live, task)
-        live.misses += 1
-        return Next(after=backoff(live.misses, first=5.0, longest=60.0))
-
-    def _may_replay(self, live: Live, provider: Provider) -> bool:
-        """Whether the request may be sent once more, with its key.
-
-        A replay is a submission: it keeps to the provider's pause, and it could buy what its
-        requester does not want any more.
-        """
-        generation = live.generation
-        if (
-            not provider.knows_keys
-            or _task(generation).replays >= repetition.REPLAYS
-            or generation.abandoned
-        ):
-            return False
-        now = self.outside.clock.monotonic()
-        return self.board.queue.may_submit(generation.id, provider.name, now)
-
-    async def _give_up(self, live: Live, task: Task) -> Next:
-        """Nobody can tell in time: the one who asked hears the truth, the owner has a look."""
-        generation = live.generation
-        if generation.abandoned:
-            live.generation = await self.transitions.end(generation, State.CANCELLED)
-            return NOW
-        await self.outside.messenger.alert_owner(
-            Code.SUBMIT_UNKNOWN, {"provider": task.provider, "generation": generation.id}
-        )
-        live.generation = await self.transitions.fail(
-            generation, Code.SUBMIT_UNKNOWN, provider=task.provider
-        )
-        return NOW
 
     async def _hand_over(self, live: Live, candidate: Candidate, parent: Generation | None) -> Next:
         generation = live.generation
@@ -221,7 +149,7 @@ class SubmissionSteps:
         return Next(after=wait)
 
     async def _post(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next:
-        task = _task(live.generation)
+        task = task_of(live.generation)
         await self.lease.check(live.generation)
         now = self.outside.clock.monotonic()
         if not self.board.queue.may_submit(live.generation.id, provider.name, now):
@@ -240,97 +168,7 @@ class SubmissionSteps:
                 live.generation, lambda g: replace(g, state=State.SUBMIT_UNKNOWN, task=kept)
             )
             return Next(after=error.retry_after or 1.0)
-        return await self._accepted(live, submission)
-
-    async def _replay(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next | None:
-        """Send the same request with the same key: the answer names the task of the first POST.
-
-        None when no task was named. A refusal of the repetition proves nothing about the first
-        POST: the provider may judge the request before it looks at the key, a link in it may have
-        expired since, and the account may have changed.
-        """
-        before = _task(live.generation)
-        again = replace(before, replays=before.replays + 1, sent_at=live.mark(self.outside.clock))
-        live.generation = await self.transitions.move(
-            live.generation, lambda g: replace(g, task=again)
-        )
-        await self.lease.check(live.generation)
-        try:
-            submission = await provider.submit(prepared, key=before.idempotency_key)
-        except ProviderError as error:
-            log.warning("replay_failed", generation=live.generation.id, error=str(error))
-            self.board.failed(provider.name, error, self.outside.clock.monotonic())
-            kept = repetition.after_repetition(error, before, again)
-            if kept is not again:
-                live.generation = await self.transitions.record(
-                    live.generation, lambda g: replace(g, task=kept)
-                )
-            wait = repetition.asked_to_wait(error)
-            return None if wait is None else Next(after=wait)
-        return await self._accepted(live, submission)
-
-    async def _named(self, live: Live, provider: Provider, task_id: TaskId) -> Next | None:
-        """Go on with the task that a callback named, if it can be ours; else None."""
-        storage = self.outside.storage
-        try:
-            if not await is_ours(storage, provider, live.generation, task_id):
-                live.named_task = None
-                return None
-        except ProviderError as error:
-            log.info("named_task_unchecked", generation=live.generation.id, error=str(error))
-            return None
-        return await self._accepted(live, Submission(task_id=task_id))
-
-    async def _look_up(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next | None:
-        """Send it again as new if the provider's list proves that there is no task; else None."""
-        task, clock = _task(live.generation), self.outside.clock
-        # Set ahead, the calendar would make the request look older than it is, and the list proof
-        # that there is no task; set back, what came to the list since would seem to be before it.
-        sent_at = live.by_the_calendar(task.sent_at or task.started_at, clock)
-        since = min(task.started_at, live.by_the_calendar(task.started_at, clock))
-        if live.claimed and since < task.started_at - CLOCK_STEP:
-            return None  # set back while we were not there: nobody can say when it was
-        known = await self.outside.storage.read(
-            lambda tx: tx.generations.tasks_of_others(
-                live.generation.id, task.provider, since=since - OLDER_TASKS
-            )
-        )
-        try:
-            if not await provider.proves_absent(
-                prepared, since=since, sent_at=sent_at, known=known
-            ):
-                return None
-        except ProviderError as error:
-            log.info("look_up_failed", generation=live.generation.id, error=str(error))
-            return None
-        self.board.leave_slot(live.generation.id)
-        live.generation = await self.transitions.move(
-            live.generation, lambda g: replace(g, state=State.QUEUED, task=None)
-        )
-        await release(self.outside, task)
-        return NOW
-
-    async def _accepted(self, live: Live, submission: Submission) -> Next:
-        now = live.mark(self.outside.clock)
-        self.board.queue.took_task(_task(live.generation).provider, self.outside.clock.monotonic())
-        live.misses = 0
-        live.reading = live.named_task = None
-        live.generation = await self.transitions.record(
-            live.generation,
-            lambda g: replace(
-                g,
-                state=State.RUNNING,
-                strikes=0,
-                failure=None,
-                task=replace(
-                    _task(g),
-                    task_id=submission.task_id,
-                    submitted_at=now,
-                    estimated_seconds=submission.estimated_seconds,
-                ),
-            ),
-        )
-        return Next(after=await self.timing.start(live))
+        return await self.acceptance.accepted(live, submission)
 
     async def _refused(self, live: Live, provider: ProviderName, error: ProviderError) -> Next:
         """A definite refusal: pass it on where that can help, wait where waiting can, else end."""
@@ -391,9 +229,3 @@ class SubmissionSteps:
         if parent_id is None:
             return None
         return await self.outside.storage.read(lambda tx: tx.generations.get(parent_id))
-
-
-def _task(generation: Generation) -> Task:
-    if generation.task is None:
-        raise ValueError(f"generation {generation.id} is {generation.state} without a task")
-    return generation.task

@@ -1,0 +1,56 @@
+"""A provider named the task: from here on the generation runs.
+
+Owns what is written then. Which task it is, and how that is known, is for the callers to judge.
+"""
+
+from dataclasses import dataclass, replace
+
+from bot.domain.generation import Generation, State, Task
+from bot.domain.ports.provider import Submission
+from bot.services.board import Board, Live
+from bot.services.outside import Outside
+from bot.services.steps import Next
+from bot.services.timing import Timing
+from bot.services.transitions import Transitions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acceptance:
+    """The step from a submission to a running task."""
+
+    outside: Outside
+    board: Board
+    timing: Timing
+    transitions: Transitions
+
+    async def accepted(self, live: Live, submission: Submission) -> Next:
+        """The task exists: write that down and go on to watch it."""
+        now = live.mark(self.outside.clock)
+        self.board.queue.took_task(
+            task_of(live.generation).provider, self.outside.clock.monotonic()
+        )
+        live.misses = 0
+        live.reading = live.named_task = None
+        live.generation = await self.transitions.record(
+            live.generation,
+            lambda g: replace(
+                g,
+                state=State.RUNNING,
+                strikes=0,
+                failure=None,
+                task=replace(
+                    task_of(g),
+                    task_id=submission.task_id,
+                    submitted_at=now,
+                    estimated_seconds=submission.estimated_seconds,
+                ),
+            ),
+        )
+        return Next(after=await self.timing.start(live))
+
+
+def task_of(generation: Generation) -> Task:
+    """The task of a generation that has one."""
+    if generation.task is None:
+        raise ValueError(f"generation {generation.id} is {generation.state} without a task")
+    return generation.task
