@@ -61,6 +61,8 @@ def caught_by(fault: Fault, tree: Path) -> str | None:
         return f"never came to an end in {LIMIT_SECONDS} s"
     if done.returncode not in {0, 1}:
         raise SystemExit(f"{fault.name}: the tests could not run\n{done.stdout[-2000:]}")
+    if done.returncode == 0 and " passed" not in done.stdout:
+        raise SystemExit(f"{fault.name}: its tests were all skipped\n{done.stdout[-2000:]}")
     found = re.search(r"^(?:FAILED|ERROR) (\S+?::.*?)(?: - .*)?$", done.stdout, re.MULTILINE)
     return found[1] if found else None
 

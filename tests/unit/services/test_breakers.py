@@ -127,8 +127,8 @@ async def test_nobody_who_prepares_submits_into_a_pause(world: World) -> None:
     async def slowly(spec: object) -> object:
         prepared = await prepare(spec)  # pyright: ignore[reportArgumentType]
         ready.append(spec)
-        if len(ready) == 2:
-            await world.clock.sleep(10)
+        if len(ready) <= 2:
+            await world.clock.sleep(5 * len(ready))
         return prepared
 
     world.evolink.prepare = slowly  # pyright: ignore[reportAttributeAccessIssue]

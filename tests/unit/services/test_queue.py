@@ -44,7 +44,7 @@ async def test_who_ends_as_soon_as_admitted_holds_no_place_until_it_is_told(worl
     worker = world.start()
     _, ends, last = await in_line(world, worker, 3)
     world.evolink.prepare_faults.append(refusal(Code.PROVIDER_REJECTED))
-    away = PostError(Code.POST_UNAVAILABLE, definite=True)
+    away = PostError(Code.POST_UNAVAILABLE, definite=True, retry_after=5.0)
     world.messenger.end_away = lambda: away if world.clock.seconds < 600 else None
     await world.until_state(ends.generation.id, State.FAILED)
     await world.until_state(last.generation.id, State.RUNNING, seconds=200)
