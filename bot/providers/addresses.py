@@ -34,6 +34,7 @@ _CLOSED = tuple(
 # All that was ever given out for the public.
 _UNICAST = ipaddress.IPv6Network("2000::/3")
 _LONGEST_URL = 8192
+_LONGEST_HOST = 253  # RFC 1035, 2.3.4, without the root's dot
 _PORTS = {"http": 80, "https": 443}
 _NUMBER = re.compile(r"(?i)\d+|0x[\da-f]*")
 
@@ -63,7 +64,7 @@ class AddressPolicy:
         """
         parsed = _parse(url)
         host = parsed.host
-        if not host or parsed.userinfo:
+        if not host or len(host) > _LONGEST_HOST or parsed.userinfo:
             raise AddressError("no plain host in the address")
         plain = parsed.scheme == "http" and self.loopback and is_loopback_host(host)
         if parsed.scheme != "https" and not plain:

@@ -73,6 +73,7 @@ def test_loopback_passes_where_permitted(address: str) -> None:
         "//example.com/a",
         "https://",
         "",
+        "https://" + "a" * 5000,
         "https://example.com/" + "a" * 9000,
         "https://[::1",
         "https://exa\nmple.com/",

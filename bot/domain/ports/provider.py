@@ -202,9 +202,12 @@ class Provider(Protocol):
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
         """Stream a finished video to ``destination`` (made anew).
 
-        Raises RESULT_GONE (404, 410, 403 or an expired link), RESULT_BROKEN (no mp4 by content,
-        shorter than
-        announced), RESULT_TOO_LARGE, or a retryable PROVIDER_UNAVAILABLE.
+        Whether it is a video that plays is for ``MediaStore.adopt`` to judge.
+
+        Raises:
+            ProviderError: RESULT_GONE (404, 410, 403 or an expired link), RESULT_BROKEN (text in
+                the place of a video, or shorter than announced), RESULT_TOO_LARGE, or a retryable
+                PROVIDER_UNAVAILABLE.
         """
         ...
 

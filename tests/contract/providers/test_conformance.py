@@ -373,7 +373,6 @@ async def test_results_that_cannot_be_had(desk: Counter) -> None:
         ("status", {"status": 429}, Code.PROVIDER_UNAVAILABLE),
         ("drop_before", {"times": 2}, Code.PROVIDER_UNAVAILABLE),
         ("wrong_length", {}, Code.RESULT_BROKEN),
-        ("truncate", {}, Code.RESULT_BROKEN),
         ("html", {"status": 200}, Code.RESULT_BROKEN),
         ("huge", {}, Code.RESULT_TOO_LARGE),
     ]
@@ -399,7 +398,6 @@ async def test_results_that_cannot_be_had(desk: Counter) -> None:
 @pytest.mark.parametrize(
     ("fate", "code"),
     [
-        ("truncated_file", Code.RESULT_BROKEN),
         ("not_a_video", Code.RESULT_BROKEN),
         ("dead_url", Code.RESULT_GONE),
     ],

@@ -46,7 +46,7 @@ def nowhere() -> str:
 async def test_an_address_may_end_with_the_version(desk: Counter, ending: str) -> None:
     async with opened(desk) as door:
         provider = adapter(desk, door, ending)
-        spec = desk.spec(Mode.IMAGE, images=(desk.image(),))
+        spec = desk.spec(Mode.IMAGE, model="omni-flash-1.1", images=(desk.image(),))
         taken = await provider.submit(await provider.prepare(spec), key="retake-generation-1")
         assert (await provider.query(taken.task_id)).task_id == taken.task_id
         assert (await provider.balance()).micro_usd

@@ -340,7 +340,7 @@ async def test_a_form_opened_before_a_restart_asks_to_be_opened_again(
     await retake.client.close()
     restarted: Retake = await start()
     answered = await restarted.submit("tom", opened, prompt="x")
-    assert "Please attach it again." in texts(answered)
+    assert "Please start again." in texts(answered)
 
 
 async def test_every_command_is_offered_to_those_who_may_use_it(retake: Retake) -> None:
