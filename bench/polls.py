@@ -283,7 +283,9 @@ def _with_timing(advance: Advance, outside: Outside, seconds: float) -> Advance:
     return replace(
         advance,
         timing=timing,
-        submission=replace(advance.submission, timing=timing),
+        submission=replace(
+            advance.submission, acceptance=replace(advance.submission.acceptance, timing=timing)
+        ),
         watch=replace(advance.watch, timing=timing),
     )
 

@@ -71,7 +71,7 @@ async def develop(film: Film, target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="film-", dir=target.parent) as room:
         await asyncio.to_thread(_lay_out, film, Path(room))
         part = Path(room, "part.mp4")
-        order = {"path": str(part), "graph": ";".join(_graph(film)), "encoding": _encoding(film)}
+        order = {"path": part.name, "graph": ";".join(_graph(film)), "encoding": _encoding(film)}
         await _run(json.dumps(order), Path(room))
         await asyncio.to_thread(part.replace, target)
 

@@ -142,15 +142,19 @@ class Running:
         channel = discord.world.channels[channel_id]
         return [discord.render.message(message) for message in channel.messages.values()]
 
-    def submitted(self, prompt: str) -> list[tuple[str, Json]]:
-        """Every body that a gateway was sent for a prompt, with the gateway's name."""
+    def submissions(self) -> list[tuple[str, Json]]:
+        """Every body that a provider was sent, with the provider's name."""
         gateways = self.sandbox.gateways
         return [
-            (gateway.name, call.sent)
-            for gateway in (gateways.evolink, gateways.apimart)
-            for call in gateway.calls
-            if call.op == "submit" and call.sent is not None and call.sent.get("prompt") == prompt
+            (provider.name, call.sent)
+            for provider in (gateways.evolink, gateways.apimart)
+            for call in provider.calls
+            if call.op == "submit" and call.sent is not None
         ]
+
+    def submitted(self, prompt: str) -> list[tuple[str, Json]]:
+        """Every body that a provider was sent for a prompt, with the provider's name."""
+        return [sent for sent in self.submissions() if sent[1].get("prompt") == prompt]
 
     def posted_videos(self) -> list[Json]:
         """Every message of the bot that holds a file, as it stands in Discord now."""

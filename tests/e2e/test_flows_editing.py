@@ -213,9 +213,6 @@ async def test_menus_where_there_is_nothing_to_work_with(running: Running) -> No
     chat = await tom.write("general", "only words")
     said = told(await ana.menu("Edit video", chat))
     assert said == "There is no video in that message that I could edit."
-    sound = await tom.write("general", files=[await tom.upload("a.mp3", b"ID3")])
-    said = told(await ana.menu("Make a video of this", sound))
-    assert said == "There is no image in that message that I could use, and no text either."
 
 
 async def test_delete_is_for_who_asked_and_for_moderators(running: Running) -> None:

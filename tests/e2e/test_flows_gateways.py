@@ -98,14 +98,6 @@ async def test_a_busy_gateway_is_passed_by(running: Running) -> None:
             ("The video service refused this under its content rules. It did not say which rule."),
         ),
         ("fail", "The video service could not make this video. Trying again often helps."),
-        (
-            "no_video",
-            "The video service finished without making a video. Another wording may help.",
-        ),
-        (
-            "not_a_video",
-            "The video service delivered a file that does not play. Please try again.",
-        ),
     ],
 )
 async def test_what_goes_wrong_later_is_told_and_not_counted(
