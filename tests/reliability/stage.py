@@ -30,7 +30,7 @@ from bot.ops.heap import Heap
 from bot.providers import http
 from bot.providers import refusals as provider_refusals
 from bot.services import scheduler, timing
-from bot.services.steps import fetching, posting, submission, watch
+from bot.services.steps import batches, fetching, posting, submission, watch
 from bot.settings.sources import load
 from bot.ui import answers, client, delivery, refusals, statuses, threads, uplink
 from sandbox.clips import ClipSource
@@ -80,6 +80,7 @@ def shorten(patch: pytest.MonkeyPatch) -> None:
         (refusals, "LATER_SECONDS", 0.2),
         (refusals, "BLOCKED_SECONDS", 0.3),
         (answers, "LONGEST_SECONDS", 2.0),
+        (batches, "SINGLE_SECONDS", 0.5),
     ):
         patch.setattr(module, name, seconds)
 
