@@ -73,8 +73,8 @@ def _answer_is_lost(rows: Sequence[Generation]) -> bool:
 
 
 def _heard_if_undisturbed(walk: Walk, rows: Sequence[Generation]) -> list[str]:
-    # A callback that a crash swallows is not repeated: then the owner is told.
-    if len(walk.world.points) == 1 and rows[0].state is not State.DELIVERED:
+    # A callback that a blow swallows is not repeated: then the owner is told.
+    if not walk.disturbed and rows[0].state is not State.DELIVERED:
         return [f"its task was named, and it ended {rows[0].state}"]
     return []
 

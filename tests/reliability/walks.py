@@ -68,6 +68,7 @@ class Walk:
     the deed's number; ``left`` is the state in which the last crash left the world.
 
     ``known`` are the states from which walks went on to their end, with no crash left.
+    ``disturbed`` is true if there is a crash or another blow on the way.
     """
 
     story: Story
@@ -75,6 +76,7 @@ class Walk:
     crashes: Iterator[Crash]
     workers: int = 1
     known: Collection[bytes] = ()
+    disturbed: bool = False
     left: bytes | None = None
     answers: list[Any] = field(default_factory=list)
     asked: dict[int, GenerationId] = field(default_factory=dict)
@@ -192,7 +194,14 @@ async def _walk(
 ) -> Walked:
     world = World(folder=folder, policy=story.policy, keeps_house=story.late, hears=story.hears)
     story.world(world)
-    walk = Walk(story=story, world=world, crashes=iter(crashes), workers=workers, known=known or ())
+    walk = Walk(
+        story=story,
+        world=world,
+        crashes=iter(crashes),
+        workers=workers,
+        known=known or (),
+        disturbed=bool(crashes),
+    )
     wrongs: Sequence[str] = ()
     seen_before = False
     with numbered_ids(world.number):
