@@ -29,7 +29,7 @@ class Rivals:
         if len(self._signs) < SIGNS or at - self._signs[0] > WITHIN:
             return
         if self.suspected_at is None or at - self.suspected_at > WITHIN:
-            log.error(
+            log.warning(
                 "token_used_twice",
                 advice="Another bot runs with the same token: each of them gets every request,"
                 " and both may pay for it. Stop one of them, or reset the token.",
