@@ -82,11 +82,16 @@ def problem(sentence: str) -> Finding:
     return Finding(mark=Mark.PROBLEM, sentence=sentence)
 
 
-async def examine(settings: Settings) -> list[Finding]:
-    """All findings, in the order an operator would mend them."""
+def examine_config(settings: Settings) -> list[Finding]:
+    """What can be said of the configuration without opening or asking anything."""
     findings = [problem(sentence) for sentence in settings.problems_for_run()]
     findings = findings or [ok("The configuration is complete.")]
-    findings += _catalogue(settings)
+    return [*findings, *_catalogue(settings)]
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """All findings, in the order an operator would mend them."""
+    findings = examine_config(settings)
     findings += [finding async for finding in _database(settings)]
     findings.append(await _media_worker())
     findings += _media_folder(settings)

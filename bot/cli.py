@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from bot import __version__
 from bot.app import CannotRunError, Role, alone_on, give_order, run
-from bot.check import Mark, examine
+from bot.check import Mark, examine, examine_config
 from bot.domain.errors import StorageUnavailable
 from bot.ops.clock import SystemClock
 from bot.ops.logging import configure_logging
@@ -99,13 +99,14 @@ async def _run(settings: Settings, role: Role) -> None:
 
 @main.command("check")
 @CONFIG
-def check_command(config: Path | None) -> None:
+@click.option("--config-only", is_flag=True, help="Look at the configuration and nothing else.")
+def check_command(config: Path | None, *, config_only: bool) -> None:
     """Look at everything the bot needs: keys, money, rights, database, ledger.
 
     Exit status 1 when there is a problem; what is only worth knowing is marked "note".
     """
     settings = _quiet(_settings(config))
-    findings = asyncio.run(examine(settings))
+    findings = examine_config(settings) if config_only else asyncio.run(examine(settings))
     for finding in findings:
         click.echo(f"{finding.mark:<9}{finding.sentence}")
     sys.exit(1 if any(finding.mark is Mark.PROBLEM for finding in findings) else 0)
