@@ -77,10 +77,12 @@ def quota_card(view: "QuotaView", *, who: UserId | None, messages: Messages) -> 
     ]
     if limits.cooldown:
         amounts.append(messages.say("quota.cooldown", limit=limits.cooldown))
+    named = "source" if who is None else "source_of"
+    videos, seconds = (messages.word(named, sources[kind]) for kind in ("videos", "seconds"))
     rule = (
-        messages.say("quota.rule_same", source=sources["videos"])
-        if sources["videos"] == sources["seconds"]
-        else messages.say("quota.rule", videos=sources["videos"], seconds=sources["seconds"])
+        messages.say("quota.rule_same", source=videos)
+        if videos == seconds
+        else messages.say("quota.rule", videos=videos, seconds=seconds)
     )
     foot = f"{messages.say('quota.resets', resets_at=view.resets_at)}\n-# {rule}"
     return card(title, "\n".join(amounts), foot, colour=BLURPLE)

@@ -151,6 +151,21 @@ async def test_a_good_configuration_is_found_good(line: Line) -> None:
         assert sentence in said.out
 
 
+async def test_the_configuration_alone_is_looked_at_without_opening_or_asking_anything(
+    line: Line, tmp_path: Path
+) -> None:
+    """What Docker Compose asks before it starts the bot."""
+    line.configure('url = "sqlite', 'url = "sqlite+aiosqlite:////nowhere/retake.db" # "sqlite')
+    said = await line.run("check", "--config-only")
+    assert (said.status, said.err) == (0, "")
+    assert said.out.split() == ["ok", "The", "configuration", "is", "complete."]
+    assert line.running.sandbox.discord.exchanges == []
+    line.configure("api_key = ", "api_key = '' # ")
+    said = await line.run("check", "--config-only")
+    assert said.status == 1
+    assert ["No provider has a key" in problem for problem in said.problems()] == [True]
+
+
 async def test_keys_money_and_rights_that_are_missing_are_named(line: Line) -> None:
     discord, gateways = line.running.sandbox.discord, line.running.sandbox.gateways
     line.configure(EVOLINK_KEY, "sk-of-somebody-else")

@@ -269,6 +269,7 @@ async def test_another_person_sees_their_own(chat: Chat, stage: Stage) -> None:
     await expect(link).to_have_attribute("aria-label", "a secret of Tom, private, unread")
     await chat.open("a secret of Tom")
     await chat.message("between us").wait_for()
+    await expect(chat.messages.first).to_have_text("Retake added Tom to the thread.")
     await expect(chat.page.locator(".channel-header")).to_contain_text("Private")
     await expect(chat.page.locator(".crumb")).to_have_text("videos")
     await chat.become("Ana")

@@ -302,6 +302,17 @@ def test_a_quota_from_two_rules() -> None:
     assert "### Quota of <@4>" in shown
 
 
+@pytest.mark.parametrize(
+    ("who", "says"),
+    [(None, "This is your own limit here."), (UserId(4), "This is this member's own limit.")],
+)
+def test_a_limit_is_only_called_yours_to_the_one_it_binds(who: UserId | None, says: str) -> None:
+    view = quota()
+    sources: Any = dict.fromkeys(view.rule.sources, "member")
+    view = replace(view, rule=replace(view.rule, sources=sources))
+    assert says in text(quota_card(view, who=who, messages=ENGLISH))
+
+
 def test_limits_of_everybody_and_of_some() -> None:
     members = tuple((UserId(n), LimitChanges(videos=n)) for n in range(1, 31))
     members += ((UserId(99), LimitChanges()),)

@@ -93,7 +93,7 @@ function withShared(message) {
   return pictures.length ? { ...whole, attachments: [...(whole.attachments ?? []), ...pictures] } : whole;
 }
 
-const isSystem = (message) => [6, 7, 18].includes(message.type);
+const isSystem = (message) => [1, 6, 7, 18].includes(message.type);
 
 function aboveNodes(message) {
   const used = message.interaction_metadata ?? message.interaction;
@@ -157,6 +157,10 @@ function contentNodes(message, { v2, loading }) {
     const id = message.message_reference?.channel_id;
     return [el("div", { class: "markdown system-text" }, el("strong", { text: nameOf(message.author.id, message.author) }), " started a thread: ",
       el("a", { href: id ? hrefOf(id) : null, text: message.content }), el("time", { text: stamp(timeOfId(message.id)) }))];
+  }
+  if (message.type === 1) {
+    const added = (message.mentions ?? []).map((one) => nameOf(one.id, one)).join(", ");
+    return [el("div", { class: "system-text", text: `${nameOf(message.author.id, message.author)} added ${added} to the thread.` })];
   }
   if (message.type === 7) return [el("div", { class: "system-text", text: `${nameOf(message.author.id, message.author)} joined the server.` })];
   if (message.type === 6) return [el("div", { class: "system-text", text: `${nameOf(message.author.id, message.author)} pinned a message.` })];
