@@ -188,11 +188,10 @@ class DiskMediaStore:
             await remux(self._engine, partial, format_, made)
             await look(self._engine, made, Format.MP4)
         except JobError as error:
-            if format_ is not Format.MP4:
-                raise
-            # It plays, only not at once: better than nothing.
             log.warning("result_not_rewritten", fault=error.fault, detail=error.detail)
-            return partial
+            if format_ is Format.MP4:
+                return partial  # It plays, only not at once: better than nothing.
+            await encode(self._engine, partial, format_, made, seconds=_LONGEST_RESULT)
         return made
 
     def path_of(self, media: StoredMedia) -> Path:

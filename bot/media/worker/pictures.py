@@ -38,6 +38,11 @@ blocks only when it sees the end marker.
 _THINNEST = 16
 """Pixels of a side below which a file is not enlarged: it is a line or a dot, not a picture."""
 
+_PICTURE_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND"})
+
+_UNREADABLE = (OSError, SyntaxError, ValueError, IndexError)
+"""What Pillow raises over a file that it cannot read strictly."""
+
 _QUALITIES = (92, 85, 75)
 
 Image.MAX_IMAGE_PIXELS = None  # The sizes are checked below, before anything is decoded.
@@ -109,18 +114,43 @@ def _open(file: BinaryIO, format_: str, limits: PictureLimits) -> Image.Image:
         reason: Exception = ValueError("rows are missing")
     except JobError:
         raise
-    except (OSError, SyntaxError, ValueError, IndexError) as error:
+    except _UNREADABLE as error:
         if format_ not in {"jpg", "png"}:
             raise
         reason = error
     if format_ == "jpg" and _last_scan_begun(_whole(file)):
         return _ended(file, limits)
     # What a decoder leaves untouched shows the ground it was laid on: two grounds reveal it.
-    image, other = (_decoded(file, format_, limits, ground=ground) for ground in (0, 1))
+    try:
+        image, other = _on_two_grounds(file, format_, limits)
+    except _UNREADABLE:
+        if format_ != "png":
+            raise
+        image, other = _on_two_grounds(io.BytesIO(_bare(_whole(file))), format_, limits)
     missing = _different_rows(image, other)
     if missing > _MISSING_ROWS or missing == image.height:
         raise reason
     return _ended(file, limits) if format_ == "jpg" else image
+
+
+def _on_two_grounds(
+    file: BinaryIO, format_: str, limits: PictureLimits
+) -> tuple[Image.Image, Image.Image]:
+    return (
+        _decoded(file, format_, limits, ground=0),
+        _decoded(file, format_, limits, ground=1),
+    )
+
+
+def _bare(png: bytes) -> bytes:
+    """Return a PNG with nothing but the chunks that its picture is made of."""
+    kept, at = [png[:8]], 8
+    while at + 8 <= len(png):
+        end = at + 12 + int.from_bytes(png[at : at + 4], "big")
+        if png[at + 4 : at + 8] in _PICTURE_CHUNKS:
+            kept.append(png[at:end])
+        at = end
+    return b"".join(kept)
 
 
 def _ended(file: BinaryIO, limits: PictureLimits) -> Image.Image:

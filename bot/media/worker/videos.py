@@ -3,9 +3,10 @@
 What is hidden by an edit list is not written. Everything but one picture and one sound is dropped.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -14,6 +15,7 @@ import av.error
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.filter import Graph
+from av.packet import Packet
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
@@ -51,11 +53,54 @@ def remux(source: Path, demuxer: str, destination: Path) -> None:
         targets = {stream.index: output.add_stream_from_template(stream) for stream in streams.both}
         for target in targets.values():
             target.metadata.clear()
-        for packet in container.demux(*streams.both):
-            if not packet.size or packet.dts is None:
-                continue
+        start = _start(container)
+        for packet in _timed(container.demux(*streams.both)):
+            _advance(packet, start)
             packet.stream = targets[packet.stream_index]
             output.mux(packet)
+
+
+def _start(container: av.container.InputContainer) -> Fraction:
+    """Return the second at which the file begins; live recordings count from anywhere."""
+    return Fraction(max(0, container.start_time or 0), av.time_base)
+
+
+def _advance(part: Packet | VideoFrame | AudioFrame, seconds: Fraction) -> None:
+    """Show a part of a stream so many seconds earlier."""
+    if not seconds or part.time_base is None:
+        return
+    ticks = round(seconds / part.time_base)
+    if part.pts is not None:
+        part.pts -= ticks
+    if part.dts is not None:
+        part.dts -= ticks
+
+
+def _timed(packets: Iterable[Packet]) -> Iterator[Packet]:
+    """Give a decoding time to the packets that have none: they are decoded just before the next.
+
+    Matroska keeps no decoding times, and the first frames of H.264 cannot be given one by the
+    order of their showing.
+    """
+    waiting: dict[int, list[Packet]] = {}
+    for packet in packets:
+        if not packet.size:
+            continue
+        early = waiting.setdefault(packet.stream_index, [])
+        early.append(packet)
+        if packet.dts is not None:
+            yield from _before(early, packet.dts)
+            early.clear()
+    for early in waiting.values():
+        yield from _before(early, min((packet.pts or 0 for packet in early), default=0))
+
+
+def _before(early: list[Packet], time: int) -> Iterator[Packet]:
+    """Let the last of these packets be decoded at a time, each of the others one step earlier."""
+    for back, packet in zip(range(len(early) - 1, -1, -1), early, strict=True):
+        if packet.dts is None:
+            packet.dts = time - back * (early[-1].duration or 1)
+        yield packet
 
 
 def encode(source: Path, demuxer: str, destination: Path, scratch: Path, quality: Quality) -> None:
@@ -124,10 +169,12 @@ class _Encoder:
         """Do all of it."""
         self._streams.video.thread_count = 2
         self._streams.video.thread_type = "AUTO"
+        start = _start(self._container)
         for packet in self._container.demux(*self._streams.both):
             for frame in packet.decode():
                 if not isinstance(frame, VideoFrame | AudioFrame):
                     continue
+                _advance(frame, start)
                 if frame.time is None or frame.time < -0.001:
                     continue  # hidden before the beginning
                 if self._quality.seconds and frame.time >= self._quality.seconds:

@@ -1,5 +1,7 @@
 """Files as people really have them: each in ``tests/data/media`` stands for a kind."""
 
+import struct
+import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,9 @@ from PIL import Image, ImageStat
 from bot.domain.errors import Code, Refused
 from bot.domain.ids import GenerationId
 from bot.domain.media import MediaKind, StoredMedia
+from bot.media import store as store_module
 from bot.media.engine import Engine
+from bot.media.faults import Fault, JobError
 from bot.media.probe import VideoFacts, look
 from bot.media.sniff import Format
 from bot.media.store import DiskMediaStore
@@ -207,3 +211,118 @@ async def test_a_result_that_cannot_play_at_once_as_it_is_says_what_it_lost(
         media = await store.adopt(ID, put(store.partial_path(ID), path))
         assert media.lost_credentials is rewritten
         assert (credentials in store.path_of(media).read_bytes()) is not rewritten
+
+
+CLIP = "testsrc2=s=160x90:r=24:d=2[out0];sine=d=2:r=48000[out1]"
+
+
+def wrapped(source: Path, target: Path, *, begin: int = 0) -> Path:
+    """The same packets in another container, counted from another second."""
+    with av.open(str(source)) as film, av.open(str(target), "w") as other:
+        streams = {stream.index: other.add_stream_from_template(stream) for stream in film.streams}
+        for packet in film.demux():
+            if packet.dts is None or packet.pts is None or packet.time_base is None:
+                continue
+            packet.pts += int(begin / packet.time_base)
+            packet.dts += int(begin / packet.time_base)
+            packet.stream = streams[packet.stream_index]
+            other.mux(packet)
+    return target
+
+
+def pictures(path: Path) -> list[bytes]:
+    """The encoded pictures of a film, without the encoder's own words in the first one."""
+    with av.open(str(path)) as film:
+        return [bytes(packet) for packet in film.demux(film.streams.video[0]) if packet.size][1:]
+
+
+@pytest.mark.parametrize(
+    ("name", "begin"), [("recorded.mkv", 0), ("live.mkv", 5000), ("delayed.mp4", 50)]
+)
+async def test_h264_of_any_container_is_copied_whole_and_begins_at_once(
+    store: DiskMediaStore,
+    incoming: Describe,
+    engine: Engine,
+    tmp_path: Path,
+    name: str,
+    begin: int,
+) -> None:
+    """Matroska keeps no decoding times; a live recording counts from whenever it began."""
+    whole = write(tmp_path / "whole.mp4", CLIP)
+    path = wrapped(whole, tmp_path / name, begin=begin)
+    taken = await store.take(incoming(str(path)), kinds=BOTH)
+    result = await store.adopt(ID, put(store.partial_path(ID), path))
+    for media in (taken, result):
+        assert (await kept(store, engine, media)).plain
+        assert pictures(store.path_of(media)) == pictures(whole)
+        with av.open(str(store.path_of(media))) as film:
+            assert film.start_time == 0
+            assert film.duration == pytest.approx(2_000_000, abs=50_000)
+
+
+async def test_a_long_recording_from_the_middle_is_encoded_from_its_beginning(
+    store: DiskMediaStore, incoming: Describe, tmp_path: Path
+) -> None:
+    encoding = Encoding(codec="libvpx", audio_codec="libopus")
+    source = write(tmp_path / "whole.webm", CLIP, encoding)
+    path = wrapped(source, tmp_path / "live.webm", begin=5000)
+    media = await store.take(incoming(str(path)), kinds=BOTH)
+    with av.open(str(store.path_of(media))) as film:
+        assert film.start_time == 0
+        assert film.duration == pytest.approx(2_000_000, abs=50_000)
+
+
+async def test_a_result_that_cannot_be_copied_into_an_mp4_is_encoded(
+    store: DiskMediaStore, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuses(*_: object) -> None:
+        raise JobError(Fault.DAMAGED)
+
+    path = wrapped(write(tmp_path / "whole.mp4", CLIP), tmp_path / "result.mkv")
+    monkeypatch.setattr(store_module, "remux", refuses)
+    media = await store.adopt(ID, put(store.partial_path(ID), path))
+    assert (await kept(store, engine, media)).plays_inline
+
+
+@pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_s24be", "pcm_f32le", "pcm_u8"])
+async def test_a_camera_with_plain_sound_is_taken_and_one_cut_short_is_not(
+    store: DiskMediaStore, incoming: Describe, engine: Engine, tmp_path: Path, codec: str
+) -> None:
+    """An MP4's index counts each sample of plain sound; a packet holds many of them."""
+    path = write(tmp_path / "camera.mov", CLIP, Encoding(audio_codec=codec))
+    media = await store.take(incoming(str(path)), kinds=BOTH)
+    assert (await kept(store, engine, media)).audio_codec == "aac"
+    assert media.duration_ms == pytest.approx(2000, abs=25)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * 0.97)])
+    with pytest.raises(Refused, check=lambda refused: refused.code is Code.MEDIA_BROKEN):
+        await store.take(incoming(str(path)), kinds=BOTH)
+
+
+UNREADABLE_CHUNKS = {
+    "a profile that is none": [(b"iCCP", b"x" * 99)],
+    "an empty profile": [(b"iCCP", b"")],
+    "a text of an unknown compression": [(b"zTXt", b"a\0\1xx")],
+    "frames in disorder": [(b"acTL", struct.pack(">II", 2, 0)), (b"fcTL", b"\xff" * 26)],
+    "a resolution cut short": [(b"pHYs", b"")],
+    "a name in another alphabet": [(b"\xe4bcd", b"x")],
+}
+
+
+@pytest.mark.parametrize("chunks", UNREADABLE_CHUNKS.values(), ids=UNREADABLE_CHUNKS)
+async def test_what_is_wrong_in_a_chunk_that_is_dropped_does_not_matter(
+    store: DiskMediaStore, incoming: Describe, tmp_path: Path, chunks: list[tuple[bytes, bytes]]
+) -> None:
+    drawing = Image.linear_gradient("L").convert("RGB")
+    path = tmp_path / "drawing.png"
+    drawing.save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[:33] + b"".join(chunk(*one) for one in chunks) + data[33:])
+    media = await store.take(incoming(str(path)), kinds=BOTH)
+    with Image.open(store.path_of(media)) as picture:
+        assert picture.tobytes() == drawing.tobytes()
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    check = zlib.crc32(name + content).to_bytes(4, "big")
+    return len(content).to_bytes(4, "big") + name + content + check
