@@ -15,6 +15,7 @@ _LONGEST_TEXT = 300
 _LINK = re.compile(r"(?i)[a-z][a-z0-9+.-]{1,15}://\S+|data:[\w.+-]+/[\w.+-]+\S*")
 _TOKEN = re.compile(r"(?i)\b(bearer\s+)\S+|\bsk-[A-Za-z0-9_-]{8,}")
 _LONGEST_ID = 255
+_FIRST_YEAR = 2000
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -80,17 +81,21 @@ def micro_usd(value: Any, *, per_usd: float = 1.0) -> int | None:
 
 
 def moment(value: Any) -> datetime | None:
-    """A time, given in Unix seconds, milliseconds or ISO 8601; None for anything else."""
+    """A time, given in Unix seconds, milliseconds or ISO 8601; None for anything else.
+
+    A time before the year 2000 is a zero that stands for "not known".
+    """
     read = number(value)
+    told = None
     try:
         if read is not None:
-            return datetime.fromtimestamp(read / 1000 if read > 10**11 else read, UTC)
-        if isinstance(value, str):
+            told = datetime.fromtimestamp(read / 1000 if read > 10**11 else read, UTC)
+        elif isinstance(value, str):
             parsed = datetime.fromisoformat(value.strip())
-            return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+            told = parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    return None
+    return told if told is not None and told.year >= _FIRST_YEAR else None
 
 
 def http_date(value: str) -> datetime | None:
@@ -114,6 +119,11 @@ def task_id(value: Any) -> str:
     read = value.strip() if isinstance(value, str) else ""
     fits = 0 < len(read) <= _LONGEST_ID and read.isprintable() and read.strip(".")
     return read if fits else ""
+
+
+def first_id(*values: Any) -> str:
+    """The first of these values that is a task's id; "" if none is."""
+    return next(filter(None, map(task_id, values)), "")
 
 
 def excerpt(value: Any, *secrets: str) -> str:

@@ -35,7 +35,7 @@ from bot.providers.apimart_requests import (
 )
 from bot.providers.gateway import GONE, Gateway, task_path
 from bot.providers.http import HttpDoor
-from bot.providers.links import tidy, videos_in
+from bot.providers.links import results_of, tidy
 from bot.providers.mirrors import Mirrors
 from bot.providers.refusals import REJECTED, Verdict, verdict_of_status
 from bot.providers.task_status import state_of, word_of
@@ -132,8 +132,11 @@ class ApiMart:
                 self._uploads.forget(links_of(prepared.body))
                 error = _told_by_words(error)
             raise error from None
-        task = answers.mapping(answers.mapping(body).get("data"))
-        task_id = answers.task_id(task.get("task_id")) or answers.task_id(task.get("id"))
+        whole = answers.mapping(body)
+        task, bare = answers.mapping(whole.get("data")), answers.items(whole.get("data"))
+        task_id = answers.first_id(
+            task.get("task_id"), task.get("id"), *bare, whole.get("task_id"), whole.get("id")
+        )
         if not task_id:
             raise self._gateway.malformed("data.task_id", paid=True)
         return Submission(
@@ -324,7 +327,7 @@ def _results(task: Mapping[str, Any]) -> tuple[tuple[str, ...], datetime | None]
     videos = [*answers.items(result.get("videos")), *answers.items(result.get("video"))]
     told = (answers.moment(answers.mapping(video).get("expires_at")) for video in videos)
     expiries = [moment for moment in told if moment is not None]
-    return videos_in([videos, result, task.get("video_url")]), min(expiries, default=None)
+    return results_of(task), min(expiries, default=None)
 
 
 def _cost(task: Mapping[str, Any]) -> int | None:

@@ -37,7 +37,7 @@ from bot.providers.evolink_words import (
 from bot.providers.gateway import Gateway, task_path
 from bot.providers.http import HttpDoor
 from bot.providers.inline import by_name, inlined
-from bot.providers.links import videos_in
+from bot.providers.links import results_of
 from bot.providers.mirrors import Mirrors, base_url
 from bot.providers.task_status import state_of, word_of
 from bot.providers.uploads import HostedFile
@@ -48,8 +48,6 @@ NAME = ProviderName("evolink")
 _CREDITS_PER_USD = 68.0
 _RESULTS_LAST = timedelta(hours=24)
 _BATCH = 50
-# Where a task's video may be named: by the page, by the official client, by other gateways.
-_RESULTS = ("results", "result_data", "result", "video_url", "video")
 # Answers of something that has no batch queries: a gateway in between, or an older API.
 _NO_BATCHES = frozenset({404, 405, 501})
 
@@ -143,7 +141,8 @@ class EvoLink:
         sent = await inlined(prepared.body, root=self._gateway.media_root)
         body = await self._gateway.buy("/v1/videos/generations", sent, {"Idempotency-Key": key})
         task = _task_of(body)
-        task_id = answers.task_id(task.get("id")) or answers.task_id(task.get("task_id"))
+        bare = answers.items(answers.mapping(body).get("data"))
+        task_id = answers.first_id(task.get("id"), task.get("task_id"), *bare)
         if not task_id:
             raise self._gateway.malformed("id", paid=True)
         info = answers.mapping(task.get("task_info"))
@@ -310,7 +309,7 @@ class EvoLink:
         word = word_of(task.get("status"))
         if not word:
             raise self._gateway.malformed("status")
-        urls = videos_in([task.get(name) for name in _RESULTS])
+        urls = results_of(task)
         state = state_of(word, has_video=bool(urls))
         info, usage = answers.mapping(task.get("task_info")), answers.mapping(task.get("usage"))
         refused = answers.text(answers.mapping(task.get("error")).get("code")).lower() in TASK_WORDS
@@ -358,7 +357,8 @@ def _task_of(body: Any) -> Mapping[str, Any]:
     """The task, plain or wrapped in ``data``."""
     task = answers.mapping(body)
     inner = answers.mapping(task.get("data"))
-    return inner if inner and "id" not in task else task
+    wrapped = "id" not in task or ("id" in inner and "status" in inner)
+    return inner if inner and wrapped else task
 
 
 def _ids(task: Mapping[str, Any]) -> list[TaskId]:

@@ -5,7 +5,7 @@ another way breaks it. Owns the reading of links; where may be connected to is `
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urljoin
 
@@ -15,10 +15,21 @@ _ABSOLUTE = re.compile(r"(?i)[a-z][a-z0-9+.-]*:")
 # Every sign that may stand in a URL, "%" included: what is quoted stays as it is.
 _KEPT = "%!#$&'()*+,/:;=?@[]~-._"
 _NOT_THE_VIDEO = re.compile(
-    r"(?i)cover|thumb|poster|preview|image|frame|gif|audio|input|source|reference|callback|webhook"
+    r"(?<![a-z])(?:video|first|last|key)?"
+    r"(?:cover|thumb|poster|preview|image|frame|gif|audio|input|source|reference|callback|webhook)"
 )
+# What the model was asked to do says nothing against its result: "image_to_video".
+_MADE_FROM = re.compile(r"[a-z]+?[\s_-]*(?:to|2)[\s_-]*video")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_RESULT_FIELDS = (
+    "results", "result_data", "result", "output", "outputs", "videos", "video", "video_url", "url",
+)  # fmt: skip
+"""Where a finished task names its video: by the pages, by official clients, by other gateways.
+
+A list of links beside them (``video_urls``) may be what was given, not what was made.
+"""
 _PICTURE = re.compile(r"(?i)\.(jpe?g|png|webp|gif|avif|heic|svg|json|txt|html?)$")
-_DEEPEST = 4
+_DEEPEST = 6
 
 
 def tidy(url: str) -> str:
@@ -40,6 +51,11 @@ def tidy(url: str) -> str:
 def joined(url: str, location: str) -> str:
     """Return where a redirect leads, as the server wrote it."""
     return location if _ABSOLUTE.match(location) else urljoin(url, location)
+
+
+def results_of(task: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return every link of a task that may be its video, as ``videos_in``."""
+    return videos_in([task.get(name) for name in _RESULT_FIELDS])
 
 
 def videos_in(value: Any) -> tuple[str, ...]:
@@ -66,7 +82,10 @@ def _texts(value: Any, depth: int) -> Iterator[str]:
 
 
 def _is_named_otherwise(name: Any) -> bool:
-    return isinstance(name, str) and _NOT_THE_VIDEO.search(name) is not None
+    if not isinstance(name, str):
+        return False
+    words = _MADE_FROM.sub("video", _HUMP.sub("_", name).lower())
+    return _NOT_THE_VIDEO.search(words) is not None
 
 
 def _looks_like_a_picture(url: str) -> bool:

@@ -8,11 +8,16 @@ import zlib
 from collections.abc import Iterator
 
 _GZIP = b"\x1f\x8b\x08"
+_ZLIB = frozenset({b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"})
+_LONGEST_MARK = len(_GZIP)
 _STEP = 256 * 1024
 
 
 class Unpacker:
-    """Passes the chunks of a body on, unpacked if the body begins as gzip does."""
+    """Passes the chunks of a body on, unpacked if the body begins as gzip or zlib does.
+
+    Neither a picture, a video nor JSON begins like that.
+    """
 
     def __init__(self) -> None:
         self._head: bytes | None = b""
@@ -28,12 +33,10 @@ class Unpacker:
         """Yield the content of a chunk, at most ``_STEP`` bytes at a time."""
         if self._head is not None:
             chunk = self._head + chunk
-            if len(chunk) < len(_GZIP) and _GZIP.startswith(chunk):
+            if len(chunk) < _LONGEST_MARK:
                 self._head = chunk
                 return
-            self._head = None
-            if chunk.startswith(_GZIP):
-                self._packed = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            self._begin(chunk)
         if self._packed is None:
             yield chunk
             return
@@ -46,3 +49,14 @@ class Unpacker:
             chunk = self._packed.unconsumed_tail
             if content:
                 yield content
+
+    def end(self) -> Iterator[bytes]:
+        """Yield what was kept back of a body that is shorter than any mark."""
+        if self._head:
+            head, self._head = self._head, None
+            yield head
+
+    def _begin(self, start: bytes) -> None:
+        self._head = None
+        if start.startswith(_GZIP) or start[:2] in _ZLIB:
+            self._packed = zlib.decompressobj(zlib.MAX_WBITS | 32)

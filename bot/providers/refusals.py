@@ -39,6 +39,7 @@ class Complaint:
 
 REJECTED = Verdict(code=Code.PROVIDER_REJECTED)
 UNAVAILABLE = Verdict(code=Code.PROVIDER_UNAVAILABLE, retryable=True)
+_NO_ERROR = frozenset({"", "0", "200", "ok", "success"})
 _NONSENSE = Verdict(code=Code.PROVIDER_MALFORMED, retryable=True)
 
 _STATUSES: Mapping[int, Verdict] = {
@@ -81,10 +82,14 @@ def complaint(body: Any) -> Complaint | None:
             return None
         inner = body
     code = answers.text(inner.get("code")).lower()
+    kind = answers.text(inner.get("type")).lower()
+    message = answers.text(inner.get("message")) or answers.text(inner.get("msg"))
+    if inner is not body and code in _NO_ERROR and not kind and not message:
+        return None  # an empty envelope, there for its shape
     return Complaint(
         code=code,
-        kind=answers.text(inner.get("type")).lower(),
-        message=answers.text(inner.get("message")) or answers.text(inner.get("msg")),
+        kind=kind,
+        message=message,
         status=int(code) if code.isascii() and code.isdigit() and len(code) == 3 else None,
     )
 
@@ -107,7 +112,7 @@ def refusal(
     """
     told = complaint(answer.body)
     good = 200 <= answer.status < 300
-    if good and answer.is_json and (told is None or _is_task(answer.body)):
+    if good and answer.is_json and (told is None or _is_task(answer.body, named=paid)):
         return None
     if good and not answer.is_json:
         verdict, accepted = _NONSENSE, Accepted.UNKNOWN
@@ -150,9 +155,17 @@ def _verdict(
     return statuses.get(status) or verdict_of_status(status)
 
 
-def _is_task(body: Any) -> bool:
-    """Whether it is a task that tells its own failure, not a call that failed."""
-    status = body.get("status") if isinstance(body, dict) else None
+def _is_task(body: Any, *, named: bool) -> bool:
+    """Whether it is a task that tells its own failure, not a call that failed.
+
+    ``named`` asks for its id as well, without which nothing can have been taken.
+    """
+    if not isinstance(body, dict):
+        return False
+    status, data = body.get("status"), answers.mapping(body.get("data"))
+    ids = (source.get(name) for source in (body, data) for name in ("id", "task_id"))
+    if named and not answers.first_id(*ids):
+        return False
     return isinstance(status, str) and status != "" and not status.strip().isdigit()
 
 

@@ -73,11 +73,93 @@ async def test_a_refusal_under_a_good_word_is_told() -> None:
         ("https://e.ex/v", ["v"]),
         (["https://e.ex/v 1.mp4"], ["v%201.mp4"]),
         (["HTTPS://e.ex/ü%2F"], ["%C3%BC%2F"]),
+        ([{"type": "image_to_video", "url": "https://e.ex/v"}], ["v"]),
+        ([{"type": "reference2video", "resource_url": "https://e.ex/v"}], ["v"]),
+        ([{"coverImage": "https://e.ex/c", "videoUrl": "https://e.ex/v"}], ["v"]),
+        ([{"videoCover": "https://e.ex/c", "resources": ["https://e.ex/v"]}], ["v"]),
+        ([{"video_thumbnail_url": "https://e.ex/c", "lastframe": "https://e.ex/f"}], []),
+        ([{"source_video": "https://e.ex/s", "inputVideo": "https://e.ex/i"}], []),
     ],
 )
 async def test_every_link_that_may_be_the_video_is_kept(results: Any, links: list[str]) -> None:
     report = await evolink({"id": TASK, "status": "completed", "results": results}).query(TASK)
     assert report.urls == tuple(f"https://e.ex/{link}" for link in links)
+
+
+LINK = "https://e.example/a.mp4"
+
+
+@both
+@pytest.mark.parametrize(
+    "made",
+    [
+        {"result": LINK},
+        {"result": [LINK]},
+        {"result": {"url": LINK}},
+        {"result": {"videos": [{"url": [LINK]}]}},
+        {"results": [{"video": {"url": LINK}}]},
+        {"result_data": [{"video_url": LINK}]},
+        {"output": LINK},
+        {"output": {"video_url": LINK}},
+        {"outputs": [{"url": LINK}]},
+        {"video": {"url": LINK}},
+        {"videos": [LINK]},
+        {"video_url": LINK},
+        {"url": LINK},
+    ],
+)
+async def test_a_result_is_found_wherever_a_gateway_puts_it(adapter: Adapter, made: Any) -> None:
+    given = {"video_urls": ["https://e.example/given.mp4"], "image_urls": ["https://e.example/p"]}
+    task = {"id": TASK, "status": "completed", "input": given} | given | made
+    assert (await adapter({"data": task}).query(TASK)).urls == (LINK,)
+
+
+@both
+@pytest.mark.parametrize(
+    "zero", [0, -1, "0", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "-62135596800"]
+)
+async def test_a_zero_in_the_place_of_a_time_is_no_time(adapter: Adapter, zero: Any) -> None:
+    """Else a result would count as expired long before it was made."""
+    video = {"url": LINK, "expires_at": zero}
+    task = {"id": TASK, "status": "completed", "created": zero, "result": {"videos": [video]}}
+    report = await adapter({"data": task}).query(TASK)
+    assert report.made_at is None
+    assert report.urls_expire_at is None or report.urls_expire_at.year > 2000
+
+
+async def test_a_task_wrapped_in_an_answer_with_an_id_of_its_own_is_found() -> None:
+    task = {"id": TASK, "status": "completed", "results": [LINK]}
+    for body in ({"id": "req-1", "data": task}, {"id": "req-1", "status": "ok", "data": [task]}):
+        for provider in (evolink(body), apimart(body)):
+            assert (await provider.query(TASK)).urls == (LINK,)
+
+
+@both
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": TASK},
+        {"data": [TASK]},
+        {"data": {"id": TASK}},
+        {"data": [{"task_id": TASK}]},
+        {"task_id": TASK},
+        {"id": TASK},
+        {"code": 200, "error": {}, "data": [{"task_id": TASK}]},
+        {"code": 200, "error": {"code": 0, "message": ""}, "data": [{"task_id": TASK}]},
+        {"error": {"code": None, "message": None, "type": None}, "data": {"id": TASK}},
+        {"status": "failed", "error": {"code": "x", "message": "no"}, "data": {"id": TASK}},
+    ],
+)
+async def test_whoever_names_a_task_has_taken_the_request(adapter: Adapter, body: Any) -> None:
+    assert (await adapter(body).submit(PREPARED, key="k")).task_id == TASK
+
+
+@both
+async def test_a_refusal_with_a_status_word_but_no_task_took_nothing(adapter: Adapter) -> None:
+    body = {"status": "error", "error": {"code": 402, "message": "no money"}}
+    with pytest.raises(ProviderError) as caught:
+        await adapter(body).submit(PREPARED, key="k")
+    assert caught.value.accepted is Accepted.NO
 
 
 @both
