@@ -10,7 +10,12 @@ import unicodedata
 
 # Letters and symbols by their category that no font shows.
 _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800")
-_LINK = re.compile(r"<?\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
+_LINK = re.compile(
+    r"<?\b[a-z][a-z0-9+.-]*://\S+|\b(?:www\.|discord\.gg/|tenor\.com/)\S+", re.IGNORECASE
+)
+# What stays of an emoji whose picture somebody may not use.
+_SHORT_NAME = re.compile(r"(?<!\w):\w{2,32}:(?!\w)")
+_LETTER_EMOJI = "\u2139"
 _KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")
 _LINE_END = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 
@@ -29,8 +34,8 @@ def wording(text: str) -> str:
 
 def has_words(text: str) -> bool:
     """Return whether a text has a letter or a digit outside of links and emoji."""
-    bare = _KEYCAP.sub("", _LINK.sub("", text))
-    return any(_is_word(char) for char in bare)
+    bare = _SHORT_NAME.sub("", _KEYCAP.sub("", _LINK.sub("", text)))
+    return any(_is_word(char) and char != _LETTER_EMOJI for char in bare)
 
 
 def _is_word(char: str) -> bool:

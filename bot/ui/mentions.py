@@ -26,14 +26,16 @@ MARK = re.compile(
     r"<(?:(?P<kind>@!?|@&|#)(?P<id>\d{1,20})"
     r"|a?:(?P<emoji>\w{1,64}):\d{1,20}"
     r"|/(?P<command>[^<>:\n]{1,100}):\d{1,20}"
-    r"|t:(?P<time>-?\d{1,13})(?::[A-Za-z])?)>"
+    r"|t:(?P<time>-?\d{1,13})(?::[A-Za-z])?"
+    r"|id:(?P<page>customize|browse|guide|home|linked-roles(?::\d{1,20})?))>"
 )
+_EVERYBODY = re.compile(r"@(?:everyone|here)\b")
 _PEOPLE = ("@", "@!")
 
 
 def without_marks(text: str) -> str:
     """Return the text without any mention, custom emoji, command or time in it."""
-    return MARK.sub(" ", text)
+    return _EVERYBODY.sub(" ", MARK.sub(" ", text))
 
 
 async def in_words(
@@ -70,6 +72,8 @@ async def in_words(
             return tidy(role.name if role is not None else "") or messages.say("mention.role")
         if found["kind"] == "#":
             return tidy(_channel(int(found["id"]), asker)) or messages.say("mention.channel")
+        if found["page"] is not None:
+            return messages.say("mention.channel")
         if found["time"] is not None:
             return _time(int(found["time"]))
         return found["emoji"] or f"/{found['command']}"

@@ -5,6 +5,7 @@ connection broke or the server failed after the request was sent, the message ma
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -31,8 +32,13 @@ page, a field that is missing. Whatever was asked for may have been done.
 TROUBLE = (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError, *UNREADABLE)
 """What the library raises when Discord says no, says wait, is not there, or makes no sense."""
 
-_LIMITS = frozenset({20016, 20022, 20028, 20029, 30046})
-"""Slow mode, the limits of writing in a channel and a server, and those of edits."""
+_LIMITS = frozenset({20016, 20022, 20028, 20029, 30046, 40003})
+"""Slow mode, the limits of writing in a channel and a server, those of edits and of new DMs."""
+
+_ON_THE_WAY = frozenset({40333})
+"""An "internal network error" before Discord itself has looked at anything."""
+
+_SECONDS = re.compile(r"\d{1,9}(\.\d+)?")
 
 _BY_CODE: dict[int, Code] = {
     10003: Code.POST_TARGET_GONE,  # unknown channel
@@ -40,6 +46,8 @@ _BY_CODE: dict[int, Code] = {
     10008: Code.POST_TARGET_GONE,  # unknown message: it was there and was deleted
     10013: Code.POST_TARGET_GONE,  # unknown user
     20009: Code.POST_EXPLICIT,
+    20026: Code.POST_FORBIDDEN,  # no messages from this bot to people for a while
+    20031: Code.POST_FILTERED,  # words that no name may hold
     40004: Code.POST_DISABLED,  # sending messages is switched off for a while
     40005: Code.POST_TOO_LARGE,
     40058: Code.POST_NO_PLACE,  # a forum's post whose author has not written yet
@@ -111,7 +119,7 @@ def _answered(error: discord.HTTPException) -> PostError:
     facts = {"status": error.status, "discord_code": error.code}
     if error.code in _LIMITS:
         return PostError(Code.POST_LIMITED, definite=True, retry_after=_asked(error), **facts)
-    if error.status == 429:
+    if error.status == 429 or error.code in _ON_THE_WAY or _is_a_page(error):
         return PostError(Code.POST_UNAVAILABLE, definite=True, retry_after=BLOCKED_SECONDS, **facts)
     if error.status >= 500:
         return PostError(Code.POST_UNKNOWN, definite=False, retry_after=LATER_SECONDS, **facts)
@@ -121,5 +129,11 @@ def _answered(error: discord.HTTPException) -> PostError:
 
 def _asked(error: discord.HTTPException) -> float:
     """The seconds that Discord asks to wait, in the header that a 429 carries."""
-    named = error.response.headers.get("Retry-After", "")
-    return float(named) if named.isdecimal() else BLOCKED_SECONDS
+    named = error.response.headers.get("Retry-After", "").strip()
+    return float(named) if _SECONDS.fullmatch(named) else BLOCKED_SECONDS
+
+
+def _is_a_page(error: discord.HTTPException) -> bool:
+    """Whether a refusal is a page of something in between: Discord's own are JSON with a code."""
+    kind = error.response.headers.get("Content-Type", "")
+    return error.status in {403, 404} and not error.code and "json" not in kind

@@ -25,7 +25,9 @@ Shown = discord.Message | discord.MessageSnapshot
 
 def videos(message: discord.Message) -> tuple[IncomingFile, ...]:
     """The files that may be a video, the likeliest first; empty if there is none."""
-    return _likeliest_first(MediaKind.VIDEO, _attached(message) or _of_embeds(message, ("video",)))
+    attached = _likeliest_first(MediaKind.VIDEO, _attached(message))
+    # A picture attached beside a link's video is the wrong one; its content will say so.
+    return (*attached, *_of_embeds(message, ("video",)))[:MOST_FILES]
 
 
 def images(message: discord.Message) -> tuple[IncomingFile, ...]:

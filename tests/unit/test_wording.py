@@ -56,13 +56,50 @@ def test_what_is_said_is_kept_as_it_is(text: str, kept: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["🔥", "👍🏽 👍🏽", "🇩🇪", "1️⃣", "❤️", "https://tenor.com/view/wow-gif-1", "<http://a.b/c>", "!!"],
+    [
+        *(
+            "🔥",
+            "👍🏽 👍🏽",
+            "🇩🇪",
+            "1️⃣",
+            "❤️",
+            "!!",
+            FLAG,
+            "👨\u200d👩\u200d👧\u200d👦",
+            "ℹ️",
+            "™️ ©️ Ⓜ️",
+            "🅰️",
+        ),
+        *("https://tenor.com/view/wow-gif-1", "<http://a.b/c>", "tenor.com/view/x", "discord.gg/x"),
+        *(
+            "www.a.b",
+            ":pepe_laugh:",
+            ":one: :two:",
+            "||🔥||",
+            "\u00ad\u034f\u17b4",
+            "> 🔥\n```\n```",
+        ),
+    ],
 )
 def test_a_reaction_has_no_words(text: str) -> None:
     assert not has_words(text)
 
 
-@pytest.mark.parametrize("text", ["snow", "雪", "بالليل", "5 more", "🔥 more", "see https://a.b x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "snow",
+        "雪",
+        "بالليل",
+        "5 more",
+        "🔥 more",
+        "see https://a.b x",
+        "16:9:16",
+        "a:b:c",
+        "ℹ️ sign",
+        "① first",
+    ],
+)
 def test_words_are_words(text: str) -> None:
     assert has_words(text)
 

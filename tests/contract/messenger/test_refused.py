@@ -63,6 +63,8 @@ async def test_one_that_cannot_be_taken_away_is_no_video_and_no_status(desk: Des
     ("status", "number", "code"),
     [
         (400, 20009, Code.POST_EXPLICIT),
+        (400, 20031, Code.POST_FILTERED),
+        (403, 20026, Code.POST_FORBIDDEN),
         (403, 40004, Code.POST_DISABLED),
         (400, 40058, Code.POST_NO_PLACE),
         (400, 50008, Code.POST_NO_PLACE),
@@ -99,12 +101,32 @@ async def test_too_fast_is_waited_for_in_place(desk: Desk, number: int) -> None:
 
 async def test_slow_mode_without_the_headers_of_a_limit(desk: Desk) -> None:
     asked = await desk.opened()
-    body = {"code": 20016, "message": "slow", "retry_after": 90}
-    desk.standin.faults.order(
-        SEND | {"status": 400, "body": body, "headers": {"Retry-After": "90"}}
-    )
+    for number, told, wait in ((20016, "90", 90), (40003, "90.25", 90.25), (20028, "soon", 60)):
+        body = {"code": number, "message": "slow", "retry_after": 90}
+        desk.standin.faults.order(
+            SEND | {"status": 400, "body": body, "headers": {"Retry-After": told}}
+        )
+        error = await refused(desk, asked)
+        assert (error.code, error.retry_after, error.final) == (Code.POST_LIMITED, wait, False)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (403, "<html>Sorry, you have been blocked</html>", "text/html"),
+        (404, "", "text/plain"),
+        (403, {"code": 40333, "message": "internal network error"}, ""),
+    ],
+)
+async def test_a_page_in_between_forbids_nothing(
+    desk: Desk, status: int, body: object, kind: str
+) -> None:
+    """Else a trouble of the network would move a video away from where it was asked for."""
+    asked = await desk.opened()
+    headers = {"Content-Type": kind} if kind else {}
+    desk.standin.faults.order(SEND | {"status": status, "body": body, "headers": headers})
     error = await refused(desk, asked)
-    assert (error.code, error.retry_after) == (Code.POST_LIMITED, 90)
+    assert (error.code, error.definite, error.final) == (Code.POST_UNAVAILABLE, True, False)
 
 
 async def test_where_uploads_are_limited_nothing_passes_in_the_whole_server(desk: Desk) -> None:

@@ -83,6 +83,10 @@ async def test_a_mention_is_no_part_of_the_instruction(retake: Retake) -> None:
         "https://tenor.com/view/wow-gif-1",
         "<@{me}> <@{ana}> !!",
         "<@&{role}>",
+        "@everyone",
+        "<@{me}> @here ℹ️",
+        "<t:1700000000:R> <id:browse> </video:12345678901234567>",
+        "||<a:wow:12345678901234567>|| \u3164",
     ],
 )
 async def test_a_reply_that_says_nothing_orders_nothing(retake: Retake, text: str) -> None:
@@ -282,7 +286,10 @@ async def test_the_menu_edits_forwarded_and_linked_videos(retake: Retake) -> Non
     link = "https://example.com/cat.mp4"
     previews = [{"type": "video", "url": link, "upload": clip["id"]}]
     linked = await people.send("ana", "videos", link, previews=previews)
-    for posted in (forwarded, linked):
+    picture = await people.upload("a.png", b"x", "image/png")
+    beside = await people.send("ana", "videos", link, uploads=[picture], previews=previews)
+    retake.services.intake.other_kinds = {"a.png"}
+    for posted in (forwarded, linked, beside):
         opened = await retake.menu("tom", "Edit video", posted["id"])
         await retake.submit("tom", opened, prompt="as a lion")
         ask = await retake.services.generate.next()
