@@ -61,6 +61,28 @@ FILES = (
         tests=[_MEDIA + "test_worker_limits.py", "-k", "looks_do_not_wait"],
     ),
     Fault(
+        name="several pictures are decoded at once",
+        changes=[
+            Change(
+                path="bot/media/engine.py",
+                old="async with self._alone if job in _ALONE else contextlib.nullcontext():",
+                new="async with contextlib.nullcontext():",
+            ),
+        ],
+        tests=[_MEDIA + "test_worker_memory.py", "-k", "at_a_time"],
+    ),
+    Fault(
+        name="a picture is copied although nothing is changed about it",
+        changes=[
+            Change(
+                path="bot/media/worker/pictures.py",
+                old='in_place = image.mode == "RGB" and not transparent',
+                new="in_place = False",
+            ),
+        ],
+        tests=[_MEDIA + "test_worker_memory.py", "-k", "in_memory_once"],
+    ),
+    Fault(
         name="HDR is shown as it is",
         changes=[
             Change(

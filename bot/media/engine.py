@@ -2,7 +2,8 @@
 
 Owns starting ``bot.media.worker``, handing it one job at a time and killing it: when a job takes
 too long or is cancelled, when the process fails, and after a number of files. Short jobs (looks,
-pictures) and long ones (encoding) have processes of their own, so that none waits behind the other.
+pictures) and long ones (encoding) have processes of their own, so that none waits behind the other;
+pictures are decoded one at a time, because each is in memory as a whole.
 What the jobs do is the worker's business.
 """
 
@@ -45,6 +46,9 @@ class ResourceLimits:
 
 SHORT = ResourceLimits(seconds=60, cpu_seconds=30, memory=2 * 1024**3, jobs=50)
 LONG = ResourceLimits(seconds=300, cpu_seconds=600, memory=3 * 1024**3, jobs=1)
+
+_ALONE = frozenset({"picture"})
+"""Jobs that hold whole pictures in memory: one of them is done at a time."""
 
 
 def _missing() -> MediaError:
@@ -216,6 +220,7 @@ class Engine:
     ) -> None:
         self._short = _Pool(at_once, short or SHORT)
         self._long = _Pool(at_once, long or LONG)
+        self._alone = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         return self
@@ -247,7 +252,8 @@ class Engine:
             MediaError: INTERNAL when the disk is full or the worker does not start.
         """
         pool = self._long if long else self._short
-        answer = await pool.do({"job": job, **arguments})
+        async with self._alone if job in _ALONE else contextlib.nullcontext():
+            answer = await pool.do({"job": job, **arguments})
         if "fault" not in answer:
             return answer.get("result") or {}
         fault = Fault(answer["fault"])

@@ -36,9 +36,10 @@ _CODES = {
 
 @dataclass(frozen=True, kw_only=True)
 class PictureCaps:
-    """Pixels that are decoded, and what is made of them: pixels of a side, bytes.
+    """Pixels that are decoded, and what is made of them: pixels of a side, pixels, bytes.
 
     ``scaled_pixels`` is the cap for JPEG, which can be decoded at a fraction of its size.
+    ``largest_pixels`` bounds the memory that a picture takes: no model shows as many.
     EvoLink takes images of 240 to 7,680 pixels a side below 10 MB; the others take more.
     """
 
@@ -46,6 +47,7 @@ class PictureCaps:
     scaled_pixels: int = 220_000_000
     least_side: int = 240
     largest_side: int = 7_680
+    largest_pixels: int = 16_000_000
     max_bytes: int = 9_500_000
 
 

@@ -27,10 +27,11 @@ def damaged() -> Iterator[None]:
             fault = Fault.DISK_FULL
         elif error.errno in _EXHAUSTED:
             fault = Fault.EXHAUSTED
-        raise JobError(fault, detail=_detail(error)) from error
+        raise JobError(fault, detail=detail(error)) from error
     except (ArithmeticError, EOFError, LookupError, SyntaxError, TypeError, ValueError) as error:
-        raise JobError(Fault.DAMAGED, detail=_detail(error)) from error
+        raise JobError(Fault.DAMAGED, detail=detail(error)) from error
 
 
-def _detail(error: Exception) -> str:
+def detail(error: Exception) -> str:
+    """Return what the log says of an error."""
     return repr(error)[:500]

@@ -11,7 +11,12 @@ from bot.media.worker import look, pictures
 
 DATA = Path(__file__).parent.parent.parent / "data" / "media"
 LIMITS = pictures.PictureLimits(
-    pixels=10**6, scaled_pixels=10**6, least_side=16, largest_side=1000, max_bytes=10**6
+    pixels=10**6,
+    scaled_pixels=10**6,
+    least_side=16,
+    largest_side=1000,
+    largest_pixels=10**6,
+    max_bytes=10**6,
 )
 VIDEOS = {".mp4": "mov", ".mov": "mov", ".webm": "matroska"}
 

@@ -1,0 +1,209 @@
+"""The pixels of a picture that was attached, with Pillow: strictly first, then as far as is safe.
+
+Owns which sizes are decoded and how much of a damaged picture may be missing. What is wrong in the
+parts that are dropped later does not matter.
+"""
+
+import io
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import pillow_heif
+from PIL import Image, ImageFile, PngImagePlugin
+
+from bot.media.faults import Fault, JobError
+from bot.media.worker.errors import detail
+
+_PILLOW = {
+    "jpg": "JPEG",
+    "png": "PNG",
+    "gif": "GIF",
+    "webp": "WEBP",
+    "heic": "HEIF",
+    "avif": "AVIF",
+}
+_MISSING_ROWS = 32
+"""A file may lack the data of this many rows at its end: a decoder gives a JPEG's last two rows of
+blocks only when it sees the end marker.
+"""
+
+_THINNEST = 16
+"""Pixels of a side below which a file is not enlarged: it is a line or a dot, not a picture."""
+
+_PICTURE_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND"})
+
+_UNREADABLE = (OSError, SyntaxError, ValueError, IndexError)
+"""What Pillow raises over a file that it cannot read strictly."""
+
+Image.MAX_IMAGE_PIXELS = None  # The sizes are checked below, before anything is decoded.
+PngImagePlugin.MAX_TEXT_MEMORY = 16 * 2**20
+pillow_heif.register_heif_opener(thumbnails=False, decode_threads=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureLimits:
+    """What is accepted and what is made: pixels of the source, pixels of a side, pixels, bytes.
+
+    ``scaled_pixels`` is the limit for JPEG, which can be decoded at a fraction of its size.
+    """
+
+    pixels: int
+    scaled_pixels: int
+    least_side: int
+    largest_side: int
+    largest_pixels: int
+    max_bytes: int
+
+
+def decode(file: BinaryIO, format_: str, limits: PictureLimits) -> Image.Image:
+    """Decode strictly; where that fails, tolerantly. Refuse if rows of the picture are missing.
+
+    The tolerant way ignores checksums and accepts a file without its end.
+    """
+    image, reason = _strictly(file, format_, limits)
+    if image is not None:
+        return image
+    if format_ == "jpg" and _last_scan_begun(_whole(file)):
+        return _ended(file, limits)
+    try:
+        image, missing = _tolerantly(file, format_, limits)
+    except _UNREADABLE:
+        if format_ != "png":
+            raise
+        image, missing = _tolerantly(io.BytesIO(_bare(_whole(file))), format_, limits)
+    if missing > _MISSING_ROWS or missing == image.height:
+        raise JobError(Fault.DAMAGED, detail=reason)
+    return _ended(file, limits) if format_ == "jpg" else image
+
+
+def _strictly(
+    file: BinaryIO, format_: str, limits: PictureLimits
+) -> tuple[Image.Image, None] | tuple[None, str]:
+    """Return the picture, or in words why it must be decoded tolerantly.
+
+    Not the error itself: that holds what was decoded so far.
+    """
+    try:
+        image = _decoded(file, format_, limits)
+    except JobError:
+        raise
+    except _UNREADABLE as error:
+        if format_ not in {"jpg", "png"}:
+            raise
+        return None, detail(error)
+    if format_ != "png" or any(_row(image, image.height - 1)):
+        return image, None
+    return None, "rows are missing"
+
+
+def _tolerantly(file: BinaryIO, format_: str, limits: PictureLimits) -> tuple[Image.Image, int]:
+    """Return the picture and how many of its rows are missing.
+
+    What a decoder leaves untouched shows the ground it was laid on: two grounds reveal it. Only one
+    of the two pictures is kept.
+    """
+    rows = _rows(_decoded(file, format_, limits, ground=1))
+    image = _decoded(file, format_, limits, ground=0)
+    return image, sum(one != other for one, other in zip(rows, _rows(image), strict=True))
+
+
+def _bare(png: bytes) -> bytes:
+    """Return a PNG with nothing but the chunks that its picture is made of."""
+    whole = memoryview(png)
+    kept, at = [whole[:8]], 8
+    while at + 8 <= len(png):
+        end = at + 12 + int.from_bytes(whole[at : at + 4], "big")
+        if png[at + 4 : at + 8] in _PICTURE_CHUNKS:
+            kept.append(whole[at:end])
+        at = end
+    return b"".join(kept)
+
+
+def _ended(file: BinaryIO, limits: PictureLimits) -> Image.Image:
+    """Decode a JPEG that lacks its end marker."""
+    return _decoded(io.BytesIO(_whole(file) + b"\xff\xd9"), "jpg", limits)
+
+
+def _whole(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def _decoded(
+    file: BinaryIO, format_: str, limits: PictureLimits, ground: int | None = None
+) -> Image.Image:
+    """Decode a file; tolerantly if there is a ``ground``, which shows where nothing was decoded."""
+    # For JPEG this would paint what is missing.
+    ImageFile.LOAD_TRUNCATED_IMAGES = ground is not None and format_ == "png"
+    file.seek(0)
+    image = Image.open(file, formats=[_PILLOW[format_]])
+    _check_size(image, limits)
+    parts = _parts(image, limits)
+    if parts > 1:
+        image.draft(None, (image.width // parts, image.height // parts))
+    if ground is None:
+        image.load()
+        return image
+    bands = len(image.getbands())
+    image.im = Image.core.fill(image.mode, image.size, (ground,) * bands if bands > 1 else ground)
+    try:
+        image.load()
+    except OSError:
+        if format_ != "jpg":
+            raise
+        image.tile = []  # Nothing more will come.
+    return image
+
+
+def _parts(image: Image.Image, limits: PictureLimits) -> int:
+    """Return by how much the sides of a JPEG are made smaller while it is decoded: 1, 2, 4 or 8."""
+    pixels = image.width * image.height
+    return next((n for n in (1, 2, 4) if pixels <= limits.largest_pixels * n * n), 8)
+
+
+def _rows(image: Image.Image) -> list[int]:
+    """Return what tells the rows of a picture apart, in a fraction of their memory."""
+    return [hash(_row(image, y)) for y in range(image.height)]
+
+
+def _row(image: Image.Image, y: int) -> bytes:
+    return image.crop((0, y, image.width, y + 1)).tobytes()
+
+
+def _last_scan_begun(data: bytes) -> bool:
+    """Return whether a progressive JPEG lacks bytes of its last, finest scan only.
+
+    False for a baseline JPEG, which is decoded row by row.
+
+    Raises:
+        JobError: DAMAGED if a progressive one lacks more.
+    """
+    at, progressive = 2, False
+    while at + 4 <= len(data) and (marker := data[at + 1]) != 0xDA:
+        if data[at] != 0xFF or marker == 0xFF:  # fill bytes, or stray ones
+            at += 1
+            continue
+        progressive = progressive or marker == 0xC2
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    if not progressive:
+        return False
+    scan = data.rfind(b"\xff\xda", at)
+    length = int.from_bytes(data[scan + 2 : scan + 4], "big")
+    end, approximation = data[scan + 2 + length - 2 : scan + 2 + length]
+    if end != 63 or approximation & 0x0F:
+        raise JobError(Fault.DAMAGED, detail="cut before its last scan")
+    return True
+
+
+def _check_size(image: Image.Image, limits: PictureLimits) -> None:
+    width, height = image.size
+    most = limits.scaled_pixels if image.format in {"JPEG", "MPO"} else limits.pixels
+    long, short = max(width, height), min(width, height)
+    thin = short < _THINNEST or long * limits.least_side > short * limits.largest_side
+    if not short:
+        raise JobError(Fault.DAMAGED, detail="no pixels")
+    if thin:
+        ratio = limits.largest_side // limits.least_side
+        raise JobError(Fault.TOO_SMALL, width=width, height=height, least=_THINNEST, ratio=ratio)
+    if width * height > most:
+        raise JobError(Fault.DIMENSIONS, width=width, height=height)
