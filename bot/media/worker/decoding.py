@@ -60,9 +60,9 @@ def decode(file: BinaryIO, format_: str, limits: PictureLimits) -> Image.Image:
 
     The tolerant way ignores checksums and accepts a file without its end.
     """
-    image, reason = _strictly(file, format_, limits)
-    if image is not None:
-        return image
+    found = _strictly(file, format_, limits)
+    if isinstance(found, Image.Image):
+        return found
     if format_ == "jpg" and _last_scan_begun(_whole(file)):
         return _ended(file, limits)
     try:
@@ -72,13 +72,14 @@ def decode(file: BinaryIO, format_: str, limits: PictureLimits) -> Image.Image:
             raise
         image, missing = _tolerantly(io.BytesIO(_bare(_whole(file))), format_, limits)
     if missing > _MISSING_ROWS or missing == image.height:
-        raise JobError(Fault.DAMAGED, detail=reason)
-    return _ended(file, limits) if format_ == "jpg" else image
+        raise JobError(Fault.DAMAGED, detail=found)
+    if format_ != "jpg":
+        return image
+    del image
+    return _ended(file, limits)
 
 
-def _strictly(
-    file: BinaryIO, format_: str, limits: PictureLimits
-) -> tuple[Image.Image, None] | tuple[None, str]:
+def _strictly(file: BinaryIO, format_: str, limits: PictureLimits) -> Image.Image | str:
     """Return the picture, or in words why it must be decoded tolerantly.
 
     Not the error itself: that holds what was decoded so far.
@@ -90,10 +91,10 @@ def _strictly(
     except _UNREADABLE as error:
         if format_ not in {"jpg", "png"}:
             raise
-        return None, detail(error)
+        return detail(error)
     if format_ != "png" or any(_row(image, image.height - 1)):
-        return image, None
-    return None, "rows are missing"
+        return image
+    return "rows are missing"
 
 
 def _tolerantly(file: BinaryIO, format_: str, limits: PictureLimits) -> tuple[Image.Image, int]:

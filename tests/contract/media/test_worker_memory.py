@@ -59,6 +59,12 @@ def black(path: Path) -> str:
     return "png"
 
 
+def cut_photo(path: Path) -> str:
+    plain("RGB", "teal").save(path, "JPEG")
+    path.write_bytes(path.read_bytes()[:-2])
+    return "jpg"
+
+
 def turned(path: Path) -> str:
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -86,6 +92,7 @@ def large_photo(path: Path) -> str:
         (transparent, 2),
         (cut, 1),
         (black, 1),
+        (cut_photo, 1),
         (turned, 2),
         (grey_and_large, (7000 * 6000 + 4 * 16_000_000) / COPY),
         (large_photo, 1),
