@@ -16,8 +16,9 @@ ROOT = Path(__file__).resolve().parent.parent
 class BotProcess:
     """``python -m bot run --config FILE``; what it says goes into a log file."""
 
-    def __init__(self, *, config: Path, log: Path) -> None:
+    def __init__(self, *, config: Path, log: Path, role: str = "all") -> None:
         self._config = config
+        self._role = role
         self.log = log
         self._process: asyncio.subprocess.Process | None = None
 
@@ -35,6 +36,7 @@ class BotProcess:
         with self.log.open("ab") as out:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "bot", "run", "--config", str(self._config.resolve()),
+                "--role", self._role,
                 stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=asyncio.subprocess.STDOUT,
                 env=environment, cwd=ROOT, start_new_session=True,
             )  # fmt: skip

@@ -98,7 +98,8 @@ class OwnedClock:
 class WatchedStorage:
     """The real storage, counting what is under way, so that time stands still meanwhile.
 
-    ``faults`` are raised by the next transactions, before (or, with ``after``, behind) the commit.
+    ``faults`` are raised by the next transactions, before (or, with ``after``, behind) the commit;
+    ``away`` is raised by everything, for as long as it is set.
     """
 
     def __init__(self, storage: Storage) -> None:
@@ -106,10 +107,13 @@ class WatchedStorage:
         self.under_way = 0
         self.reads = 0
         self.faults: list[tuple[str, BaseException]] = []
+        self.away: BaseException | None = None
 
     async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         self.under_way += 1
         try:
+            if self.away is not None:
+                raise self.away
             moment, fault = self.faults.pop(0) if self.faults else ("", None)
             if fault is not None and moment == "before":
                 raise fault
@@ -124,6 +128,8 @@ class WatchedStorage:
         self.under_way += 1
         self.reads += 1
         try:
+            if self.away is not None:
+                raise self.away
             return await self._storage.read(work)
         finally:
             self.under_way -= 1

@@ -16,22 +16,25 @@ def health_of(
     *,
     discord: PartHealth,
     closed: bool,
-    beats: bool,
+    database: bool,
     stopping: bool,
     breakers: Mapping[ProviderName, Breaker],
+    workers: int | None = None,
 ) -> Health:
     """The health of a process of this role.
 
     ``discord`` is its connection to Discord, ``closed`` is true if that will not come back.
-    ``beats`` is true if a heartbeat of its worker was written to the database lately. A worker has
-    no connection to Discord's gateway, so it is ready without one; a gateway has no heartbeat.
+    ``database`` is true if the database answered lately: a heartbeat of this process's worker was
+    written, or a gateway's question was answered. A worker has no connection to Discord's gateway,
+    so it is ready without one. ``workers`` is how many workers are alive, where this process is
+    none: without any, a gateway still takes requests, and they wait.
     """
-    works = role is Role.GATEWAY or beats
     connected = role is Role.WORKER or discord.ok
-    parts = {"discord": discord}
-    if role is not Role.GATEWAY:
-        detail = "answers" if beats else "no heartbeat was written lately"
-        parts["database"] = PartHealth(ok=beats, detail=detail)
+    detail = "answers" if database else "has not answered lately"
+    parts = {"discord": discord, "database": PartHealth(ok=database, detail=detail)}
+    if workers is not None:
+        detail = f"{workers} running" if workers else "none is running: requests wait"
+        parts["workers"] = PartHealth(ok=workers > 0, detail=detail)
     for name, breaker in breakers.items():
         parts[str(name)] = PartHealth(ok=not breaker.is_open, detail=breaker.reason or "answers")
-    return Health(alive=not closed, ready=works and connected and not stopping, parts=parts)
+    return Health(alive=not closed, ready=database and connected and not stopping, parts=parts)

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from bot.app.connection import DiscordLink
+from bot.app.database_watch import DatabaseWatch
 from bot.app.errors import CannotRunError
 from bot.app.health import health_of
 from bot.app.lock import alone_on, beside_database, is_sqlite
@@ -80,6 +81,7 @@ class Parts:
     late: LateResults
     missed: MissedReplies
     desk: Desk | None
+    watch: DatabaseWatch | None
 
 
 def proxy_of(settings: Settings) -> Proxy | None:
@@ -263,6 +265,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
         reconcile = Reconcile(
             storage=storage, clock=clock, providers=outside.providers, nudge=changed
         )
+        watch = DatabaseWatch(storage=storage, clock=clock) if role is Role.GATEWAY else None
         side_door = SideDoor(
             host=settings.http.host,
             port=settings.http.port,
@@ -271,7 +274,8 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
                 role,
                 discord=_discord_health(client, link, role),
                 closed=client.is_closed(),
-                beats=scheduler.advance.lease.beats(),
+                database=(watch or scheduler.advance.lease).answers(),
+                workers=watch and watch.workers,
                 stopping=generate.stopping,
                 breakers=board.queue.breakers,
             ),
@@ -293,6 +297,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             late=late,
             missed=missed,
             desk=_desk(settings, reconcile),
+            watch=watch,
         )
 
 

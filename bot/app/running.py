@@ -62,6 +62,8 @@ async def _work(
                 group.create_task(parts.messenger.run()),
                 group.create_task(_housekeeping(parts, settings, heap).run()),
             ]
+            if parts.watch is not None:
+                attendants.append(group.create_task(parts.watch.run()))
             work = None if role is Role.GATEWAY else group.create_task(parts.scheduler.run())
             await stop.wait()
             log.info("stopping")

@@ -51,7 +51,7 @@ class Lease:
         """Whether this worker lives, for all that others can know: nobody may claim from it."""
         return self.alone or self._holds(self.now())
 
-    def beats(self) -> bool:
+    def answers(self) -> bool:
         """Whether a heartbeat was written lately, alone or not: the database answers."""
         return self._holds(self.now())
 

@@ -78,7 +78,7 @@ class Ownership:
                 if await self.outside.storage.read(lambda tx: tx.generations.any_unowned()):
                     await self._claim_few()
             except StorageUnavailable as error:
-                log.info("no_look_for_new_ones", error=str(error))
+                log.debug("no_look_for_new_ones", error=str(error))
 
     async def _keep_alive(self, stopped: asyncio.Event) -> None:
         """One write every few seconds keeps all our generations; dead workers' are claimed."""

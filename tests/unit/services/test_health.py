@@ -1,52 +1,57 @@
 """What /readyz tells of each role."""
 
+import asyncio
+
 import pytest
 
+from bot.app.database_watch import DatabaseWatch
 from bot.app.health import health_of
 from bot.app.roles import Role
 from bot.domain.breaker import Breaker
 from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Code, StorageUnavailable
 from bot.ops.health import Health, PartHealth
+from bot.services.ownership import DEAD_SECONDS, HEARTBEAT_SECONDS
 from tests.unit.services.conftest import World
 
 
 def health(
-    role: Role, *, online: bool = True, beats: bool = True, stopping: bool = False
+    role: Role, *, online: bool = True, database: bool = True, stopping: bool = False
 ) -> Health:
     return health_of(
         role,
         discord=PartHealth(ok=online, detail="connected" if online else "connecting"),
         closed=False,
-        beats=beats,
+        database=database,
         stopping=stopping,
         breakers={},
     )
 
 
 @pytest.mark.parametrize(
-    ("role", "online", "beats", "ready"),
+    ("role", "online", "database", "ready"),
     [
         (Role.ALL, True, True, True),
         (Role.ALL, False, True, False),
         (Role.ALL, True, False, False),
-        (Role.GATEWAY, True, False, True),
-        (Role.GATEWAY, False, False, False),
+        (Role.GATEWAY, True, True, True),
+        (Role.GATEWAY, True, False, False),
+        (Role.GATEWAY, False, True, False),
         (Role.WORKER, False, True, True),
         (Role.WORKER, True, False, False),
     ],
 )
 def test_each_role_is_ready_with_what_it_needs(
-    role: Role, online: bool, beats: bool, ready: bool
+    role: Role, online: bool, database: bool, ready: bool
 ) -> None:
-    assert health(role, online=online, beats=beats).ready is ready
-    assert not health(role, online=online, beats=beats, stopping=True).ready
+    assert health(role, online=online, database=database).ready is ready
+    assert not health(role, online=online, database=database, stopping=True).ready
 
 
-def test_the_database_is_a_part_where_there_is_a_heartbeat() -> None:
-    assert health(Role.WORKER, beats=False).parts["database"].ok is False
-    assert health(Role.WORKER).parts["database"].ok is True
-    assert "database" not in health(Role.GATEWAY).parts
+@pytest.mark.parametrize("role", Role)
+def test_the_database_is_a_part_of_each(role: Role) -> None:
+    assert health(role, database=False).parts["database"].ok is False
+    assert health(role).parts["database"].ok is True
 
 
 def test_a_pause_is_told_and_a_closed_client_is_dead() -> None:
@@ -55,7 +60,7 @@ def test_a_pause_is_told_and_a_closed_client_is_dead() -> None:
         Role.WORKER,
         discord=PartHealth(ok=False),
         closed=True,
-        beats=True,
+        database=True,
         stopping=False,
         breakers={name: Breaker(until=5.0, reason=Code.PROVIDER_RATE_LIMITED)},
     )
@@ -65,11 +70,31 @@ def test_a_pause_is_told_and_a_closed_client_is_dead() -> None:
 
 async def test_a_worker_beats_while_its_database_answers(world: World) -> None:
     worker = world.start()
-    assert not worker.scheduler.advance.lease.beats()
+    assert not worker.scheduler.advance.lease.answers()
     await world.settle()
-    assert worker.scheduler.advance.lease.beats()
+    assert worker.scheduler.advance.lease.answers()
     world.storage.faults = [("before", StorageUnavailable("away"))] * 100
     await world.until(lambda: world.clock.seconds > 16)
-    assert not worker.scheduler.advance.lease.beats()
+    assert not worker.scheduler.advance.lease.answers()
     world.storage.faults = []
-    await world.until(worker.scheduler.advance.lease.beats, seconds=10)
+    await world.until(worker.scheduler.advance.lease.answers, seconds=10)
+
+
+async def test_a_gateway_asks_whether_the_database_answers_and_who_works(world: World) -> None:
+    watch = DatabaseWatch(storage=world.storage, clock=world.clock)
+    asking = asyncio.ensure_future(watch.run())
+    assert not watch.answers()
+    await world.settle()
+    assert watch.answers()
+    assert watch.workers == 0
+    worker = world.start(alone=False)
+    await world.until(lambda: watch.workers == 1, seconds=10)
+    await world.kill(worker)
+    began = world.clock.seconds
+    await world.until(lambda: watch.workers == 0, seconds=40)
+    assert world.clock.seconds - began > DEAD_SECONDS - HEARTBEAT_SECONDS
+    world.storage.away = StorageUnavailable("away")
+    await world.until(lambda: not watch.answers(), seconds=20)
+    world.storage.away = None
+    await world.until(watch.answers, seconds=6)
+    asking.cancel()
