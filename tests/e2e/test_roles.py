@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 DATABASE = "retake_roles"
 KITE = "a red kite over two processes"
-ASKED_AGAIN_SECONDS = 0.25
+ASK_SECONDS = 0.25
 PATIENCE_SECONDS = 60.0
 
 
@@ -43,13 +43,18 @@ class Process:
             return 0, {}
 
     async def comes_to(self, says: Callable[[int, Json], bool]) -> Json:
-        """The parts, as soon as they are so. There is nothing to wait on but to ask again."""
-        status, parts = await self.readyz()
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not (parts and says(status, parts)):
-                await asyncio.sleep(ASKED_AGAIN_SECONDS)
-                status, parts = await self.readyz()
-        return parts
+        """The parts, as soon as they are so. A process that ends instead fails at once."""
+        ended = asyncio.create_task(self.bot.wait())
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while True:
+                    status, parts = await self.readyz()
+                    if parts and says(status, parts):
+                        return parts
+                    await asyncio.wait({ended}, timeout=ASK_SECONDS)
+                    assert not ended.done(), self.bot.log.read_text()
+        finally:
+            ended.cancel()
 
 
 @dataclass(kw_only=True)
