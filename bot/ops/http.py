@@ -113,14 +113,18 @@ async def _read(request: web.Request) -> bytes:
 def _named_task(body: bytes) -> TaskId | None:
     """Return the id of the task that a callback is about, or None.
 
-    The body is a task as the provider's query answers it, plain or wrapped in ``data``.
+    The body is a task as the provider's query answers it, plain or wrapped in ``data``, which may
+    be a list with the task in it.
     """
     try:
         task = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    if isinstance(task, dict) and isinstance(task.get("data"), dict):
-        task = task["data"]
+    inner = task.get("data") if isinstance(task, dict) else None
+    if isinstance(inner, list) and inner:
+        inner = inner[0]
+    if isinstance(inner, dict):
+        task = inner
     if not isinstance(task, dict):
         return None
     named = next((task[name] for name in ("id", "task_id") if name in task), None)

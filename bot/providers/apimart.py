@@ -38,7 +38,7 @@ from bot.providers.http import HttpDoor
 from bot.providers.links import results_of, tidy
 from bot.providers.mirrors import Mirrors
 from bot.providers.refusals import REJECTED, Verdict, verdict_of_status
-from bot.providers.task_status import state_of, word_of
+from bot.providers.task_status import state_of, word_in
 from bot.providers.uploads import Uploads, VideoHost
 
 NAME = ProviderName("apimart")
@@ -270,10 +270,10 @@ class ApiMart:
         if told_id and told_id != asked:
             # Somebody else's task must never be taken for ours.
             raise self._gateway.malformed("another task")
-        word = word_of(task.get("status"))
-        if not word:
-            raise self._gateway.malformed("status")
+        word = word_in(task)
         urls, expires_at = _results(task)
+        if not word and not urls:
+            raise self._gateway.malformed("status")
         state = state_of(word, has_video=bool(urls))
         if state is not TaskState.COMPLETED:
             urls, expires_at = (), None

@@ -39,7 +39,7 @@ from bot.providers.http import HttpDoor
 from bot.providers.inline import by_name, inlined
 from bot.providers.links import results_of
 from bot.providers.mirrors import Mirrors, base_url
-from bot.providers.task_status import state_of, word_of
+from bot.providers.task_status import state_of, word_in
 from bot.providers.uploads import HostedFile
 
 NAME = ProviderName("evolink")
@@ -306,10 +306,10 @@ class EvoLink:
         if reported and asked not in reported:
             # Somebody else's task must never be taken for ours.
             raise self._gateway.malformed("another task")
-        word = word_of(task.get("status"))
-        if not word:
-            raise self._gateway.malformed("status")
+        word = word_in(task)
         urls = results_of(task)
+        if not word and not urls:
+            raise self._gateway.malformed("status")
         state = state_of(word, has_video=bool(urls))
         info, usage = answers.mapping(task.get("task_info")), answers.mapping(task.get("usage"))
         refused = answers.text(answers.mapping(task.get("error")).get("code")).lower() in TASK_WORDS

@@ -3,6 +3,7 @@
 The same word means the same everywhere, and gateways change theirs without notice.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from bot.domain.ports.provider import TaskState
@@ -25,9 +26,24 @@ _CANCELLED = frozenset(
 )
 
 
-def word_of(value: Any) -> str:
-    """Return a status word in lower case, with ``_`` between its parts; "" where there is none."""
-    return "_".join(answers.text(value).lower().replace("-", " ").replace("_", " ").split())
+_FIELDS = ("status", "state", "task_status")
+_ABOUT = frozenset({"task", "job", "status", "state", "video", "generation"})
+
+
+def word_in(task: Mapping[str, Any]) -> str:
+    """Return the status word of a task, "" where it has none."""
+    return next(filter(None, (_word(task.get(name)) for name in _FIELDS)), "")
+
+
+def _word(value: Any) -> str:
+    """Return a status word in lower case, with ``_`` between its parts.
+
+    What it is the status of says nothing: TASK_STATUS_SUCCEEDED is "succeeded".
+    """
+    parts = answers.text(value).lower().replace("-", " ").replace("_", " ").split()
+    while len(parts) > 1 and parts[0] in _ABOUT:
+        del parts[0]
+    return "_".join(parts)
 
 
 def state_of(word: str, *, has_video: bool) -> TaskState:

@@ -151,6 +151,8 @@ async def test_a_gateway_may_append_a_path_to_the_address(
     [
         (b'{"id": "task-unified-1-a", "status": "completed"}', "task-unified-1-a"),
         (b'{"code": 200, "data": {"id": "task_01K", "status": "failed"}}', "task_01K"),
+        (b'{"code": 200, "data": [{"task_id": "task_01K"}]}', "task_01K"),
+        (b'{"id": "req-1", "data": []}', "req-1"),
         (b'{"task_id": 1234567890123456789}', "1234567890123456789"),
         (b'{"id": true}', None),
         (b'{"id": ["a"]}', None),

@@ -23,8 +23,9 @@ async def test_a_finished_task_may_have_no_link_yet(results: Any) -> None:
 
 
 COMPLETED = ["complete", "success", "SUCCEEDED", "done", " Finished ", "successful"]
-FAILED = ["failure", "error", "timed-out", "Timed Out"]
-CANCELLED = ["canceled", "aborted"]
+COMPLETED += ["TASK_STATUS_SUCCEEDED", "task-completed"]
+FAILED = ["failure", "error", "timed-out", "Timed Out", "JOB_STATE_FAILED"]
+CANCELLED = ["canceled", "aborted", "task cancelled"]
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,22 @@ async def test_one_list_of_status_words(word: str, state: TaskState, *, link: bo
         report = await provider.query(TASK)
         assert report.state is state
         assert bool(report.urls) is (link and state is TaskState.COMPLETED)
+
+
+@both
+@pytest.mark.parametrize("told", [{"state": "done"}, {"task_status": "SUCCESS"}, {"status": None}])
+async def test_a_result_needs_no_field_of_a_certain_name(
+    adapter: Adapter, told: dict[str, Any]
+) -> None:
+    report = await adapter({"data": {"id": TASK, "video_url": LINK} | told}).query(TASK)
+    assert (report.state, report.urls) == (TaskState.COMPLETED, (LINK,))
+
+
+@both
+@pytest.mark.parametrize("word", ["incomplete", "not_failed", "task", "video_status", "Task State"])
+async def test_only_what_a_word_is_about_is_left_out(adapter: Adapter, word: str) -> None:
+    report = await adapter({"data": {"id": TASK, "status": word}}).query(TASK)
+    assert report.state is TaskState.ACTIVE
 
 
 async def test_a_link_is_a_result_unless_it_is_a_cover() -> None:
