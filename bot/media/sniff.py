@@ -15,6 +15,7 @@ HEAD = 1024
 
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_FIRST_BOXES = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"uuid"})
 _SOUND_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
 
 
@@ -84,8 +85,8 @@ def _boxed(head: bytes) -> Format | None:
     """Return what a file of boxes is: a first box of a sane size that only such a file has."""
     size, name, brand = int.from_bytes(head[:4], "big"), head[4:8], head[8:12]
     if name != b"ftyp":
-        # QuickTime files from before there was a type box.
-        return Format.MP4 if name in {b"moov", b"mdat", b"wide"} and size >= 8 else None
+        # QuickTime files from before there was a type box, and files with room left in front of it.
+        return Format.MP4 if name in _FIRST_BOXES and size >= 8 else None
     if not 16 <= size <= HEAD or size % 4 or brand in _SOUND_BRANDS:
         return None
     brands = {head[at : at + 4] for at in (8, *range(16, size, 4))}
