@@ -38,16 +38,22 @@ _ERASE = (
     )
 )
 _MOVE = text(
-    "UPDATE generations SET rowid = rowid - 4611686018427387904 WHERE rowid > 0 AND id IN :ids"
+    "UPDATE generations SET rowid = rowid - 2147483648"
+    " WHERE rowid > 0 AND rowid < (SELECT MAX(rowid) FROM generations) AND id IN :ids"
 ).bindparams(bindparam("ids", expanding=True))
 """Put rows of SQLite that were pruned beside each other.
 
 A row stays in its page when it shrinks, and a page that one row has is not used for others. Moved
 out of it (in order, to the end of those that were pruned before), it leaves a page that is free.
+Every index holds the number of the row, and one of four bytes is enough for two thousand million
+rows. The last row of all stays where it is: SQLite numbers new rows from there on, and with a
+number below zero they would count as moved.
 PostgreSQL uses the room that is left in a page by itself.
 """
 
-_PRUNE = _ERASE.values(pruned_at=bindparam("at"), owner_id=None)
+_PRUNE = _ERASE.values(pruned_at=bindparam("at"), owner_id=None, task_id=None)
+"""Nothing asks for the task of one that was pruned; what it cost stands in the books by its id."""
+
 _FORGET_HISTORY = delete(generation_events).where(
     generation_events.c.generation_id.in_(bindparam("ids", expanding=True))
 )

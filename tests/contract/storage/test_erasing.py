@@ -102,6 +102,8 @@ async def test_what_was_kept_long_enough_loses_its_content_and_nothing_else(
     assert await books(storage) == before
     assert await storage.read(lambda tx: tx.ledger.usage(GUILD, MIRA, since=NOON)) == used
     assert await shelf.faults() == []
+    task_id = raw("SELECT task_id FROM generations WHERE id = :id", id=made.id)
+    assert await storage.read(task_id) == [(None,)], "nothing asks for it any more"
     events = raw("SELECT * FROM generation_events WHERE generation_id = :id", id=made.id)
     assert await storage.read(events) == []
     assert made.posting is not None

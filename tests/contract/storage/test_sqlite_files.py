@@ -10,18 +10,20 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from bot.domain.errors import StorageUnavailable
-from bot.domain.generation import State
-from bot.domain.ids import ConversationId
+from bot.domain.generation import State, Task
+from bot.domain.ids import ConversationId, TaskId
 from bot.domain.ports.storage import Transaction
 from bot.domain.request import VideoRequest
 from bot.storage import SqlStorage, backup, migrate, open_storage, sqlite
 from tests.contract.storage.grouping import Group, Mistake, add, add_and_fail, count
-from tests.contract.storage.samples import ALPHA, NOON, OwnedClock, Shelf, raw
+from tests.contract.storage.samples import ALPHA, EVOLINK, NOON, OwnedClock, Shelf, raw
 
 
 @pytest.fixture
@@ -331,3 +333,45 @@ async def test_what_was_deleted_is_nowhere_in_the_file(
         await storage.transact(delete)
     assert [path.name for path in tmp_path.iterdir()] == ["retake.db"]
     assert b"SECRET" not in (tmp_path / "retake.db").read_bytes()
+
+
+# -- room -------------------------------------------------------------------------------------
+
+
+async def test_pruned_rows_share_their_pages(storage: SqlStorage, shelf: Shelf, path: Path) -> None:
+    """Also those that come after a time in which nothing was made, and all of before was pruned."""
+    many, used = 60, [_pages_of_generations(path)]
+    later = NOON + timedelta(days=31)
+    for turn in range(3):
+        for number in range(many):
+            made = await shelf.put(
+                request=VideoRequest(prompt="a fox " * 400),
+                state=State.POSTING,
+                task=_task(turn * many + number),
+            )
+            await shelf.move(made, State.DELIVERED, announced=True)
+        assert _pages_of_generations(path) - used[-1] >= many - 1, "each has a page of its own"
+        assert many == await storage.transact(
+            lambda tx: tx.generations.prune(ended_before=later, at=later, limit=100)
+        )
+        used.append(_pages_of_generations(path))
+    for before, after in pairwise(used):
+        assert after - before <= many / 3, used
+
+
+def _task(number: int) -> Task:
+    return Task(
+        provider=EVOLINK,
+        model_id="omni-flash",
+        idempotency_key=f"retake-{number}",
+        body={},
+        started_at=NOON,
+        task_id=TaskId(f"task-{number}"),
+    )
+
+
+def _pages_of_generations(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        question = "SELECT COUNT(*) FROM dbstat WHERE name = 'generations'"
+        (pages,) = connection.execute(question).fetchone()
+    return pages
