@@ -337,6 +337,75 @@ async def test_a_close_that_undoes_too_little_is_a_fault(storage: Storage, shelf
     assert f"does not undo the hold of generation {made.id}" in " ".join(await shelf.faults())
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"guild_id": "guild_id + 1"},
+        {"user_id": "user_id + 1"},
+        {"resets": "resets + 1"},
+        {"counted_at": "counted_at + 1"},
+        {"videos_held": "-2", "videos_available": "2"},
+        {"seconds_held": "-9", "seconds_available": "9"},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+async def test_whatever_a_close_has_otherwise_than_its_hold_is_a_fault(
+    storage: Storage, shelf: Shelf, wrong: dict[str, str]
+) -> None:
+    """Each value alone: all others are right."""
+    made = await shelf.move(await shelf.put(), State.CANCELLED)
+    right = {name: name for name in ("guild_id", "user_id", "generation_id", "resets")}
+    right |= {"kind": "'close'", "counted_at": "counted_at", "at": "at"}
+    for unit in ("videos", "seconds"):
+        right |= {f"{unit}_held": f"-{unit}_held", f"{unit}_available": f"{unit}_held"}
+    values = right | wrong
+    await storage.transact(
+        raw(
+            f"INSERT INTO ledger ({', '.join(values)})"  # noqa: S608
+            f" SELECT {', '.join(values.values())} FROM ledger"
+        )
+    )
+    found = [sentence for sentence in await shelf.faults() if "undo" in sentence]
+    assert len(found) == 1
+    assert found[0].endswith(f"does not undo the hold of generation {made.id}")
+
+
+async def test_a_close_without_a_hold_is_a_fault(storage: Storage, shelf: Shelf) -> None:
+    about = conversation()
+    made = generation(about)
+
+    async def work(tx: Transaction) -> None:
+        await tx.conversations.add(about)
+        await tx.generations.add(made)
+        await sql(
+            tx,
+            "INSERT INTO ledger (guild_id, user_id, generation_id, kind, resets, counted_at, at)"
+            " VALUES (:guild, :member, :id, 'close', 0, 0, 0)",
+            guild=GUILD,
+            member=MIRA,
+            id=made.id,
+        )
+
+    await storage.transact(work)
+    first, *others = await shelf.faults()
+    assert first.endswith(f"closes generation {made.id}, for which nothing is held")
+    assert others == [
+        f"generation {made.id} has no hold",
+        f"generation {made.id} has not ended (queued) and has a close",
+    ]
+
+
+async def test_a_history_that_goes_on_is_a_fault(storage: Storage, shelf: Shelf) -> None:
+    """The last entry counts, not whether the state is among them."""
+    made = await shelf.put()
+    await storage.transact(
+        raw(f"INSERT INTO generation_events VALUES ('{made.id}', 7, 'running', 0)")  # noqa: S608
+    )
+    assert await shelf.faults() == [
+        f"generation {made.id} is queued, its history does not end there"
+    ]
+
+
 async def test_a_broken_history_is_a_fault(storage: Storage, shelf: Shelf) -> None:
     made = await shelf.put()
     await storage.transact(raw("UPDATE generation_events SET state = 'running'"))

@@ -21,7 +21,7 @@ from bot.domain.ids import MessageId, TaskId, UserId, WorkerId
 from bot.domain.ports.storage import AuditEntry, Transaction
 from bot.domain.quota import LimitChanges
 from bot.domain.request import VideoRequest
-from bot.storage import SqlStorage
+from bot.storage import SqlStorage, open_storage
 from bot.storage.conversations import SqlConversations
 from bot.storage.durations import SqlDurations
 from bot.storage.generations import SqlGenerations
@@ -35,6 +35,7 @@ from tests.contract.storage.samples import (
     GUILD,
     MIRA,
     NOON,
+    OwnedClock,
     Shelf,
     conversation,
     everything,
@@ -314,6 +315,24 @@ async def test_every_query_finds_its_rows_by_an_index(storage: SqlStorage) -> No
                 if wrong := await scans(storage, statement, values):
                     found[f"{name}: {statement}"] = wrong
         assert found == {}, counted
+
+
+async def test_the_books_are_added_up_in_one_pass_of_the_wide_rows(
+    sqlite_url: str, clock: OwnedClock
+) -> None:
+    """Of a million generations each pass reads gigabytes; everything else is in narrow tables."""
+    async with open_storage(sqlite_url, clock=clock) as storage:
+        await filled(storage)
+        for counted in (False, True):
+            if counted:
+                await storage.transact(raw("ANALYZE"))
+            passes: list[str] = []
+            for statement, _ in await statements(storage, lambda tx: tx.ledger.faults()):
+                steps = await storage.read(raw(f"EXPLAIN QUERY PLAN {statement}"))
+                told = [str(step[-1]) for step in steps]
+                assert not any("AUTOMATIC" in step for step in told), statement
+                passes += [step for step in told if re.match(r"SCAN (g|generations)\b", step)]
+            assert passes == ["SCAN g"], counted
 
 
 async def test_a_scan_would_be_seen(storage: SqlStorage) -> None:
