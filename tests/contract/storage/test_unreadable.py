@@ -1,7 +1,11 @@
 """One row that cannot be read is set aside: every list goes on, and it is named."""
 
+import re
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +15,8 @@ from bot.domain.generation import Generation, State, Task
 from bot.domain.ids import MessageId, TaskId
 from bot.domain.ports.storage import Transaction
 from bot.domain.quota import LimitChanges
-from bot.storage import SqlStorage
+from bot.domain.request import VideoRequest
+from bot.storage import SqlStorage, backup, open_storage
 from tests.contract.storage.samples import (
     ALPHA,
     BETA,
@@ -20,6 +25,7 @@ from tests.contract.storage.samples import (
     JON,
     MIRA,
     NOON,
+    OwnedClock,
     Shelf,
     raw,
 )
@@ -135,3 +141,37 @@ async def test_limits_that_cannot_be_read_are_never_taken_for_none(storage: SqlS
         (MIRA, LimitChanges(videos=2))
     ]
     assert len(storage.set_aside()) == 2
+
+
+async def test_the_documented_repair_brings_it_back(
+    sqlite_url: str, clock: OwnedClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The statements stand in the guide about backups; here they are run word for word."""
+    monkeypatch.chdir(tmp_path)
+    guide = Path(__file__).parents[3] / "docs" / "howto" / "backup.md"
+    found = re.search(r"```sql\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    async with open_storage(sqlite_url, clock=clock) as storage:
+        shelf = Shelf(storage=storage)
+        made, other = await shelf.put(request=VideoRequest(prompt="a fox")), await shelf.put()
+        await backup(sqlite_url, tmp_path / "backup.db")
+        await damage(storage, made, DAMAGE["cut short"])
+        with pytest.raises(RowUnreadable):
+            await shelf.get(made)
+    with closing(sqlite3.connect(tmp_path / "retake.db")) as connection:
+        connection.executescript(found[1].replace("06dcj60104qhp3kgbl7g", made.id))
+    async with open_storage(sqlite_url, clock=clock) as storage:
+        shelf = Shelf(storage=storage)
+        assert [await shelf.get(made), await shelf.get(other)] == [made, other]
+        held = await storage.read(lambda tx: tx.ledger.usage(GUILD, MIRA, since=NOON))
+        assert (held.videos, await shelf.faults()) == (2, [])
+
+
+async def test_a_reset_leaves_out_what_an_unreadable_one_holds(
+    storage: SqlStorage, shelf: Shelf
+) -> None:
+    """It still takes a place among those under way, as the guide says."""
+    await damage(storage, await shelf.put(), DAMAGE["not JSON"])
+    await storage.transact(lambda tx: tx.ledger.reset(GUILD, MIRA, at=NOON))
+    usage = await storage.read(lambda tx: tx.ledger.usage(GUILD, MIRA, since=NOON))
+    assert (usage.videos, usage.seconds, usage.open) == (0, 0, 1)
