@@ -3,6 +3,7 @@
 Decides and removes; which files are still needed is told by the caller.
 """
 
+import os
 import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -33,8 +34,8 @@ def remove_old(root: Path, now: datetime, older_than: timedelta, needed: Collect
     for folder in FOLDERS:
         passing = folder in PASSING
         oldest = now - (min(_LEFTOVERS, older_than) if passing else older_than)
-        for path in (root / folder).iterdir():
-            if path.lstat().st_mtime >= oldest.timestamp() or _is_needed(path, needed):
+        for path, status in _entries(root / folder):
+            if status.st_mtime >= oldest.timestamp() or _is_needed(path, needed):
                 continue
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
@@ -66,9 +67,18 @@ def size(root: Path) -> int:
 
 def _files(root: Path) -> Iterator[_Kept]:
     for folder in LASTING:
-        for path in (root / folder).iterdir():
-            status = path.lstat()
+        for path, status in _entries(root / folder):
             yield _Kept(path=path, size=status.st_size, modified=status.st_mtime)
+
+
+def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """The entries of a folder that are still there: others work in it at the same time."""
+    for path in folder.iterdir():
+        try:
+            status = path.lstat()
+        except FileNotFoundError:
+            continue
+        yield path, status
 
 
 def _is_needed(path: Path, needed: Collection[str]) -> bool:

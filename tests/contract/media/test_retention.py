@@ -51,6 +51,27 @@ async def test_old_files_go_and_young_ones_stay(store: DiskMediaStore) -> None:
     assert await store.clean(NOW, MONTH) == 0
 
 
+class Deleting(frozenset[str]):
+    """Names what is needed; while it is asked, another worker deletes the rest of the folder."""
+
+    folder: Path
+
+    def __contains__(self, name: object) -> bool:
+        for path in self.folder.iterdir():
+            if path.name != Path(str(name)).name:
+                path.unlink()
+        return False
+
+
+async def test_what_others_delete_meanwhile_stops_no_cleaning(store: DiskMediaStore) -> None:
+    files = [put(store.root / f"videos/{n}.mp4", 2 * MONTH) for n in range(3)]
+    needed = Deleting()
+    needed.folder = store.root / "videos"
+    store.needed = lambda: needed
+    assert await store.clean(NOW, MONTH) == 1
+    assert not any(path.exists() for path in files)
+
+
 async def test_deleting_a_video_removes_every_copy_at_once(
     store: DiskMediaStore, files: Path
 ) -> None:

@@ -117,6 +117,33 @@ async def test_what_was_refused_before_is_not_ordered_later(
     assert [ask.request_key for ask in again.services.generate.asks] == [f"message:{missed}"]
 
 
+async def test_what_was_heard_and_refused_is_not_ordered_when_the_answer_is_gone(
+    retake: Retake, start: Starting
+) -> None:
+    """Such an answer goes away after a few minutes; the next session must not try again."""
+    video = await retake.post_video(FOX)
+    away = Away(retake, start, video.id)
+    after = retake.standin.position
+    services = retake.services
+    services.generate.refusals.append(Refused(Code.QUOTA_COOLDOWN, limit=60))
+    await away.reply("tom", "make it night")
+    me = str(retake.client.application_id)
+    told = await retake.standin.wait("MESSAGE_CREATE", {"author.id": me}, after=after)
+    answer = retake.client.get_partial_messageable(int(VIDEOS)).get_partial_message(
+        int(told["data"]["id"])
+    )
+    await answer.delete()
+    services.missed.away_since = away.since
+    services.missed.places = [
+        Spot(channel_id=int(VIDEOS), guild_id=int(STUDIO))  # pyright: ignore[reportArgumentType]
+    ]
+    services.missed.caught.clear()
+    retake.client.dispatch("ready")
+    async with asyncio.timeout(10):
+        await services.missed.caught.wait()
+    assert len(services.generate.asks) == 1
+
+
 async def test_chatter_bots_and_people_who_left_order_nothing(away: Away) -> None:
     people = away.people
     own = await people.send("tom", "videos", "nice weather")
