@@ -38,7 +38,7 @@ async def test_from_a_command_to_a_video_in_its_thread(running: Running) -> None
     answered = await tom.video(prompt, duration="4")
     receipt = told(answered)
     assert receipt.startswith("### On it\n-# Gemini Omni Flash 1.1 · 4 s · any aspect ratio · 720p")
-    assert "It starts right away. Ready <t:" in receipt
+    assert "It starts right away. Expected <t:" in receipt
     assert f"I post it in a thread in <#{VIDEOS}> and ping you there." in receipt
     assert "Estimated price $0.40 for 4 seconds." in receipt
     assert re.search(r"99 of 100 videos left today, resets <t:\d+:R>\.", receipt)

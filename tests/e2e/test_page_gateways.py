@@ -6,7 +6,7 @@ from playwright.async_api import Locator, expect
 
 from sandbox.gateways import EVOLINK_KEY
 from tests.e2e.chat import Chat
-from tests.e2e.conftest import Stage
+from tests.e2e.conftest import OpenPage, Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -131,6 +131,21 @@ async def test_waiting_faults_are_cleared(chat: Chat, stage: Stage) -> None:
     await evolink.get_by_role("button", name="Clear").click()
     await expect(evolink.locator(".waiting-faults")).to_be_hidden()
     assert await submit(stage, "taken") == 200
+
+
+async def test_many_waiting_faults_leave_their_button_whole(
+    open_page: OpenPage, stage: Stage
+) -> None:
+    chat = Chat(page=await open_page(f"{stage.url}/", width=390), standin=stage.standin)
+    evolink = await shown(chat, 390)
+    for preset in ("Moderation", "Fails", "No video", "402"):
+        await evolink.get_by_role("button", name=preset).click()
+    await expect(evolink.locator(".waiting-faults")).to_contain_text("submit 402")
+    # Asked in the page: each fault draws the button again.
+    await chat.page.wait_for_function("""() => {
+        const clear = document.querySelector("[data-gateway=evolink] .waiting-faults button");
+        return clear.offsetWidth > clear.offsetHeight;
+    }""")
 
 
 async def test_a_long_prompt_stays_in_its_card(chat: Chat, stage: Stage) -> None:

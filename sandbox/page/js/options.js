@@ -149,7 +149,7 @@ export class TextField extends Field {
   fault() {
     const { option } = this;
     if (this.empty) return option.required ? "This option is required." : null;
-    if (this.strict && !this.chosen && !this.#source().some((one) => one.value === this.value)) return "Choose one of the list.";
+    if (this.strict && !this.chosen && !this.#source().some((one) => one.value === this.value)) return "Choose one from the list.";
     if (NUMBERS.includes(option.type)) {
       const number = this.value;
       if (Number.isNaN(number) || (option.type === 4 && !Number.isInteger(number))) return "A number is needed here.";

@@ -34,7 +34,7 @@ async def test_words_become_a_wish_and_a_receipt(retake: Retake) -> None:
     assert shown["flags"] & EPHEMERAL
     text = texts(answered)
     assert "You are number 3 in line." in text
-    assert "Ready <t:1795176090:R>." in text
+    assert "Expected <t:1795176090:R>." in text
     assert "Estimated price $0.50 for 5 seconds." in text
     assert "2 of 5 videos left today, resets <t:1795219200:R>." in text
     assert f"<#{VIDEOS}>" in text
