@@ -81,7 +81,7 @@ def test_the_bar_is_full_only_at_the_end(percent: int, cells: int) -> None:
         (
             generation(),
             {"position": 1, "eta_at": NOON},
-            "🟡 **In line**, number 1 · ready <t:1795176000:R>",
+            "🟡 **In line**, number 1 · expected <t:1795176000:R>",
         ),
         (generation(state=State.SUBMITTING), {}, "🟡 **Handing it to the video service**"),
         (
@@ -93,7 +93,7 @@ def test_the_bar_is_full_only_at_the_end(percent: int, cells: int) -> None:
         (
             generation(state=State.RUNNING),
             {"progress": 50, "eta_at": NOON},
-            "🔵 **Working** · ready <t:1795176000:R>\n`▰▰▰▰▰▰▱▱▱▱▱▱` 50 %",
+            "🔵 **Working** · expected <t:1795176000:R>\n`▰▰▰▰▰▰▱▱▱▱▱▱` 50 %",
         ),
         (generation(state=State.READY), {}, "🔵 **Almost there**: fetching the video"),
         (generation(state=State.FETCHED), {}, "🔵 **Almost there**: posting the video"),
