@@ -33,7 +33,7 @@ async def test_jobs_show_where_they_stand_and_can_be_cancelled(retake: Retake) -
     ]
     shown = await retake.command("tom", "jobs")
     text = texts(shown)
-    assert "**In line**, number 2 · ready <t:1795176000:R>" in text
+    assert "**In line**, number 2 · expected <t:1795176000:R>" in text
     assert "`▰▰▰▰▰▰▱▱▱▱▱▱` 50 %" in text
     (viewer,) = [call[1] for call in retake.services.jobs.made]
     assert (viewer.user_id, viewer.guild_id, viewer.moderator) == (int(TOM), int(STUDIO), False)
