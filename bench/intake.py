@@ -23,6 +23,8 @@ from bot.domain.ports.media import IncomingFile
 from bot.media.engine import Engine
 from bot.media.store import DiskMediaStore
 from bot.services.intake import Intake
+from bot.services.room import Room
+from tests.outside import FakeMessenger
 
 MIB = 2**20
 SIDE = 3740
@@ -90,7 +92,7 @@ async def measure(folder: Path, members: int, files: int) -> None:
     size = SIDE * SIDE * 3
     async with Engine() as engine:
         store = DiskMediaStore(root=folder / "media", engine=engine, fetch=copy)
-        intake = Intake(media=store)
+        intake = Intake(media=store, room=Room(media=store, messenger=FakeMessenger()))
         given = [
             IncomingFile(url=str(picture), name=f"{number}.png", size=size)
             for number in range(files)

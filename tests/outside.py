@@ -401,6 +401,7 @@ class FakeMedia:
     unplayable: bytes = b""
     fit_faults: list[Exception] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
+    full_disk: bool = False
 
     async def take(self, file: IncomingFile, *, kinds: Sequence[MediaKind]) -> StoredMedia:
         raise NotImplementedError
@@ -437,6 +438,9 @@ class FakeMedia:
 
     async def make_room(self) -> bool:
         return False
+
+    async def can_keep(self) -> bool:
+        return not self.full_disk
 
     async def discard(self, media: StoredMedia) -> None:
         self.path_of(media).unlink(missing_ok=True)

@@ -240,7 +240,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             Services(
                 generate=generate,
                 edit=Edit(storage=storage),
-                intake=Intake(media=media),
+                intake=Intake(media=media, room=outside.room),
                 cancel=Cancel(outside=outside, board=board, nudge=scheduler.nudge),
                 jobs=Jobs(storage=storage, clock=clock, board=board),
                 history=History(storage=storage, media=media, clock=clock, messenger=messenger),

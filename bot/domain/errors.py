@@ -64,6 +64,7 @@ class Code(StrEnum):
     ROW_UNREADABLE = "row_unreadable"
     NOT_A_VIDEO = "not_a_video"
     CONTENT_HIDDEN = "content_hidden"
+    NO_ROOM = "no_room"
     STOPPING = "stopping"
     PROVIDER_TROUBLE = "provider_trouble"
     GUILD_ONLY = "guild_only"

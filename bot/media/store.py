@@ -58,6 +58,9 @@ _AT_ONCE = 64 * 2**20
 _ENOUGH = 2**30
 """Bytes that should be free on the disk."""
 
+_USUAL = 8 * 2**20
+"""Bytes of a usual video: with less room than this, none can be kept."""
+
 _LONGEST_RESULT = 120
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _HOW = ("remuxed", "reencoded", "preview")
@@ -244,6 +247,25 @@ class DiskMediaStore:
             gone = shrink(self.root, now, kept_bytes(self.root) - short, self.needed())
         log.warning("disk_full_old_files_removed", bytes=gone)
         return gone > 0
+
+    async def can_keep(self) -> bool:
+        if await asyncio.to_thread(self._is_writable):
+            return True
+        return await self.make_room() and await asyncio.to_thread(self._is_writable)
+
+    def _is_writable(self) -> bool:
+        """Write it and see: quotas and read-only mounts do not show in the bytes that are free."""
+        probe = self.root / "scratch" / f"{secrets.token_hex(8)}.probe"
+        try:
+            with probe.open("wb") as file:
+                for _ in range(_USUAL // 2**20):
+                    file.write(bytes(2**20))
+        except OSError:
+            return False
+        finally:
+            with contextlib.suppress(OSError):
+                probe.unlink(missing_ok=True)
+        return True
 
     async def clean(self, now: datetime, older_than: timedelta) -> int:
         """Remove files kept longer than that, leftovers, and the oldest of too many bytes.

@@ -96,6 +96,7 @@ class Generate:
     async def _take(self, ask: Ask) -> Receipt:
         if self.stopping:
             raise Refused(Code.STOPPING)
+        await self.outside.room.check()
         parent = await self._parent(ask)
         ask = _settled(ask, parent)
         request = with_source(ask.request, parent)

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.domain.errors import Code, Refused
+from bot.domain.errors import Code, MediaError, Refused, RetakeError
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.media import IncomingFile, MediaStore
+from bot.services.room import Room
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +15,7 @@ class Intake:
     """Fetches, checks and keeps attachments, several at a time."""
 
     media: MediaStore
+    room: Room
 
     async def take(
         self, files: Sequence[IncomingFile], *, kinds: Sequence[MediaKind]
@@ -21,13 +23,14 @@ class Intake:
         """The files, checked by content, in the order given.
 
         Raises:
-            Refused: the first refusal among them (MEDIA_*).
+            Refused: the first refusal among them (MEDIA_*), or NO_ROOM.
+            MediaError: INTERNAL when the process that decodes does not start.
         """
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self.media.take(file, kinds=kinds)) for file in files]
-        except* Refused as refusals:
-            raise _first(refusals) from None
+                tasks = [group.create_task(self._take(file, kinds)) for file in files]
+        except* RetakeError as errors:
+            raise _first(errors) from None
         return tuple(task.result() for task in tasks)
 
     async def pick(
@@ -39,7 +42,7 @@ class Intake:
 
         Raises:
             Refused: MEDIA_TYPE (or MEDIA_TOO_LARGE) when none is of that kind; or why one that is
-                cannot be used (MEDIA_*).
+                cannot be used (MEDIA_*, NO_ROOM).
         """
         picked: list[tuple[IncomingFile, StoredMedia]] = []
         other: Refused | None = None
@@ -47,7 +50,7 @@ class Intake:
             if len(picked) == most:
                 break
             try:
-                picked.append((file, await self.media.take(file, kinds=(kind,))))
+                picked.append((file, await self._take(file, (kind,))))
             except Refused as refused:
                 unread = refused.code is Code.MEDIA_TOO_LARGE and not file.claims(kind)
                 if refused.code is not Code.MEDIA_TYPE and not unread:
@@ -57,8 +60,17 @@ class Intake:
             raise other
         return picked
 
+    async def _take(self, file: IncomingFile, kinds: Sequence[MediaKind]) -> StoredMedia:
+        await self.room.check()
+        try:
+            return await self.media.take(file, kinds=kinds)
+        except MediaError as error:
+            if await self.room.note(error):
+                raise Refused(Code.NO_ROOM) from error
+            raise
 
-def _first(group: BaseExceptionGroup[Refused]) -> Refused:
+
+def _first(group: BaseExceptionGroup[RetakeError]) -> RetakeError:
     for inner in group.exceptions:
         return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
     raise AssertionError("an exception group is never empty")

@@ -1,7 +1,11 @@
-"""What every service gets: the ports, and the operator's numbers. Built once, by ``bot.app``."""
+"""What every service gets: the ports, the operator's numbers, the state of our disk.
+
+Built once, by ``bot.app``.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from bot.domain.catalogue import ProviderName
 from bot.domain.ids import GenerationId
@@ -12,6 +16,7 @@ from bot.domain.ports.provider import ProviderDirectory
 from bot.domain.ports.storage import Storage
 from bot.domain.ports.telemetry import Telemetry
 from bot.domain.quota import Limits
+from bot.services.room import Room
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,3 +52,8 @@ class Outside:
     messenger: Messenger
     telemetry: Telemetry
     policy: Policy
+
+    @cached_property
+    def room(self) -> Room:
+        """Whether our disk takes what people attach and what is made for them."""
+        return Room(media=self.media, messenger=self.messenger)

@@ -107,6 +107,9 @@ class Disk(FakeMedia):
             raise MediaError(Code.INTERNAL, reason="disk_full")
         return await super().adopt(generation_id, sha256)
 
+    async def can_keep(self) -> bool:
+        return not self.full()
+
     async def fit(self, media: StoredMedia, *, max_bytes: int) -> FittedMedia:
         source = self.path_of(media)
         if media.size <= max_bytes:

@@ -46,6 +46,8 @@ class MediaStore(Protocol):
             Refused: MEDIA_TYPE, MEDIA_TOO_LARGE, MEDIA_DIMENSIONS, MEDIA_TOO_SMALL,
                 MEDIA_DURATION, MEDIA_NO_PICTURE, MEDIA_CODEC, MEDIA_TIMEOUT, MEDIA_BROKEN,
                 MEDIA_UNAVAILABLE, with the file's name and what is allowed.
+            MediaError: INTERNAL with ``reason`` ``disk_full`` or ``disk`` when it cannot be
+                written, ``media_worker`` when the process that decodes does not start.
         """
         ...
 
@@ -76,6 +78,10 @@ class MediaStore(Protocol):
 
     async def make_room(self) -> bool:
         """Remove the oldest files if the disk is full; return whether anything was removed."""
+        ...
+
+    async def can_keep(self) -> bool:
+        """Return whether a usual video can be written to the disk now, after making room for it."""
         ...
 
     async def discard(self, media: StoredMedia) -> None:

@@ -17,6 +17,7 @@ from bot.domain.media import StoredMedia
 from bot.domain.ports.provider import TaskState
 from bot.services.board import Live
 from bot.services.outside import Outside
+from bot.services.room import DISK_REASONS
 from bot.services.steps import NOW, Next, backoff
 from bot.services.transitions import Transitions
 
@@ -38,9 +39,6 @@ BROKEN_SECONDS = 1800.0
 
 PARKED_AFTER = 3
 """After this many misses people are told why they wait. Before, it is a matter of seconds."""
-
-DISK_REASONS = frozenset({"disk", "disk_full"})
-"""The facts ``reason`` of an error of our own disk."""
 
 TOLD_AS_THEY_ARE = frozenset({Code.RESULT_GONE, Code.RESULT_BROKEN, Code.RESULT_TOO_LARGE})
 
@@ -136,9 +134,10 @@ class FetchSteps:
         asked = error.retry_after if isinstance(error, ProviderError) else None
         wait = max(wait, min(asked or 0.0, LONGEST_WAIT_SECONDS))
         if ours:
-            if error.facts.get("reason") in DISK_REASONS:
-                await self.outside.media.make_room()
-            await alert_about_disk(self.outside, error)
+            full = error.facts.get("reason") in DISK_REASONS
+            if full and await self.outside.media.make_room():
+                return Next(after=wait)
+            await self.outside.room.note(error)
         if ours or live.misses >= PARKED_AFTER:
             reason = on_our_side(error) if ours else ParkReason.RESULT
             live.generation = await self.transitions.park(live.generation, reason, wait)
@@ -185,12 +184,6 @@ class FetchSteps:
             kept = min(result.expires_at - result.ready_at, LONGEST)
         lifetime = max(kept.total_seconds(), self.outside.policy.fetch_deadline)
         return lifetime - live.seconds_since(result.ready_at, self.outside.clock)
-
-
-async def alert_about_disk(outside: Outside, error: RetakeError) -> None:
-    """Tell the owner if an error is the fault of our own disk."""
-    if error.facts.get("reason") in DISK_REASONS:
-        await outside.messenger.alert_owner(Code.DISK, dict(error.facts))
 
 
 def on_our_side(error: RetakeError) -> ParkReason:

@@ -227,6 +227,7 @@ class PostingSteps:
             return await self._next_place(live, Failure(code=error.code, facts=error.facts))
         live.misses += 1
         wait = backoff(live.misses)
+        await self.outside.room.note(error)
         live.generation = await self.transitions.park(live.generation, on_our_side(error), wait)
         return Next(after=wait)
 

@@ -10,7 +10,9 @@ from bot.domain.errors import Code, Refused
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.media import IncomingFile, MediaStore
 from bot.services.intake import Intake
+from bot.services.room import Room
 from tests.fakes import video_file
+from tests.outside import FakeMessenger
 
 IMAGE, VIDEO = MediaKind.IMAGE, MediaKind.VIDEO
 
@@ -34,7 +36,9 @@ class Contents:
 
 async def picked(contents: Contents, kind: MediaKind, most: int = 10) -> list[str]:
     files = [IncomingFile(url="https://x", name=name, size=1) for name in contents.known]
-    taken = await Intake(media=cast(MediaStore, contents)).pick(files, kind=kind, most=most)
+    media = cast(MediaStore, contents)
+    intake = Intake(media=media, room=Room(media=media, messenger=FakeMessenger()))
+    taken = await intake.pick(files, kind=kind, most=most)
     assert all(file.name == media.name for file, media in taken)
     return [media.name for _, media in taken]
 
