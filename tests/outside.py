@@ -168,6 +168,7 @@ class FakeProvider:
     posts: int = 0
     submit_faults: list[tuple[str, ProviderError]] = field(default_factory=list)
     prepare_faults: list[ProviderError] = field(default_factory=list)
+    upload_faults: list[ProviderError] = field(default_factory=list)
     foreign: list[datetime] = field(default_factory=list)
     uploads: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
@@ -192,6 +193,8 @@ class FakeProvider:
     async def prepare(self, spec: TaskSpec) -> PreparedTask:
         if self.prepare_faults:
             raise self.prepare_faults.pop(0)
+        if spec.images and self.upload_faults:
+            raise self.upload_faults.pop(0)
         self.specs.append(spec)
         files = range(len(self.uploads), len(self.uploads) + len(spec.images))
         uploads = tuple(f"file-{number}" for number in files)

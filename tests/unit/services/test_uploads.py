@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from bot.domain.errors import Code
+import pytest
+
+from bot.domain.errors import Code, Refused
 from bot.domain.generation import State
 from bot.domain.ids import TaskId
 from bot.domain.media import MediaKind, StoredMedia
@@ -90,3 +92,24 @@ async def test_a_full_files_service_is_the_owners_business_and_another_takes_ove
     assert await world.state(generation.id) is State.DELIVERED
     assert (world.evolink.posts, world.apimart.posts) == (0, 1)
     assert world.messenger.alerts == [Code.PROVIDER_FILES_FULL]
+
+
+async def test_words_alone_pass_while_the_files_service_is_full(world: World) -> None:
+    """Three requests with pictures wait for room; one without is made meanwhile."""
+    world.only_evolink = True
+    full = refusal(Code.PROVIDER_FILES_FULL, retryable=True, retry_after=60)
+    world.evolink.upload_faults = [full] * 20
+    worker = world.start()
+    waiting = [(await world.ask(worker, request=with_picture(world))).generation for _ in range(3)]
+    await world.until(lambda: len(world.evolink.upload_faults) < 18)
+    began = world.clock.seconds
+    text = (await world.ask(worker)).generation
+    await world.until_state(text.id, State.DELIVERED, seconds=200)
+    assert world.clock.seconds - began <= 70
+    assert {await world.state(each.id) for each in waiting} == {State.QUEUED}
+    with pytest.raises(Refused) as caught:
+        await world.ask(worker, request=with_picture(world))
+    assert caught.value.code is Code.PROVIDER_TROUBLE
+    world.evolink.upload_faults.clear()
+    await world.until_over()
+    assert {await world.state(each.id) for each in waiting} == {State.DELIVERED}

@@ -1,0 +1,69 @@
+"""No room for files, at EvoLink or on our own disk: nothing is lost or paid for in vain."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.clips import FixedClips
+from sandbox.discord.judge import Judge
+from sandbox.gateways import rules
+from sandbox.gateways.hosting import Upload
+from tests.e2e.films import film, picture
+from tests.e2e.running import FREE, QUICK, Running, running_sandbox
+from tests.reading import told
+
+NO_ROOM = "My disk is full or can't be written"
+
+
+@pytest.fixture
+async def running(tmp_path: Path, judge: Judge | None) -> AsyncIterator[Running]:
+    """A bot with EvoLink alone."""
+    clips = FixedClips(film(tmp_path / "film.mp4"))
+    async with running_sandbox(tmp_path, judge, clips=clips, seconds=0.4) as running:
+        alone = re.sub(r"\[providers\.apimart\]\n(.+\n)+", "", running.config.read_text())
+        running.config.write_text(alone)
+        await running.start_bot(FREE + QUICK)
+        yield running
+
+
+async def test_words_alone_pass_while_evolinks_file_service_is_full(running: Running) -> None:
+    tom, ana = running.person("tom"), running.person("ana")
+    hosting = running.sandbox.gateways._hosting["evolink"]
+    rule = rules.EVOLINK_UPLOADS
+    others = [
+        hosting.keep(Upload(name="other.png", body=picture()), rule) for _ in range(rule.most_files)
+    ]
+    images = [await tom.upload("mine.png", picture()) for _ in range(3)]
+    for number, image in enumerate(images):
+        await tom.video(f"with a picture {number}", image=image)
+    dm = running.sandbox.discord.world.dm(running.user("mira"))
+    assert dm is not None
+    alert = await running.says(dm.id, "**Retake needs you.**")
+    assert "as many uploaded files as it may" in alert["content"]
+    await ana.video("only words")
+    await running.film("only words")
+    refused = await ana.video("one more", image=await ana.upload("more.png", picture()))
+    assert "having trouble" in told(refused)
+    assert [
+        prompt for number in range(3) for prompt in running.submitted(f"with a picture {number}")
+    ] == []
+    for other in others:
+        hosting.remove(other.token)
+
+
+async def test_our_own_full_disk_refuses_before_anything_is_paid(running: Running) -> None:
+    tom = running.person("tom")
+    scratch = running.folder / "media" / "scratch"
+    image = await tom.upload("mine.png", picture())
+    scratch.rename(scratch.with_name("away"))
+    scratch.write_text("in the way of every file")
+    assert NO_ROOM in told(await tom.video("with a picture", image=image))
+    assert NO_ROOM in told(await tom.video("only words"))
+    assert running.submissions() == []
+    assert "0 in the making" in told(await tom.command("quota"))
+    scratch.unlink()
+    scratch.with_name("away").rename(scratch)
+    await tom.video("with a picture", image=image)
+    await running.film("with a picture")
