@@ -8,6 +8,7 @@ adapter's business.
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -22,7 +23,7 @@ ModelName = NewType("ModelName", str)
 ProviderName = NewType("ProviderName", str)
 
 AUTO = "auto"
-_RATIO_SIGN = re.compile(r"(?<=\d)[x×/](?=\d)")
+_RATIO_SIGN = re.compile(r"(?<=\d)[x×/∶](?=\d)")
 
 AUTO_SECONDS = 10
 """What a video of unknown length is estimated at, in seconds (the longest these models make)."""
@@ -153,7 +154,8 @@ class Catalogue:
 
 def _spelling(text: str) -> str:
     """What two spellings of the same option have in common."""
-    return _RATIO_SIGN.sub(":", "".join(text.split()).casefold())
+    plain = unicodedata.normalize("NFKC", text)
+    return _RATIO_SIGN.sub(":", "".join(plain.split()).casefold())
 
 
 def _spelled(typed: str | None, known: Mapping[str, str]) -> str | None:

@@ -53,17 +53,6 @@ _VERSION = {"X-APIMart-Response-Version": "2026-07-27"}
 # The page's example has cost 1.0 beside credits_cost 10 for a video of a dollar's worth.
 _CREDITS_PER_USD = 10.0
 
-# APIMart has no list of moderation codes: a refusal is known by its words alone.
-_MODERATION = (
-    "content policy",
-    "content_policy",
-    "moderation",
-    "safety",
-    "sensitive",
-    "prohibited",
-    "violat",
-)
-
 
 class ApiMart:
     """The adapter. ``api_url`` may carry a path of its own; several are mirrors of one account.
@@ -130,7 +119,8 @@ class ApiMart:
             if error.code is Code.PROVIDER_REJECTED:
                 # It may be one of our uploads that is gone: do not offer the same link again.
                 self._uploads.forget(links_of(prepared.body))
-                error = _told_by_words(error)
+                # There is no list of moderation codes.
+                error = moderation.told_by_words(error)
             raise error from None
         whole = answers.mapping(body)
         task, bare = answers.mapping(whole.get("data")), answers.items(whole.get("data"))
@@ -308,18 +298,9 @@ class ApiMart:
             )
         elif status is not None and 400 <= status < 500:
             fallback = REJECTED
-        return _told_by_words(
+        return moderation.told_by_words(
             self._gateway.failed(error, words={}, charged=charged, fallback=fallback)
         )
-
-
-def _told_by_words(error: ProviderError) -> ProviderError:
-    """The same error, as a moderation refusal when its words say so."""
-    words = f"{error.facts.get('provider_code', '')} {error.facts.get('detail', '')}".lower()
-    if error.retryable or not any(sign in words for sign in _MODERATION):
-        return error
-    facts = {**error.facts, **moderation.facts(words)}
-    return ProviderError(Code.MODERATED, accepted=error.accepted, charged=error.charged, **facts)
 
 
 def _results(task: Mapping[str, Any]) -> tuple[tuple[str, ...], datetime | None]:

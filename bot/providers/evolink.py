@@ -26,7 +26,7 @@ from bot.domain.ports.provider import (
     TaskSpec,
     TaskState,
 )
-from bot.providers import answers
+from bot.providers import answers, moderation
 from bot.providers.evolink_files import FILES_VERSION, EvoLinkFiles
 from bot.providers.evolink_words import (
     CALL_WORDS,
@@ -139,7 +139,13 @@ class EvoLink:
 
     async def submit(self, prepared: PreparedTask, *, key: str) -> Submission:
         sent = await inlined(prepared.body, root=self._gateway.media_root)
-        body = await self._gateway.buy("/v1/videos/generations", sent, {"Idempotency-Key": key})
+        try:
+            body = await self._gateway.buy("/v1/videos/generations", sent, {"Idempotency-Key": key})
+        except ProviderError as told:
+            error = told
+            if error.code is Code.PROVIDER_REJECTED:
+                error = moderation.told_by_words(error, CALL_WORDS)
+            raise error from None
         task = _task_of(body)
         bare = answers.items(answers.mapping(body).get("data"))
         task_id = answers.first_id(task.get("id"), task.get("task_id"), *bare)
@@ -319,8 +325,11 @@ class EvoLink:
         urls = urls if state is TaskState.COMPLETED else ()
         error = None
         if state is TaskState.FAILED:
-            error = self._gateway.failed(
-                task.get("error"), words=TASK_WORDS, charged=False, fallback=TASK_FAILED
+            error = moderation.told_by_words(
+                self._gateway.failed(
+                    task.get("error"), words=TASK_WORDS, charged=False, fallback=TASK_FAILED
+                ),
+                TASK_WORDS,
             )
         elif state is TaskState.CANCELLED:
             # Whether a cancelled task is refunded is not told anywhere.

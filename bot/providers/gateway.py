@@ -141,7 +141,6 @@ class Gateway:
         message = answers.text(told.get("message")) or answers.text(error)
         verdict = words.get(code) or words.get(answers.text(told.get("type")).lower()) or fallback
         is_moderated = verdict.code is Code.MODERATED
-        kinds = " ".join(answers.text(told.get(name)) for name in ("type", "sub_type", "subtype"))
         return ProviderError(
             verdict.code,
             accepted=Accepted.YES,
@@ -151,7 +150,7 @@ class Gateway:
             provider=self.name,
             provider_code=answers.excerpt(code, self.api_key)[:80],
             detail=answers.excerpt(message, self.api_key),
-            **(moderation.facts(code, kinds, message) if is_moderated else {}),
+            **(moderation.facts(code, moderation.kinds(told), message) if is_moderated else {}),
         )
 
     def now(self) -> datetime:

@@ -5,10 +5,19 @@ for; a refusal without any of them has no known part and no known reason.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
-from bot.domain.errors import Facts
+from bot.domain.errors import Code, Facts, ProviderError
 from bot.domain.moderation import ModeratedPart, ModerationReason
+from bot.providers import answers
+
+_SIGNS = re.compile(
+    r"content[ _]?(policy|filter|moderat|safety)|(?<!retry )\bpolic(y|ies)\b|moderat|safety|unsafe"
+    r"|(?<!case[ -])sensitive|prohibited|violat|guideline|inappropriate|harmful|nsfw|flagged"
+    r"|nudity|\bsexual|pornograph|celebrit|public figure|copyright|trademark|responsible.?ai"
+)
+_KINDS = ("type", "sub_type", "subtype", "sub_code", "category", "reason")
 
 # The first that fits counts: a rule about minors is named together with others.
 _REASONS: Sequence[tuple[ModerationReason, str]] = (
@@ -24,6 +33,29 @@ _PARTS: Sequence[tuple[ModeratedPart, str]] = (
     (ModeratedPart.INPUT, r"image|picture|photo(?!.?realistic)|input.?video|source.?video|upload"),
     (ModeratedPart.PROMPT, r"prompt|\btext"),
 )
+
+
+def kinds(error: Mapping[str, Any]) -> str:
+    """Return what an error says of its own kind, beside its code and its message."""
+    return " ".join(filter(None, (answers.text(error.get(name)) for name in _KINDS)))
+
+
+def told_by_words(error: ProviderError, known: Collection[str] = ()) -> ProviderError:
+    """The same error, as a moderation refusal when its words say so.
+
+    For errors whose code is none of the ``known`` ones: gateways give many refusals one number.
+    """
+    if error.facts.get("provider_code") in known:
+        return error
+    words = f"{error.facts.get('provider_code', '')} {error.facts.get('detail', '')}".lower()
+    if error.retryable or not _SIGNS.search(words.replace("_", " ")):
+        return error
+    return ProviderError(
+        Code.MODERATED,
+        accepted=error.accepted,
+        charged=error.charged,
+        **{**error.facts, **facts(words)},
+    )
 
 
 def facts(*words: str) -> Facts:

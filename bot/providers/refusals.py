@@ -29,10 +29,14 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Complaint:
-    """An error envelope, read. ``code`` is lower-case; ``status`` a code that is an HTTP status."""
+    """An error envelope, read. ``code`` is lower-case; ``status`` a code that is an HTTP status.
+
+    ``kind`` is its type, ``kinds`` all that it says of its own kind.
+    """
 
     code: str
     kind: str
+    kinds: str
     message: str
     status: int | None
 
@@ -89,6 +93,7 @@ def complaint(body: Any) -> Complaint | None:
     return Complaint(
         code=code,
         kind=kind,
+        kinds=moderation.kinds(inner),
         message=message,
         status=int(code) if code.isascii() and code.isdigit() and len(code) == 3 else None,
     )
@@ -133,7 +138,7 @@ def refusal(
         status=answer.status,
         provider_code=answers.excerpt(told.code, secret)[:80] if told else "",
         detail=answers.excerpt(told.message, secret) if told else "",
-        **(moderation.facts(told.code, told.kind, told.message) if told and moderated else {}),
+        **(moderation.facts(told.code, told.kinds, told.message) if told and moderated else {}),
     )
 
 

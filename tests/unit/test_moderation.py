@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from bot.domain.errors import Code, ProviderError
+from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.moderation import ModeratedPart, ModerationReason
 from bot.providers import moderation
 from bot.ui.messages import Messages
-from tests.unit.adapters import PREPARED, TASK, apimart, evolink
+from tests.unit.adapters import PREPARED, TASK, Adapter, apimart, both, evolink
 
 ENGLISH = Messages.for_locale("en-US")
 
@@ -49,6 +49,53 @@ async def test_both_ways_of_a_refusal_carry_them() -> None:
         assert caught.value.code is Code.MODERATED
         facts = caught.value.facts
         assert (facts["part"], facts["reason"]) == ("input", "nudity")
+
+
+@both
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Blocked by our usage guidelines",
+        "PROHIBITED_CONTENT",
+        "The image was flagged: nudity",
+        "prompt names a public figure",
+        "rai_filtered: unsafe output",
+        "may infringe copyright",
+        "inappropriate content",
+    ],
+)
+async def test_a_code_that_nobody_knows_is_read_by_its_words(adapter: Adapter, words: str) -> None:
+    """Else people are told to try the same once more."""
+    error = {"code": "E1042", "message": words}
+    report = await adapter({"data": {"id": TASK, "status": "failed", "error": error}}).query(TASK)
+    assert report.error is not None
+    assert report.error.code is Code.MODERATED
+    with pytest.raises(ProviderError) as caught:
+        await adapter({"error": error}, 400).submit(PREPARED, key="k")
+    assert (caught.value.code, caught.value.accepted) == (Code.MODERATED, Accepted.NO)
+
+
+@both
+@pytest.mark.parametrize("words", ["aspect_ratio is case-sensitive", "no such model", "too long"])
+async def test_other_words_are_no_moderation(adapter: Adapter, words: str) -> None:
+    with pytest.raises(ProviderError) as caught:
+        await adapter({"error": {"code": "E7", "message": words}}, 400).submit(PREPARED, key="k")
+    assert caught.value.code is Code.PROVIDER_REJECTED
+
+
+async def test_a_code_that_the_page_names_means_what_the_page_says() -> None:
+    error = {"code": "invalid_parameters", "message": "safety is no parameter"}
+    report = await evolink({"id": TASK, "status": "failed", "error": error}).query(TASK)
+    assert report.error is not None
+    assert report.error.code is Code.PROVIDER_REJECTED
+
+
+@pytest.mark.parametrize("name", ["type", "sub_type", "subtype", "sub_code", "category", "reason"])
+async def test_a_refused_request_says_its_sub_type_too(name: str) -> None:
+    error = {"code": "content_policy_violation", name: "celebrity", "message": "The prompt: no"}
+    with pytest.raises(ProviderError) as caught:
+        await evolink({"error": error}, 400).submit(PREPARED, key="k")
+    assert (caught.value.facts["part"], caught.value.facts["reason"]) == ("prompt", "celebrity")
 
 
 @pytest.mark.parametrize("part", ModeratedPart)
