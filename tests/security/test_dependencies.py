@@ -148,3 +148,13 @@ def test_the_container_is_confined() -> None:
     assert "create_host_path: false" in compose
     ports = re.findall(r"^\s*ports:", compose, re.MULTILINE)
     assert ports == []
+
+
+def test_a_configuration_that_cannot_be_used_starts_no_restart_loop() -> None:
+    """The bot waits for a service that looks once; ``.ci/image`` runs that command in the image."""
+    compose = (ROOT / "compose.yaml").read_text("utf-8")
+    services = compose.partition("\nservices:\n")[2].partition("\nvolumes:\n")[0]
+    looks, _, runs = services.partition("\n  retake:\n")
+    assert "command: [check, --config-only]" in looks
+    assert 'restart: "no"' in looks
+    assert "configuration:\n        condition: service_completed_successfully" in runs
