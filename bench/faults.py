@@ -14,6 +14,7 @@ from bench.fault import (
     blows,
     crashes,
 )
+from bench.faults_of_callbacks import CALLBACKS
 from bench.faults_of_files import FILES
 from bench.faults_of_storage import STORAGE
 from bench.faults_of_waiting import WAITING
@@ -505,6 +506,7 @@ FAULTS = (
         ],
         tests=["tests/contract/messenger/test_videos.py", "-k", "nothing_is_proven"],
     ),
+    *CALLBACKS,
     *FILES,
     *STORAGE,
     *WAITING,

@@ -19,7 +19,7 @@ from bot.app.roles import Role
 from bot.domain.catalogue import Catalogue, ProviderName
 from bot.domain.errors import MediaError, StorageUnavailable
 from bot.domain.generation import Generation
-from bot.domain.ids import GenerationId, TaskId, new_worker_id
+from bot.domain.ids import GenerationId, new_worker_id
 from bot.domain.ports.provider import InformedProvider
 from bot.media.engine import Engine
 from bot.media.intake import Caps
@@ -43,6 +43,7 @@ from bot.reconciliation import answer_json
 from bot.services import Services
 from bot.services.advance import Advance
 from bot.services.board import Board
+from bot.services.callbacks import Callbacks
 from bot.services.cancel import Cancel
 from bot.services.edit import Edit
 from bot.services.generate import Generate
@@ -252,11 +253,9 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
         late = LateResults(
             storage=storage, clock=clock, providers=outside.providers, telemetry=metrics
         )
-
-        def hint(generation_id: GenerationId, task_id: TaskId | None) -> None:
-            scheduler.hint(generation_id, task_id)
-            if generation_id not in board.live:
-                late.hint(generation_id, task_id)
+        callbacks = Callbacks(
+            storage=storage, clock=clock, board=board, scheduler=scheduler, late=late
+        )
 
         def changed(generation: Generation) -> None:
             board.refresh(generation)
@@ -279,7 +278,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
                 stopping=generate.stopping,
                 breakers=board.queue.breakers,
             ),
-            hint=hint,
+            called=callbacks.called,
             signer=signer,
             telemetry=metrics,
         )

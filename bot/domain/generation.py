@@ -115,7 +115,8 @@ class Task:
     """One attempt at a provider. ``body`` is exactly what is sent, so that it can be sent again.
 
     ``replays`` counts how often it was, ``sent_at`` is the last time of those (None: never).
-    ``uploads`` are the ids of the files that the provider holds for it.
+    ``uploads`` are the ids of the files that the provider holds for it. ``named`` are the tasks
+    that callbacks named while ``task_id`` was unknown; none of them is known to be ours.
     """
 
     provider: ProviderName
@@ -129,6 +130,7 @@ class Task:
     replays: int = 0
     sent_at: datetime | None = None
     uploads: tuple[str, ...] = ()
+    named: tuple[TaskId, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,32 +1,40 @@
 """The HTTP side door: /healthz, /readyz, /metrics, and /callbacks/… when callbacks are on.
 
-Owns listening and answering. It hands on hints and nothing else; no request changes anything.
+Owns listening and answering. It hands on hints and the names of tasks; nothing else that a request
+says has any effect.
 """
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
+import structlog
 from aiohttp import web
 
 from bot.domain.catalogue import ProviderName
+from bot.domain.errors import RetakeError
 from bot.domain.ids import GenerationId, TaskId
 from bot.domain.ports.telemetry import NoTelemetry, Telemetry
 from bot.ops.callbacks import CallbackSigner
 from bot.ops.health import Health
 from bot.ops.metrics import Metrics
 
+log = structlog.get_logger(__name__)
+
 BODY_LIMIT = 64 * 1024
 LONGEST_TASK_ID = 255
 _BODY_SECONDS = 5
+_SAVING_SECONDS = 4
+"""With the time for the body less than the ten seconds after which providers hang up."""
 
 
 class SideDoor:
     """A small web server. ``signer`` None means that there are no callbacks.
 
-    ``hint`` is called with the generation's id and the id of the task that the body names (or None)
-    for every callback with our signature, also for repeated and late ones: whoever gets it looks
-    for itself whether there is anything to do.
+    ``called`` gets the provider, the generation's id and the id of the task that the body names (or
+    None) for every callback with our signature, also for repeated and late ones: whoever gets it
+    looks for itself whether there is anything to do. The provider is answered when it has returned;
+    if it fails or takes too long, the answer is 503, after which providers call again.
     """
 
     def __init__(
@@ -36,7 +44,7 @@ class SideDoor:
         port: int,
         metrics: Metrics,
         health: Callable[[], Health],
-        hint: Callable[[GenerationId, TaskId | None], None],
+        called: Callable[[ProviderName, GenerationId, TaskId | None], Awaitable[None]],
         signer: CallbackSigner | None = None,
         telemetry: Telemetry | None = None,
     ) -> None:
@@ -44,7 +52,7 @@ class SideDoor:
         self.port = port
         self._metrics = metrics
         self._health = health
-        self._hint = hint
+        self._called = called
         self._signer = signer
         self._telemetry = telemetry or NoTelemetry()
         self._runner: web.AppRunner | None = None
@@ -97,7 +105,12 @@ class SideDoor:
             raise web.HTTPNotFound
         body = await _read(request)
         self._telemetry.hinted(provider)
-        self._hint(generation_id, _named_task(body))
+        try:
+            async with asyncio.timeout(_SAVING_SECONDS):
+                await self._called(provider, generation_id, _named_task(body))
+        except (RetakeError, TimeoutError) as error:
+            log.warning("callback_not_saved", generation=generation_id, error=str(error))
+            raise web.HTTPServiceUnavailable from None
         return web.Response(status=204)
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Code, ProviderError
 from bot.domain.generation import Generation, Park, Standing, State
-from bot.domain.ids import GenerationId, TaskId
+from bot.domain.ids import GenerationId
 from bot.domain.ports.clock import Clock
 from bot.services.queue import Person, Queue
 from bot.services.stuck import Stuck
@@ -31,7 +31,6 @@ class Live:
     ``misses`` counts failed tries of the present step, ``polls`` the queries made. ``solo`` ones
     are polled by themselves, since a batch with them failed on our side. ``avoid`` is the provider
     that could not take this one's files just now (None: none).
-    ``named_task`` is the task that a callback named while ours was unknown; it is not yet checked.
     ``released`` is true if the files uploaded for its task were deleted.
     ``empty`` counts the reports that the task is done which held no link. ``unplayable`` maps the
     hash of a fetched file that does not play to how often it was fetched, and when first
@@ -49,7 +48,6 @@ class Live:
     polls: int = 0
     eta_at: datetime | None = None
     hinted: bool = False
-    named_task: TaskId | None = None
     released: bool = False
     solo: bool = False
     status_opened: bool = False

@@ -6,11 +6,15 @@ other applications' tasks as well.
 
 from datetime import timedelta
 
+import structlog
+
 from bot.domain.errors import Code, ProviderError
 from bot.domain.generation import Generation
 from bot.domain.ids import TaskId
 from bot.domain.ports.provider import Provider, TaskReport
 from bot.domain.ports.storage import Storage
+
+log = structlog.get_logger(__name__)
 
 OLDER_TASKS = timedelta(hours=1)
 """A task that was taken this long before a request is known, too, when the list is judged: the list
@@ -43,6 +47,25 @@ async def is_ours(
         return False
     other = await storage.read(lambda tx: tx.generations.by_task(provider.name, task_id))
     return other is None or other.id == generation.id
+
+
+async def own_task(
+    storage: Storage, provider: Provider, generation: Generation
+) -> tuple[TaskId | None, bool]:
+    """Return the first of the named tasks that can be a generation's own, or None.
+
+    The second value is True if one of them could not be checked, because the provider did not
+    answer: then nothing may be concluded from None.
+    """
+    unchecked = False
+    for task_id in generation.task.named if generation.task is not None else ():
+        try:
+            if await is_ours(storage, provider, generation, task_id):
+                return task_id, False
+        except ProviderError as error:
+            log.info("named_task_unchecked", generation=generation.id, error=str(error))
+            unchecked = True
+    return None, unchecked
 
 
 def _fits(generation: Generation, report: TaskReport) -> bool:

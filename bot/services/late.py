@@ -25,7 +25,7 @@ from bot.domain.ports.provider import (
 )
 from bot.domain.ports.storage import Storage, Transaction
 from bot.domain.ports.telemetry import Telemetry
-from bot.services.identity import OLDER_TASKS, is_ours
+from bot.services.identity import OLDER_TASKS, own_task
 from bot.services.steps.fetching import RESULTS_LAST
 
 log = structlog.get_logger(__name__)
@@ -59,11 +59,16 @@ MAY_COME_LATE = UNFETCHED | {
 
 
 def may_come_late(generation: Generation) -> bool:
-    """Whether its task may still bring a video that its requester wants; tried once."""
+    """Whether it is looked for: its end was told, and its task may still bring a video."""
+    return generation.announced and may_bring_a_video(generation)
+
+
+def may_bring_a_video(generation: Generation) -> bool:
+    """Whether its task may bring a video after the end that its requester wants; tried once."""
     wanted = not generation.abandoned and generation.deleted_at is None and not generation.late
     untold = generation.failure is not None and generation.failure.code in MAY_COME_LATE
     undecided = generation.state in {State.EXPIRED, State.FAILED} and untold
-    return undecided and wanted and generation.announced and generation.task is not None
+    return undecided and wanted and generation.task is not None
 
 
 async def take_over(
@@ -80,7 +85,7 @@ async def take_over(
     """
     if ended.task is None:
         raise ValueError(f"generation {ended.id} has no task")
-    task = replace(ended.task, task_id=task_id, submitted_at=now)
+    task = replace(ended.task, task_id=task_id, submitted_at=now, named=())
     key = late_key(task.provider, task_id, after=ended.id if ended.late else None)
     known = await tx.generations.by_request_key(key)
     if known is not None:
@@ -124,19 +129,14 @@ class LateResults:
     clock: Clock
     providers: ProviderDirectory
     telemetry: Telemetry
-    _hinted: dict[GenerationId, TaskId | None] = field(
-        default_factory=dict[GenerationId, TaskId | None]
-    )
+    _hinted: set[GenerationId] = field(default_factory=set[GenerationId])
     _closed: set[GenerationId] = field(default_factory=set[GenerationId])
     _next_look: float = 0.0
 
-    def hint(self, generation_id: GenerationId, task_id: TaskId | None = None) -> None:
-        """A provider says that a generation's task is done, and nobody here watches it.
-
-        ``task_id`` is the task that the callback named; it counts where ours is unknown.
-        """
+    def hint(self, generation_id: GenerationId) -> None:
+        """A provider says that a generation's task is done, and nobody here watches it."""
         if len(self._hinted) < LOOK_AT_MOST:
-            self._hinted[generation_id] = task_id
+            self._hinted.add(generation_id)
 
     async def look(self) -> Sequence[Generation]:
         """Ask about what may have come, if it is time or there was a hint; what was taken over.
@@ -146,7 +146,7 @@ class LateResults:
         """
         now = self.clock.monotonic()
         everything = now >= self._next_look
-        hinted, self._hinted = self._hinted, {}
+        hinted, self._hinted = self._hinted, set()
         if not everything and not hinted:
             return ()
         since = self.clock.now() - RESULTS_LAST
@@ -165,17 +165,14 @@ class LateResults:
         found: list[Generation] = []
         for name, generations in _by_provider(asked).items():
             if name in self.providers.names():
-                found += await self._look_at(self.providers.get(name), generations, hinted)
+                found += await self._look_at(self.providers.get(name), generations)
         return found
 
     async def _look_at(
-        self,
-        provider: Provider,
-        generations: Sequence[Generation],
-        hinted: Mapping[GenerationId, TaskId | None],
+        self, provider: Provider, generations: Sequence[Generation]
     ) -> list[Generation]:
         try:
-            known = await self._found(provider, generations, hinted)
+            known = await self._found(provider, generations)
             reports = await _reports(provider, list(known))
         except ProviderError as error:
             log.info("late_look_failed", provider=provider.name, error=str(error))
@@ -201,10 +198,7 @@ class LateResults:
         return taken
 
     async def _found(
-        self,
-        provider: Provider,
-        generations: Sequence[Generation],
-        hinted: Mapping[GenerationId, TaskId | None],
+        self, provider: Provider, generations: Sequence[Generation]
     ) -> dict[TaskId, Generation]:
         """The tasks by their ids; an unknown id may be named by a callback.
 
@@ -213,12 +207,17 @@ class LateResults:
         known: dict[TaskId, Generation] = {}
         for generation in generations:
             task = _task(generation)
-            named = hinted.get(generation.id)
             if task.task_id is not None:
                 known[task.task_id] = generation
-            elif named is not None and await is_ours(self.storage, provider, generation, named):
+                continue
+            named, unchecked = await own_task(self.storage, provider, generation)
+            if named is not None:
                 known[named] = generation
-            elif provider.can_list_tasks and await self._is_absent(provider, generation, task):
+            elif (
+                not unchecked
+                and provider.can_list_tasks
+                and await self._is_absent(provider, generation, task)
+            ):
                 self._closed.add(generation.id)
         return known
 

@@ -15,7 +15,7 @@ import structlog
 
 from bot.domain.errors import Code, StorageUnavailable, Superseded
 from bot.domain.generation import Failure, Generation, ParkReason, State
-from bot.domain.ids import GenerationId, TaskId, WorkerId
+from bot.domain.ids import GenerationId, WorkerId
 from bot.services.advance import Advance
 from bot.services.balances import Balances
 from bot.services.board import AT_PROVIDER, Board, Live
@@ -106,16 +106,14 @@ class Scheduler:
         elif generation_id in self.board.live:
             self._schedule(generation_id, 0.0)
 
-    def hint(self, generation_id: GenerationId, task_id: TaskId | None = None) -> None:
+    def hint(self, generation_id: GenerationId) -> None:
         """A provider says that a generation's task is done: believe nothing, ask now.
 
         Only one hint per stay in a state has an effect, so repeating it costs the provider nothing.
-        ``task_id`` is the task that the callback named.
         """
         live = self.board.live.get(generation_id)
         if live is None or live.hinted:
             return
-        live.named_task = task_id
         if live.generation.state in {State.RUNNING, State.SUBMIT_UNKNOWN}:
             live.hinted = True
             self.nudge(generation_id)

@@ -65,7 +65,11 @@ class Transitions:
                 await also(tx, saved)
             return saved
 
-        saved = await self.outside.storage.transact(work)
+        try:
+            saved = await self.outside.storage.transact(work)
+        except Superseded:
+            # A person's decision or a callback may have been saved in between: look again, once.
+            saved = await self.outside.storage.transact(work)
         if saved.state is not generation.state:
             self.outside.telemetry.moved(generation.state, saved.state)
         return saved

@@ -3,13 +3,13 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
 import pytest
 
 from bot.domain.catalogue import ProviderName
-from bot.domain.errors import Code
+from bot.domain.errors import Code, StorageUnavailable
 from bot.domain.generation import State
 from bot.domain.ids import GenerationId, TaskId
 from bot.ops.callbacks import LONGEST, CallbackSigner
@@ -28,6 +28,7 @@ class House:
     def __init__(self, *, callbacks: bool = True) -> None:
         self.hints: list[GenerationId] = []
         self.named: list[TaskId | None] = []
+        self.saving: Callable[[], Awaitable[None]] | None = None
         self.health = Health(alive=True, ready=True)
         self.metrics = Metrics()
         self.signer = CallbackSigner(TOKEN)
@@ -36,12 +37,17 @@ class House:
             port=0,
             metrics=self.metrics,
             health=lambda: self.health,
-            hint=self.hint,
+            called=self.called,
             signer=self.signer if callbacks else None,
             telemetry=self.metrics,
         )
 
-    def hint(self, generation_id: GenerationId, task_id: TaskId | None) -> None:
+    async def called(
+        self, provider: ProviderName, generation_id: GenerationId, task_id: TaskId | None
+    ) -> None:
+        assert provider == EVOLINK
+        if self.saving is not None:
+            await self.saving()
         self.hints.append(generation_id)
         self.named.append(task_id)
 
@@ -170,6 +176,27 @@ async def test_a_callback_may_name_its_task(
     async with client.post(house.callback(), data=body) as answer:
         assert answer.status == 204
     assert house.named == [task_id]
+
+
+async def test_who_calls_hears_of_success_only_when_the_name_is_saved(
+    house: House, client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.ops.http._SAVING_SECONDS", 0.05)
+
+    async def fail() -> None:
+        raise StorageUnavailable("away", unclear=True)
+
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    for trouble in (fail, hang):
+        house.saving = trouble
+        async with client.post(house.callback(), json={"id": "task-unified-1-a"}) as answer:
+            assert answer.status == 503
+    house.saving = None
+    async with client.post(house.callback(), json={"id": "task-unified-1-a"}) as answer:
+        assert answer.status == 204
+    assert house.named == ["task-unified-1-a"]
 
 
 async def test_the_address_is_the_same_after_a_restart(

@@ -7,7 +7,7 @@ from bot.domain.generation import State
 from bot.domain.media import MediaKind
 from bot.domain.request import VideoRequest
 from bot.services.cancel import CancelResult
-from tests.outside import OwnedClock
+from tests.outside import EVOLINK, OwnedClock
 from tests.reliability.simulation import Life
 from tests.reliability.walks import Act, Walk, ask
 
@@ -54,14 +54,19 @@ def press_drop(number: int) -> Act:
 
 
 def call_back(number: int, *, done: bool) -> Act:
-    """A provider says that a task is done and names it: when it is, or (nameless) before."""
+    """A provider says that a task is done and names it: when it is, or (nameless) before.
+
+    A request that is still on its way may yet become a task.
+    """
 
     async def act(walk: Walk, life: Life) -> None:
         generation_id, clock, evolink = walk.asked[number], walk.world.clock, walk.world.evolink
         named = None
+        while done and not evolink.of(generation_id) and walk.world.under_way():
+            await clock.sleep(1.0)
         for task in evolink.of(generation_id) if done else ():
             named = task.task_id
             await clock.sleep(task.ends_after + 1 - clock.seconds)
-        life.hint(generation_id, named)
+        await life.callbacks.called(EVOLINK, generation_id, named)
 
     return act

@@ -15,7 +15,7 @@ from typing import Any
 
 from bot.domain.errors import PostError, ProviderError, StorageUnavailable
 from bot.domain.generation import ENDS, Generation, State
-from bot.domain.ids import ChannelId, GenerationId, GuildId, TaskId, UserId, WorkerId, new_worker_id
+from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId, WorkerId, new_worker_id
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.storage import Transaction
 from bot.domain.ports.telemetry import NoTelemetry
@@ -23,6 +23,7 @@ from bot.domain.quota import Limits, Usage
 from bot.domain.request import Operation, VideoRequest
 from bot.services.advance import Advance
 from bot.services.board import Board
+from bot.services.callbacks import Callbacks
 from bot.services.cancel import Cancel
 from bot.services.edit import Viewer
 from bot.services.generate import Ask, Generate
@@ -90,15 +91,10 @@ class Life:
     cancel: Cancel
     limits: LimitsDesk
     late: LateResults
+    callbacks: Callbacks
     hearing: Hearing
     clock: LifeClock
     closing: AsyncExitStack
-
-    def hint(self, generation_id: GenerationId, task_id: TaskId | None) -> None:
-        """A provider called back about it."""
-        self.scheduler.hint(generation_id, task_id)
-        if generation_id not in self.board.live:
-            self.late.hint(generation_id, task_id)
 
     async def keep_house(self) -> None:
         """Look for late results, again and again."""
@@ -167,6 +163,12 @@ class World:
         generate = Generate(
             outside=outside, board=board, owner=scheduler.ownership.owner, wake=scheduler.take
         )
+        late = LateResults(
+            storage=outside.storage,
+            clock=clock,
+            providers=outside.providers,
+            telemetry=outside.telemetry,
+        )
         life = Life(
             process=process,
             storage=storage,
@@ -175,11 +177,9 @@ class World:
             generate=generate,
             cancel=Cancel(outside=outside, board=board, nudge=scheduler.nudge),
             limits=LimitsDesk(storage=outside.storage, clock=clock, default=self.policy.limits),
-            late=LateResults(
-                storage=outside.storage,
-                clock=clock,
-                providers=outside.providers,
-                telemetry=outside.telemetry,
+            late=late,
+            callbacks=Callbacks(
+                storage=outside.storage, clock=clock, board=board, scheduler=scheduler, late=late
             ),
             hearing=Hearing(
                 discord=discord,
@@ -248,7 +248,7 @@ class World:
 
     def state(self, *others: Any) -> bytes | None:
         """The same for worlds in which the same will happen; None while a request is on its way."""
-        if not all(task.done() for task in self.late):
+        if self.under_way():
             return None
         assert self.clock.next_due() is None, "somebody waits whom nobody knows"
         return state(self.folder, self, *others)
@@ -289,11 +289,15 @@ class World:
             query = "SELECT count(*) FROM generations WHERE NOT announced"
             return database.execute(query).fetchone()[0]
 
+    def under_way(self) -> bool:
+        """Whether a request is on its way whose sender may be gone."""
+        return not all(task.done() for task in self.late)
+
     def resting(self) -> bool:
         """Whether nothing is to be done any more."""
         if any(life.board.live for life in self.lives if life.process.alive):
             return False
-        return all(task.done() for task in self.late) and not self.unfinished()
+        return not self.under_way() and not self.unfinished()
 
     async def rows(self) -> list[Generation]:
         """All generations in the order they were asked for."""

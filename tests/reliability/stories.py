@@ -162,18 +162,6 @@ def _delivered_or_never_made(walk: Walk, rows: Sequence[Generation]) -> bool:
     return not made or any(row.state is State.DELIVERED for row in rows)
 
 
-def _delivered_or_callback_lost(walk: Walk, rows: Sequence[Generation]) -> bool:
-    return _callback_lost(walk) or _delivered_or_never_made(walk, rows)
-
-
-def _callback_lost(walk: Walk) -> bool:
-    """A callback that a blow swallows is not repeated, and nothing else names the task.
-
-    What is heard is asked about within minutes: after an hour it is known to be lost.
-    """
-    return walk.disturbed and walk.world.clock.seconds > 3600
-
-
 def _unclear_only_if_paid(walk: Walk, rows: Sequence[Generation]) -> list[str]:
     # A list names no task: where there are no keys, an answer that a crash swallows stays unknown.
     row = rows[0]
@@ -190,8 +178,7 @@ def _one_video_for_one_task(walk: Walk, rows: Sequence[Generation]) -> list[str]
     made = sum(walk.world.paid(row.id) for row in rows)
     videos = sum(len(walk.world.discord.of(row.id, "video")) for row in rows)
     late = [row for row in rows if row.late]
-    lost = videos == 0 and made == 1 and _callback_lost(walk)
-    wrongs = [f"{made} tasks, {videos} videos"] if made > 1 or (videos != made and not lost) else []
+    wrongs = [f"{made} tasks, {videos} videos"] if made > 1 or videos != made else []
     if any(row.state is not State.DELIVERED for row in late):
         wrongs.append(f"the late one ended {late[0].state}")
     return wrongs
@@ -375,7 +362,7 @@ STORIES = (
         deeds=[Deed(act=ask(TEXT)), Deed(act=call_back(0, done=True), when=_first_ended)],
         ends=[frozenset({State.FAILED, State.DELIVERED})],
         late=True,
-        over=_delivered_or_callback_lost,
+        over=_delivered_or_never_made,
         also=_one_video_for_one_task,
     ),
     *FURTHER_STORIES,

@@ -68,7 +68,6 @@ class Walk:
     the deed's number; ``left`` is the state in which the last crash left the world.
 
     ``known`` are the states from which walks went on to their end, with no crash left.
-    ``disturbed`` is true if there is a crash or another blow on the way.
     """
 
     story: Story
@@ -76,7 +75,6 @@ class Walk:
     crashes: Iterator[Crash]
     workers: int = 1
     known: Collection[bytes] = ()
-    disturbed: bool = False
     left: bytes | None = None
     answers: list[Any] = field(default_factory=list)
     asked: dict[int, GenerationId] = field(default_factory=dict)
@@ -200,7 +198,6 @@ async def _walk(
         crashes=iter(crashes),
         workers=workers,
         known=known or (),
-        disturbed=bool(crashes),
     )
     wrongs: Sequence[str] = ()
     seen_before = False

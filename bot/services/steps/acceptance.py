@@ -30,7 +30,7 @@ class Acceptance:
             task_of(live.generation).provider, self.outside.clock.monotonic()
         )
         live.misses = 0
-        live.reading = live.named_task = None
+        live.reading = None
         live.generation = await self.transitions.record(
             live.generation,
             lambda g: replace(
@@ -43,6 +43,7 @@ class Acceptance:
                     task_id=submission.task_id,
                     submitted_at=now,
                     estimated_seconds=submission.estimated_seconds,
+                    named=(),
                 ),
             ),
         )
@@ -54,3 +55,8 @@ def task_of(generation: Generation) -> Task:
     if generation.task is None:
         raise ValueError(f"generation {generation.id} is {generation.state} without a task")
     return generation.task
+
+
+def with_names(task: Task, fresh: Generation) -> Task:
+    """A task as a step means to save it, with what callbacks have named by now."""
+    return replace(task, named=task_of(fresh).named)

@@ -21,7 +21,7 @@ from bot.services.board import Board, Live
 from bot.services.lease import Lease
 from bot.services.outside import Outside
 from bot.services.steps import NOW, Next, backoff, repetition
-from bot.services.steps.acceptance import Acceptance, task_of
+from bot.services.steps.acceptance import Acceptance, task_of, with_names
 from bot.services.steps.handover import missing_media, task_spec, with_posted_link
 from bot.services.steps.meanings import ANOTHER_MAY_TAKE_IT, TELL_THE_OWNER, failure_at
 from bot.services.steps.opening import OpeningSteps
@@ -165,7 +165,8 @@ class SubmissionSteps:
             self.board.failed(provider.name, error, self.outside.clock.monotonic())
             kept = repetition.after_post(error, task)
             live.generation = await self.transitions.record(
-                live.generation, lambda g: replace(g, state=State.SUBMIT_UNKNOWN, task=kept)
+                live.generation,
+                lambda g: replace(g, state=State.SUBMIT_UNKNOWN, task=with_names(kept, g)),
             )
             return Next(after=error.retry_after or 1.0)
         return await self.acceptance.accepted(live, submission)

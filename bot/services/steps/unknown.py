@@ -4,21 +4,22 @@ Owns the three ways to learn it: a callback that names the task, the replay of t
 provider's list, which may prove that there is no task. Nothing else is ever taken for ours.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
 
-from bot.domain.errors import Code, ProviderError
-from bot.domain.generation import State, Task
+from bot.domain.errors import Code, ProviderError, Superseded
+from bot.domain.generation import Generation, State, Task
 from bot.domain.ids import TaskId
 from bot.domain.ports.provider import PreparedTask, Provider, Submission
 from bot.services.board import Board, Live
-from bot.services.identity import OLDER_TASKS, is_ours
+from bot.services.identity import OLDER_TASKS, own_task
 from bot.services.lease import Lease
 from bot.services.outside import Outside
 from bot.services.steps import NOW, Next, backoff, repetition
-from bot.services.steps.acceptance import Acceptance, task_of
+from bot.services.steps.acceptance import Acceptance, task_of, with_names
 from bot.services.steps.uploads import release
 from bot.services.transitions import Transitions
 
@@ -49,22 +50,22 @@ class UnknownSteps:
         """Find out what became of the POST: a callback or the key's replay names the task; the list
         may prove that there is none.
         """
-        generation = live.generation
+        # A callback may have come to another process, which saved what it names.
+        generation = live.generation = await self.lease.fresh(live.generation)
         task = task_of(generation)
         waited = live.seconds_since(task.started_at, self.outside.clock)
         overdue = waited > self.outside.policy.unknown_deadline
         provider = self.outside.providers.get(task.provider)
-        if live.named_task is not None:
-            answer = await self._named(live, provider, live.named_task)
-            if answer is not None:
-                return answer
+        named, unchecked = await own_task(self.outside.storage, provider, generation)
+        if named is not None:
+            return await self.acceptance.accepted(live, Submission(task_id=named))
         prepared = PreparedTask(model_id=task.model_id, body=task.body, uploads=task.uploads)
         if not overdue and self._may_replay(live, provider):
             answer = await self._replay(live, provider, prepared)
             if answer is not None:
                 return answer
-        if provider.can_list_tasks:
-            answer = await self._look_up(live, provider, prepared)
+        if provider.can_list_tasks and not unchecked:
+            answer = await self._look_up(live, provider, prepared, checked=task.named)
             if answer is not None:
                 return answer
         if overdue:
@@ -112,7 +113,7 @@ class UnknownSteps:
         before = task_of(live.generation)
         again = replace(before, replays=before.replays + 1, sent_at=live.mark(self.outside.clock))
         live.generation = await self.transitions.move(
-            live.generation, lambda g: replace(g, task=again)
+            live.generation, lambda g: replace(g, task=with_names(again, g))
         )
         await self.lease.check(live.generation)
         try:
@@ -123,26 +124,20 @@ class UnknownSteps:
             kept = repetition.after_repetition(error, before, again)
             if kept is not again:
                 live.generation = await self.transitions.record(
-                    live.generation, lambda g: replace(g, task=kept)
+                    live.generation, lambda g: replace(g, task=with_names(kept, g))
                 )
             wait = repetition.asked_to_wait(error)
             return None if wait is None else Next(after=wait)
         return await self.acceptance.accepted(live, submission)
 
-    async def _named(self, live: Live, provider: Provider, task_id: TaskId) -> Next | None:
-        """Go on with the task that a callback named, if it can be ours; else None."""
-        storage = self.outside.storage
-        try:
-            if not await is_ours(storage, provider, live.generation, task_id):
-                live.named_task = None
-                return None
-        except ProviderError as error:
-            log.info("named_task_unchecked", generation=live.generation.id, error=str(error))
-            return None
-        return await self.acceptance.accepted(live, Submission(task_id=task_id))
+    async def _look_up(
+        self, live: Live, provider: Provider, prepared: PreparedTask, *, checked: Sequence[TaskId]
+    ) -> Next | None:
+        """Send it again as new if the provider's list proves that there is no task; else None.
 
-    async def _look_up(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next | None:
-        """Send it again as new if the provider's list proves that there is no task; else None."""
+        ``checked`` are the named tasks that are not ours; a name that came since counts for more
+        than the list.
+        """
         task, clock = task_of(live.generation), self.outside.clock
         # Set ahead, the calendar would make the request look older than it is, and the list proof
         # that there is no task; set back, what came to the list since would seem to be before it.
@@ -163,9 +158,13 @@ class UnknownSteps:
         except ProviderError as error:
             log.info("look_up_failed", generation=live.generation.id, error=str(error))
             return None
+
+        def unsent(fresh: Generation) -> Generation:
+            if task_of(fresh).named != checked:
+                raise Superseded
+            return replace(fresh, state=State.QUEUED, task=None)
+
+        live.generation = await self.transitions.move(live.generation, unsent)
         self.board.leave_slot(live.generation.id)
-        live.generation = await self.transitions.move(
-            live.generation, lambda g: replace(g, state=State.QUEUED, task=None)
-        )
         await release(self.outside, task)
         return NOW

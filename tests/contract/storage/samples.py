@@ -172,6 +172,7 @@ def everything(of: ConversationId, **changes: Any) -> Generation:
                 submitted_at=NOON + timedelta(microseconds=1),
                 estimated_seconds=90,
                 replays=2,
+                named=(TaskId("task-named"),),
             ),
             "result": Made(
                 urls=("https://files.example/1.mp4", "https://files.example/2.mp4"),

@@ -11,6 +11,7 @@ from bot.domain.ids import GenerationId, TaskId
 from bot.domain.ports.provider import TaskReport, TaskState
 from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.quota import Limits
+from bot.services.callbacks import Callbacks
 from bot.services.late import LOOK_EVERY_SECONDS, LateResults
 from bot.services.outside import Policy
 from bot.services.steps.repetition import REPLAYS
@@ -30,6 +31,20 @@ def looker(world: World) -> LateResults:
         providers=FakeDirectory(world.evolink, world.apimart),
         telemetry=NoTelemetry(),
     )
+
+
+async def call_back(
+    world: World, worker: Worker, late: LateResults, generation_id: GenerationId, named: TaskId
+) -> None:
+    """EvoLink says that a task is done."""
+    callbacks = Callbacks(
+        storage=world.storage,
+        clock=world.clock,
+        board=worker.board,
+        scheduler=worker.scheduler,
+        late=late,
+    )
+    await callbacks.called(EVOLINK, generation_id, named)
 
 
 async def pass_time(world: World, seconds: float) -> None:
@@ -199,7 +214,7 @@ async def test_a_task_that_the_callback_names_is_delivered_late(world: World) ->
     assert await world.state(ended.id) is State.FAILED
     looking = looker(world)
     assert await looking.look() == []
-    looking.hint(ended.id, next(iter(world.evolink.tasks)))
+    await call_back(world, worker, looking, ended.id, next(iter(world.evolink.tasks)))
     assert len(await looking.look()) == 1
     await until_delivered(world)
     assert [row.state for row in await turns(world, ended)] == [State.FAILED, State.DELIVERED]
@@ -234,7 +249,8 @@ async def test_a_callback_cannot_name_a_task_that_is_not_ours(world: World, wron
         )
     looking = looker(world)
     await looking.look()
-    looking.hint(ended.id, TaskId("no-such-task") if wrong == "unknown" else task_id)
+    named = TaskId("no-such-task") if wrong == "unknown" else task_id
+    await call_back(world, worker, looking, ended.id, named)
     assert await looking.look() == []
     assert await world.state(ended.id) is State.FAILED
 

@@ -205,18 +205,6 @@ async def test_without_keys_a_lost_answer_is_never_guessed_from_the_list(world: 
     assert world.messenger.videos == []
 
 
-async def test_a_callback_names_the_task_whose_answer_was_lost(world: World) -> None:
-    world.evolink.knows_keys = world.evolink.can_list_tasks = False
-    world.evolink.submit_faults.append(("after", silence()))
-    worker = world.start()
-    generation = (await world.ask(worker)).generation
-    await world.until_state(generation.id, State.SUBMIT_UNKNOWN)
-    worker.scheduler.hint(generation.id, next(iter(world.evolink.tasks)))
-    await world.until_over()
-    assert await world.state(generation.id) is State.DELIVERED
-    assert world.evolink.posts == 1
-
-
 async def test_the_one_unexplained_task_of_the_account_is_never_taken_for_ours(
     world: World,
 ) -> None:

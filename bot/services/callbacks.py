@@ -1,0 +1,102 @@
+"""Providers' callbacks: save the id of the task that one names, and have the provider asked now.
+
+Owns which names are worth a write. Where the answer to the POST was lost, a callback may be the
+only one who ever tells which task it made, and the provider calls again only until it is answered:
+the name is in the database before that. Nothing in a callback is believed: whether the task is
+ours is for ``identity`` to judge.
+"""
+
+from dataclasses import dataclass, replace
+
+import structlog
+
+from bot.domain.catalogue import ProviderName
+from bot.domain.errors import Superseded
+from bot.domain.generation import Generation, State, Task
+from bot.domain.ids import GenerationId, TaskId
+from bot.domain.ports.clock import Clock
+from bot.domain.ports.storage import Storage, Transaction
+from bot.services.board import Board
+from bot.services.late import LateResults, may_bring_a_video
+from bot.services.scheduler import Scheduler
+
+log = structlog.get_logger(__name__)
+
+NAMES_AT_MOST = 3
+"""Names saved for one task at most: whoever knows an address cannot fill the database."""
+
+UNANSWERED = frozenset({State.SUBMITTING, State.SUBMIT_UNKNOWN})
+"""States in which the POST has no answer yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Callbacks:
+    """What a provider called back about."""
+
+    storage: Storage
+    clock: Clock
+    board: Board
+    scheduler: Scheduler
+    late: LateResults
+
+    async def called(
+        self, provider: ProviderName, generation_id: GenerationId, task_id: TaskId | None
+    ) -> None:
+        """A provider says that a generation's task is done, and may have named the task.
+
+        Raises:
+            StorageUnavailable: the name may not be saved, the provider has to call again.
+            Superseded: likewise.
+            RowUnreadable: the generation cannot be read.
+        """
+        if task_id is not None and await self._saved(provider, generation_id, task_id):
+            self.scheduler.nudge(generation_id)
+        else:
+            self.scheduler.hint(generation_id)
+        if generation_id not in self.board.live:
+            self.late.hint(generation_id)
+
+    async def _saved(
+        self, provider: ProviderName, generation_id: GenerationId, task_id: TaskId
+    ) -> bool:
+        """Save a name that is news; True if it was."""
+
+        async def work(tx: Transaction) -> Generation | None:
+            found = await tx.generations.get(generation_id)
+            task = found and _named(found, provider, task_id)
+            if found is None or task is None:
+                return None
+            named = replace(found, task=task, updated_at=self.clock.now())
+            return await tx.generations.save(found, named)
+
+        # Most callbacks bring no news: they wait for no writer.
+        live = self.board.live.get(generation_id)
+        if live is not None and _named(live.generation, provider, task_id) is None:
+            return False
+        known = await self.storage.read(lambda tx: tx.generations.get(generation_id))
+        if known is None or _named(known, provider, task_id) is None:
+            return False
+        try:
+            saved = await self.storage.transact(work)
+        except Superseded:  # a step saved in between: look again, once
+            saved = await self.storage.transact(work)
+        if saved is None:
+            return False
+        log.info("task_named_by_callback", generation=generation_id, task=task_id)
+        self.board.refresh(saved)
+        return True
+
+
+def _named(generation: Generation, provider: ProviderName, task_id: TaskId) -> Task | None:
+    """Return the generation's task with this name; None if the name is not worth a write.
+
+    It is if the task of this provider is unknown, can still become a video, and was not named so.
+    """
+    task = generation.task
+    if task is None or task.provider != provider or task.task_id is not None:
+        return None
+    if task_id in task.named or len(task.named) >= NAMES_AT_MOST:
+        return None
+    if generation.state not in UNANSWERED and not may_bring_a_video(generation):
+        return None
+    return replace(task, named=(*task.named, task_id))
