@@ -213,7 +213,7 @@ WAITING = (
                 new="if left <= 0:",
             ),
         ],
-        tests=queue("admitted_before"),
+        tests=queue("step_after"),
     ),
     Fault(
         name="a success from before a pause ends it",

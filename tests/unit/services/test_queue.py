@@ -1,9 +1,13 @@
 """Waiting in line: every free place is used, and nobody waits longer than the deadline."""
 
+import asyncio
+from typing import Any
+
 from bot.domain.errors import Code, PostError
 from bot.domain.generation import State
 from bot.domain.ids import UserId
 from bot.services.generate import Receipt
+from bot.services.lanes import WIDTHS, Lane
 from bot.services.outside import Policy
 from tests.outside import EVOLINK, refusal
 from tests.unit.services.conftest import NOBODY, TOM, Worker, World
@@ -143,4 +147,32 @@ async def test_who_is_admitted_before_the_deadline_goes_on(world: World) -> None
     world.evolink.prepare = slowly  # pyright: ignore[reportAttributeAccessIssue]
     await world.until_over(seconds=3000)
     assert world.clock.seconds > DEADLINE + DEADLINE - 5
+    assert await world.state(admitted.generation.id) is State.DELIVERED
+
+
+async def test_who_is_admitted_before_the_deadline_may_step_after_it(world: World) -> None:
+    """Its step waits for others whose messages Discord takes long to show, with the place held."""
+    one_place(world)
+    world.evolink.seconds = DEADLINE - 50
+    worker = world.start()
+    _, admitted = await in_line(world, worker, 2)
+    shown = asyncio.Event()
+    open_status = world.messenger.open_status
+
+    async def when_shown(*args: Any, **kwargs: Any) -> Any:
+        await shown.wait()
+        return await open_status(*args, **kwargs)
+
+    world.messenger.open_status = when_shown
+    others = await in_line(world, worker, WIDTHS[Lane.SUBMIT])
+    await world.until(lambda: worker.board.queue.holds(admitted.generation.id))
+    assert world.clock.seconds < DEADLINE
+    await world.until(lambda: world.clock.seconds > DEADLINE + 30)
+    assert await world.state(admitted.generation.id) is State.QUEUED
+    for other in others:
+        await worker.cancel.request(
+            other.generation.id, viewer=world.viewer(other.generation.requester_id)
+        )
+    shown.set()
+    await world.until_over()
     assert await world.state(admitted.generation.id) is State.DELIVERED
