@@ -15,6 +15,7 @@ from PIL import Image
 
 from sandbox.discord.opening import GENERAL, MIRA, TOM, VIDEOS
 from sandbox.discord.world import Message
+from sandbox.gateways.faults import Fate
 from sandbox.server import Sandbox
 
 SAID = re.compile(r"\*\*(wish \d+)\*\*")
@@ -97,7 +98,7 @@ class Wishes:
 
     def disturb(self) -> None:
         """Other faults than before, few enough that most work goes on; another pace."""
-        self.calm()
+        self._order_no_more()
         for gateway in (self.sandbox.gateways.evolink, self.sandbox.gateways.apimart):
             gateway.settings.seconds = self.chance.choice(TASK_SECONDS)
             for _ in range(self.chance.randrange(3)):
@@ -107,7 +108,18 @@ class Wishes:
             self.sandbox.discord.faults.order(self.chance.choice(DISCORD))
 
     def calm(self) -> None:
-        """No faults any more."""
+        """No faults any more. A result that was cut short is whole from now on.
+
+        The bot tries for half an hour before it tells people that a paid result is broken: nobody
+        waits here for so long.
+        """
+        self._order_no_more()
+        for gateway in (self.sandbox.gateways.evolink, self.sandbox.gateways.apimart):
+            for task in gateway.tasks.values():
+                if task.fate_kind is Fate.TRUNCATED_FILE:
+                    task.fate = None
+
+    def _order_no_more(self) -> None:
         for gateway in (self.sandbox.gateways.evolink, self.sandbox.gateways.apimart):
             gateway.faults.clear()
         self.sandbox.discord.faults.clear()

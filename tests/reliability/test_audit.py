@@ -83,3 +83,17 @@ async def test_each_wrong_is_seen(stage: Stage) -> None:
     change(stage, "DELETE FROM ledger")
     change(stage, "DELETE FROM generations")
     assert [wrong for wrong in looked().lost if "nothing is written" in wrong]
+
+
+async def test_a_result_that_is_cut_short_is_waited_for_until_all_is_calm(stage: Stage) -> None:
+    """The bot is right to try again, and a kill must not be blamed for what it waits for."""
+    wishes = Wishes(sandbox=cast(Sandbox, cast(Any, stage)), chance=random.Random(1))
+    evolink = stage.gateways.evolink
+    evolink.add_fault(on="task", kind="truncated_file")
+    await wishes.ask()
+    await evolink.wait(lambda gateway: gateway.counts["download"])
+    wishes.calm()
+    await stage.resting()
+    found = audit(wishes, stage.database_file)
+    assert (found.wrongs, found.posts) == ([], 1)
+    assert evolink.counts["download"] > 1
