@@ -50,6 +50,39 @@ FILES = (
         tests=[_MEDIA + "test_retention.py", "-k", "oldest"],
     ),
     Fault(
+        name="a full disk removes what is in work",
+        changes=[
+            Change(
+                path="bot/media/store.py",
+                old="self._clock.now(), needed)",
+                new="self._clock.now(), frozenset())",
+            ),
+        ],
+        tests=[_MEDIA + "test_retention.py", "-k", "in_work"],
+    ),
+    Fault(
+        name="only what is made from files needs them, not what changes a video",
+        changes=[
+            Change(
+                path="bot/storage/files_in_work.py",
+                old="if row.parent_id is not None}",
+                new="if False}",
+            ),
+        ],
+        tests=["tests/contract/storage/test_erasing.py", "-k", "in_work and sqlite"],
+    ),
+    Fault(
+        name="new requests are taken on while our own disk is full",
+        changes=[
+            Change(
+                path="bot/services/generate.py",
+                old="        await self.outside.room.check()\n",
+                new="",
+            ),
+        ],
+        tests=["tests/unit/services/test_room.py", "-k", "paid_for"],
+    ),
+    Fault(
         name="looks wait behind encodes",
         changes=[
             Change(

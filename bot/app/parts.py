@@ -214,9 +214,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             policy=_policy(settings, signer),
         )
         board = Board(max_running=outside.policy.max_running)
-        media.needed = lambda: {
-            file.path for live in board.live.values() for file in live.generation.files
-        }
+        media.needed = lambda: storage.read(lambda tx: tx.generations.files_in_work())
         worker_id = new_worker_id(clock.now())
         scheduler = Scheduler(
             outside=outside,

@@ -251,12 +251,6 @@ class Generation:
         return self.deleted_at is not None or self.pruned_at is not None
 
     @property
-    def files(self) -> tuple[StoredMedia, ...]:
-        """What it is made from, and its video."""
-        known = (*self.request.pictures, self.request.video, self.file)
-        return tuple(file for file in known if file is not None)
-
-    @property
     def ended(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.state in ENDS

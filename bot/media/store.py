@@ -86,8 +86,11 @@ class DiskMediaStore:
         self._clock = clock
         self._max_bytes = max_bytes
         self._budget = Budget(_AT_ONCE)
-        self.needed: Callable[[], Collection[str]] = frozenset
-        """Returns the paths of files that must not be removed, relative to the directory."""
+        self.needed: Callable[[], Awaitable[Collection[str]]] = _nothing
+        """Returns the paths of files that must not be removed, relative to the directory.
+
+        May raise ``StorageUnavailable``: then nothing is removed.
+        """
         with _disk():
             for folder in FOLDERS:
                 (self.root / folder).mkdir(parents=True, exist_ok=True)
@@ -237,14 +240,15 @@ class DiskMediaStore:
     async def make_room(self) -> bool:
         if self._clock is None:
             return False
-        return await asyncio.to_thread(self._make_room, self._clock.now())
+        needed = await self.needed()
+        return await asyncio.to_thread(self._make_room, self._clock.now(), needed)
 
-    def _make_room(self, now: datetime) -> bool:
+    def _make_room(self, now: datetime, needed: Collection[str]) -> bool:
         with _disk():
             short = _ENOUGH - shutil.disk_usage(self.root).free
             if short <= 0:
                 return False
-            gone = shrink(self.root, now, kept_bytes(self.root) - short, self.needed())
+            gone = shrink(self.root, now, kept_bytes(self.root) - short, needed)
         log.warning("disk_full_old_files_removed", bytes=gone)
         return gone > 0
 
@@ -272,13 +276,13 @@ class DiskMediaStore:
 
         Returns how many files were too old.
         """
-        return await asyncio.to_thread(self._clean, now, older_than)
+        return await asyncio.to_thread(self._clean, now, older_than, await self.needed())
 
-    def _clean(self, now: datetime, older_than: timedelta) -> int:
+    def _clean(self, now: datetime, older_than: timedelta, needed: Collection[str]) -> int:
         with _disk():
-            removed = remove_old(self.root, now, older_than, self.needed())
+            removed = remove_old(self.root, now, older_than, needed)
             if self._max_bytes is not None:
-                gone = shrink(self.root, now, self._max_bytes, self.needed())
+                gone = shrink(self.root, now, self._max_bytes, needed)
                 if gone:
                     log.info("media_shrunk", bytes=gone, limit=self._max_bytes)
         return removed
@@ -309,6 +313,10 @@ class DiskMediaStore:
                 yield folder
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _nothing() -> frozenset[str]:
+    return frozenset()
 
 
 def safe_name(name: str) -> str:

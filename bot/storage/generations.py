@@ -26,6 +26,7 @@ from bot.domain.ids import (
     new_generation_id,
 )
 from bot.storage import claims, erasing
+from bot.storage.files_in_work import files_in_work
 from bot.storage.rows import COLUMNS, IDENTITY, WRITTEN, WRITTEN_ERASED, from_row, to_row
 from bot.storage.tables import ENDED_WITHOUT_VIDEO, generation_events, generations, insert_into
 from bot.storage.unreadable import SetAside
@@ -269,6 +270,10 @@ class SqlGenerations:
     ) -> set[str]:
         """Those of the files that another generation is made from."""
         return await erasing.used_inputs(self._connection, paths, by_others_than)
+
+    async def files_in_work(self) -> set[str]:
+        """Return the paths of all files that what is not announced yet needs."""
+        return await files_in_work(self._connection)
 
     async def look_through(self) -> None:
         """Read all that are not announced, so that those that cannot be read are set aside."""

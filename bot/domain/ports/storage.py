@@ -160,6 +160,14 @@ class Generations(Protocol):
         """Those of the files that another generation, not erased yet, is made from."""
         ...
 
+    async def files_in_work(self) -> set[str]:
+        """Return the paths of all files that are needed until every open generation is announced.
+
+        These are the videos themselves, what they are made from, and the videos they change; of
+        all workers.
+        """
+        ...
+
     async def look_through(self) -> None:
         """Read all whose end was not shown yet, so that what cannot be read is set aside."""
         ...

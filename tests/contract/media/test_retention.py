@@ -3,12 +3,15 @@
 import asyncio
 import errno
 import os
+import shutil
+from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from bot.domain.errors import Code, MediaError
+from bot.domain.errors import Code, MediaError, StorageUnavailable
 from bot.domain.ids import GenerationId
 from bot.domain.media import MediaKind, StoredMedia
 from bot.media import store as stores
@@ -30,6 +33,13 @@ def put(path: Path, age: timedelta) -> Path:
     if path.parent.parent.name == "scratch":
         os.utime(path.parent, (at, at))
     return path
+
+
+def needing(*paths: str) -> Callable[[], Awaitable[Collection[str]]]:
+    async def needed() -> Collection[str]:
+        return paths
+
+    return needed
 
 
 async def test_old_files_go_and_young_ones_stay(store: DiskMediaStore) -> None:
@@ -98,7 +108,7 @@ async def test_beyond_its_bytes_the_oldest_files_go_first(store: DiskMediaStore)
     old = put(store.root / "inputs/old.png", 5 * days)
     young = put(store.root / "inputs/young.png", 4 * days)
     fresh = put(store.root / "videos/fresh.mp4", timedelta(hours=2))
-    store.needed = lambda: {"videos/needed.mp4"}
+    store.needed = needing("videos/needed.mp4")
     store._max_bytes = 4
     await store.clean(NOW, MONTH)
     kept = {path.name for path in (needed, copy, young, fresh) if path.exists()}
@@ -131,6 +141,77 @@ async def test_a_full_disk_removes_old_files_before_it_refuses(
     monkeypatch.setattr(stores, "_ENOUGH", 2**60)
     await store.take(incoming("photo.jpg"), kinds=[MediaKind.IMAGE])
     assert tries == [True, False]
+
+
+@pytest.fixture
+def full(store: DiskMediaStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk with no byte left on which three bytes would be enough; each file here has one."""
+    clock = OwnedClock()
+    clock.ahead = (NOW - clock.now()).total_seconds()
+    monkeypatch.setattr(store, "_clock", clock)
+    monkeypatch.setattr(stores, "_ENOUGH", 3)
+    begun = sum(path.is_file() for path in store.root.rglob("*"))
+
+    def usage(path: Path) -> SimpleNamespace:
+        kept = sum(each.is_file() for each in path.rglob("*"))
+        return SimpleNamespace(free=max(0, 7 + begun - kept))
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+
+
+@pytest.mark.usefixtures("full")
+async def test_room_is_made_from_the_oldest_files_and_never_from_what_is_in_work(
+    store: DiskMediaStore,
+) -> None:
+    days = timedelta(days=1)
+    in_work = put(store.root / "videos/in-work.mp4", 9 * days)
+    its_copy = put(store.root / "copies/in-work.9.remuxed.mp4", 9 * days)
+    oldest = [put(store.root / f"inputs/{age}.png", age * days) for age in (8, 7, 6)]
+    younger = put(store.root / "videos/younger.mp4", 5 * days)
+    running = put(store.root / "partial/running.part", 2 * days)
+    store.needed = needing("videos/in-work.mp4")
+    assert await store.make_room()
+    assert [path.exists() for path in oldest] == [False] * 3
+    assert all(path.exists() for path in (in_work, its_copy, younger, running))
+    assert not await store.make_room()  # enough
+
+
+@pytest.mark.usefixtures("full")
+async def test_nothing_is_removed_where_all_is_in_work_or_nobody_can_say(
+    store: DiskMediaStore,
+) -> None:
+    files = [put(store.root / f"videos/{number}.mp4", MONTH) for number in range(5)]
+    store.needed = needing(*(f"videos/{number}.mp4" for number in range(5)))
+    assert not await store.make_room()
+
+    async def unknown() -> Collection[str]:
+        raise StorageUnavailable("away")
+
+    store.needed = unknown
+    with pytest.raises(StorageUnavailable):
+        await store.make_room()
+    with pytest.raises(StorageUnavailable):
+        await store.clean(NOW, timedelta(days=1))
+    assert all(path.exists() for path in files)
+
+
+async def test_whether_a_video_can_be_kept_is_seen_by_writing(
+    store: DiskMediaStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await store.can_keep()
+    assert list((store.root / "scratch").iterdir()) == []
+    (store.root / "scratch").rename(store.root / "away")
+    assert not await store.can_keep()
+    made: list[bool] = []
+
+    async def make_room() -> bool:
+        (store.root / "away").rename(store.root / "scratch")
+        made.append(True)
+        return True
+
+    monkeypatch.setattr(store, "make_room", make_room)
+    assert await store.can_keep()
+    assert made == [True]
 
 
 async def test_work_goes_on_within_its_budget_and_in_order() -> None:

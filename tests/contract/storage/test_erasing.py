@@ -9,10 +9,12 @@ import pytest
 from bot.domain.errors import Superseded
 from bot.domain.generation import Generation, Result, State, Task, without_content
 from bot.domain.ids import MessageId, TaskId
+from bot.domain.media import StoredMedia
 from bot.domain.ports.storage import Storage, Transaction
 from bot.domain.request import VideoRequest
 from tests.contract.storage.samples import (
     ALPHA,
+    BETA,
     EVOLINK,
     GUILD,
     MIRA,
@@ -186,6 +188,34 @@ async def test_a_change_that_was_on_its_way_does_not_bring_the_content_back(
             lambda tx: tx.generations.save(made, replace(made, deleted_at=LATER))
         )
     assert SECRETS[0] not in await content(storage)
+
+
+async def test_files_in_work_are_those_of_all_that_is_open(storage: Storage, shelf: Shelf) -> None:
+    """Whoever works on it; with the video that is changed, and until the end was shown."""
+
+    def video(name: str) -> StoredMedia:
+        return replace(picture(f"{name}.png"), path=f"videos/{name}.mp4")
+
+    done = {"state": State.DELIVERED, "announced": True, "ended_at": NOON}
+    over = await shelf.put(
+        request=VideoRequest(images=(picture("over.png"),)), file=video("over"), **done
+    )
+    parent = await shelf.put(file=video("parent"), **done)
+    first, last, shown = (picture(f"{name}.png") for name in ("first", "last", "shown"))
+    await shelf.put(owner_id=ALPHA, request=VideoRequest(images=(first,), last_frame=last))
+    await shelf.put(owner_id=BETA, parent_id=parent.id, parent_version=1)
+    await shelf.put(
+        request=VideoRequest(images=(shown,)),
+        file=video("shown"),
+        **(done | {"announced": False}),
+    )
+    needed = await storage.read(lambda tx: tx.generations.files_in_work())
+    assert needed == {
+        *(media.path for media in (first, last, shown)),
+        "videos/parent.mp4",
+        "videos/shown.mp4",
+    }
+    assert over.file is not None
 
 
 async def test_files_that_others_use_are_named(storage: Storage, shelf: Shelf) -> None:

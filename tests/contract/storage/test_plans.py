@@ -142,6 +142,7 @@ def questions(books: Books) -> dict[str, Ask]:
         "generations.used_inputs": lambda tx: tx.generations.used_inputs(
             ["in/7.png", "in/none.png"], by_others_than=ended.id
         ),
+        "generations.files_in_work": lambda tx: tx.generations.files_in_work(),
         "generations.look_through": lambda tx: tx.generations.look_through(),
         "conversations.add": add,
         "conversations.next_version": lambda tx: tx.conversations.next_version(
