@@ -17,7 +17,7 @@ FOLDERS = (*LASTING, *PASSING)
 
 _LEFTOVERS = timedelta(days=1)
 _FRESH = timedelta(days=1)
-"""A file this young may be needed by another worker, or by a request not written down yet."""
+"""A file this young may be needed by a request that is not written down yet."""
 _FRESH_COPY = timedelta(hours=1)
 
 

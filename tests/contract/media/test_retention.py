@@ -35,7 +35,7 @@ def put(path: Path, age: timedelta) -> Path:
     return path
 
 
-def needing(*paths: str) -> Callable[[], Awaitable[Collection[str]]]:
+def needing(paths: Collection[str]) -> Callable[[], Awaitable[Collection[str]]]:
     async def needed() -> Collection[str]:
         return paths
 
@@ -77,7 +77,7 @@ async def test_what_others_delete_meanwhile_stops_no_cleaning(store: DiskMediaSt
     files = [put(store.root / f"videos/{n}.mp4", 2 * MONTH) for n in range(3)]
     needed = Deleting()
     needed.folder = store.root / "videos"
-    store.needed = lambda: needed
+    store.needed = needing(needed)
     assert await store.clean(NOW, MONTH) == 1
     assert not any(path.exists() for path in files)
 
@@ -108,7 +108,7 @@ async def test_beyond_its_bytes_the_oldest_files_go_first(store: DiskMediaStore)
     old = put(store.root / "inputs/old.png", 5 * days)
     young = put(store.root / "inputs/young.png", 4 * days)
     fresh = put(store.root / "videos/fresh.mp4", timedelta(hours=2))
-    store.needed = needing("videos/needed.mp4")
+    store.needed = needing({"videos/needed.mp4"})
     store._max_bytes = 4
     await store.clean(NOW, MONTH)
     kept = {path.name for path in (needed, copy, young, fresh) if path.exists()}
@@ -169,7 +169,7 @@ async def test_room_is_made_from_the_oldest_files_and_never_from_what_is_in_work
     oldest = [put(store.root / f"inputs/{age}.png", age * days) for age in (8, 7, 6)]
     younger = put(store.root / "videos/younger.mp4", 5 * days)
     running = put(store.root / "partial/running.part", 2 * days)
-    store.needed = needing("videos/in-work.mp4")
+    store.needed = needing({"videos/in-work.mp4"})
     assert await store.make_room()
     assert [path.exists() for path in oldest] == [False] * 3
     assert all(path.exists() for path in (in_work, its_copy, younger, running))
@@ -181,7 +181,7 @@ async def test_nothing_is_removed_where_all_is_in_work_or_nobody_can_say(
     store: DiskMediaStore,
 ) -> None:
     files = [put(store.root / f"videos/{number}.mp4", MONTH) for number in range(5)]
-    store.needed = needing(*(f"videos/{number}.mp4" for number in range(5)))
+    store.needed = needing({f"videos/{number}.mp4" for number in range(5)})
     assert not await store.make_room()
 
     async def unknown() -> Collection[str]:
