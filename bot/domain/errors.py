@@ -49,6 +49,7 @@ class Code(StrEnum):
     MEDIA_TOO_LARGE = "media_too_large"
     MEDIA_DIMENSIONS = "media_dimensions"
     MEDIA_DURATION = "media_duration"
+    MEDIA_TOO_SHORT = "media_too_short"
     MEDIA_TOO_SMALL = "media_too_small"
     MEDIA_NO_PICTURE = "media_no_picture"
     MEDIA_CODEC = "media_codec"

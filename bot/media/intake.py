@@ -53,13 +53,17 @@ class PictureCaps:
 
 @dataclass(frozen=True, kw_only=True)
 class Caps:
-    """The most that is taken in: bytes, pixels of a video's frame and side, seconds."""
+    """What is taken in: at most so many bytes, pixels of a video's frame and side, and seconds.
+
+    A video lasts at least ``least_video_seconds``: the providers' pages say 1.
+    """
 
     upload_bytes: int = 50 * 1024 * 1024
     picture: PictureCaps = PictureCaps()
     pixels: int = MAX_PIXELS
     side: int = 16_384
     video_seconds: int = 30
+    least_video_seconds: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +95,8 @@ async def check_in(
     Raises:
         Refused: MEDIA_TYPE (``allowed``), MEDIA_TOO_LARGE (``size``, ``limit``), MEDIA_DIMENSIONS
             (``width``, ``height``, ``limit`` pixels), MEDIA_DURATION (``seconds``, ``limit``),
-            MEDIA_TOO_SMALL, MEDIA_NO_PICTURE, MEDIA_CODEC (``codec``), MEDIA_TIMEOUT,
-            MEDIA_BROKEN; each with ``name``.
+            MEDIA_TOO_SHORT (``least`` seconds), MEDIA_TOO_SMALL, MEDIA_NO_PICTURE, MEDIA_CODEC
+            (``codec``), MEDIA_TIMEOUT, MEDIA_BROKEN; each with ``name``.
         MediaError: INTERNAL when the disk is full or the worker does not start.
     """
     format_ = await asyncio.to_thread(sniff_file, source)
@@ -187,6 +191,9 @@ def _check_facts(facts: VideoFacts, *, name: str, caps: Caps) -> None:
         raise Refused(
             Code.MEDIA_DIMENSIONS, name=name, width=width, height=height, limit=caps.pixels
         )
+    # A frame or two of grace: what is called a second is often less.
+    if facts.duration_ms < caps.least_video_seconds * 1000 - 100:
+        raise Refused(Code.MEDIA_TOO_SHORT, name=name, least=caps.least_video_seconds)
     # Half a second of grace: cutting tools keep the sound of the last frame.
     if facts.duration_ms > caps.video_seconds * 1000 + 500:
         raise Refused(

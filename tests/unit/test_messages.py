@@ -189,6 +189,7 @@ def test_real_refusals_fill_the_full_sentence(refused: Refused) -> None:
             {"name": "a.png", "width": 900, "height": 9, "least": 16, "ratio": 32},
         ),
         (Code.MEDIA_NO_PICTURE, {"name": "a.mp4"}),
+        (Code.MEDIA_TOO_SHORT, {"name": "a.mp4", "least": 1}),
         (Code.MEDIA_CODEC, {"name": "a.mp4", "codec": "pcm_mulaw"}),
         (Code.MEDIA_TIMEOUT, {"name": "a.mp4"}),
         (Code.MEDIA_BROKEN, {"name": "a.png"}),

@@ -44,8 +44,8 @@ class MediaStore(Protocol):
 
         Raises:
             Refused: MEDIA_TYPE, MEDIA_TOO_LARGE, MEDIA_DIMENSIONS, MEDIA_TOO_SMALL,
-                MEDIA_DURATION, MEDIA_NO_PICTURE, MEDIA_CODEC, MEDIA_TIMEOUT, MEDIA_BROKEN,
-                MEDIA_UNAVAILABLE, with the file's name and what is allowed.
+                MEDIA_DURATION, MEDIA_TOO_SHORT, MEDIA_NO_PICTURE, MEDIA_CODEC, MEDIA_TIMEOUT,
+                MEDIA_BROKEN, MEDIA_UNAVAILABLE, with the file's name and what is allowed.
             MediaError: INTERNAL with ``reason`` ``disk_full`` or ``disk`` when it cannot be
                 written, ``media_worker`` when the process that decodes does not start.
         """

@@ -169,6 +169,21 @@ async def test_the_others_are_refused_with_the_true_reason(
     assert refused.value.facts.items() >= (facts | {"name": name}).items()
 
 
+@pytest.mark.parametrize(("frames", "taken"), [(1, False), (20, False), (22, True), (24, True)])
+async def test_a_video_below_a_second_is_refused_before_it_is_paid_for(
+    store: DiskMediaStore, incoming: Describe, tmp_path: Path, frames: int, *, taken: bool
+) -> None:
+    """The providers take videos of a second and more; a result may be of any length."""
+    path = write(tmp_path / "short.mp4", f"testsrc2=s=160x90:r=24:d={(frames - 0.5) / 24}[out0]")
+    if taken:
+        await store.take(incoming(str(path)), kinds=BOTH)
+    else:
+        with pytest.raises(Refused) as refused:
+            await store.take(incoming(str(path)), kinds=BOTH)
+        assert refused.value.code is Code.MEDIA_TOO_SHORT
+    assert await store.adopt(ID, put(store.partial_path(ID), path))
+
+
 @pytest.mark.parametrize("name", RESULTS)
 async def test_a_result_like_this_is_kept_and_plays_at_once(
     store: DiskMediaStore, engine: Engine, name: str
