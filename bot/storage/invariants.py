@@ -23,11 +23,6 @@ _RULES: dict[str, str] = {
         SELECT generation_id, kind, COUNT(*) FROM ledger WHERE generation_id IS NOT NULL
         GROUP BY generation_id, kind HAVING COUNT(*) > 1 ORDER BY generation_id, kind
     """,
-    "ledger row {0} closes generation {1}, for which nothing is held": """
-        SELECT l.id, l.generation_id FROM ledger l WHERE l.kind = 'close' AND NOT EXISTS
-            (SELECT 1 FROM ledger h WHERE h.generation_id = l.generation_id AND h.kind = 'hold')
-        ORDER BY l.id
-    """,
     "ledger row {0} is about generation {1}, which does not exist": """
         SELECT l.id, l.generation_id FROM ledger l WHERE l.generation_id IS NOT NULL AND NOT EXISTS
             (SELECT 1 FROM generations g WHERE g.id = l.generation_id)
@@ -41,6 +36,9 @@ _RULES: dict[str, str] = {
 }
 
 _GENERATION_RULES: dict[str, str] = {
+    "ledger row {close} closes generation {id}, for which nothing is held": (
+        "c.id IS NOT NULL AND h.id IS NULL"
+    ),
     "generation {id} has no hold": "h.id IS NULL",
     "generation {id} ended ({state}) and has no close": "g.ended_at IS NOT NULL AND c.id IS NULL",
     "generation {id} has not ended ({state}) and has a close": (
