@@ -137,4 +137,26 @@ FILES = (
         ],
         tests=[_MEDIA + "test_worker_limits.py", "-k", "environment"],
     ),
+    Fault(
+        name="a film copied out of Matroska loses its first frames",
+        changes=[
+            Change(
+                path="bot/media/worker/videos.py",
+                old="        if not packet.size:\n",
+                new="        if not packet.size or packet.dts is None:\n",
+            ),
+        ],
+        tests=[_MEDIA + "test_real_files.py", "-k", "h264_of_any"],
+    ),
+    Fault(
+        name="a film copied from the middle of a live stream begins an hour late",
+        changes=[
+            Change(
+                path="bot/media/worker/videos.py",
+                old="            _advance(packet, start)\n",
+                new="",
+            ),
+        ],
+        tests=[_MEDIA + "test_real_files.py", "-k", "h264_of_any"],
+    ),
 )

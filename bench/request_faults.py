@@ -179,4 +179,22 @@ REQUEST_FAULTS = (
         ],
         tests=["tests/integration/flows/test_membership.py", "-k", "refused"],
     ),
+    Fault(
+        name="takes the empty error of an accepted request for a refusal",
+        changes=[
+            Change(
+                path="bot/providers/refusals.py",
+                old="code in _NO_ERROR and not kind and not message",
+                new="False",
+            ),
+        ],
+        tests=["tests/unit/test_task_reports.py", "-k", "whoever_names_a_task"],
+    ),
+    Fault(
+        name="moves a video away from its place because of a page in between",
+        changes=[
+            Change(path="bot/ui/refusals.py", old=" or _is_a_page(error)", new=""),
+        ],
+        tests=["tests/contract/messenger/test_refused.py", "-k", "in_between"],
+    ),
 )
