@@ -38,7 +38,7 @@ from bot.providers.http import HttpDoor
 from bot.providers.links import results_of, tidy
 from bot.providers.mirrors import Mirrors
 from bot.providers.refusals import REJECTED, Verdict, verdict_of_status
-from bot.providers.task_status import state_of, word_in
+from bot.providers.task_status import is_completed, state_of, word_in
 from bot.providers.uploads import Uploads, VideoHost
 
 NAME = ProviderName("apimart")
@@ -261,7 +261,7 @@ class ApiMart:
             # Somebody else's task must never be taken for ours.
             raise self._gateway.malformed("another task")
         word = word_in(task)
-        urls, expires_at = _results(task)
+        urls, expires_at = _results(task, completed=is_completed(word))
         if not word and not urls:
             raise self._gateway.malformed("status")
         state = state_of(word, has_video=bool(urls))
@@ -303,12 +303,14 @@ class ApiMart:
         )
 
 
-def _results(task: Mapping[str, Any]) -> tuple[tuple[str, ...], datetime | None]:
+def _results(
+    task: Mapping[str, Any], *, completed: bool
+) -> tuple[tuple[str, ...], datetime | None]:
     result = answers.mapping(task.get("result"))
     videos = [*answers.items(result.get("videos")), *answers.items(result.get("video"))]
     told = (answers.moment(answers.mapping(video).get("expires_at")) for video in videos)
     expiries = [moment for moment in told if moment is not None]
-    return results_of(task), min(expiries, default=None)
+    return results_of(task, completed=completed), min(expiries, default=None)
 
 
 def _cost(task: Mapping[str, Any]) -> int | None:

@@ -39,7 +39,7 @@ from bot.providers.http import HttpDoor
 from bot.providers.inline import by_name, inlined
 from bot.providers.links import results_of
 from bot.providers.mirrors import Mirrors, base_url
-from bot.providers.task_status import state_of, word_in
+from bot.providers.task_status import is_completed, state_of, word_in
 from bot.providers.uploads import HostedFile
 
 NAME = ProviderName("evolink")
@@ -313,7 +313,7 @@ class EvoLink:
             # Somebody else's task must never be taken for ours.
             raise self._gateway.malformed("another task")
         word = word_in(task)
-        urls = results_of(task)
+        urls = results_of(task, completed=is_completed(word))
         if not word and not urls:
             raise self._gateway.malformed("status")
         state = state_of(word, has_video=bool(urls))

@@ -53,9 +53,13 @@ def joined(url: str, location: str) -> str:
     return location if _ABSOLUTE.match(location) else urljoin(url, location)
 
 
-def results_of(task: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return every link of a task that may be its video, as ``videos_in``."""
-    return videos_in([task.get(name) for name in _RESULT_FIELDS])
+def results_of(task: Mapping[str, Any], *, completed: bool) -> tuple[str, ...]:
+    """Return every link of a task that may be its video, as ``videos_in``.
+
+    A bare ``url`` may be where the task itself is asked about, unless it is ``completed``.
+    """
+    names = _RESULT_FIELDS if completed else _RESULT_FIELDS[:-1]
+    return videos_in([task.get(name) for name in names])
 
 
 def videos_in(value: Any) -> tuple[str, ...]:

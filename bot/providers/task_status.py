@@ -46,6 +46,11 @@ def _word(value: Any) -> str:
     return "_".join(parts)
 
 
+def is_completed(word: str) -> bool:
+    """Return whether a word says by itself that the task is done."""
+    return word in _COMPLETED
+
+
 def state_of(word: str, *, has_video: bool) -> TaskState:
     """Return the state that a word means.
 

@@ -57,6 +57,12 @@ async def test_a_result_needs_no_field_of_a_certain_name(
 
 
 @both
+async def test_the_address_of_a_task_at_work_is_no_result(adapter: Adapter) -> None:
+    task = {"id": TASK, "status": "processing", "url": f"https://api.example/v1/tasks/{TASK}"}
+    assert (await adapter({"data": task}).query(TASK)).state is TaskState.ACTIVE
+
+
+@both
 @pytest.mark.parametrize("word", ["incomplete", "not_failed", "task", "video_status", "Task State"])
 async def test_only_what_a_word_is_about_is_left_out(adapter: Adapter, word: str) -> None:
     report = await adapter({"data": {"id": TASK, "status": word}}).query(TASK)
