@@ -35,7 +35,7 @@ FAULTS = (
         name="a task that a callback names is taken without a look at whose it is",
         changes=[
             Change(
-                path="bot/services/identity.py",
+                path="bot/engine/identity.py",
                 old="    return other is None or other.id == generation.id\n",
                 new="    return True\n",
             ),
@@ -199,7 +199,7 @@ FAULTS = (
         name="gives back twice, and nothing forbids it",
         changes=[
             Change(
-                path="bot/services/transitions.py",
+                path="bot/engine/transitions.py",
                 old="""\
                 await tx.ledger.release(saved.id, at=now)
 """,
@@ -337,7 +337,7 @@ FAULTS = (
         name="drops what it learned when the database is away",
         changes=[
             Change(
-                path="bot/services/transitions.py",
+                path="bot/engine/transitions.py",
                 old="""\
                 await self.outside.clock.sleep(wait)
 """,
@@ -400,7 +400,7 @@ FAULTS = (
         name="a late result is charged once more",
         changes=[
             Change(
-                path="bot/services/late.py",
+                path="bot/engine/late_results.py",
                 old="await tx.ledger.hold(late, seconds=0, videos=0, at=now)",
                 new="await tx.ledger.hold(late, seconds=late.plan.seconds, videos=1, at=now)",
             ),
@@ -411,7 +411,7 @@ FAULTS = (
         name="a late result leaves its task to the old generation too",
         changes=[
             Change(
-                path="bot/services/late.py",
+                path="bot/engine/late_results.py",
                 old="replace(ended, task=None, updated_at=now)",
                 new="replace(ended, updated_at=now)",
             ),
@@ -422,7 +422,7 @@ FAULTS = (
         name="goes by the wall clock alone",
         changes=[
             Change(
-                path="bot/services/board.py",
+                path="bot/engine/in_flight.py",
                 old="return now - self._marks[moment]",
                 new="return (clock.now() - moment).total_seconds()",
             ),

@@ -7,7 +7,7 @@ WAITING = (
         name="changes what somebody else owns",
         changes=[
             Change(
-                path="bot/services/transitions.py",
+                path="bot/engine/transitions.py",
                 old="""\
                 or fresh.owner_id != generation.owner_id
 """,
@@ -20,7 +20,7 @@ WAITING = (
         name="changes what has moved on",
         changes=[
             Change(
-                path="bot/services/transitions.py",
+                path="bot/engine/transitions.py",
                 old="""\
                 or (fresh.state is not generation.state and not in_any_state)
 """,
@@ -33,7 +33,7 @@ WAITING = (
         name="a lease never asks",
         changes=[
             Change(
-                path="bot/services/lease.py",
+                path="bot/engine/lease.py",
                 old="if not self.sure(generation):",
                 new="if not generation:",
             ),
@@ -44,7 +44,7 @@ WAITING = (
         name="a lease does not mind who owns it",
         changes=[
             Change(
-                path="bot/services/lease.py",
+                path="bot/engine/lease.py",
                 old="""\
             or fresh.owner_id != generation.owner_id
 """,
@@ -148,7 +148,7 @@ WAITING = (
         name="a place that comes free wakes nobody",
         changes=[
             Change(
-                path="bot/services/queue.py",
+                path="bot/engine/queue.py",
                 old="""\
         self._changed = True
         self._upset()
@@ -164,7 +164,7 @@ WAITING = (
         name="who is put off keeps the place",
         changes=[
             Change(
-                path="bot/services/scheduler.py",
+                path="bot/engine/worker.py",
                 old="        return not following.after\n",
                 new="        return True\n",
             ),
@@ -175,7 +175,7 @@ WAITING = (
         name="who is refused keeps the place until it is told",
         changes=[
             Change(
-                path="bot/services/scheduler.py",
+                path="bot/engine/worker.py",
                 old="    return generation.state in AT_PROVIDER\n",
                 new="    return True\n",
             ),
@@ -186,7 +186,7 @@ WAITING = (
         name="the end of a pause wakes nobody",
         changes=[
             Change(
-                path="bot/services/queue.py",
+                path="bot/engine/queue.py",
                 old="if not self._waiting or not (self._changed or began):",
                 new="if not self._waiting or not self._changed:",
             ),
@@ -252,7 +252,7 @@ WAITING = (
         name="nobody asks whether there is money again",
         changes=[
             Change(
-                path="bot/services/scheduler.py",
+                path="bot/engine/worker.py",
                 old="            group.create_task(self._balances.keep(self._stopped))\n",
                 new="",
             ),
@@ -263,7 +263,7 @@ WAITING = (
         name="takes people on while results cannot be fetched",
         changes=[
             Change(
-                path="bot/services/board.py",
+                path="bot/engine/in_flight.py",
                 old=" or self.stuck.blocks(provider, with_media=with_media):",
                 new=":",
             ),

@@ -20,10 +20,10 @@ from pathlib import Path
 
 from bot.domain.media import MediaKind
 from bot.domain.ports.media import IncomingFile
+from bot.engine.room import Room
 from bot.media.engine import Engine
 from bot.media.store import DiskMediaStore
-from bot.services.intake import Intake
-from bot.services.room import Room
+from bot.services.attachments import Intake
 from tests.outside import FakeMessenger
 
 MIB = 2**20

@@ -27,12 +27,12 @@ from bot.domain.ports.storage import Storage, Transaction
 from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.quota import Limits
 from bot.domain.request import VideoRequest
-from bot.services.advance import Advance
-from bot.services.board import Board, Live
+from bot.engine.advance import Advance
+from bot.engine.context import Outside, Policy
+from bot.engine.in_flight import Board, Live
+from bot.engine.timing import Timing, kind_of
+from bot.engine.worker import Scheduler
 from bot.services.generate import Ask, Generate
-from bot.services.outside import Outside, Policy
-from bot.services.scheduler import Scheduler
-from bot.services.timing import Timing, kind_of
 from bot.storage import open_storage
 from tests.outside import (
     EVOLINK,

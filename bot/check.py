@@ -30,12 +30,12 @@ from bot.domain.generation import State
 from bot.domain.ids import GenerationId
 from bot.domain.ports.provider import Balance, InformedProvider
 from bot.domain.ports.storage import Transaction
+from bot.engine.ownership import DEAD_SECONDS
 from bot.media.engine import Engine
 from bot.ops.callbacks import CallbackSigner
 from bot.ops.clock import SystemClock
 from bot.providers.addresses import AddressError, AddressPolicy, is_loopback_host
 from bot.providers.catalogue import CatalogueError
-from bot.services.ownership import DEAD_SECONDS
 from bot.services.reconcile import Kind, find_cases
 from bot.settings import Settings
 from bot.storage import SqlStorage, look_into, open_storage

@@ -8,7 +8,7 @@ from discord.ext import commands
 
 from bot.domain.errors import Code, Refused
 from bot.domain.ids import UserId
-from bot.services.edit import may_change
+from bot.services.lookup import may_change
 from bot.ui import origins
 from bot.ui.answers import answer, promptly, turn
 from bot.ui.cards import details_card

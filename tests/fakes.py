@@ -28,10 +28,10 @@ from bot.domain.quota import EffectiveLimits, LimitChanges, Limits, LimitSource,
 from bot.domain.request import VideoRequest
 from bot.services import Services
 from bot.services.cancel import CancelResult
-from bot.services.edit import Viewer
 from bot.services.generate import Ask, Receipt
 from bot.services.history import HistoryPage
 from bot.services.limits import LimitsView, QuotaView
+from bot.services.lookup import Viewer
 from bot.services.missed import Spot
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -11,7 +11,7 @@ import structlog
 from bot.domain.errors import StorageUnavailable
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.storage import Storage, Transaction
-from bot.services.ownership import DEAD_SECONDS
+from bot.engine.ownership import DEAD_SECONDS
 
 log = structlog.get_logger(__name__)
 

@@ -21,6 +21,11 @@ from bot.domain.errors import MediaError, StorageUnavailable
 from bot.domain.generation import Generation
 from bot.domain.ids import GenerationId, new_worker_id
 from bot.domain.ports.provider import InformedProvider
+from bot.engine.advance import Advance
+from bot.engine.context import Outside, Policy
+from bot.engine.in_flight import Board
+from bot.engine.late_results import LateResults
+from bot.engine.worker import Scheduler
 from bot.media.engine import Engine
 from bot.media.intake import Caps
 from bot.media.store import DiskMediaStore
@@ -41,21 +46,16 @@ from bot.providers.proxy import Proxy
 from bot.providers.router import Router
 from bot.reconciliation import answer_json
 from bot.services import Services
-from bot.services.advance import Advance
-from bot.services.board import Board
+from bot.services.attachments import Intake
 from bot.services.callbacks import Callbacks
 from bot.services.cancel import Cancel
-from bot.services.edit import Edit
 from bot.services.generate import Generate
 from bot.services.history import History
-from bot.services.intake import Intake
 from bot.services.jobs import Jobs
-from bot.services.late import LateResults
 from bot.services.limits import LimitsDesk
+from bot.services.lookup import Edit
 from bot.services.missed import MissedReplies
-from bot.services.outside import Outside, Policy
 from bot.services.reconcile import Reconcile
-from bot.services.scheduler import Scheduler
 from bot.settings import Settings
 from bot.storage import SqlStorage, open_storage
 from bot.ui.client import RetakeClient, Wishes, configure_endpoints

@@ -10,8 +10,8 @@ from bot.app.errors import CannotRunError
 from bot.app.housekeeping import Chore, Housekeeping
 from bot.app.parts import Parts, Role, build
 from bot.domain.errors import Code
+from bot.engine.pruning import Pruning
 from bot.ops.heap import Heap
-from bot.services.pruning import Pruning
 from bot.settings import Settings
 
 log = structlog.get_logger(__name__)

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from bot.domain.catalogue import Catalogue
+from bot.services.attachments import Intake
 from bot.services.cancel import Cancel
-from bot.services.edit import Edit
 from bot.services.generate import Generate
 from bot.services.history import History
-from bot.services.intake import Intake
 from bot.services.jobs import Jobs
 from bot.services.limits import LimitsDesk
+from bot.services.lookup import Edit
 from bot.services.missed import MissedReplies
 
 

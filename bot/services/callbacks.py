@@ -16,9 +16,9 @@ from bot.domain.generation import Generation, State, Task
 from bot.domain.ids import GenerationId, TaskId
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.storage import Storage, Transaction
-from bot.services.board import Board
-from bot.services.late import LateResults, may_bring_a_video
-from bot.services.scheduler import Scheduler
+from bot.engine.in_flight import Board
+from bot.engine.late_results import LateResults, may_bring_a_video
+from bot.engine.worker import Scheduler
 
 log = structlog.get_logger(__name__)
 

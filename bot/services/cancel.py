@@ -9,9 +9,9 @@ from bot.domain.errors import Code, Refused, Superseded
 from bot.domain.generation import Generation, State
 from bot.domain.ids import GenerationId
 from bot.domain.ports.storage import Transaction
-from bot.services.board import Board
-from bot.services.edit import Viewer, may_change, may_see
-from bot.services.outside import Outside
+from bot.engine.context import Outside
+from bot.engine.in_flight import Board
+from bot.services.lookup import Viewer, may_change, may_see
 
 
 class CancelResult(StrEnum):

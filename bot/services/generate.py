@@ -22,10 +22,10 @@ from bot.domain.quota import check
 from bot.domain.request import Operation, VideoRequest
 from bot.domain.rights import PlaceRights
 from bot.domain.wording import wording
-from bot.services.board import Board
-from bot.services.edit import may_see
+from bot.engine.context import Outside
+from bot.engine.in_flight import Board
 from bot.services.limits import QuotaView, quota_of
-from bot.services.outside import Outside
+from bot.services.lookup import may_see
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from bot.domain.ports.clock import Clock
 from bot.domain.ports.media import MediaStore
 from bot.domain.ports.messenger import Messenger
 from bot.domain.ports.storage import Storage, Transaction
-from bot.services.edit import Viewer, may_change, may_see
+from bot.services.lookup import Viewer, may_change, may_see
 
 log = structlog.get_logger(__name__)
 

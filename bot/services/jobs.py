@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from bot.domain.generation import Generation, Standing
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.storage import Storage
-from bot.services.board import Board
-from bot.services.edit import Viewer
+from bot.engine.in_flight import Board
+from bot.services.lookup import Viewer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from bot.domain.ids import GenerationId, TaskId
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.provider import ProviderDirectory, TaskReport, TaskState
 from bot.domain.ports.storage import OPERATOR, AuditEntry, Storage, Transaction
-from bot.services.late import UNFETCHED, take_over
+from bot.engine.late_results import UNFETCHED, take_over
 
 MOST_CASES = 1000
 

@@ -15,7 +15,7 @@ from bot.domain.errors import Code, PostError, Refused
 from bot.domain.generation import Generation
 from bot.domain.ids import MessageId
 from bot.domain.wording import has_words, wording
-from bot.services.edit import Viewer
+from bot.services.lookup import Viewer
 from bot.ui import origins
 from bot.ui.answers import LONGEST_SECONDS
 from bot.ui.controls import Verb, control, control_ids

@@ -22,8 +22,8 @@ BOT = ("bot/", "cogs/")
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "constants", "manager", "base"}
 MOST_LINES = {"bot/": 400, "cogs/": 400, "sandbox/": 400, "bench/": 600, "tests/": 600}
 
-STARTS_TASKS = ("bot/app", "bot/services/scheduler", "bot/services/lanes")
-WALLS = ("bot/cli", "bot/services/scheduler", "bot/ui/statuses", "cogs/errors")
+STARTS_TASKS = ("bot/app", "bot/engine/worker", "bot/engine/pools")
+WALLS = ("bot/cli", "bot/engine/worker", "bot/ui/statuses", "cogs/errors")
 CLOCKS = ("bot/app", "bot/ops/clock")
 
 TEXT = {"", ".py", ".toml", ".md", ".txt", ".yaml", ".yml", ".html", ".css", ".js", ".sh", ".po"}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from bot.domain.generation import Generation, State
-from bot.services.steps.uploads import are_over
+from bot.engine.steps.uploads import are_over
 from tests.reliability.gateways import Gateway
 from tests.reliability.wires import Discord
 

@@ -21,17 +21,17 @@ from bot.domain.ports.storage import Transaction
 from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.quota import Limits, Usage
 from bot.domain.request import Operation, VideoRequest
-from bot.services.advance import Advance
-from bot.services.board import Board
+from bot.engine.advance import Advance
+from bot.engine.context import Outside, Policy
+from bot.engine.in_flight import Board
+from bot.engine.late_results import LateResults
+from bot.engine.worker import Scheduler
 from bot.services.callbacks import Callbacks
 from bot.services.cancel import Cancel
-from bot.services.edit import Viewer
 from bot.services.generate import Ask, Generate
-from bot.services.late import LateResults
 from bot.services.limits import LimitsDesk
+from bot.services.lookup import Viewer
 from bot.services.missed import MissedReplies, reply_key
-from bot.services.outside import Outside, Policy
-from bot.services.scheduler import Scheduler
 from bot.storage import open_storage
 from bot.storage.engine import SqlStorage
 from tests.outside import APIMART, EVOLINK, START, VIDEO, FakeDirectory, OwnedClock

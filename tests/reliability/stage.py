@@ -26,11 +26,11 @@ from bot.app import running
 from bot.app.parts import Parts, Role, build
 from bot.domain import breaker
 from bot.domain.ids import GenerationId
+from bot.engine import timing, worker
+from bot.engine.steps import batches, fetching, polling, posting, submission
 from bot.ops.heap import Heap
 from bot.providers import http
 from bot.providers import refusals as provider_refusals
-from bot.services import scheduler, timing
-from bot.services.steps import batches, fetching, posting, submission, watch
 from bot.settings.sources import load
 from bot.ui import answers, client, delivery, refusals, statuses, threads, uplink
 from sandbox.clips import ClipSource
@@ -56,7 +56,7 @@ def shorten(patch: pytest.MonkeyPatch) -> None:
     def backoff(misses: int, *, first: float = 2.0, longest: float = 300.0) -> float:
         return min(first * 2 ** max(misses - 1, 0), longest) * 0.02
 
-    for module in (scheduler, fetching, posting, submission, watch):
+    for module in (worker, fetching, posting, submission, polling):
         patch.setattr(module, "backoff", backoff)
     patch.setattr(breaker, "FIRST_PAUSE", 0.3)
     busy = provider_refusals._STATUSES[429]

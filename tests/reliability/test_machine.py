@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.engine.steps import fetching
 from bot.media import engine
-from bot.services.steps import fetching
 from bot.storage import sqlite
 from sandbox.clips import FixedClips
 from tests.e2e.films import film

@@ -17,8 +17,8 @@ from bot.domain.errors import Refused, StorageUnavailable
 from bot.domain.generation import Generation, State
 from bot.domain.ids import GenerationId
 from bot.domain.request import VideoRequest
+from bot.engine.context import Policy
 from bot.services.generate import Ask
-from bot.services.outside import Policy
 from tests.reliability.inline import inline_sqlite
 from tests.reliability.points import Crash
 from tests.reliability.sameness import numbered_ids

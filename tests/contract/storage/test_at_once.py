@@ -12,10 +12,10 @@ from bot.domain.ports.storage import Storage, Transaction
 from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.quota import LimitChanges, Limits
 from bot.domain.request import VideoRequest
-from bot.services.board import Board
+from bot.engine.context import Outside, Policy
+from bot.engine.in_flight import Board
 from bot.services.generate import Ask, Generate
 from bot.services.limits import LimitsDesk
-from bot.services.outside import Outside, Policy
 from tests import outside
 from tests.contract.storage.samples import GUILD, JON, MIRA, OwnedClock, Shelf, conversation, raw
 from tests.contract.storage.samples import generation as sample

@@ -15,13 +15,13 @@ from bot.domain.ports.clock import Clock
 from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.quota import Limits, Usage
 from bot.domain.request import VideoRequest
-from bot.services.advance import Advance
-from bot.services.board import Board
+from bot.engine.advance import Advance
+from bot.engine.context import Outside, Policy
+from bot.engine.in_flight import Board
+from bot.engine.worker import Scheduler
 from bot.services.cancel import Cancel
-from bot.services.edit import Viewer
 from bot.services.generate import Ask, Generate, Receipt
-from bot.services.outside import Outside, Policy
-from bot.services.scheduler import Scheduler
+from bot.services.lookup import Viewer
 from bot.storage import open_storage
 from tests.outside import (
     APIMART,

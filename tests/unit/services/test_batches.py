@@ -6,9 +6,9 @@ import pytest
 
 from bot.domain.errors import Code, ProviderError
 from bot.domain.generation import State
-from bot.services.late import LOOK_EVERY_SECONDS
-from bot.services.outside import Policy
-from bot.services.steps.batches import SINGLE_SECONDS
+from bot.engine.context import Policy
+from bot.engine.late_results import LOOK_EVERY_SECONDS
+from bot.engine.steps.batches import SINGLE_SECONDS
 from tests.outside import EVOLINK, refusal, silence
 from tests.unit.services.conftest import NOBODY, World
 from tests.unit.services.test_late import looker, pass_time, until_delivered

@@ -6,7 +6,7 @@ from bot.domain.errors import Code, Refused
 from bot.domain.generation import ParkReason, State
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.request import VideoRequest
-from bot.services.outside import Policy
+from bot.engine.context import Policy
 from tests.outside import EVOLINK, refusal, silence
 from tests.unit.services.conftest import NOBODY, World
 

@@ -14,9 +14,9 @@ from bot.domain.generation import Generation, State
 from bot.domain.ids import GenerationId, TaskId
 from bot.domain.ports.provider import PreparedTask, Submission
 from bot.domain.ports.telemetry import NoTelemetry
+from bot.engine.context import Policy
+from bot.engine.late_results import LateResults
 from bot.services.callbacks import NAMES_AT_MOST, Callbacks
-from bot.services.late import LateResults
-from bot.services.outside import Policy
 from tests.outside import APIMART, EVOLINK, FakeDirectory, FakeProvider, refusal, silence
 from tests.unit.services.conftest import NOBODY, Worker, World
 

@@ -15,11 +15,11 @@ from bot.domain.errors import Code, ProviderError
 from bot.domain.generation import Generation, State
 from bot.domain.ports.storage import Transaction
 from bot.domain.quota import Usage
-from bot.services.lease import Lease
-from bot.services.outside import Policy
-from bot.services.ownership import CLAIM_SECONDS, DEAD_SECONDS, HEARTBEAT_SECONDS
-from bot.services.timing import kind_of
-from bot.services.transitions import LONGEST_PARK_SECONDS
+from bot.engine.context import Policy
+from bot.engine.lease import Lease
+from bot.engine.ownership import CLAIM_SECONDS, DEAD_SECONDS, HEARTBEAT_SECONDS
+from bot.engine.timing import kind_of
+from bot.engine.transitions import LONGEST_PARK_SECONDS
 from bot.storage.transaction import SqlTransaction
 from bot.storage.workers import SqlWorkers
 from tests.outside import EVOLINK, START, OwnedClock, SlowList, WatchedStorage, refusal, silence

@@ -4,10 +4,10 @@ import pytest
 
 from bot.domain.errors import Code, PostError
 from bot.domain.generation import State
-from bot.services import ownership
-from bot.services.outside import Policy
-from bot.services.scheduler import SET_ASIDE_SECONDS
-from bot.services.steps.posting import ANNOUNCE_GAP_SECONDS, ANNOUNCE_SECONDS
+from bot.engine import ownership
+from bot.engine.context import Policy
+from bot.engine.steps.posting import ANNOUNCE_GAP_SECONDS, ANNOUNCE_SECONDS
+from bot.engine.worker import SET_ASIDE_SECONDS
 from tests.contract.storage.samples import raw
 from tests.outside import EVOLINK, refusal
 from tests.unit.services.conftest import NOBODY, World

@@ -10,10 +10,10 @@ from bot.domain.errors import Code, MediaError, ProviderError
 from bot.domain.generation import Generation, ParkReason, State
 from bot.domain.ids import TaskId
 from bot.domain.ports.provider import TaskReport, TaskState
-from bot.services import ownership
-from bot.services.outside import Policy
-from bot.services.steps.fetching import BROKEN_SECONDS, LONGEST_WAIT_SECONDS
-from bot.services.steps.watch import EMPTY_TIMES
+from bot.engine import ownership
+from bot.engine.context import Policy
+from bot.engine.steps.fetching import BROKEN_SECONDS, LONGEST_WAIT_SECONDS
+from bot.engine.steps.polling import EMPTY_TIMES
 from tests.outside import START, VIDEO, refusal
 from tests.unit.services.conftest import NOBODY, World
 

@@ -8,8 +8,8 @@ from bot.domain.errors import Superseded
 from bot.domain.generation import Generation, State
 from bot.domain.ids import WorkerId
 from bot.domain.ports.storage import Transaction
-from bot.services.lease import SURE_SECONDS, Lease
-from bot.services.transitions import Transitions
+from bot.engine.lease import SURE_SECONDS, Lease
+from bot.engine.transitions import Transitions
 from tests.unit.services.conftest import World
 
 OTHER = WorkerId("other")

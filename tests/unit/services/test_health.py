@@ -10,8 +10,8 @@ from bot.app.roles import Role
 from bot.domain.breaker import Breaker
 from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Code, StorageUnavailable
+from bot.engine.ownership import DEAD_SECONDS, HEARTBEAT_SECONDS
 from bot.ops.health import Health, PartHealth
-from bot.services.ownership import DEAD_SECONDS, HEARTBEAT_SECONDS
 from tests.unit.services.conftest import World
 
 

@@ -1,7 +1,7 @@
 """A task that a callback names belongs to one generation only."""
 
 from bot.domain.generation import State
-from bot.services.identity import is_ours
+from bot.engine.identity import is_ours
 from tests.outside import silence
 from tests.unit.services.conftest import World
 

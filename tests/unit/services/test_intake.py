@@ -9,8 +9,8 @@ import pytest
 from bot.domain.errors import Code, Refused
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.media import IncomingFile, MediaStore
-from bot.services.intake import Intake
-from bot.services.room import Room
+from bot.engine.room import Room
+from bot.services.attachments import Intake
 from tests.fakes import video_file
 from tests.outside import FakeMessenger
 

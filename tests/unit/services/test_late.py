@@ -11,11 +11,11 @@ from bot.domain.ids import GenerationId, TaskId
 from bot.domain.ports.provider import TaskReport, TaskState
 from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.quota import Limits
+from bot.engine.context import Policy
+from bot.engine.late_results import LOOK_EVERY_SECONDS, LateResults
+from bot.engine.steps.repetition import REPLAYS
+from bot.engine.timing import kind_of
 from bot.services.callbacks import Callbacks
-from bot.services.late import LOOK_EVERY_SECONDS, LateResults
-from bot.services.outside import Policy
-from bot.services.steps.repetition import REPLAYS
-from bot.services.timing import kind_of
 from tests.contract.storage.samples import raw
 from tests.outside import EVOLINK, FakeDirectory, SlowList, refusal, silence
 from tests.unit.services.conftest import NOBODY, Worker, World

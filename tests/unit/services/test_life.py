@@ -10,9 +10,9 @@ from bot.domain.ids import TaskId
 from bot.domain.ports.provider import TaskReport, TaskState
 from bot.domain.quota import Limits
 from bot.domain.request import Operation, VideoRequest
+from bot.engine.context import Policy
+from bot.engine.steps.repetition import REPLAYS
 from bot.services.cancel import CancelResult
-from bot.services.outside import Policy
-from bot.services.steps.repetition import REPLAYS
 from tests.outside import APIMART, EVOLINK, START, refusal, silence
 from tests.unit.services.conftest import CHANNEL, NOBODY, World
 

@@ -3,8 +3,8 @@
 from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Code, ProviderError
 from bot.domain.ids import GenerationId
-from bot.services.steps.batches import SINGLE_SECONDS, THROTTLED_TIMES, Batches
-from bot.services.stuck import Stage, Stuck
+from bot.engine.steps.batches import SINGLE_SECONDS, THROTTLED_TIMES, Batches
+from bot.engine.stuck import Stage, Stuck
 
 ONE, OTHER = ProviderName("one"), ProviderName("other")
 

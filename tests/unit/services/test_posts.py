@@ -9,9 +9,9 @@ from structlog.testing import capture_logs
 from bot.domain.errors import Code, PostError
 from bot.domain.generation import ParkReason, State, TargetKind
 from bot.domain.ids import message_nonce
+from bot.engine.context import Policy
+from bot.engine.steps.posting import NONCE_SECONDS
 from bot.services.generate import Receipt
-from bot.services.outside import Policy
-from bot.services.steps.posting import NONCE_SECONDS
 from tests.unit.services.conftest import NOBODY, World
 
 UNKNOWN = PostError(Code.POST_UNKNOWN, definite=False, retry_after=5)

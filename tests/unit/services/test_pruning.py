@@ -12,10 +12,10 @@ from bot.domain.generation import Generation, State
 from bot.domain.ids import UserId
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.request import VideoRequest
-from bot.services.edit import Edit, Viewer
+from bot.engine.pruning import AT_MOST, AT_ONCE, Pruning
 from bot.services.generate import Ask
 from bot.services.history import History
-from bot.services.pruning import AT_MOST, AT_ONCE, Pruning
+from bot.services.lookup import Edit, Viewer
 from tests.unit.services.conftest import CHANNEL, GUILD, TOM, World
 
 MONTH = timedelta(days=30)

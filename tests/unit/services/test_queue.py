@@ -6,9 +6,9 @@ from typing import Any
 from bot.domain.errors import Code, PostError
 from bot.domain.generation import State
 from bot.domain.ids import UserId
+from bot.engine.context import Policy
+from bot.engine.pools import WIDTHS, Lane
 from bot.services.generate import Receipt
-from bot.services.lanes import WIDTHS, Lane
-from bot.services.outside import Policy
 from tests.outside import EVOLINK, refusal
 from tests.unit.services.conftest import NOBODY, TOM, Worker, World
 

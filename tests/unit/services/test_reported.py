@@ -7,10 +7,10 @@ import pytest
 from bot.domain.errors import Code
 from bot.domain.generation import Generation, State
 from bot.domain.ids import TaskId
+from bot.domain.plausible import MOST_TIMES
 from bot.domain.ports.provider import TaskReport, TaskState
-from bot.services.board import Live
-from bot.services.plausible import MOST_TIMES
-from bot.services.timing import KEPT, MOST_KINDS, Timing, kind_of
+from bot.engine.in_flight import Live
+from bot.engine.timing import KEPT, MOST_KINDS, Timing, kind_of
 from tests.contract.storage.samples import raw
 from tests.outside import silence
 from tests.unit.services.conftest import World

@@ -10,8 +10,8 @@ from bot.domain.errors import Code, MediaError, Refused
 from bot.domain.generation import State
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.media import IncomingFile
-from bot.services.intake import Intake
-from bot.services.room import Room
+from bot.engine.room import Room
+from bot.services.attachments import Intake
 from tests.fakes import video_file
 from tests.outside import FakeMedia, FakeMessenger
 from tests.unit.services.conftest import World

@@ -10,10 +10,10 @@ from bot.domain.errors import Code, Refused
 from bot.domain.generation import Generation, Posting, Standing, State
 from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId
 from bot.domain.request import Operation, VideoRequest
-from bot.services.edit import Edit
+from bot.engine.context import Policy
 from bot.services.generate import Ask
 from bot.services.history import History
-from bot.services.outside import Policy
+from bot.services.lookup import Edit
 from tests.outside import APIMART, EVOLINK
 from tests.unit.services.conftest import CHANNEL, GUILD, NOBODY, TOM, World
 

@@ -9,10 +9,10 @@ import structlog
 
 from bot.domain.errors import PostError
 from bot.domain.generation import Place
-from bot.services.board import Board, Live
-from bot.services.lease import Lease
-from bot.services.outside import Outside
-from bot.services.transitions import Transitions
+from bot.engine.context import Outside
+from bot.engine.in_flight import Board, Live
+from bot.engine.lease import Lease
+from bot.engine.transitions import Transitions
 
 log = structlog.get_logger(__name__)
 

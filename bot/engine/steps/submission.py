@@ -17,17 +17,17 @@ from bot.domain.errors import Accepted, Code, ProviderError, Refused, Superseded
 from bot.domain.generation import Failure, Generation, Park, ParkReason, State, Task
 from bot.domain.ids import idempotency_key
 from bot.domain.ports.provider import Candidate, PreparedTask, Provider
-from bot.services.board import Board, Live
-from bot.services.lease import Lease
-from bot.services.outside import Outside
-from bot.services.steps import NOW, Next, backoff, repetition
-from bot.services.steps.acceptance import Acceptance, task_of, with_names
-from bot.services.steps.handover import missing_media, task_spec, with_posted_link
-from bot.services.steps.meanings import ANOTHER_MAY_TAKE_IT, TELL_THE_OWNER, failure_at
-from bot.services.steps.opening import OpeningSteps
-from bot.services.steps.uploads import release
-from bot.services.stuck import Stage
-from bot.services.transitions import LONGEST_PARK_SECONDS, Transitions
+from bot.engine.context import Outside
+from bot.engine.in_flight import Board, Live
+from bot.engine.lease import Lease
+from bot.engine.steps import NOW, Next, backoff, repetition
+from bot.engine.steps.acceptance import Acceptance, task_of, with_names
+from bot.engine.steps.meanings import ANOTHER_MAY_TAKE_IT, TELL_THE_OWNER, failure_at
+from bot.engine.steps.opening import OpeningSteps
+from bot.engine.steps.task_spec import missing_media, task_spec, with_posted_link
+from bot.engine.steps.uploads import release
+from bot.engine.stuck import Stage
+from bot.engine.transitions import LONGEST_PARK_SECONDS, Transitions
 
 log = structlog.get_logger(__name__)
 

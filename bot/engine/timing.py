@@ -20,8 +20,8 @@ from bot.domain.polling import (
     next_poll,
 )
 from bot.domain.ports.storage import Transaction
-from bot.services.board import Live
-from bot.services.outside import Outside
+from bot.engine.context import Outside
+from bot.engine.in_flight import Live
 
 ENOUGH_PAST = 5
 """From so many past durations on, their median beats the provider's estimate for the ETA."""

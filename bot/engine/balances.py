@@ -12,8 +12,8 @@ import structlog
 
 from bot.domain.catalogue import ProviderName
 from bot.domain.errors import ProviderError
-from bot.services.outside import Outside
-from bot.services.queue import Queue
+from bot.engine.context import Outside
+from bot.engine.queue import Queue
 
 log = structlog.get_logger(__name__)
 

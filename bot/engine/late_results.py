@@ -25,8 +25,8 @@ from bot.domain.ports.provider import (
 )
 from bot.domain.ports.storage import Storage, Transaction
 from bot.domain.ports.telemetry import Telemetry
-from bot.services.identity import OLDER_TASKS, own_task
-from bot.services.steps.fetching import RESULTS_LAST
+from bot.engine.identity import OLDER_TASKS, own_task
+from bot.engine.steps.fetching import RESULTS_LAST
 
 log = structlog.get_logger(__name__)
 

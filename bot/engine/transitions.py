@@ -14,7 +14,7 @@ import structlog
 from bot.domain.errors import Code, StorageUnavailable, Superseded
 from bot.domain.generation import Failure, Generation, Park, ParkReason, State
 from bot.domain.ports.storage import Transaction
-from bot.services.outside import Outside
+from bot.engine.context import Outside
 
 Change = Callable[[Generation], Generation]
 Also = Callable[[Transaction, Generation], Awaitable[None]]

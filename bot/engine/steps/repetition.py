@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.generation import Task
-from bot.services.steps.meanings import TURNED_AWAY
+from bot.engine.steps.meanings import TURNED_AWAY
 
 REPLAYS = 4
 """So often a request is repeated with its key. More than once, because a crash or a lost answer

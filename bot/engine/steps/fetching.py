@@ -15,11 +15,11 @@ from bot.domain.errors import Code, MediaError, ProviderError, RetakeError
 from bot.domain.generation import Failure, Generation, ParkReason, Result, State
 from bot.domain.media import StoredMedia
 from bot.domain.ports.provider import TaskState
-from bot.services.board import Live
-from bot.services.outside import Outside
-from bot.services.room import DISK_REASONS
-from bot.services.steps import NOW, Next, backoff
-from bot.services.transitions import Transitions
+from bot.engine.context import Outside
+from bot.engine.in_flight import Live
+from bot.engine.room import DISK_REASONS
+from bot.engine.steps import NOW, Next, backoff
+from bot.engine.transitions import Transitions
 
 log = structlog.get_logger(__name__)
 

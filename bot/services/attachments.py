@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bot.domain.errors import Code, MediaError, Refused, RetakeError
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.media import IncomingFile, MediaStore
-from bot.services.room import Room
+from bot.engine.room import Room
 
 
 @dataclass(frozen=True, kw_only=True)

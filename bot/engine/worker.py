@@ -1,7 +1,7 @@
 """The scheduler: one heap of due times for all live generations, and bounded work.
 
-Owns when something is done; what is done belongs to ``bot.services.steps``, and whose it is to
-``bot.services.ownership``. One process or many run the same code: a dead worker's generations are
+Owns when something is done; what is done belongs to ``bot.engine.steps``, and whose it is to
+``bot.engine.ownership``. One process or many run the same code: a dead worker's generations are
 claimed by the next one, which is also how a restart goes on.
 """
 
@@ -16,14 +16,14 @@ import structlog
 from bot.domain.errors import Code, StorageUnavailable, Superseded
 from bot.domain.generation import Failure, Generation, ParkReason, State
 from bot.domain.ids import GenerationId, WorkerId
-from bot.services.advance import Advance
-from bot.services.balances import Balances
-from bot.services.board import AT_PROVIDER, Board, Live
-from bot.services.lanes import Lane, Lanes
-from bot.services.outside import Outside
-from bot.services.ownership import Ownership
-from bot.services.steps import Next, backoff
-from bot.services.transitions import LONGEST_PARK_SECONDS
+from bot.engine.advance import Advance
+from bot.engine.balances import Balances
+from bot.engine.context import Outside
+from bot.engine.in_flight import AT_PROVIDER, Board, Live
+from bot.engine.ownership import Ownership
+from bot.engine.pools import Lane, Lanes
+from bot.engine.steps import Next, backoff
+from bot.engine.transitions import LONGEST_PARK_SECONDS
 
 log = structlog.get_logger(__name__)
 

@@ -14,14 +14,14 @@ from bot.domain.errors import Code, ProviderError, Superseded
 from bot.domain.generation import Generation, State, Task
 from bot.domain.ids import TaskId
 from bot.domain.ports.provider import PreparedTask, Provider, Submission
-from bot.services.board import Board, Live
-from bot.services.identity import OLDER_TASKS, own_task
-from bot.services.lease import Lease
-from bot.services.outside import Outside
-from bot.services.steps import NOW, Next, backoff, repetition
-from bot.services.steps.acceptance import Acceptance, task_of, with_names
-from bot.services.steps.uploads import release
-from bot.services.transitions import Transitions
+from bot.engine.context import Outside
+from bot.engine.identity import OLDER_TASKS, own_task
+from bot.engine.in_flight import Board, Live
+from bot.engine.lease import Lease
+from bot.engine.steps import NOW, Next, backoff, repetition
+from bot.engine.steps.acceptance import Acceptance, task_of, with_names
+from bot.engine.steps.uploads import release
+from bot.engine.transitions import Transitions
 
 log = structlog.get_logger(__name__)
 

@@ -15,9 +15,9 @@ from bot.domain.errors import RowUnreadable, StorageUnavailable
 from bot.domain.generation import Generation
 from bot.domain.ids import GenerationId, GuildId, UserId, WorkerId
 from bot.domain.ports.storage import Transaction
-from bot.services.board import Board
-from bot.services.lease import Lease
-from bot.services.outside import Outside
+from bot.engine.context import Outside
+from bot.engine.in_flight import Board
+from bot.engine.lease import Lease
 
 log = structlog.get_logger(__name__)
 

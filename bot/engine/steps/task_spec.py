@@ -9,7 +9,7 @@ from datetime import timedelta
 from bot.domain.catalogue import ProviderName
 from bot.domain.generation import Generation
 from bot.domain.ports.provider import Candidate, SourceVideo, TaskSpec
-from bot.services.outside import Outside
+from bot.engine.context import Outside
 
 LINK_MARGIN = timedelta(minutes=30)
 """A link is handed on only while it is valid for longer: the provider fetches it a little later."""

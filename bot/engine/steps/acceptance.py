@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from bot.domain.generation import Generation, State, Task
 from bot.domain.ports.provider import Submission
-from bot.services.board import Board, Live
-from bot.services.outside import Outside
-from bot.services.steps import Next
-from bot.services.timing import Timing
-from bot.services.transitions import Transitions
+from bot.engine.context import Outside
+from bot.engine.in_flight import Board, Live
+from bot.engine.steps import Next
+from bot.engine.timing import Timing
+from bot.engine.transitions import Transitions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from bot.domain.ports.provider import ProviderDirectory
 from bot.domain.ports.storage import Storage
 from bot.domain.ports.telemetry import Telemetry
 from bot.domain.quota import Limits
-from bot.services.room import Room
+from bot.engine.room import Room
 
 
 @dataclass(frozen=True, kw_only=True)

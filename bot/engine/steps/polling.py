@@ -12,17 +12,17 @@ from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Code, ProviderError
 from bot.domain.generation import Failure, Generation, Result, State
 from bot.domain.ids import GenerationId, TaskId
+from bot.domain.plausible import is_plausible_cost, is_plausible_length
 from bot.domain.ports.provider import TaskReport, TaskState
 from bot.domain.ports.storage import Transaction
-from bot.services.board import Board, Live
-from bot.services.outside import Outside
-from bot.services.plausible import is_plausible_cost, is_plausible_length
-from bot.services.steps import NOW, Next, backoff
-from bot.services.steps.batches import Batches
-from bot.services.steps.fetching import RESULTS_LAST
-from bot.services.steps.meanings import TELL_THE_OWNER
-from bot.services.timing import Timing
-from bot.services.transitions import Transitions
+from bot.engine.context import Outside
+from bot.engine.in_flight import Board, Live
+from bot.engine.steps import NOW, Next, backoff
+from bot.engine.steps.batches import Batches
+from bot.engine.steps.fetching import RESULTS_LAST
+from bot.engine.steps.meanings import TELL_THE_OWNER
+from bot.engine.timing import Timing
+from bot.engine.transitions import Transitions
 
 log = structlog.get_logger(__name__)
 

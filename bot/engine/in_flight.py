@@ -13,8 +13,8 @@ from bot.domain.errors import Code, ProviderError
 from bot.domain.generation import Generation, Park, Standing, State
 from bot.domain.ids import GenerationId
 from bot.domain.ports.clock import Clock
-from bot.services.queue import Person, Queue
-from bot.services.stuck import Stuck
+from bot.engine.queue import Person, Queue
+from bot.engine.stuck import Stuck
 
 AT_PROVIDER = frozenset({State.SUBMITTING, State.SUBMIT_UNKNOWN, State.RUNNING})
 MADE = frozenset({State.READY, State.FETCHED, State.POSTING})

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from bot.domain.errors import Superseded
 from bot.domain.generation import Generation
-from bot.services.outside import Outside
+from bot.engine.context import Outside
 
 SURE_SECONDS = 15.0
 """Half of what makes a worker look dead."""

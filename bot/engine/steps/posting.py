@@ -24,12 +24,12 @@ from bot.domain.generation import (
 from bot.domain.ids import message_nonce
 from bot.domain.media import StoredMedia
 from bot.domain.ports.storage import Transaction
-from bot.services.board import Board, Live
-from bot.services.lease import Lease
-from bot.services.outside import Outside
-from bot.services.steps import NOW, OVER, Next, backoff
-from bot.services.steps.fetching import on_our_side, settle_abandoned
-from bot.services.transitions import Transitions
+from bot.engine.context import Outside
+from bot.engine.in_flight import Board, Live
+from bot.engine.lease import Lease
+from bot.engine.steps import NOW, OVER, Next, backoff
+from bot.engine.steps.fetching import on_our_side, settle_abandoned
+from bot.engine.transitions import Transitions
 
 log = structlog.get_logger(__name__)
 

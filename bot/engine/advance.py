@@ -5,21 +5,21 @@ from dataclasses import dataclass
 
 from bot.domain.generation import Generation, ParkReason, State
 from bot.domain.ids import GenerationId
-from bot.services.board import Board, Live
-from bot.services.lease import Lease
-from bot.services.outside import Outside
-from bot.services.steps import OVER, Next
-from bot.services.steps.acceptance import Acceptance
-from bot.services.steps.fetching import FetchSteps
-from bot.services.steps.opening import OpeningSteps
-from bot.services.steps.posting import PostingSteps
-from bot.services.steps.submission import SubmissionSteps
-from bot.services.steps.unknown import UnknownSteps
-from bot.services.steps.uploads import are_over, release
-from bot.services.steps.watch import WatchSteps
-from bot.services.stuck import Stage
-from bot.services.timing import Timing
-from bot.services.transitions import Transitions
+from bot.engine.context import Outside
+from bot.engine.in_flight import Board, Live
+from bot.engine.lease import Lease
+from bot.engine.steps import OVER, Next
+from bot.engine.steps.acceptance import Acceptance
+from bot.engine.steps.fetching import FetchSteps
+from bot.engine.steps.opening import OpeningSteps
+from bot.engine.steps.polling import WatchSteps
+from bot.engine.steps.posting import PostingSteps
+from bot.engine.steps.submission import SubmissionSteps
+from bot.engine.steps.unknown import UnknownSteps
+from bot.engine.steps.uploads import are_over, release
+from bot.engine.stuck import Stage
+from bot.engine.timing import Timing
+from bot.engine.transitions import Transitions
 
 NEEDS_ITS_PROVIDER = frozenset({State.SUBMITTING, State.SUBMIT_UNKNOWN, State.RUNNING, State.READY})
 SWITCHED_OFF_SECONDS = 60.0
