@@ -433,7 +433,7 @@ FAULTS = (
         name="a post without its file passes for a post",
         changes=[
             Change(
-                path="bot/ui/delivery.py",
+                path="bot/ui/messenger/messenger.py",
                 old="if not any(file.size for file in message.attachments):",
                 new="if False:",
             ),
@@ -477,7 +477,7 @@ FAULTS = (
         name="posts into a thread that a moderator has locked",
         changes=[
             Change(
-                path="bot/ui/delivery.py",
+                path="bot/ui/messenger/messenger.py",
                 old="if posting.target.kind is TargetKind.THREAD:",
                 new="if False:",
             ),
@@ -499,7 +499,7 @@ FAULTS = (
         name="an empty list proves that nothing was posted",
         changes=[
             Change(
-                path="bot/ui/finding.py",
+                path="bot/ui/messenger/search.py",
                 old="if video and not read and not direct:",
                 new="if False:",
             ),

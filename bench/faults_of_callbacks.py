@@ -20,7 +20,7 @@ CALLBACKS = (
         name="a callback is answered although its name is not saved",
         changes=[
             Change(
-                path="bot/ops/http.py",
+                path="bot/web/server.py",
                 old="            raise web.HTTPServiceUnavailable from None\n",
                 new="",
             ),

@@ -38,7 +38,7 @@ REQUEST_FAULTS = (
         name="takes a reaction for an instruction",
         changes=[
             Change(
-                path="bot/ui/replies.py",
+                path="bot/ui/inbound/replies.py",
                 old="""\
     if not has_words(without_marks(text)):
         return ""
@@ -77,7 +77,7 @@ REQUEST_FAULTS = (
         name="takes a private thread for a public one",
         changes=[
             Change(
-                path="bot/ui/origins.py",
+                path="bot/ui/inbound/context.py",
                 old="""\
         private=private or here_private,
 """,
@@ -107,7 +107,7 @@ REQUEST_FAULTS = (
         name="answers missed replies that were answered",
         changes=[
             Change(
-                path="bot/ui/absence.py",
+                path="bot/ui/inbound/missed_replies.py",
                 old="[m for m in waiting if m.id in known][:MOST_REPLIES]",
                 new="waiting[:MOST_REPLIES]",
             ),
@@ -129,7 +129,7 @@ REQUEST_FAULTS = (
         name="orders later what was refused",
         changes=[
             Change(
-                path="bot/ui/absence.py",
+                path="bot/ui/inbound/missed_replies.py",
                 old=" and m.id not in told]",
                 new="]",
             ),
@@ -140,7 +140,7 @@ REQUEST_FAULTS = (
         name="pays for people who left",
         changes=[
             Change(
-                path="bot/ui/absence.py",
+                path="bot/ui/inbound/missed_replies.py",
                 old="""\
             if await self._still_there(message):
 """,
@@ -155,7 +155,7 @@ REQUEST_FAULTS = (
         name="stays in every server",
         changes=[
             Change(
-                path="bot/ui/client.py",
+                path="bot/ui/inbound/client.py",
                 old="""\
         return not guild_id or not allowed or guild_id in allowed
 """,
@@ -170,7 +170,7 @@ REQUEST_FAULTS = (
         name="serves buttons of servers that are not allowed",
         changes=[
             Change(
-                path="bot/ui/client.py",
+                path="bot/ui/inbound/client.py",
                 old="""\
             self.check_served(interaction.guild_id)
             control""",
@@ -193,7 +193,7 @@ REQUEST_FAULTS = (
     Fault(
         name="moves a video away from its place because of a page in between",
         changes=[
-            Change(path="bot/ui/refusals.py", old=" or _is_a_page(error)", new=""),
+            Change(path="bot/ui/discord_errors.py", old=" or _is_a_page(error)", new=""),
         ],
         tests=["tests/contract/messenger/test_refused.py", "-k", "in_between"],
     ),

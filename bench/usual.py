@@ -21,7 +21,7 @@ import httpx
 from discord import app_commands
 
 from bench.crowd import MODEL, VIDEO_SECONDS, Crowd
-from bot.ui.client import configure_endpoints
+from bot.ui.inbound.client import configure_endpoints
 from sandbox.gateways import EVOLINK_KEY
 
 POLL_SECONDS = 5.0

@@ -20,12 +20,12 @@ from pydantic import ValidationError
 
 from bot import __version__
 from bot.app import CannotRunError, Role, alone_on, give_order, run
-from bot.check import Mark, examine, examine_config
+from bot.app.check import Mark, examine, examine_config
 from bot.domain.errors import StorageUnavailable
+from bot.operator.reconcile import Action, Order
 from bot.ops.clock import SystemClock
 from bot.ops.logging import configure_logging
 from bot.providers.catalogue import CatalogueError
-from bot.reconciliation import Action, Order
 from bot.settings import Settings, SettingsError, load
 from bot.storage import backup as copy_database
 from bot.storage import migrate as bring_up_to_date

@@ -10,14 +10,15 @@ from bot.domain.catalogue import Mode
 from bot.domain.errors import Code, Refused
 from bot.domain.generation import Generation
 from bot.domain.request import Operation, VideoRequest
-from bot.ui import forms, origins, replies, sources
-from bot.ui.absence import Absence
-from bot.ui.answers import open_form
-from bot.ui.client import Interaction, RetakeClient
+from bot.ui.cards import forms
 from bot.ui.controls import ControlId, Verb
-from bot.ui.orders import Given, Taken, order, take_in
-from bot.ui.translation import said
-from bot.ui.wall import Wall
+from bot.ui.inbound import context, replies, sources
+from bot.ui.inbound.answers import open_form
+from bot.ui.inbound.client import Interaction, RetakeClient
+from bot.ui.inbound.errors import Wall
+from bot.ui.inbound.missed_replies import Absence
+from bot.ui.inbound.requests import Given, Taken, order, take_in
+from bot.ui.text.translation import said
 
 if TYPE_CHECKING:
     from bot.services.generate import Ask, Receipt
@@ -82,7 +83,7 @@ class EditCog(commands.Cog):
         """The button: a form with the last instruction in it."""
         client = interaction.client
         subject = await client.services.edit.by_id(
-            control.generation(), viewer=origins.viewer(interaction)
+            control.generation(), viewer=context.viewer(interaction)
         )
         await open_form(interaction, self._form(subject, interaction))
 
@@ -90,7 +91,7 @@ class EditCog(commands.Cog):
         """The menu, on any message with a video: ours, or one that somebody uploaded."""
         client = interaction.client
         if client.user is not None and message.author.id == client.user.id:
-            subject = await replies.ours(client, message, viewer=origins.viewer(interaction))
+            subject = await replies.ours(client, message, viewer=context.viewer(interaction))
             if subject is not None:
                 await open_form(interaction, self._form(subject, interaction))
                 return
@@ -110,7 +111,7 @@ class EditCog(commands.Cog):
             request = VideoRequest(
                 operation=Operation.EDIT, prompt=filled.text(forms.PROMPT), images=taken.images
             )
-            return origins.ask(interaction, request, parent_id=control.generation())
+            return context.ask(interaction, request, parent_id=control.generation())
 
         await order(interaction, Given(images=filled.files.get(forms.IMAGES, ())), wish)
 
@@ -127,7 +128,7 @@ class EditCog(commands.Cog):
                 video=taken.video,
                 video_url=taken.video_url,
             )
-            return origins.ask(interaction, request)
+            return context.ask(interaction, request)
 
         given = Given(images=filled.files.get(forms.IMAGES, ()), shown_videos=videos)
         await order(interaction, given, wish)
@@ -136,7 +137,7 @@ class EditCog(commands.Cog):
         """The button: a form about what happens next."""
         client = interaction.client
         subject = await client.services.edit.by_id(
-            control.generation(), viewer=origins.viewer(interaction)
+            control.generation(), viewer=context.viewer(interaction)
         )
         messages = client.messages(interaction)
         await open_form(
@@ -154,7 +155,7 @@ class EditCog(commands.Cog):
                 duration=filled.duration(),
                 images=taken.images,
             )
-            return origins.ask(interaction, request, parent_id=control.generation())
+            return context.ask(interaction, request, parent_id=control.generation())
 
         await order(interaction, Given(), wish)
 
@@ -166,7 +167,7 @@ class EditCog(commands.Cog):
         taken = await take_in(services, given)
         request = VideoRequest(operation=Operation.EDIT, prompt=prompt, images=taken.images)
         return await services.generate.request(
-            origins.ask_of_reply(
+            context.ask_of_reply(
                 message,
                 await replies.channel(self.client, message),
                 request,

@@ -9,15 +9,15 @@ from discord.ext import commands
 from bot.domain.errors import Code, Refused
 from bot.domain.ids import UserId
 from bot.services.lookup import may_change
-from bot.ui import origins
-from bot.ui.answers import answer, promptly, turn
 from bot.ui.cards import details_card
-from bot.ui.client import Interaction, RetakeClient
 from bot.ui.controls import ControlId, Verb, control
-from bot.ui.naming import file_name
+from bot.ui.inbound import context
+from bot.ui.inbound.answers import answer, promptly, turn
+from bot.ui.inbound.client import Interaction, RetakeClient
+from bot.ui.messenger.withdraw import withdraw
 from bot.ui.panels import history_card
-from bot.ui.translation import said
-from bot.ui.withdrawal import withdraw
+from bot.ui.text.naming import file_name
+from bot.ui.text.translation import said
 
 SMALLEST_LIMIT = 10 * 2**20
 """What every answer may carry, whatever the server's tier."""
@@ -53,7 +53,7 @@ class HistoryCog(commands.Cog):
         generation = await promptly(
             interaction,
             client.services.history.details(
-                pressed.generation(), viewer=origins.viewer(interaction)
+                pressed.generation(), viewer=context.viewer(interaction)
             ),
             patience=client.wishes.patience,
         )
@@ -65,7 +65,7 @@ class HistoryCog(commands.Cog):
         generation, copy = await promptly(
             interaction,
             client.services.history.copy(
-                pressed.generation(), viewer=origins.viewer(interaction), max_bytes=SMALLEST_LIMIT
+                pressed.generation(), viewer=context.viewer(interaction), max_bytes=SMALLEST_LIMIT
             ),
             patience=client.wishes.patience,
         )
@@ -77,7 +77,7 @@ class HistoryCog(commands.Cog):
         """The button asks once more: what is deleted does not come back."""
         client = interaction.client
         messages = client.messages(interaction)
-        viewer = origins.viewer(interaction)
+        viewer = context.viewer(interaction)
         generation = await client.services.history.details(pressed.generation(), viewer=viewer)
         if not may_change(generation, viewer):
             raise Refused(Code.NOT_YOURS)
@@ -92,7 +92,7 @@ class HistoryCog(commands.Cog):
         generation = await promptly(
             interaction,
             client.services.history.delete(
-                pressed.generation(), viewer=origins.viewer(interaction)
+                pressed.generation(), viewer=context.viewer(interaction)
             ),
             patience=client.wishes.patience,
         )
@@ -104,7 +104,7 @@ class HistoryCog(commands.Cog):
         client = interaction.client
         found = await promptly(
             interaction,
-            client.services.history.page(origins.reader(interaction), of=of, page=page),
+            client.services.history.page(context.reader(interaction), of=of, page=page),
             patience=client.wishes.patience,
         )
         own = of == interaction.user.id

@@ -7,12 +7,12 @@ from discord.ext import commands
 
 from bot.domain.generation import State
 from bot.services.cancel import CancelResult
-from bot.ui import origins
-from bot.ui.answers import answer, promptly
-from bot.ui.client import Interaction, RetakeClient
 from bot.ui.controls import ControlId, Verb, control
+from bot.ui.inbound import context
+from bot.ui.inbound.answers import answer, promptly
+from bot.ui.inbound.client import Interaction, RetakeClient
 from bot.ui.panels import jobs_card
-from bot.ui.translation import said
+from bot.ui.text.translation import said
 
 
 class JobsCog(commands.Cog):
@@ -31,7 +31,7 @@ class JobsCog(commands.Cog):
         client = interaction.client
         found = await promptly(
             interaction,
-            client.services.jobs.of(origins.viewer(interaction)),
+            client.services.jobs.of(context.viewer(interaction)),
             patience=client.wishes.patience,
         )
         await answer(interaction, jobs_card(found, client.brush(interaction)))
@@ -43,7 +43,7 @@ class JobsCog(commands.Cog):
         result, generation = await promptly(
             interaction,
             client.services.cancel.request(
-                pressed.generation(), viewer=origins.viewer(interaction)
+                pressed.generation(), viewer=context.viewer(interaction)
             ),
             patience=client.wishes.patience,
         )
@@ -71,7 +71,7 @@ class JobsCog(commands.Cog):
         decide = cancel.keep if wanted else cancel.drop
         generation = await promptly(
             interaction,
-            decide(pressed.generation(), viewer=origins.viewer(interaction)),
+            decide(pressed.generation(), viewer=context.viewer(interaction)),
             patience=client.wishes.patience,
         )
         if generation.state is State.CANCELLED and generation.task is None:

@@ -9,11 +9,11 @@ from discord.ext import commands
 
 from bot.domain.ids import GuildId, UserId
 from bot.domain.quota import LimitChanges, Period
-from bot.ui import origins
-from bot.ui.answers import answer, promptly
-from bot.ui.client import Interaction
+from bot.ui.inbound import context
+from bot.ui.inbound.answers import answer, promptly
+from bot.ui.inbound.client import Interaction
 from bot.ui.panels import limits_card, quota_card
-from bot.ui.translation import said
+from bot.ui.text.translation import said
 
 if TYPE_CHECKING:
     from bot.services.limits import LimitsView, QuotaView
@@ -99,7 +99,7 @@ class LimitsCog(commands.Cog):
 
 
 def _who(interaction: Interaction) -> tuple[GuildId, UserId]:
-    viewer = origins.viewer(interaction)
+    viewer = context.viewer(interaction)
     return viewer.guild_id, viewer.user_id
 
 

@@ -5,11 +5,11 @@ from typing import Any
 from discord import app_commands
 from discord.ext import commands
 
-from bot.ui import origins
-from bot.ui.answers import answer, promptly
-from bot.ui.client import Interaction
+from bot.ui.inbound import context
+from bot.ui.inbound.answers import answer, promptly
+from bot.ui.inbound.client import Interaction
 from bot.ui.panels import quota_card
-from bot.ui.translation import said
+from bot.ui.text.translation import said
 
 
 class QuotaCog(commands.Cog):
@@ -17,7 +17,7 @@ class QuotaCog(commands.Cog):
 
     @app_commands.command(name="quota", description=said("command.quota.about"))
     async def quota(self, interaction: Interaction) -> None:
-        client, who = interaction.client, origins.viewer(interaction)
+        client, who = interaction.client, context.viewer(interaction)
         view = await promptly(
             interaction,
             client.services.limits.mine(who.guild_id, who.user_id),

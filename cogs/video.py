@@ -11,13 +11,14 @@ from discord.ext import commands
 
 from bot.domain.request import Operation, VideoRequest
 from bot.domain.wording import wording
-from bot.ui import forms, origins, sources
-from bot.ui.answers import answer, open_form
-from bot.ui.client import Interaction, RetakeClient
+from bot.ui.cards import forms
 from bot.ui.controls import ControlId, Verb
-from bot.ui.mentions import in_words
-from bot.ui.orders import Given, Taken, order, repeat
-from bot.ui.translation import said
+from bot.ui.inbound import context, sources
+from bot.ui.inbound.answers import answer, open_form
+from bot.ui.inbound.client import Interaction, RetakeClient
+from bot.ui.inbound.mentions import in_words
+from bot.ui.inbound.requests import Given, Taken, order, repeat
+from bot.ui.text.translation import said
 
 if TYPE_CHECKING:
     from bot.services.generate import Ask
@@ -114,7 +115,7 @@ class VideoCog(commands.Cog):
                 video=taken.video,
                 video_url=taken.video_url,
             )
-            return origins.ask(interaction, request, private=private)
+            return context.ask(interaction, request, private=private)
 
         await order(interaction, given, wish)
 
@@ -175,14 +176,14 @@ class VideoCog(commands.Cog):
                 duration=filled.duration(),
                 images=taken.images,
             )
-            return origins.ask(interaction, request)
+            return context.ask(interaction, request)
 
         words_suffice = bool(wording(filled.text(forms.PROMPT)))
         await order(interaction, Given(shown_images=images, words_suffice=words_suffice), wish)
 
     async def again(self, interaction: Interaction, control: ControlId) -> None:
         """The button: the same wish once more, by whoever pressed it."""
-        ask = origins.ask(interaction, VideoRequest())
+        ask = context.ask(interaction, VideoRequest())
         await repeat(interaction, control.generation(), ask)
 
 

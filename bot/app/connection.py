@@ -15,7 +15,7 @@ from discord.ext import commands
 
 from bot.app.errors import CannotRunError
 from bot.domain.ports.clock import Clock
-from bot.ui.refusals import TROUBLE, UNREADABLE
+from bot.ui.discord_errors import TROUBLE, UNREADABLE
 
 log = structlog.get_logger(__name__)
 

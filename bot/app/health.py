@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from bot.app.roles import Role
 from bot.domain.breaker import Breaker
 from bot.domain.catalogue import ProviderName
-from bot.ops.health import Health, PartHealth
+from bot.web.health import Health, PartHealth
 
 
 def health_of(

@@ -6,9 +6,9 @@ from datetime import timedelta
 import discord
 import structlog
 
+from bot.app.build import Parts, Role, build
 from bot.app.errors import CannotRunError
 from bot.app.housekeeping import Chore, Housekeeping
-from bot.app.parts import Parts, Role, build
 from bot.domain.errors import Code
 from bot.engine.pruning import Pruning
 from bot.ops.heap import Heap

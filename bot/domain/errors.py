@@ -11,7 +11,7 @@
     ├── RowUnreadable       one row of the database is damaged; all others are fine
     └── StorageUnavailable  the database did not answer; refuse, never let through
 
-Words live in ``bot.ui.messages``, one sentence per code; every code stands in
+Words live in ``bot.ui.text.messages``, one sentence per code; every code stands in
 ``docs/reference/errors.md``.
 """
 

@@ -16,9 +16,9 @@ from bot.domain.errors import Code
 from bot.domain.generation import Generation, Standing, State
 from bot.domain.request import Operation
 from bot.ui.controls import Verb, control
-from bot.ui.markdown import masked_link, plain
-from bot.ui.messages import Messages
-from bot.ui.naming import shown_prompt
+from bot.ui.text.markdown import masked_link, plain
+from bot.ui.text.messages import Messages
+from bot.ui.text.naming import shown_prompt
 
 if TYPE_CHECKING:
     from bot.services.generate import Receipt

@@ -19,7 +19,7 @@ from bot.domain.generation import Generation
 from bot.domain.ids import GenerationId, UserId
 
 if TYPE_CHECKING:
-    from bot.ui.client import RetakeClient
+    from bot.ui.inbound.client import RetakeClient
 
 PREFIX = "rt"
 

@@ -14,8 +14,8 @@ from bot.domain.ids import UserId
 from bot.domain.quota import LimitChanges, Limits, Period
 from bot.ui.cards import BLURPLE, SEPARATOR, Brush, bar, card, state_line, state_word, watch_link
 from bot.ui.controls import Verb, control, page_control
-from bot.ui.markdown import plain
-from bot.ui.messages import Messages
+from bot.ui.text.markdown import plain
+from bot.ui.text.messages import Messages
 
 if TYPE_CHECKING:
     from bot.services.history import HistoryPage

@@ -13,16 +13,16 @@ from discord.asset import Asset
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from bot.app.parts import Role, build
+from bot.app.build import Role, build
 from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Code
 from bot.domain.generation import Failure, State
 from bot.domain.ids import GenerationId
 from bot.domain.ports.storage import Transaction
-from bot.ops.callbacks import CallbackSigner
 from bot.ops.clock import SystemClock
 from bot.settings import load
 from bot.storage import open_storage
+from bot.web.callbacks import CallbackSigner
 from sandbox.clips import FixedClips
 from sandbox.discord.judge import Judge
 from tests.e2e.films import film

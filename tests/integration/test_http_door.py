@@ -12,10 +12,10 @@ from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Code, StorageUnavailable
 from bot.domain.generation import State
 from bot.domain.ids import GenerationId, TaskId
-from bot.ops.callbacks import LONGEST, CallbackSigner
-from bot.ops.health import Health, PartHealth
-from bot.ops.http import BODY_LIMIT, SideDoor
 from bot.ops.metrics import Metrics
+from bot.web.callbacks import LONGEST, CallbackSigner
+from bot.web.health import Health, PartHealth
+from bot.web.server import BODY_LIMIT, SideDoor
 
 EVOLINK, APIMART = ProviderName("evolink"), ProviderName("apimart")
 ID = GenerationId("0123456789abcdefghij")
@@ -181,7 +181,7 @@ async def test_a_callback_may_name_its_task(
 async def test_who_calls_hears_of_success_only_when_the_name_is_saved(
     house: House, client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.ops.http._SAVING_SECONDS", 0.05)
+    monkeypatch.setattr("bot.web.server._SAVING_SECONDS", 0.05)
 
     async def fail() -> None:
         raise StorageUnavailable("away", unclear=True)
@@ -265,7 +265,7 @@ async def test_a_body_beyond_the_cap_is_cut_off(
 async def test_a_body_that_never_comes_does_not_keep_the_door(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.ops.http._BODY_SECONDS", 0.05)
+    monkeypatch.setattr("bot.web.server._BODY_SECONDS", 0.05)
     reader, writer = await asyncio.open_connection("127.0.0.1", house.door.port)
     path = house.callback().removeprefix(house.address)
     writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf".encode())

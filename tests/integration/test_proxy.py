@@ -9,9 +9,9 @@ from discord.asset import Asset
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
+from bot.operator.discord_check import inspect
 from bot.providers.proxy import Proxy
-from bot.ui.client import RetakeClient, Wishes
-from bot.ui.inspection import inspect
+from bot.ui.inbound.client import RetakeClient, Wishes
 from sandbox.discord import DiscordStandIn, loopback
 from tests.proxies import proxying
 

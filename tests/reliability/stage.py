@@ -23,7 +23,7 @@ from structlog.typing import EventDict
 
 from bench.audit import open_work
 from bot.app import running
-from bot.app.parts import Parts, Role, build
+from bot.app.build import Parts, Role, build
 from bot.domain import breaker
 from bot.domain.ids import GenerationId
 from bot.engine import timing, worker
@@ -32,7 +32,9 @@ from bot.ops.heap import Heap
 from bot.providers import http
 from bot.providers import refusals as provider_refusals
 from bot.settings.sources import load
-from bot.ui import answers, client, delivery, refusals, statuses, threads, uplink
+from bot.ui import discord_errors
+from bot.ui.inbound import answers, client
+from bot.ui.messenger import messenger, status_editor, threads, uplink
 from sandbox.clips import ClipSource
 from sandbox.discord import DiscordStandIn
 from sandbox.gateways import APIMART_KEY, EVOLINK_KEY, Gateways
@@ -71,14 +73,14 @@ def shorten(patch: pytest.MonkeyPatch) -> None:
         lambda: whole(connect=1.0, submit=1.5, read=1.5, idle=1.0, transfer=3.0),
     )
     for module, name, seconds in (
-        (delivery, "SEND_SECONDS", 2.0),
+        (messenger, "SEND_SECONDS", 2.0),
         (uplink, "MOST_SECONDS", 2.5),
         (threads, "SEND_SECONDS", 2.0),
-        (statuses, "EDIT_SECONDS", 2.0),
-        (statuses, "GAP_SECONDS", 0.2),
-        (statuses, "RETRY_SECONDS", 0.3),
-        (refusals, "LATER_SECONDS", 0.2),
-        (refusals, "BLOCKED_SECONDS", 0.3),
+        (status_editor, "EDIT_SECONDS", 2.0),
+        (status_editor, "GAP_SECONDS", 0.2),
+        (status_editor, "RETRY_SECONDS", 0.3),
+        (discord_errors, "LATER_SECONDS", 0.2),
+        (discord_errors, "BLOCKED_SECONDS", 0.3),
         (answers, "LONGEST_SECONDS", 2.0),
         (batches, "SINGLE_SECONDS", 0.5),
     ):

@@ -195,7 +195,7 @@ class Discord:
 
 @dataclass
 class Messenger:
-    """One process's messenger over the wire: the ways of ``bot.ui.delivery``, nothing drawn."""
+    """One process's messenger over the wire: the ways of ``bot.ui.messenger.messenger``, nothing drawn."""
 
     discord: Any
     limit: int = 10 * 2**20
@@ -275,7 +275,7 @@ class Messenger:
         await self._edit_status(generation)
 
     async def _edit_status(self, generation: Generation) -> bool:
-        """As ``bot.ui.statuses``: one edit of a message at a time, and nothing after its end."""
+        """As ``bot.ui.messenger.status_editor``: one edit of a message at a time, and nothing after its end."""
         message_id = generation.place.status_message_id
         if message_id is None:
             return False

@@ -17,7 +17,7 @@ import pytest_asyncio
 
 from bot.domain.errors import Code
 from bot.ui.controls import FORMS, Verb
-from bot.ui.messages import Messages
+from bot.ui.text.messages import Messages
 from sandbox.discord.interactions import Kind
 from sandbox.discord.judge import Judge
 from sandbox.discord.message_rules import Draft

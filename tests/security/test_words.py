@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from bot.media.engine import Engine
 from bot.media.store import DiskMediaStore, safe_name
-from bot.ui.markdown import plain
+from bot.ui.text.markdown import plain
 from sandbox.discord.judge import Judge
 from sandbox.discord.opening import VIDEOS
 from tests.e2e.films import picture

@@ -31,12 +31,11 @@ from bot.domain.request import Operation, VideoRequest
 from bot.services.generate import Receipt
 from bot.services.history import HistoryPage
 from bot.services.limits import LimitsView
-from bot.ui import forms
-from bot.ui.cards import Brush, bar, details_card, receipt_card, status_card, video_url
+from bot.ui.cards import Brush, bar, details_card, forms, receipt_card, status_card, video_url
 from bot.ui.controls import ControlId, Verb
-from bot.ui.messages import Messages
-from bot.ui.naming import alt_text, file_name, thread_name
 from bot.ui.panels import history_card, jobs_card, limits_card, quota_card
+from bot.ui.text.messages import Messages
+from bot.ui.text.naming import alt_text, file_name, thread_name
 from tests.fakes import CATALOGUE, NOON, delivered, generation, plan, quota, video_file
 
 ENGLISH = Messages.for_locale("en-US")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.ops import desk as ops
-from bot.ops.desk import Desk, DeskClosedError, ask
+from bot.operator import control_socket as ops
+from bot.operator.control_socket import Desk, DeskClosedError, ask
 
 
 async def echo(question: dict[str, object]) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from bot.ui.invitation import PERMISSIONS, invitation
+from bot.operator.invitation import PERMISSIONS, invitation
 
 README = Path(__file__).parents[2] / "README.md"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.ui.markdown import cut, plain, tidy
+from bot.ui.text.markdown import cut, plain, tidy
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from bot.domain.moderation import ModeratedPart, ModerationReason
 from bot.domain.quota import Limits, LimitSource, Period, Usage, check, effective
 from bot.domain.request import VideoRequest
 from bot.domain.rights import Right
-from bot.ui.messages import MessageError, Messages, languages
+from bot.ui.text.messages import MessageError, Messages, languages
 from tests.fakes import offer, video_file
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ import pytest
 from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.moderation import ModeratedPart, ModerationReason
 from bot.providers import moderation
-from bot.ui.messages import Messages
+from bot.ui.text.messages import Messages
 from tests.unit.adapters import PREPARED, TASK, Adapter, apimart, both, evolink
 
 ENGLISH = Messages.for_locale("en-US")

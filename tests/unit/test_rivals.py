@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from bot.ui.rivals import SIGNS, WITHIN, Rivals
+from bot.ui.inbound.rivals import SIGNS, WITHIN, Rivals
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

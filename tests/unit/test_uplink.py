@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.ui.uplink import (
+from bot.ui.messenger.uplink import (
     LEAST_BYTES,
     MOST_SECONDS,
     PASSING_SECONDS,

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bot.ui.upload_limits import UploadLimits
+from bot.ui.messenger.upload_limits import UploadLimits
 from tests.fakes import NOON
 
 MIB = 2**20

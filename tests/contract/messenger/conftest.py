@@ -13,7 +13,7 @@ import pytest
 
 from bot.domain.generation import Generation, Place, Posting, Standing, State, Target, TargetKind
 from bot.domain.ids import ChannelId, GuildId, UserId, message_nonce
-from bot.ui.delivery import DiscordMessenger
+from bot.ui.messenger.messenger import DiscordMessenger
 from sandbox.discord import DiscordStandIn
 from sandbox.discord.opening import STUDIO, TOM, VIDEOS
 from tests.fakes import CATALOGUE, generation, video_file

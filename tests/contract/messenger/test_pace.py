@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bot.domain.generation import Generation, Standing, State
-from bot.ui.statuses import PACE_SECONDS
+from bot.ui.messenger.status_editor import PACE_SECONDS
 from tests.contract.messenger.conftest import Desk
 
 

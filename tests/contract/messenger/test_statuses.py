@@ -18,9 +18,9 @@ from bot.domain.generation import (
     TargetKind,
 )
 from bot.domain.ids import ChannelId, MessageId
-from bot.ui import statuses
 from bot.ui.cards import Brush
-from bot.ui.delivery import DiscordMessenger
+from bot.ui.messenger import status_editor
+from bot.ui.messenger.messenger import DiscordMessenger
 from sandbox.discord.opening import MIRA, STUDIO, TOM, VIDEOS
 from sandbox.discord.permissions import Permission
 from tests.contract.messenger.conftest import Desk
@@ -183,14 +183,14 @@ async def test_a_card_that_cannot_be_drawn_stops_no_other(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = await desk.opened()
-    drawn = statuses.status_card
+    drawn = status_editor.status_card
 
     def status_card(generation: Generation, standing: Standing, brush: Brush) -> ui.LayoutView:
         if generation.id == asked.id:
             raise LookupError("no such sentence")
         return drawn(generation, standing, brush)
 
-    monkeypatch.setattr(statuses, "status_card", status_card)
+    monkeypatch.setattr(status_editor, "status_card", status_card)
     async with desk.running():
         for revision in range(2, 8):
             await desk.messenger.update_status(working(asked, revision), Standing(progress=30))

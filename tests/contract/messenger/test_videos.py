@@ -14,7 +14,7 @@ from bot.domain.errors import Code, PostError
 from bot.domain.generation import Place, Target, TargetKind
 from bot.domain.ids import DIRECT, ChannelId, GuildId, MessageId
 from bot.domain.request import VideoRequest
-from bot.ui import refusals
+from bot.ui import discord_errors
 from sandbox.discord.opening import ANA, ANNOUNCEMENTS, STUDIO, TOM, VIDEOS
 from sandbox.discord.permissions import Permission
 from tests.contract.messenger.conftest import Desk
@@ -172,7 +172,7 @@ async def test_what_a_refusal_means(
 
 async def test_no_answer_in_time_is_unknown(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = await desk.opened()
-    monkeypatch.setattr("bot.ui.uplink.MOST_SECONDS", 0.05)
+    monkeypatch.setattr("bot.ui.messenger.uplink.MOST_SECONDS", 0.05)
     desk.standin.faults.order(fault(delay=5))
     with pytest.raises(PostError) as refused:
         await desk.post(asked)
@@ -187,7 +187,7 @@ async def test_where_nobody_listens_nothing_was_posted(
     with pytest.raises(PostError) as refused:
         await desk.post(asked)
     assert (refused.value.code, refused.value.definite) == (Code.POST_UNAVAILABLE, True)
-    assert refused.value.retry_after == refusals.LATER_SECONDS
+    assert refused.value.retry_after == discord_errors.LATER_SECONDS
 
 
 async def test_a_lost_answer_and_the_same_nonce_make_one_message(desk: Desk) -> None:
@@ -252,7 +252,7 @@ async def test_what_stands_above_all_that_was_read_is_not_absent(
     asked = await desk.opened()
     posting = desk.posting(asked)
     await desk.post(asked, posting)
-    monkeypatch.setattr("bot.ui.finding.LOOK_BACK", 2)
+    monkeypatch.setattr("bot.ui.messenger.search.LOOK_BACK", 2)
     for _ in range(2):
         other = await desk.opened()
         await desk.post(other, desk.posting(other, posting.target))
@@ -391,8 +391,8 @@ async def test_a_slow_line_makes_the_next_file_smaller_and_never_two(
     """What was cut off is of unknown outcome: looked for, then sent smaller, under its nonce."""
     asked = await desk.opened()
     posting = desk.posting(asked)
-    monkeypatch.setattr("bot.ui.uplink.MOST_SECONDS", 0.5)
-    monkeypatch.setattr("bot.ui.uplink.PASSING_SECONDS", 0.1)
+    monkeypatch.setattr("bot.ui.messenger.uplink.MOST_SECONDS", 0.5)
+    monkeypatch.setattr("bot.ui.messenger.uplink.PASSING_SECONDS", 0.1)
     desk.standin.restrictions.upload_rate = 2 * 2**20
     before = desk.messenger.upload_limit(asked, posting.target)
     with pytest.raises(PostError) as cut:
@@ -402,7 +402,7 @@ async def test_a_slow_line_makes_the_next_file_smaller_and_never_two(
     assert limit < min(before, 9 * 2**20 // 2)
     found = await desk.messenger.find_video(asked, posting.target, since=posting.started_at)
     assert found is None
-    monkeypatch.setattr("bot.ui.uplink.MOST_SECONDS", 10)
+    monkeypatch.setattr("bot.ui.messenger.uplink.MOST_SECONDS", 10)
     posted = await desk.post(asked, posting, data=bytes(min(limit, 2**20)))
     thread = desk.standin.world.channels[str(asked.place.thread_id)]
     videos = [m.id for m in thread.messages.values() if m.attachments]

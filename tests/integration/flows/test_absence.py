@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.errors import Code, Refused
 from bot.services.missed import Spot
-from bot.ui import absence
+from bot.ui.inbound import missed_replies
 from sandbox.discord.opening import ANA, GENERAL, STUDIO, TOM, VIDEOS
 from tests.fakes import delivered
 from tests.integration.flows.conftest import Json, Retake, Starting
@@ -158,10 +158,12 @@ async def test_chatter_bots_and_people_who_left_order_nothing(away: Away) -> Non
 
 
 async def test_at_most_so_many_of_a_place_the_oldest_first(away: Away) -> None:
-    written = [await away.reply("tom", f"number {n}") for n in range(absence.MOST_REPLIES + 2)]
+    written = [
+        await away.reply("tom", f"number {n}") for n in range(missed_replies.MOST_REPLIES + 2)
+    ]
     retake = await away.back()
     keys = [ask.request_key for ask in retake.services.generate.asks]
-    assert keys == [f"message:{id_}" for id_ in written[: absence.MOST_REPLIES]]
+    assert keys == [f"message:{id_}" for id_ in written[: missed_replies.MOST_REPLIES]]
 
 
 async def test_a_late_refusal_is_told_as_any_other(away: Away) -> None:

@@ -5,7 +5,7 @@ import pytest
 from bot.domain.errors import Code, Refused
 from bot.domain.media import MediaKind
 from bot.domain.request import Operation
-from bot.ui import replies
+from bot.ui.inbound import replies
 from sandbox.discord.opening import ANA, GENERAL, STUDIO, TOM, VIDEOS
 from tests.fakes import delivered
 from tests.integration.flows.conftest import Json, Retake, Starting, texts

@@ -12,8 +12,8 @@ from bot.domain.errors import Code, MediaError, Refused
 from bot.domain.generation import Place
 from bot.domain.ids import ChannelId, GuildId
 from bot.ui.controls import Verb, control
-from bot.ui.messages import Messages
-from bot.ui.translation import CatalogueTranslator, said
+from bot.ui.text.messages import Messages
+from bot.ui.text.translation import CatalogueTranslator, said
 from sandbox.discord.gateway import Intent
 from sandbox.discord.opening import GENERAL, STUDIO, TOM, VIDEOS
 from sandbox.discord.permissions import Permission
@@ -211,7 +211,7 @@ async def test_the_words_of_commands_are_given_in_every_language(
     context: Any = None
     text = said("command.quota.about")
     assert await translator.translate(text, discord.Locale.german, context) is None
-    monkeypatch.setattr("bot.ui.translation.languages", lambda: frozenset({"en", "de"}))
+    monkeypatch.setattr("bot.ui.text.translation.languages", lambda: frozenset({"en", "de"}))
     german = Messages.for_locale("de").template("command.quota.about")
     assert await translator.translate(text, discord.Locale.german, context) == german
     bare = app_commands.locale_str("quota")

@@ -11,7 +11,7 @@ from bot.domain.breaker import Breaker
 from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Code, StorageUnavailable
 from bot.engine.ownership import DEAD_SECONDS, HEARTBEAT_SECONDS
-from bot.ops.health import Health, PartHealth
+from bot.web.health import Health, PartHealth
 from tests.unit.services.conftest import World
 
 

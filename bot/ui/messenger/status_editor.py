@@ -21,9 +21,9 @@ from bot.domain.generation import Generation, Standing
 from bot.domain.ids import GenerationId
 from bot.domain.ports.clock import Clock
 from bot.ui.cards import Brush, status_card
-from bot.ui.filters import without_prompt
-from bot.ui.messages import Messages
-from bot.ui.refusals import EDIT_SECONDS, logged_in, outgoing
+from bot.ui.discord_errors import EDIT_SECONDS, logged_in, outgoing
+from bot.ui.messenger.filters import without_prompt
+from bot.ui.text.messages import Messages
 
 log = structlog.get_logger(__name__)
 

@@ -1,6 +1,6 @@
 """A look at Discord as the bot sees it: who it is, and what it lacks in which server.
 
-Owns the questions to Discord; what to say about the answers is ``bot.check``'s business. Connects
+Owns the questions to Discord; what to say about the answers is ``bot.app.check``'s business. Connects
 to no gateway and needs no intent.
 """
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import aiohttp
 import discord
 
-from bot.ui.client import configure_endpoints
-from bot.ui.invitation import PERMISSIONS
+from bot.operator.invitation import PERMISSIONS
+from bot.ui.inbound.client import configure_endpoints
 
 ANSWER_SECONDS = 30.0
 PAGE = 200

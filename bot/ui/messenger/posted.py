@@ -5,7 +5,7 @@ import structlog
 
 from bot.domain.errors import PostError
 from bot.domain.generation import Generation
-from bot.ui.refusals import SEND_SECONDS, logged_in, outgoing
+from bot.ui.discord_errors import SEND_SECONDS, logged_in, outgoing
 
 log = structlog.get_logger(__name__)
 

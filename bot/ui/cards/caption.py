@@ -8,9 +8,9 @@ from discord import ui
 from bot.domain.generation import Generation, Posting
 from bot.ui.cards import Brush, can_extend, options, origin
 from bot.ui.controls import Verb, control
-from bot.ui.markdown import masked_link
-from bot.ui.messages import Messages
-from bot.ui.naming import shown_prompt
+from bot.ui.text.markdown import masked_link
+from bot.ui.text.messages import Messages
+from bot.ui.text.naming import shown_prompt
 
 
 def caption(

@@ -11,8 +11,8 @@ from bot.domain.errors import Code, PostError
 from bot.domain.generation import Generation
 from bot.domain.ids import GenerationId
 from bot.ui.controls import Verb, control_ids
-from bot.ui.refusals import LATER_SECONDS, SEND_SECONDS, outgoing
-from bot.ui.threads import SKEW
+from bot.ui.discord_errors import LATER_SECONDS, SEND_SECONDS, outgoing
+from bot.ui.messenger.threads import SKEW
 
 LOOK_BACK = 1000
 """So many messages are looked through, a hundred in a request."""

@@ -8,8 +8,8 @@ import discord
 import structlog
 
 from bot.domain.errors import Code, PostError
-from bot.ui.messages import Messages
-from bot.ui.refusals import SEND_SECONDS, outgoing
+from bot.ui.discord_errors import SEND_SECONDS, outgoing
+from bot.ui.text.messages import Messages
 
 log = structlog.get_logger(__name__)
 

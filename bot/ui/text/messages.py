@@ -24,7 +24,7 @@ from babel.lists import format_list
 from babel.numbers import format_currency, format_decimal
 
 from bot.domain.errors import Code
-from bot.ui.markdown import plain
+from bot.ui.text.markdown import plain
 
 DEFAULT_LANGUAGE = "en"
 

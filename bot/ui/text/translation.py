@@ -7,7 +7,7 @@ and people's habits rely on them.
 import discord
 from discord import app_commands
 
-from bot.ui.messages import DEFAULT_LANGUAGE, Messages, languages
+from bot.ui.text.messages import DEFAULT_LANGUAGE, Messages, languages
 
 
 def said(key: str) -> app_commands.locale_str:

@@ -16,15 +16,15 @@ from bot.domain.generation import Generation
 from bot.domain.ids import MessageId
 from bot.domain.wording import has_words, wording
 from bot.services.lookup import Viewer
-from bot.ui import origins
-from bot.ui.answers import LONGEST_SECONDS
 from bot.ui.controls import Verb, control, control_ids
-from bot.ui.mentions import in_words, without_marks
-from bot.ui.messages import Messages
-from bot.ui.refusals import outgoing
+from bot.ui.discord_errors import outgoing
+from bot.ui.inbound import context
+from bot.ui.inbound.answers import LONGEST_SECONDS
+from bot.ui.inbound.mentions import in_words, without_marks
+from bot.ui.text.messages import Messages
 
 if TYPE_CHECKING:
-    from bot.ui.client import RetakeClient
+    from bot.ui.inbound.client import RetakeClient
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ async def subject(client: "RetakeClient", message: discord.Message) -> Generatio
         return None
     client.check_served(message.guild.id if message.guild is not None else None)
     try:
-        return await ours(client, target, viewer=origins.author(message))
+        return await ours(client, target, viewer=context.author(message))
     except Refused:
         # People also chat below a video: only who speaks to us gets an answer.
         if speaks_to_us(client, message):

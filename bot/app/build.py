@@ -29,11 +29,9 @@ from bot.engine.worker import Scheduler
 from bot.media.engine import Engine
 from bot.media.intake import Caps
 from bot.media.store import DiskMediaStore
-from bot.ops.callbacks import CallbackSigner
+from bot.operator.control_socket import Desk
+from bot.operator.reconcile import answer_json
 from bot.ops.clock import SystemClock
-from bot.ops.desk import Desk
-from bot.ops.health import PartHealth
-from bot.ops.http import SideDoor
 from bot.ops.metered import MeteredProvider
 from bot.ops.metrics import Metrics
 from bot.ops.presence import PresenceFile
@@ -44,7 +42,6 @@ from bot.providers.evolink import EvoLink
 from bot.providers.http import HttpDoor
 from bot.providers.proxy import Proxy
 from bot.providers.router import Router
-from bot.reconciliation import answer_json
 from bot.services import Services
 from bot.services.attachments import Intake
 from bot.services.callbacks import Callbacks
@@ -58,8 +55,11 @@ from bot.services.missed import MissedReplies
 from bot.services.reconcile import Reconcile
 from bot.settings import Settings
 from bot.storage import SqlStorage, open_storage
-from bot.ui.client import RetakeClient, Wishes, configure_endpoints
-from bot.ui.delivery import DiscordMessenger
+from bot.ui.inbound.client import RetakeClient, Wishes, configure_endpoints
+from bot.ui.messenger.messenger import DiscordMessenger
+from bot.web.callbacks import CallbackSigner
+from bot.web.health import PartHealth
+from bot.web.server import SideDoor
 from cogs import EXTENSIONS
 
 log = structlog.get_logger(__name__)

@@ -12,10 +12,10 @@ import structlog
 from bot.domain.errors import Code, PostError
 from bot.domain.generation import Generation
 from bot.domain.ids import ChannelId
-from bot.ui.filters import passing
-from bot.ui.messages import Messages
-from bot.ui.naming import thread_name
-from bot.ui.refusals import SEND_SECONDS, outgoing
+from bot.ui.discord_errors import SEND_SECONDS, outgoing
+from bot.ui.messenger.filters import passing
+from bot.ui.text.messages import Messages
+from bot.ui.text.naming import thread_name
 
 log = structlog.get_logger(__name__)
 

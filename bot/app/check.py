@@ -32,15 +32,15 @@ from bot.domain.ports.provider import Balance, InformedProvider
 from bot.domain.ports.storage import Transaction
 from bot.engine.ownership import DEAD_SECONDS
 from bot.media.engine import Engine
-from bot.ops.callbacks import CallbackSigner
+from bot.operator.discord_check import DiscordReport, inspect
+from bot.operator.invitation import invitation
 from bot.ops.clock import SystemClock
 from bot.providers.addresses import AddressError, AddressPolicy, is_loopback_host
 from bot.providers.catalogue import CatalogueError
 from bot.services.reconcile import Kind, find_cases
 from bot.settings import Settings
 from bot.storage import SqlStorage, look_into, open_storage
-from bot.ui.inspection import DiscordReport, inspect
-from bot.ui.invitation import invitation
+from bot.web.callbacks import CallbackSigner
 
 ENOUGH_DISK = 2 * 2**30
 LOOK_BACK = timedelta(days=7)

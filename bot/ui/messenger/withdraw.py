@@ -5,7 +5,7 @@ import structlog
 
 from bot.domain.errors import Code, PostError
 from bot.domain.generation import Generation
-from bot.ui.refusals import SEND_SECONDS, outgoing
+from bot.ui.discord_errors import SEND_SECONDS, outgoing
 
 log = structlog.get_logger(__name__)
 

@@ -14,7 +14,7 @@ import structlog
 from discord import app_commands
 
 from bot.domain.errors import Code, RetakeError, StorageUnavailable
-from bot.ui.messages import Messages
+from bot.ui.text.messages import Messages
 
 log = structlog.get_logger(__name__)
 

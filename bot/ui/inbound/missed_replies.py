@@ -16,12 +16,12 @@ import structlog
 from bot.domain.errors import Code, PostError, RetakeError
 from bot.domain.ids import MessageId
 from bot.services.missed import Spot
-from bot.ui.answers import LONGEST_SECONDS
-from bot.ui.refusals import outgoing
-from bot.ui.replies import speaks_to_us
+from bot.ui.discord_errors import outgoing
+from bot.ui.inbound.answers import LONGEST_SECONDS
+from bot.ui.inbound.replies import speaks_to_us
 
 if TYPE_CHECKING:
-    from bot.ui.client import RetakeClient
+    from bot.ui.inbound.client import RetakeClient
 
 log = structlog.get_logger(__name__)
 

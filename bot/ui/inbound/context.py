@@ -14,10 +14,10 @@ from bot.domain.request import VideoRequest
 from bot.services.generate import Ask
 from bot.services.lookup import Viewer
 from bot.services.missed import reply_key
-from bot.ui.rights import rights_of_channel, rights_of_interaction
+from bot.ui.inbound.rights import rights_of_channel, rights_of_interaction
 
 if TYPE_CHECKING:
-    from bot.ui.client import RetakeClient
+    from bot.ui.inbound.client import RetakeClient
 
 
 def viewer(interaction: discord.Interaction[Any]) -> Viewer:

@@ -15,9 +15,9 @@ from bot.domain.catalogue import ProviderName
 from bot.domain.errors import RetakeError
 from bot.domain.ids import GenerationId, TaskId
 from bot.domain.ports.telemetry import NoTelemetry, Telemetry
-from bot.ops.callbacks import CallbackSigner
-from bot.ops.health import Health
 from bot.ops.metrics import Metrics
+from bot.web.callbacks import CallbackSigner
+from bot.web.health import Health
 
 log = structlog.get_logger(__name__)
 

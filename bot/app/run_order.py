@@ -7,13 +7,13 @@ bot is asked through its desk; on PostgreSQL anybody may write.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from bot.app.build import open_catalogue, open_database, open_providers
 from bot.app.errors import AnotherBotError, CannotRunError
 from bot.app.lock import alone_on, beside_database
-from bot.app.parts import open_catalogue, open_database, open_providers
+from bot.operator.control_socket import DeskClosedError, ask
+from bot.operator.reconcile import Answer, Order, carry_out
 from bot.ops.clock import SystemClock
-from bot.ops.desk import DeskClosedError, ask
 from bot.providers.router import Router
-from bot.reconciliation import Answer, Order, carry_out
 from bot.services.reconcile import Reconcile
 from bot.settings import Settings
 

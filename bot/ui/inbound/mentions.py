@@ -13,9 +13,9 @@ import discord
 import structlog
 
 from bot.domain.errors import PostError
-from bot.ui.markdown import tidy
-from bot.ui.messages import Messages
-from bot.ui.refusals import outgoing
+from bot.ui.discord_errors import outgoing
+from bot.ui.text.markdown import tidy
+from bot.ui.text.messages import Messages
 
 log = structlog.get_logger(__name__)
 

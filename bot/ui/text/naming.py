@@ -7,8 +7,8 @@ import re
 import unicodedata
 
 from bot.domain.generation import Generation
-from bot.ui.markdown import cut, tidy
-from bot.ui.messages import Messages
+from bot.ui.text.markdown import cut, tidy
+from bot.ui.text.messages import Messages
 
 MOST_THREAD_NAME = 80
 MOST_ALT_TEXT = 1000

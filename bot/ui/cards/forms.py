@@ -16,7 +16,7 @@ from bot.domain.generation import Generation
 from bot.domain.ports.media import IncomingFile
 from bot.ui.cards import can_extend
 from bot.ui.controls import ControlId, Verb
-from bot.ui.messages import Messages
+from bot.ui.text.messages import Messages
 
 PROMPT, IMAGES, ASPECT_RATIO, DURATION, MODEL = "prompt", "images", "aspect", "duration", "model"
 MOST_PROMPT = 4000

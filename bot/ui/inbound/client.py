@@ -20,17 +20,17 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from bot.domain.errors import Code, Refused
-from bot.ui.answers import answer
 from bot.ui.cards import Brush
 from bot.ui.controls import FORMS, Control, ControlId, Switchboard
-from bot.ui.membership import leave
-from bot.ui.messages import Messages
-from bot.ui.refusals import TROUBLE
-from bot.ui.registration import register
-from bot.ui.rivals import Rivals
-from bot.ui.translation import CatalogueTranslator
-from bot.ui.uploads import SourceMemory
-from bot.ui.wall import Wall, sentence
+from bot.ui.discord_errors import TROUBLE
+from bot.ui.inbound.answers import answer
+from bot.ui.inbound.errors import Wall, sentence
+from bot.ui.inbound.form_files import SourceMemory
+from bot.ui.inbound.membership import leave
+from bot.ui.inbound.registration import register
+from bot.ui.inbound.rivals import Rivals
+from bot.ui.text.messages import Messages
+from bot.ui.text.translation import CatalogueTranslator
 
 if TYPE_CHECKING:
     from bot.services import Services

@@ -11,7 +11,7 @@ import discord
 from discord.http import Route
 
 if TYPE_CHECKING:
-    from bot.ui.client import RetakeClient
+    from bot.ui.inbound.client import RetakeClient
 
 Json = Mapping[str, Any]
 _PLAIN = ("name", "description", "min_value", "max_value")

@@ -20,18 +20,18 @@ from bot.domain.errors import Code, PostError
 from bot.domain.generation import Generation, Place, Posting, Standing, Target, TargetKind
 from bot.domain.ids import DIRECT, ChannelId, MessageId, message_nonce
 from bot.domain.ports.clock import Clock
-from bot.ui.captions import caption, video_buttons
 from bot.ui.cards import Brush, status_card
-from bot.ui.filters import passing
-from bot.ui.finding import find_ours
-from bot.ui.messages import Messages
-from bot.ui.naming import alt_text, file_name
-from bot.ui.posted import posted_link
-from bot.ui.refusals import SEND_SECONDS, logged_in, outgoing
-from bot.ui.statuses import StatusBoard
-from bot.ui.threads import private_thread, respect_lock, thread_from
-from bot.ui.uplink import OutgoingFile, Uplink
-from bot.ui.upload_limits import UploadLimits
+from bot.ui.cards.caption import caption, video_buttons
+from bot.ui.discord_errors import SEND_SECONDS, logged_in, outgoing
+from bot.ui.messenger.filters import passing
+from bot.ui.messenger.posted import posted_link
+from bot.ui.messenger.search import find_ours
+from bot.ui.messenger.status_editor import StatusBoard
+from bot.ui.messenger.threads import private_thread, respect_lock, thread_from
+from bot.ui.messenger.uplink import OutgoingFile, Uplink
+from bot.ui.messenger.upload_limits import UploadLimits
+from bot.ui.text.messages import Messages
+from bot.ui.text.naming import alt_text, file_name
 
 log = structlog.get_logger(__name__)
 

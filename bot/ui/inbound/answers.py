@@ -14,7 +14,7 @@ import structlog
 from discord import ui
 
 from bot.domain.errors import Code, PostError
-from bot.ui.refusals import UPLOAD_SECONDS, outgoing
+from bot.ui.discord_errors import UPLOAD_SECONDS, outgoing
 
 log = structlog.get_logger(__name__)
 

@@ -1,0 +1,1 @@
+"""Discord, inwards: what people do becomes calls of the services."""

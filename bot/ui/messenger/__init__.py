@@ -1,0 +1,1 @@
+"""Discord, outwards: the Messenger port on a logged-in client."""

@@ -1,0 +1,1 @@
+"""Words: sentences in each language, Markdown, names."""

@@ -1,0 +1,1 @@
+"""HTTP, inwards: the web server's pages, health and callbacks."""
