@@ -11,7 +11,7 @@ from bot.domain.errors import Code, Refused
 from bot.domain.generation import Generation
 from bot.domain.request import Operation, VideoRequest
 from bot.ui.cards import forms
-from bot.ui.controls import ControlId, Verb
+from bot.ui.cards.custom_ids import ControlId, Verb
 from bot.ui.inbound import context, replies, sources
 from bot.ui.inbound.answers import open_form
 from bot.ui.inbound.client import Interaction, RetakeClient

@@ -6,16 +6,17 @@ import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
+from bot.domain.access import may_change
 from bot.domain.errors import Code, Refused
 from bot.domain.ids import UserId
-from bot.services.lookup import may_change
-from bot.ui.cards import details_card
-from bot.ui.controls import ControlId, Verb, control
+from bot.ui.cards.buttons import control
+from bot.ui.cards.custom_ids import ControlId, Verb
+from bot.ui.cards.details import details_card
+from bot.ui.cards.history import history_card
 from bot.ui.inbound import context
 from bot.ui.inbound.answers import answer, promptly, turn
 from bot.ui.inbound.client import Interaction, RetakeClient
 from bot.ui.messenger.withdraw import withdraw
-from bot.ui.panels import history_card
 from bot.ui.text.naming import file_name
 from bot.ui.text.translation import said
 

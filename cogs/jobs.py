@@ -7,11 +7,12 @@ from discord.ext import commands
 
 from bot.domain.generation import State
 from bot.services.cancel import CancelResult
-from bot.ui.controls import ControlId, Verb, control
+from bot.ui.cards.buttons import control
+from bot.ui.cards.custom_ids import ControlId, Verb
+from bot.ui.cards.jobs import jobs_card
 from bot.ui.inbound import context
 from bot.ui.inbound.answers import answer, promptly
 from bot.ui.inbound.client import Interaction, RetakeClient
-from bot.ui.panels import jobs_card
 from bot.ui.text.translation import said
 
 

@@ -9,10 +9,10 @@ from discord.ext import commands
 
 from bot.domain.ids import GuildId, UserId
 from bot.domain.quota import LimitChanges, Period
+from bot.ui.cards.limits import limits_card, quota_card
 from bot.ui.inbound import context
 from bot.ui.inbound.answers import answer, promptly
 from bot.ui.inbound.client import Interaction
-from bot.ui.panels import limits_card, quota_card
 from bot.ui.text.translation import said
 
 if TYPE_CHECKING:

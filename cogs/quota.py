@@ -5,10 +5,10 @@ from typing import Any
 from discord import app_commands
 from discord.ext import commands
 
+from bot.ui.cards.limits import quota_card
 from bot.ui.inbound import context
 from bot.ui.inbound.answers import answer, promptly
 from bot.ui.inbound.client import Interaction
-from bot.ui.panels import quota_card
 from bot.ui.text.translation import said
 
 

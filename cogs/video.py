@@ -12,7 +12,7 @@ from discord.ext import commands
 from bot.domain.request import Operation, VideoRequest
 from bot.domain.wording import wording
 from bot.ui.cards import forms
-from bot.ui.controls import ControlId, Verb
+from bot.ui.cards.custom_ids import ControlId, Verb
 from bot.ui.inbound import context, sources
 from bot.ui.inbound.answers import answer, open_form
 from bot.ui.inbound.client import Interaction, RetakeClient

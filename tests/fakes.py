@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
+from bot.domain.access import Viewer
 from bot.domain.catalogue import Catalogue, Mode, ModelName, Offer, Plan, ProviderName
 from bot.domain.errors import Code, Refused
 from bot.domain.generation import Generation, Place, Posting, Standing, State, Target, TargetKind
@@ -31,7 +32,6 @@ from bot.services.cancel import CancelResult
 from bot.services.generate import Ask, Receipt
 from bot.services.history import HistoryPage
 from bot.services.limits import LimitsView, QuotaView
-from bot.services.lookup import Viewer
 from bot.services.missed import Spot
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -3,7 +3,7 @@
 Decides nothing about videos, money or messages, and starts nothing.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +15,12 @@ from bot.app.database_watch import DatabaseWatch
 from bot.app.errors import CannotRunError
 from bot.app.health import health_of
 from bot.app.lock import alone_on, beside_database, is_sqlite
+from bot.app.providers import open_providers, proxy_of
 from bot.app.roles import Role
 from bot.domain.catalogue import Catalogue, ProviderName
 from bot.domain.errors import MediaError, StorageUnavailable
 from bot.domain.generation import Generation
 from bot.domain.ids import GenerationId, new_worker_id
-from bot.domain.ports.provider import InformedProvider
 from bot.engine.advance import Advance
 from bot.engine.context import Outside, Policy
 from bot.engine.in_flight import Board
@@ -36,11 +36,8 @@ from bot.ops.metered import MeteredProvider
 from bot.ops.metrics import Metrics
 from bot.ops.presence import PresenceFile
 from bot.providers.addresses import AddressPolicy
-from bot.providers.apimart import ApiMart
 from bot.providers.catalogue import load_catalogue
-from bot.providers.evolink import EvoLink
 from bot.providers.http import HttpDoor
-from bot.providers.proxy import Proxy
 from bot.providers.router import Router
 from bot.services import Services
 from bot.services.attachments import Intake
@@ -83,52 +80,6 @@ class Parts:
     missed: MissedReplies
     desk: Desk | None
     watch: DatabaseWatch | None
-
-
-def proxy_of(settings: Settings) -> Proxy | None:
-    """The operator's proxy, if there is one."""
-    url = settings.network.proxy.get_secret_value()
-    return Proxy.parse(url) if url else None
-
-
-@asynccontextmanager
-async def open_providers(
-    settings: Settings, clock: SystemClock
-) -> AsyncIterator[Sequence[InformedProvider]]:
-    """The providers that have a key, in the configured order, each with a door of its own."""
-    told = settings.providers
-    media_root = settings.media.dir.absolute()
-    async with AsyncExitStack() as stack:
-
-        async def door(name: str, *urls: str) -> HttpDoor:
-            policy = AddressPolicy.beside(*urls)
-            return await stack.enter_async_context(
-                HttpDoor(party=name, policy=policy, proxy=proxy_of(settings))
-            )
-
-        providers: dict[str, InformedProvider] = {}
-        evolink: EvoLink | None = None
-        if key := told.evolink.api_key.get_secret_value():
-            evolink = EvoLink(
-                api_url=told.evolink.api_url,
-                files_url=told.evolink.files_url,
-                api_key=key,
-                http=await door("evolink", told.evolink.api_url, told.evolink.files_url),
-                media_root=media_root,
-                clock=clock,
-            )
-            providers["evolink"] = evolink
-        if key := told.apimart.api_key.get_secret_value():
-            providers["apimart"] = ApiMart(
-                api_url=told.apimart.api_url,
-                api_key=key,
-                http=await door("apimart", *told.apimart.api_url),
-                media_root=media_root,
-                clock=clock,
-                video_host=evolink,
-                calls_back=settings.http.usual_port,
-            )
-        yield [providers[name] for name in told.enabled() if name in providers]
 
 
 @asynccontextmanager

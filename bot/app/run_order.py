@@ -7,9 +7,10 @@ bot is asked through its desk; on PostgreSQL anybody may write.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from bot.app.build import open_catalogue, open_database, open_providers
+from bot.app.build import open_catalogue, open_database
 from bot.app.errors import AnotherBotError, CannotRunError
 from bot.app.lock import alone_on, beside_database
+from bot.app.providers import open_providers
 from bot.operator.control_socket import DeskClosedError, ask
 from bot.operator.reconcile import Answer, Order, carry_out
 from bot.ops.clock import SystemClock

@@ -15,6 +15,7 @@ from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Code, ProviderError, Superseded
 from bot.domain.generation import Generation, State, Task, late_key
 from bot.domain.ids import GenerationId, TaskId, new_generation_id
+from bot.domain.late import UNFETCHED, may_come_late
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.provider import (
     PreparedTask,
@@ -30,45 +31,16 @@ from bot.engine.steps.fetching import RESULTS_LAST
 
 log = structlog.get_logger(__name__)
 
+
 LOOK_EVERY_SECONDS = 600.0
+
+
 LOOK_AT_MOST = 200
 """So many ended generations are asked about in one look, the latest first."""
 
-UNFETCHED = frozenset(
-    {
-        Code.NO_VIDEO,
-        Code.RESULT_GONE,
-        Code.RESULT_BROKEN,
-        Code.RESULT_TOO_LARGE,
-        Code.RESULT_UNREACHABLE,
-        Code.DISK,
-    }
-)
-"""Ends of tasks that were done, and whose video could not be fetched."""
 
 SILENT_TIMES = 3
 """After this many queries in a row without an answer, a provider is not asked until next time."""
-
-MAY_COME_LATE = UNFETCHED | {
-    Code.DEADLINE,
-    Code.SUBMIT_UNKNOWN,
-    Code.PROVIDER_TASK_GONE,
-    Code.INTERNAL,
-}
-"""Ends that do not say that the task made nothing. What a provider refused does not come back."""
-
-
-def may_come_late(generation: Generation) -> bool:
-    """Whether it is looked for: its end was told, and its task may still bring a video."""
-    return generation.announced and may_bring_a_video(generation)
-
-
-def may_bring_a_video(generation: Generation) -> bool:
-    """Whether its task may bring a video after the end that its requester wants; tried once."""
-    wanted = not generation.abandoned and generation.deleted_at is None and not generation.late
-    untold = generation.failure is not None and generation.failure.code in MAY_COME_LATE
-    undecided = generation.state in {State.EXPIRED, State.FAILED} and untold
-    return undecided and wanted and generation.task is not None
 
 
 async def take_over(

@@ -14,10 +14,11 @@ from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Superseded
 from bot.domain.generation import Generation, State, Task
 from bot.domain.ids import GenerationId, TaskId
+from bot.domain.late import may_bring_a_video
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.storage import Storage, Transaction
 from bot.engine.in_flight import Board
-from bot.engine.late_results import LateResults, may_bring_a_video
+from bot.engine.late_results import LateResults
 from bot.engine.worker import Scheduler
 
 log = structlog.get_logger(__name__)

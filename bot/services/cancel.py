@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from bot.domain.access import Viewer, may_change, may_see
 from bot.domain.errors import Code, Refused, Superseded
 from bot.domain.generation import Generation, State
 from bot.domain.ids import GenerationId
 from bot.domain.ports.storage import Transaction
 from bot.engine.context import Outside
 from bot.engine.in_flight import Board
-from bot.services.lookup import Viewer, may_change, may_see
 
 
 class CancelResult(StrEnum):

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from bot.domain.access import may_see
 from bot.domain.errors import Code, Refused, StorageUnavailable
 from bot.domain.generation import Generation, Place, Standing, State
 from bot.domain.ids import (
@@ -25,7 +26,6 @@ from bot.domain.wording import wording
 from bot.engine.context import Outside
 from bot.engine.in_flight import Board
 from bot.services.limits import QuotaView, quota_of
-from bot.services.lookup import may_see
 
 
 @dataclass(frozen=True, kw_only=True)

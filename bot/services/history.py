@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from bot.domain.access import Viewer, may_change, may_see
 from bot.domain.errors import Code, MediaError, PostError, Refused, Superseded
 from bot.domain.generation import Generation, Standing, State
 from bot.domain.ids import GenerationId, GuildId, UserId
@@ -13,7 +14,6 @@ from bot.domain.ports.clock import Clock
 from bot.domain.ports.media import MediaStore
 from bot.domain.ports.messenger import Messenger
 from bot.domain.ports.storage import Storage, Transaction
-from bot.services.lookup import Viewer, may_change, may_see
 
 log = structlog.get_logger(__name__)
 

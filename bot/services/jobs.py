@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bot.domain.access import Viewer
 from bot.domain.generation import Generation, Standing
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.storage import Storage
 from bot.engine.in_flight import Board
-from bot.services.lookup import Viewer
 
 
 @dataclass(frozen=True, kw_only=True)

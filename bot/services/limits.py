@@ -7,7 +7,8 @@ from datetime import datetime
 from bot.domain.errors import Code, Refused
 from bot.domain.ids import DIRECT, GuildId, UserId
 from bot.domain.ports.clock import Clock
-from bot.domain.ports.storage import AuditEntry, Storage, Transaction
+from bot.domain.ports.limits import AuditEntry
+from bot.domain.ports.storage import Storage, Transaction
 from bot.domain.quota import EffectiveLimits, LimitChanges, Limits, Usage, effective
 
 

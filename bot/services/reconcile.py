@@ -14,10 +14,12 @@ from typing import Any
 from bot.domain.errors import Code, ProviderError, RowUnreadable, Superseded
 from bot.domain.generation import Failure, Generation, State, late_key
 from bot.domain.ids import GenerationId, TaskId
+from bot.domain.late import UNFETCHED
 from bot.domain.ports.clock import Clock
+from bot.domain.ports.limits import OPERATOR, AuditEntry
 from bot.domain.ports.provider import ProviderDirectory, TaskReport, TaskState
-from bot.domain.ports.storage import OPERATOR, AuditEntry, Storage, Transaction
-from bot.engine.late_results import UNFETCHED, take_over
+from bot.domain.ports.storage import Storage, Transaction
+from bot.engine.late_results import take_over
 
 MOST_CASES = 1000
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.errors import RowUnreadable
 from bot.domain.ids import GuildId, UserId
-from bot.domain.ports.storage import AuditEntry
+from bot.domain.ports.limits import AuditEntry
 from bot.domain.quota import LimitChanges
 from bot.storage.tables import audit, guild_settings, insert_into, member_settings
 from bot.storage.unreadable import SetAside, check_readable

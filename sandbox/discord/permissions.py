@@ -7,10 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntFlag
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from sandbox.discord.world import Channel, Guild, World
 
 
 class Permission(IntFlag):
@@ -45,8 +41,14 @@ class Permission(IntFlag):
 
 
 P = Permission
+
+
 NOTHING = Permission(0)
+
+
 ALL = Permission(sum(bit.value for bit in Permission))
+
+
 # What Discord gives to @everyone in a new server, as far as these bits go.
 EVERYONE = (
     P.VIEW_CHANNEL
@@ -62,6 +64,8 @@ EVERYONE = (
     | P.SEND_MESSAGES_IN_THREADS
     | P.CHANGE_NICKNAME
 )
+
+
 # What the bot's invite link asks for.
 INVITED = (
     P.VIEW_CHANNEL
@@ -73,6 +77,8 @@ INVITED = (
     | P.CREATE_PRIVATE_THREADS
     | P.SEND_MESSAGES_IN_THREADS
 )
+
+
 # In a conversation of two everybody may do everything that makes sense there.
 DIRECT = (
     P.VIEW_CHANNEL
@@ -96,48 +102,4 @@ def named(names: Iterable[str] | int) -> Permission:
             bits |= Permission[name.upper()]
         except KeyError:
             raise ValueError(f"there is no permission called {name!r}") from None
-    return bits
-
-
-def in_guild(guild: Guild, user_id: str) -> Permission:
-    """What somebody may do in a server before any channel has its say."""
-    if user_id == guild.owner_id:
-        return ALL
-    member = guild.members.get(user_id)
-    if member is None:
-        return Permission(0)
-    bits = guild.roles[guild.id].permissions
-    for role_id in member.roles:
-        bits |= guild.roles[role_id].permissions
-    return ALL if bits & P.ADMINISTRATOR else Permission(bits)
-
-
-def in_channel(world: World, user_id: str, channel: Channel) -> Permission:
-    """What somebody may do in a channel, a thread or a conversation of two."""
-    if channel.guild_id is None:
-        return DIRECT if user_id in channel.recipients else Permission(0)
-    guild = world.guilds[channel.guild_id]
-    bits = in_guild(guild, user_id)
-    member = guild.members.get(user_id)
-    if member is None or bits == ALL:
-        return bits
-    # A thread has no overwrites of its own: its parent's count.
-    place = world.channels.get(channel.parent_id or "") if channel.thread else channel
-    if place is None:
-        return Permission(0)
-    if everyone := place.overwrites.get(guild.id):
-        bits = bits & ~everyone.deny | everyone.allow
-    deny, allow = Permission(0), Permission(0)
-    for role_id in member.roles:
-        if overwrite := place.overwrites.get(role_id):
-            deny |= overwrite.deny
-            allow |= overwrite.allow
-    bits = bits & ~deny | allow
-    if own := place.overwrites.get(user_id):
-        bits = bits & ~own.deny | own.allow
-    if not bits & P.VIEW_CHANNEL:
-        return Permission(0)
-    thread = channel.thread
-    if thread and thread.private and user_id not in thread.members and not bits & P.MANAGE_THREADS:
-        return Permission(0)
     return bits

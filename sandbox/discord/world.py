@@ -10,12 +10,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.discord import permissions
 from sandbox.discord.permissions import NOTHING, Permission
 
+if TYPE_CHECKING:
+    from sandbox.discord.world import Channel, Guild, World
+from sandbox.discord.permissions import ALL, DIRECT, P
+
 MIB = 1024 * 1024
+
+
 UPLOAD_LIMITS = {0: 10 * MIB, 1: 10 * MIB, 2: 50 * MIB, 3: 100 * MIB}
 
 
@@ -35,7 +41,10 @@ class ChannelKind(IntEnum):
 HOLDS_THREADS = frozenset({ChannelKind.TEXT, ChannelKind.ANNOUNCEMENT})
 """Where a thread can be made from a message. In forums and media channels a post is one."""
 
+
 HOLDS_POSTS = frozenset({ChannelKind.FORUM, ChannelKind.MEDIA})
+
+
 SPOKEN = frozenset({ChannelKind.VOICE, ChannelKind.STAGE})
 
 
@@ -307,3 +316,47 @@ class World:
         self.messages.pop(message.id, None)
         for attachment in message.attachments:
             self.attachments.pop(attachment.id, None)
+
+
+def in_guild(guild: Guild, user_id: str) -> Permission:
+    """What somebody may do in a server before any channel has its say."""
+    if user_id == guild.owner_id:
+        return ALL
+    member = guild.members.get(user_id)
+    if member is None:
+        return Permission(0)
+    bits = guild.roles[guild.id].permissions
+    for role_id in member.roles:
+        bits |= guild.roles[role_id].permissions
+    return ALL if bits & P.ADMINISTRATOR else Permission(bits)
+
+
+def in_channel(world: World, user_id: str, channel: Channel) -> Permission:
+    """What somebody may do in a channel, a thread or a conversation of two."""
+    if channel.guild_id is None:
+        return DIRECT if user_id in channel.recipients else Permission(0)
+    guild = world.guilds[channel.guild_id]
+    bits = in_guild(guild, user_id)
+    member = guild.members.get(user_id)
+    if member is None or bits == ALL:
+        return bits
+    # A thread has no overwrites of its own: its parent's count.
+    place = world.channels.get(channel.parent_id or "") if channel.thread else channel
+    if place is None:
+        return Permission(0)
+    if everyone := place.overwrites.get(guild.id):
+        bits = bits & ~everyone.deny | everyone.allow
+    deny, allow = Permission(0), Permission(0)
+    for role_id in member.roles:
+        if overwrite := place.overwrites.get(role_id):
+            deny |= overwrite.deny
+            allow |= overwrite.allow
+    bits = bits & ~deny | allow
+    if own := place.overwrites.get(user_id):
+        bits = bits & ~own.deny | own.allow
+    if not bits & P.VIEW_CHANNEL:
+        return Permission(0)
+    thread = channel.thread
+    if thread and thread.private and user_id not in thread.members and not bits & P.MANAGE_THREADS:
+        return Permission(0)
+    return bits

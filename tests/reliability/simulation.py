@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from bot.domain.access import Viewer
 from bot.domain.errors import PostError, ProviderError, StorageUnavailable
 from bot.domain.generation import ENDS, Generation, State
 from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId, WorkerId, new_worker_id
@@ -30,7 +31,6 @@ from bot.services.callbacks import Callbacks
 from bot.services.cancel import Cancel
 from bot.services.generate import Ask, Generate
 from bot.services.limits import LimitsDesk
-from bot.services.lookup import Viewer
 from bot.services.missed import MissedReplies, reply_key
 from bot.storage import open_storage
 from bot.storage.engine import SqlStorage

@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from bot.domain.errors import Code
-from bot.ui.controls import FORMS, Verb
+from bot.ui.cards.custom_ids import FORMS, Verb
 from bot.ui.text.messages import Messages
 from sandbox.discord.interactions import Kind
 from sandbox.discord.judge import Judge

@@ -31,9 +31,16 @@ from bot.domain.request import Operation, VideoRequest
 from bot.services.generate import Receipt
 from bot.services.history import HistoryPage
 from bot.services.limits import LimitsView
-from bot.ui.cards import Brush, bar, details_card, forms, receipt_card, status_card, video_url
-from bot.ui.controls import ControlId, Verb
-from bot.ui.panels import history_card, jobs_card, limits_card, quota_card
+from bot.ui.cards import forms
+from bot.ui.cards.custom_ids import ControlId, Verb
+from bot.ui.cards.details import details_card
+from bot.ui.cards.history import history_card
+from bot.ui.cards.jobs import jobs_card
+from bot.ui.cards.limits import limits_card, quota_card
+from bot.ui.cards.links import video_url
+from bot.ui.cards.receipt import receipt_card
+from bot.ui.cards.status import status_card
+from bot.ui.cards.theme import Brush, bar
 from bot.ui.text.messages import Messages
 from bot.ui.text.naming import alt_text, file_name, thread_name
 from tests.fakes import CATALOGUE, NOON, delivered, generation, plan, quota, video_file

@@ -1,8 +1,8 @@
 """Uploaded files at a provider are deleted when their task can no longer need them."""
 
 from bot.domain.generation import Generation, Task
+from bot.domain.late import MAY_COME_LATE
 from bot.engine.context import Outside
-from bot.engine.late_results import MAY_COME_LATE
 
 
 def are_over(generation: Generation) -> bool:

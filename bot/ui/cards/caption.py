@@ -6,8 +6,11 @@ Owns what they say and in which order. Sends nothing and decides nothing.
 from discord import ui
 
 from bot.domain.generation import Generation, Posting
-from bot.ui.cards import Brush, can_extend, options, origin
-from bot.ui.controls import Verb, control
+from bot.ui.cards.buttons import control
+from bot.ui.cards.custom_ids import Verb
+from bot.ui.cards.details import can_extend
+from bot.ui.cards.status import options, origin
+from bot.ui.cards.theme import Brush
 from bot.ui.text.markdown import masked_link
 from bot.ui.text.messages import Messages
 from bot.ui.text.naming import shown_prompt

@@ -14,8 +14,8 @@ from discord import ui
 from bot.domain.catalogue import Catalogue, Mode
 from bot.domain.generation import Generation
 from bot.domain.ports.media import IncomingFile
-from bot.ui.cards import can_extend
-from bot.ui.controls import ControlId, Verb
+from bot.ui.cards.custom_ids import ControlId, Verb
+from bot.ui.cards.details import can_extend
 from bot.ui.text.messages import Messages
 
 PROMPT, IMAGES, ASPECT_RATIO, DURATION, MODEL = "prompt", "images", "aspect", "duration", "model"

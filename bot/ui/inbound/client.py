@@ -20,10 +20,12 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from bot.domain.errors import Code, Refused
-from bot.ui.cards import Brush
-from bot.ui.controls import FORMS, Control, ControlId, Switchboard
+from bot.ui.cards.buttons import Control
+from bot.ui.cards.custom_ids import FORMS, ControlId
+from bot.ui.cards.theme import Brush
 from bot.ui.discord_errors import TROUBLE
 from bot.ui.inbound.answers import answer
+from bot.ui.inbound.dispatch import Switchboard
 from bot.ui.inbound.errors import Wall, sentence
 from bot.ui.inbound.form_files import SourceMemory
 from bot.ui.inbound.membership import leave

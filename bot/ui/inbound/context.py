@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 
+from bot.domain.access import Viewer
 from bot.domain.errors import Code, Refused
 from bot.domain.ids import DIRECT, ChannelId, GenerationId, GuildId, UserId
 from bot.domain.request import VideoRequest
 from bot.services.generate import Ask
-from bot.services.lookup import Viewer
 from bot.services.missed import reply_key
 from bot.ui.inbound.rights import rights_of_channel, rights_of_interaction
 

@@ -11,12 +11,13 @@ import discord
 import structlog
 from discord import ui
 
+from bot.domain.access import Viewer
 from bot.domain.errors import Code, PostError, Refused
 from bot.domain.generation import Generation
 from bot.domain.ids import MessageId
 from bot.domain.wording import has_words, wording
-from bot.services.lookup import Viewer
-from bot.ui.controls import Verb, control, control_ids
+from bot.ui.cards.buttons import control
+from bot.ui.cards.custom_ids import Verb, control_ids
 from bot.ui.discord_errors import outgoing
 from bot.ui.inbound import context
 from bot.ui.inbound.answers import LONGEST_SECONDS

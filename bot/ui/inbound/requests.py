@@ -13,7 +13,7 @@ from bot.domain.errors import Code, Refused
 from bot.domain.ids import GenerationId
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.media import IncomingFile
-from bot.ui.cards import receipt_card
+from bot.ui.cards.receipt import receipt_card
 from bot.ui.inbound.answers import answer, promptly, think
 from bot.ui.inbound.client import Interaction
 from bot.ui.inbound.mentions import in_words

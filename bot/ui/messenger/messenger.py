@@ -20,8 +20,9 @@ from bot.domain.errors import Code, PostError
 from bot.domain.generation import Generation, Place, Posting, Standing, Target, TargetKind
 from bot.domain.ids import DIRECT, ChannelId, MessageId, message_nonce
 from bot.domain.ports.clock import Clock
-from bot.ui.cards import Brush, status_card
 from bot.ui.cards.caption import caption, video_buttons
+from bot.ui.cards.status import status_card
+from bot.ui.cards.theme import Brush
 from bot.ui.discord_errors import SEND_SECONDS, logged_in, outgoing
 from bot.ui.messenger.filters import passing
 from bot.ui.messenger.posted import posted_link

@@ -10,7 +10,7 @@ import discord
 from bot.domain.errors import Code, PostError
 from bot.domain.generation import Generation
 from bot.domain.ids import GenerationId
-from bot.ui.controls import Verb, control_ids
+from bot.ui.cards.custom_ids import Verb, control_ids
 from bot.ui.discord_errors import LATER_SECONDS, SEND_SECONDS, outgoing
 from bot.ui.messenger.threads import SKEW
 

@@ -20,7 +20,8 @@ from bot.domain.errors import FILTERS, PostError
 from bot.domain.generation import Generation, Standing
 from bot.domain.ids import GenerationId
 from bot.domain.ports.clock import Clock
-from bot.ui.cards import Brush, status_card
+from bot.ui.cards.status import status_card
+from bot.ui.cards.theme import Brush
 from bot.ui.discord_errors import EDIT_SECONDS, logged_in, outgoing
 from bot.ui.messenger.filters import without_prompt
 from bot.ui.text.messages import Messages

@@ -1,8 +1,9 @@
 """Servers: what they are, their channels, members, roles and active threads."""
 
 from sandbox.discord.errors import invalid, missing_permissions, unknown
-from sandbox.discord.permissions import Permission, in_guild
+from sandbox.discord.permissions import Permission
 from sandbox.discord.rest.call import Answer, Call, Route
+from sandbox.discord.world import in_guild
 
 
 def guild(call: Call) -> Answer:

@@ -1,8 +1,8 @@
 """Users, the bot about itself, its application, and the gateway's address."""
 
 from sandbox.discord.errors import DiscordError, invalid, unknown
-from sandbox.discord.permissions import in_guild
 from sandbox.discord.rest.call import Answer, Call, Route
+from sandbox.discord.world import in_guild
 
 
 def me(call: Call) -> Answer:

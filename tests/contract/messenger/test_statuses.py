@@ -18,7 +18,7 @@ from bot.domain.generation import (
     TargetKind,
 )
 from bot.domain.ids import ChannelId, MessageId
-from bot.ui.cards import Brush
+from bot.ui.cards.theme import Brush
 from bot.ui.messenger import status_editor
 from bot.ui.messenger.messenger import DiscordMessenger
 from sandbox.discord.opening import MIRA, STUDIO, TOM, VIDEOS

@@ -18,7 +18,8 @@ from sqlalchemy.engine import Engine
 
 from bot.domain.generation import Generation, Result, State, late_key
 from bot.domain.ids import MessageId, TaskId, UserId, WorkerId
-from bot.domain.ports.storage import AuditEntry, Transaction
+from bot.domain.ports.limits import AuditEntry
+from bot.domain.ports.storage import Transaction
 from bot.domain.quota import LimitChanges
 from bot.domain.request import VideoRequest
 from bot.storage import SqlStorage, open_storage

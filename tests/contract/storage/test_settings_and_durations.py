@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from bot.domain.ids import DIRECT, ConversationId
-from bot.domain.ports.storage import AuditEntry, Storage, Transaction
+from bot.domain.ports.limits import AuditEntry
+from bot.domain.ports.storage import Storage, Transaction
 from bot.domain.quota import LimitChanges, Period
 from tests.contract.storage.samples import GUILD, JON, MIRA, NOON, conversation, raw
 

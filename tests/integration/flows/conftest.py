@@ -13,7 +13,8 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from bot.domain.generation import Generation
-from bot.ui.controls import Verb, control
+from bot.ui.cards.buttons import control
+from bot.ui.cards.custom_ids import Verb
 from bot.ui.inbound.client import RetakeClient, Wishes, configure_endpoints
 from cogs import EXTENSIONS
 from sandbox.discord import DiscordStandIn

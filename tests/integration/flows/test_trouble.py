@@ -11,7 +11,8 @@ from discord import app_commands
 from bot.domain.errors import Code, MediaError, Refused
 from bot.domain.generation import Place
 from bot.domain.ids import ChannelId, GuildId
-from bot.ui.controls import Verb, control
+from bot.ui.cards.buttons import control
+from bot.ui.cards.custom_ids import Verb
 from bot.ui.text.messages import Messages
 from bot.ui.text.translation import CatalogueTranslator, said
 from sandbox.discord.gateway import Intent

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from bot.domain.access import Viewer
 from bot.domain.generation import Generation, State
 from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId, new_worker_id
 from bot.domain.ports.clock import Clock
@@ -21,7 +22,6 @@ from bot.engine.in_flight import Board
 from bot.engine.worker import Scheduler
 from bot.services.cancel import Cancel
 from bot.services.generate import Ask, Generate, Receipt
-from bot.services.lookup import Viewer
 from bot.storage import open_storage
 from tests.outside import (
     APIMART,

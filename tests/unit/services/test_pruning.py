@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot.domain.access import Viewer
 from bot.domain.errors import Code, Refused, Superseded
 from bot.domain.generation import Generation, State
 from bot.domain.ids import UserId
@@ -15,7 +16,7 @@ from bot.domain.request import VideoRequest
 from bot.engine.pruning import AT_MOST, AT_ONCE, Pruning
 from bot.services.generate import Ask
 from bot.services.history import History
-from bot.services.lookup import Edit, Viewer
+from bot.services.lookup import Edit
 from tests.unit.services.conftest import CHANNEL, GUILD, TOM, World
 
 MONTH = timedelta(days=30)

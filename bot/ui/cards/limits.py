@@ -1,67 +1,20 @@
-"""Panels about one's own standing and a server's rules: jobs, history, quota, limits.
+"""The cards of a member's quota and a server's limits."""
 
-Owns what they show. Words come from ``messages``; nothing is decided and nothing is sent here.
-"""
-
-from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from discord import ui
 
-from bot.domain.generation import Generation, Standing
 from bot.domain.ids import UserId
 from bot.domain.quota import LimitChanges, Limits, Period
-from bot.ui.cards import BLURPLE, SEPARATOR, Brush, bar, card, state_line, state_word, watch_link
-from bot.ui.controls import Verb, control, page_control
-from bot.ui.text.markdown import plain
+from bot.ui.cards.theme import BLURPLE, SEPARATOR, bar, card
 from bot.ui.text.messages import Messages
 
 if TYPE_CHECKING:
-    from bot.services.history import HistoryPage
     from bot.services.limits import LimitsView, QuotaView
 
-MOST_JOBS = 9
+
 MOST_MEMBERS = 20
-
-
-def jobs_card(jobs: Sequence[tuple[Generation, Standing]], brush: Brush) -> ui.LayoutView:
-    """What somebody has in the making, each with its cancel button."""
-    messages = brush.messages
-    if not jobs:
-        return card(messages.say("jobs.none"), colour=BLURPLE)
-    items: list[ui.Item[Any] | str] = [messages.say("jobs.title")]
-    for generation, standing in jobs[:MOST_JOBS]:
-        prompt = plain(generation.request.prompt, 120) or messages.say("status.no_prompt")
-        text = f"**{prompt}**\n{state_line(generation, standing, brush)}"
-        button = control(Verb.CANCEL, generation, messages.say("button.cancel"))
-        items.append(ui.Section[Any](text, accessory=button))
-    if len(jobs) > MOST_JOBS:
-        items.append(messages.say("jobs.more", count=len(jobs) - MOST_JOBS))
-    return card(*items, colour=BLURPLE)
-
-
-def history_card(page: "HistoryPage", *, of: UserId, own: bool, brush: Brush) -> ui.LayoutView:
-    """A page of somebody's videos, with buttons for the next and the one before."""
-    messages = brush.messages
-    title = messages.say("history.title") if own else messages.say("history.title_of", who=of)
-    if not page.items and page.page == 0:
-        none = messages.say("history.none") if own else messages.say("history.none_of", who=of)
-        return card(title, none, colour=BLURPLE)
-    items: list[ui.Item[Any] | str] = [title]
-    for generation in page.items:
-        button = control(Verb.DETAILS, generation, messages.say("button.details"))
-        items.append(ui.Section[Any](_history_entry(generation, messages), accessory=button))
-    if page.page or page.has_more:
-        newer, older = messages.say("button.newer"), messages.say("button.older")
-        items.append(
-            ui.ActionRow[Any](
-                page_control(of, max(page.page - 1, 0), newer, disabled=page.page == 0),
-                page_control(of, page.page + 1, older, disabled=not page.has_more),
-            )
-        )
-        items.append("-# " + messages.say("history.page", page=page.page + 1))
-    return card(*items, colour=BLURPLE)
 
 
 def quota_card(view: "QuotaView", *, who: UserId | None, messages: Messages) -> ui.LayoutView:
@@ -149,19 +102,6 @@ def _amount(messages: Messages, name: str, used: int, limit: int, period: Period
         "bar": bar(used * 100 / limit),
     }
     return messages.vformat(messages.template(f"quota.{name}"), (), facts)
-
-
-def _history_entry(generation: Generation, messages: Messages) -> str:
-    state = state_word(generation, messages)
-    if link := watch_link(generation, messages):
-        state += f"{SEPARATOR}{link}"
-    return messages.say(
-        "history.entry",
-        prompt=generation.request.prompt or messages.say("status.no_prompt"),
-        version=generation.version,
-        state=state,
-        at=generation.created_at,
-    )
 
 
 def _as_changes(limits: Limits) -> LimitChanges:

@@ -1,25 +1,18 @@
-"""Buttons that survive restarts: what they mean stands in their ``custom_id``.
+"""The grammar of our custom ids, by which a button keeps its meaning over restarts.
 
-Owns the grammar of our custom ids, the buttons, and the way from a press to the handler that a cog
-registered. An id comes from outside and may be forged: it is read strictly, and what it names is
-checked again by the service that is asked for it.
+An id comes from outside and may be forged: it is read strictly, and what it names is checked again
+by the service that is asked for it.
 """
 
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import discord
-from discord import ui
 
 from bot.domain.errors import Code, Refused
-from bot.domain.generation import Generation
 from bot.domain.ids import GenerationId, UserId
-
-if TYPE_CHECKING:
-    from bot.ui.inbound.client import RetakeClient
 
 PREFIX = "rt"
 
@@ -46,12 +39,15 @@ class Verb(StrEnum):
 
 FORMS = frozenset({Verb.FORM_EDIT, Verb.FORM_EXTEND, Verb.FORM_UPLOAD, Verb.FORM_MAKE})
 
+
 _ARGUMENTS: dict[Verb, str] = {
     **dict.fromkeys(Verb, r"(?P<generation>[0-9a-v]{20})"),
     Verb.HISTORY: r"(?P<user>[1-9]\d{0,19}):(?P<page>0|[1-9]\d{0,3})",
     Verb.FORM_UPLOAD: r"(?P<message>[1-9]\d{0,19})",
     Verb.FORM_MAKE: r"(?P<message>[1-9]\d{0,19})",
 }
+
+
 _PATTERNS = {
     verb: re.compile(f"{PREFIX}:{verb.value}:{arguments}", re.ASCII)
     for verb, arguments in _ARGUMENTS.items()
@@ -99,70 +95,6 @@ class ControlId:
         if self.generation_id is None:
             raise Refused(Code.NOT_FOUND)
         return self.generation_id
-
-
-Handler = Callable[[discord.Interaction["RetakeClient"], ControlId], Awaitable[None]]
-
-
-@dataclass(kw_only=True)
-class Switchboard:
-    """Which handler serves which verb. Cogs register theirs when they are loaded."""
-
-    _handlers: dict[Verb, Handler] = field(default_factory=dict[Verb, Handler])
-
-    def on(self, verb: Verb, handler: Handler) -> None:
-        """Serve a verb."""
-        self._handlers[verb] = handler
-
-    def handler(self, verb: Verb) -> Handler | None:
-        """Who serves it."""
-        return self._handlers.get(verb)
-
-
-class Control(ui.DynamicItem[ui.Button[Any]], template=rf"(?s:{PREFIX}:.*)"):
-    """Any of our buttons, new or from before a restart."""
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],  # noqa: ARG003 - the library's signature
-        item: ui.Item[Any],
-        match: re.Match[str],  # noqa: ARG003 - read again, strictly, when it is pressed
-        /,
-    ) -> Self:
-        if not isinstance(item, ui.Button):
-            raise TypeError(f"a {type(item).__name__} has the id of a button")
-        return cls(item)
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        await interaction.client.serve(interaction, self.custom_id)
-
-
-STYLES: dict[Verb, tuple[discord.ButtonStyle, str | None]] = {
-    Verb.EDIT: (discord.ButtonStyle.primary, "✏️"),
-    Verb.AGAIN: (discord.ButtonStyle.secondary, "🔄"),
-    Verb.EXTEND: (discord.ButtonStyle.secondary, "➕"),
-    Verb.DETAILS: (discord.ButtonStyle.secondary, "📋"),
-    Verb.FETCH: (discord.ButtonStyle.primary, "📎"),
-    Verb.DELETE: (discord.ButtonStyle.secondary, "🗑️"),
-    Verb.ERASE: (discord.ButtonStyle.danger, None),
-    Verb.CANCEL: (discord.ButtonStyle.secondary, "✖️"),
-    Verb.DROP: (discord.ButtonStyle.danger, None),
-    Verb.DELIVER: (discord.ButtonStyle.primary, None),
-}
-
-
-def control(verb: Verb, generation: Generation, label: str) -> Control:
-    """A button about a generation."""
-    style, emoji = STYLES[verb]
-    custom_id = str(ControlId(verb=verb, generation_id=generation.id))
-    return Control(ui.Button(style=style, label=label, emoji=emoji, custom_id=custom_id))
-
-
-def page_control(user_id: UserId, page: int, label: str, *, disabled: bool) -> Control:
-    """A button that turns to a page of somebody's history."""
-    custom_id = str(ControlId(verb=Verb.HISTORY, user_id=user_id, page=page))
-    return Control(ui.Button(label=label, custom_id=custom_id, disabled=disabled))
 
 
 def control_ids(message: discord.Message) -> list[ControlId]:

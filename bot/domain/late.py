@@ -1,0 +1,38 @@
+"""Which ended generations may still get their video from the provider."""
+
+from bot.domain.errors import Code
+from bot.domain.generation import Generation, State
+
+UNFETCHED = frozenset(
+    {
+        Code.NO_VIDEO,
+        Code.RESULT_GONE,
+        Code.RESULT_BROKEN,
+        Code.RESULT_TOO_LARGE,
+        Code.RESULT_UNREACHABLE,
+        Code.DISK,
+    }
+)
+"""Ends of tasks that were done, and whose video could not be fetched."""
+
+
+MAY_COME_LATE = UNFETCHED | {
+    Code.DEADLINE,
+    Code.SUBMIT_UNKNOWN,
+    Code.PROVIDER_TASK_GONE,
+    Code.INTERNAL,
+}
+"""Ends that do not say that the task made nothing. What a provider refused does not come back."""
+
+
+def may_come_late(generation: Generation) -> bool:
+    """Whether it is looked for: its end was told, and its task may still bring a video."""
+    return generation.announced and may_bring_a_video(generation)
+
+
+def may_bring_a_video(generation: Generation) -> bool:
+    """Whether its task may bring a video after the end that its requester wants; tried once."""
+    wanted = not generation.abandoned and generation.deleted_at is None and not generation.late
+    untold = generation.failure is not None and generation.failure.code in MAY_COME_LATE
+    undecided = generation.state in {State.EXPIRED, State.FAILED} and untold
+    return undecided and wanted and generation.task is not None

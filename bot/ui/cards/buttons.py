@@ -1,0 +1,57 @@
+"""The buttons of cards, whose meaning stands in their custom ids."""
+
+import re
+from typing import Any, Self
+
+import discord
+from discord import ui
+
+from bot.domain.generation import Generation
+from bot.domain.ids import UserId
+from bot.ui.cards.custom_ids import PREFIX, ControlId, Verb
+
+
+class Control(ui.DynamicItem[ui.Button[Any]], template=rf"(?s:{PREFIX}:.*)"):
+    """Any of our buttons, new or from before a restart."""
+
+    @classmethod
+    async def from_custom_id(
+        cls,
+        interaction: discord.Interaction[Any],  # noqa: ARG003 - the library's signature
+        item: ui.Item[Any],
+        match: re.Match[str],  # noqa: ARG003 - read again, strictly, when it is pressed
+        /,
+    ) -> Self:
+        if not isinstance(item, ui.Button):
+            raise TypeError(f"a {type(item).__name__} has the id of a button")
+        return cls(item)
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        await interaction.client.serve(interaction, self.custom_id)
+
+
+STYLES: dict[Verb, tuple[discord.ButtonStyle, str | None]] = {
+    Verb.EDIT: (discord.ButtonStyle.primary, "✏️"),
+    Verb.AGAIN: (discord.ButtonStyle.secondary, "🔄"),
+    Verb.EXTEND: (discord.ButtonStyle.secondary, "➕"),
+    Verb.DETAILS: (discord.ButtonStyle.secondary, "📋"),
+    Verb.FETCH: (discord.ButtonStyle.primary, "📎"),
+    Verb.DELETE: (discord.ButtonStyle.secondary, "🗑️"),
+    Verb.ERASE: (discord.ButtonStyle.danger, None),
+    Verb.CANCEL: (discord.ButtonStyle.secondary, "✖️"),
+    Verb.DROP: (discord.ButtonStyle.danger, None),
+    Verb.DELIVER: (discord.ButtonStyle.primary, None),
+}
+
+
+def control(verb: Verb, generation: Generation, label: str) -> Control:
+    """A button about a generation."""
+    style, emoji = STYLES[verb]
+    custom_id = str(ControlId(verb=verb, generation_id=generation.id))
+    return Control(ui.Button(style=style, label=label, emoji=emoji, custom_id=custom_id))
+
+
+def page_control(user_id: UserId, page: int, label: str, *, disabled: bool) -> Control:
+    """A button that turns to a page of somebody's history."""
+    custom_id = str(ControlId(verb=Verb.HISTORY, user_id=user_id, page=page))
+    return Control(ui.Button(label=label, custom_id=custom_id, disabled=disabled))

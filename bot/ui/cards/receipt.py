@@ -1,0 +1,69 @@
+"""The receipt: what was requested, where the video will be posted, what is left of the quota."""
+
+from typing import TYPE_CHECKING
+
+from discord import ui
+
+from bot.domain.generation import Generation
+from bot.ui.text.messages import Messages
+
+if TYPE_CHECKING:
+    from bot.services.generate import Receipt
+from bot.ui.cards.links import place_mention
+from bot.ui.cards.status import adjustments, options
+from bot.ui.cards.theme import SEPARATOR, YELLOW, Brush, card
+
+
+def receipt_card(receipt: "Receipt", brush: Brush) -> ui.LayoutView:
+    """What was taken on: place in line, price, expected end, what is left of the quota."""
+    messages, generation, standing = brush.messages, receipt.generation, receipt.standing
+    plan = generation.plan
+    title = "receipt.title_repeated" if receipt.repeated else "receipt.title"
+    when = [
+        messages.say("receipt.starts")
+        if standing.position is None
+        else messages.say("receipt.position", position=standing.position)
+    ]
+    if standing.eta_at is not None:
+        when.append(messages.say("receipt.ready", at=standing.eta_at))
+    what = SEPARATOR.join([brush.title(plan), *options(plan, messages)])
+    lines = [
+        f"{messages.template(title)}\n-# {what}",
+        f"{' '.join(when)} {_where(generation, messages)}",
+    ]
+    price = (
+        messages.say("receipt.cost", price=plan.micro_usd, seconds=plan.seconds)
+        if plan.micro_usd
+        else messages.say("receipt.free", seconds=plan.seconds)
+    )
+    lines.append("\n".join([price, *_left(receipt, messages)]))
+    if any(image.first_picture_only for image in generation.request.pictures):
+        lines.append(f"-# {messages.say('receipt.first_picture_only')}")
+    if changed := adjustments(plan.adjustments, messages):
+        lines.append(f"-# {changed}")
+    return card(*lines, colour=YELLOW)
+
+
+def _where(generation: Generation, messages: Messages) -> str:
+    place = generation.place
+    if not place.guild_id:
+        return messages.say("receipt.direct")
+    if place.private and not place.in_thread:
+        return messages.say("receipt.private_direct" if place.threadless else "receipt.private")
+    if place.threadless:
+        return messages.say("receipt.channel", place=place_mention(generation))
+    key = "receipt.thread" if place.thread_id is None else "receipt.here"
+    return messages.say(key, place=place_mention(generation))
+
+
+def _left(receipt: "Receipt", messages: Messages) -> list[str]:
+    limits, usage = receipt.quota.rule.limits, receipt.quota.usage
+    about = {"period": limits.period, "resets_at": receipt.quota.resets_at}
+    lines: list[str] = []
+    if limits.videos:
+        left = max(limits.videos - usage.videos, 0)
+        lines.append(messages.say("receipt.left", left=left, limit=limits.videos, **about))
+    if limits.seconds:
+        left = max(limits.seconds - usage.seconds, 0)
+        lines.append(messages.say("receipt.left_seconds", left=left, limit=limits.seconds, **about))
+    return lines
