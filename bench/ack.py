@@ -27,7 +27,7 @@ from bench.stage import (
     Deliveries,
     Stage,
 )
-from sandbox.discord.interactions import ANSWER_SECONDS
+from sandbox.discord.behaviour.interactions import ANSWER_SECONDS
 
 MOST_P99_MS = 50.0
 CLIP_BYTES = 20 * MIB

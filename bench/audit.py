@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.wishes import SAID, Wishes, posted
-from sandbox.gateways.tasks import State, Task
+from sandbox.providers.tasks import State, Task
 
 ENDED_BADLY = ("🔴", "⚪")
 """With these a status message tells that there will be no video."""

@@ -268,7 +268,7 @@ async def rage(folder: Path, plan: Plan) -> Outcome:
     encoding = Encoding(options={"preset": "ultrafast"})
     await asyncio.to_thread(write, film, graph, encoding)
     async with Sandbox(directory=folder / "gateways", clips=FixedClips(film)) as sandbox:
-        for gateway in (sandbox.gateways.evolink, sandbox.gateways.apimart):
+        for gateway in (sandbox.providers.evolink, sandbox.providers.apimart):
             gateway.balance_usd = 1_000_000
         chance = random.Random(plan.seed)
         wishes = Wishes(sandbox=sandbox, chance=chance)

@@ -17,11 +17,11 @@ from aiohttp import web
 
 from bench.crowd import MODEL, VIDEO_SECONDS, Crowd
 from sandbox.clips import FixedClips
-from sandbox.gateways import Gateways
-from sandbox.gateways.door import Call
-from sandbox.gateways.fetch import Given
-from sandbox.gateways.submission import judge
-from sandbox.gateways.tasks import Task
+from sandbox.providers import Gateways
+from sandbox.providers.door import Call
+from sandbox.providers.fetch import Given
+from sandbox.providers.submission import judge
+from sandbox.providers.tasks import Task
 
 RICH_USD = 10_000_000
 A_DAY = 24 * 3600.0

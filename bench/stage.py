@@ -26,11 +26,11 @@ from bench.machine import ended
 from bot.ops.clock import SystemClock
 from bot.storage import open_storage
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.message_rules import Draft
-from sandbox.discord.opening import STUDIO, TOM
-from sandbox.discord.world import Channel, ChannelKind
-from sandbox.gateways import APIMART_KEY, EVOLINK_KEY
+from sandbox.discord.rules.message_rules import Draft
+from sandbox.discord.state.seed import STUDIO, TOM
+from sandbox.discord.state.world import Channel, ChannelKind
 from sandbox.process import BotProcess
+from sandbox.providers import APIMART_KEY, EVOLINK_KEY
 
 DISTANCE_SECONDS = 0.08
 UPLOAD_SECONDS = 1.0

@@ -22,7 +22,7 @@ from discord import app_commands
 
 from bench.crowd import MODEL, VIDEO_SECONDS, Crowd
 from bot.ui.inbound.client import configure_endpoints
-from sandbox.gateways import EVOLINK_KEY
+from sandbox.providers import EVOLINK_KEY
 
 POLL_SECONDS = 5.0
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from PIL import Image
 
-from sandbox.discord.opening import GENERAL, MIRA, TOM, VIDEOS
-from sandbox.discord.world import Message
-from sandbox.gateways.faults import Fate
+from sandbox.discord.state.seed import GENERAL, MIRA, TOM, VIDEOS
+from sandbox.discord.state.world import Message
+from sandbox.providers.faults import Fate
 from sandbox.server import Sandbox
 
 SAID = re.compile(r"\*\*(wish \d+)\*\*")
@@ -140,7 +140,7 @@ class Wishes:
 
 def posted(sandbox: Sandbox) -> Iterator[tuple[str, Message]]:
     """Every video of the bot in Discord, with the prompt it tells."""
-    world = sandbox.discord.world
+    world = sandbox.discord.state.world
     for message in world.messages.values():
         if message.author_id != world.bot_id or not message.attachments:
             continue

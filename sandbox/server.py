@@ -12,8 +12,8 @@ from aiohttp import web
 from sandbox import page
 from sandbox.clips import ClipSource
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.judge import Judge
-from sandbox.gateways import APIMART_KEY, EVOLINK_KEY, Gateways
+from sandbox.discord.wire.judge import Judge
+from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Gateways
 
 
 class Sandbox:

@@ -11,29 +11,37 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.discord.answers import Answers
-from sandbox.discord.behind import Behind
-from sandbox.discord.cdn import Cdn
-from sandbox.discord.commands import Commands
-from sandbox.discord.control import Control
-from sandbox.discord.dispatch import EventLog, Match, Streams
-from sandbox.discord.faults import Faults, RateLimits
-from sandbox.discord.gateway import Gateway
-from sandbox.discord.interactions import Interactions
-from sandbox.discord.judge import Judge
-from sandbox.discord.loopback import loopback_only
-from sandbox.discord.message_rules import MessageRules
-from sandbox.discord.messages import Messages
-from sandbox.discord.opening import APPLICATION_ID, opening_world
-from sandbox.discord.people import People
-from sandbox.discord.permissions import Permission
-from sandbox.discord.render import Renderer
-from sandbox.discord.rest.door import Door
-from sandbox.discord.restrictions import Restrictions
-from sandbox.discord.sessions import Intent
-from sandbox.discord.snowflakes import Clock, Snowflakes, iso
-from sandbox.discord.threads import Threads
-from sandbox.discord.world import Channel, ChannelKind, Guild, Member, Overwrite, Thread, World
+from sandbox.discord.behaviour.answers import Answers
+from sandbox.discord.behaviour.commands import Commands
+from sandbox.discord.behaviour.interactions import Interactions
+from sandbox.discord.behaviour.messages import Messages
+from sandbox.discord.behaviour.people import People
+from sandbox.discord.behaviour.threads import Threads
+from sandbox.discord.control.faults import Behind
+from sandbox.discord.control.people import Control
+from sandbox.discord.render.render import Renderer
+from sandbox.discord.rules.message_rules import MessageRules
+from sandbox.discord.rules.restrictions import Restrictions
+from sandbox.discord.state.cdn import Cdn
+from sandbox.discord.state.events import EventLog, Match, Streams
+from sandbox.discord.state.permissions import Permission
+from sandbox.discord.state.seed import APPLICATION_ID, opening_world
+from sandbox.discord.state.sessions import Intent
+from sandbox.discord.state.snowflakes import Clock, Snowflakes, iso
+from sandbox.discord.state.world import (
+    Channel,
+    ChannelKind,
+    Guild,
+    Member,
+    Overwrite,
+    Thread,
+    World,
+)
+from sandbox.discord.wire.faults import Faults, RateLimits
+from sandbox.discord.wire.gateway import Gateway
+from sandbox.discord.wire.judge import Judge
+from sandbox.discord.wire.loopback import loopback_only
+from sandbox.discord.wire.rest.door import Door
 
 Json = dict[str, Any]
 

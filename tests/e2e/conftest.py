@@ -24,8 +24,8 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from sandbox.clips import FixedClips
 from sandbox.clips.footage import write
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.judge import Judge, document
-from sandbox.gateways import Gateways
+from sandbox.discord.wire.judge import Judge, document
+from sandbox.providers import Gateways
 from sandbox.server import Sandbox
 from tests.e2e.chat import Chat
 from tests.e2e.showcase import Showcase
@@ -187,11 +187,11 @@ async def stage(
     async with sandbox:
         async with connected(client, sandbox.discord):
             yield Stage(
-                standin=sandbox.discord, gateways=sandbox.gateways, bot=client, url=sandbox.url
+                standin=sandbox.discord, gateways=sandbox.providers, bot=client, url=sandbox.url
             )
         standin = sandbox.discord
         assert (standin.violations, standin.unhandled, standin.crashes) == ([], [], [])
-        assert sandbox.gateways.problems == []
+        assert sandbox.providers.problems == []
     assert client.errors == []
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.clips import Clips, ClipSource, FixedClips
-from sandbox.discord.judge import Judge
+from sandbox.discord.wire.judge import Judge
 from sandbox.process import BotProcess
 from sandbox.server import Sandbox
 from tests.e2e.films import film
@@ -202,8 +202,8 @@ async def running_sandbox(
         allow_insecure_callbacks=insecure_callbacks,
     )
     await sandbox.start()
-    sandbox.gateways.evolink.settings.seconds = seconds
-    sandbox.gateways.apimart.settings.seconds = seconds
+    sandbox.providers.evolink.settings.seconds = seconds
+    sandbox.providers.apimart.settings.seconds = seconds
     config = folder / "config.toml"
     config.write_text(sandbox.bot_config(folder))
     running = Running(sandbox=sandbox, folder=folder, config=config, clips=clips)
@@ -216,7 +216,7 @@ async def running_sandbox(
     assert sandbox.discord.violations == [], sandbox.discord.violations
     assert sandbox.discord.unhandled == []
     assert sandbox.discord.crashes == []
-    assert sandbox.gateways.problems == []
+    assert sandbox.providers.problems == []
     assert running.complaints() == []
 
 

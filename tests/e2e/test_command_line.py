@@ -15,10 +15,10 @@ from click.testing import CliRunner
 
 from bot.cli import main
 from sandbox.clips import FixedClips
-from sandbox.discord.judge import Judge
-from sandbox.discord.opening import OTHER
-from sandbox.discord.permissions import Permission
-from sandbox.gateways import EVOLINK_KEY
+from sandbox.discord.state.permissions import Permission
+from sandbox.discord.state.seed import OTHER
+from sandbox.discord.wire.judge import Judge
+from sandbox.providers import EVOLINK_KEY
 from tests.e2e.films import film
 from tests.e2e.running import FREE, Running, running_sandbox
 

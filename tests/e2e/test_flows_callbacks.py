@@ -7,8 +7,8 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from sandbox.discord.judge import Judge
-from sandbox.gateways.tasks import Task
+from sandbox.discord.wire.judge import Judge
+from sandbox.providers.tasks import Task
 from tests.e2e.running import Running, running_bot
 from tests.reading import told
 

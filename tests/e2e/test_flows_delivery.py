@@ -8,10 +8,10 @@ import pytest
 import pytest_asyncio
 
 from sandbox.clips import FixedClips
-from sandbox.discord.judge import Judge
-from sandbox.discord.opening import OTHER, STUDIO
-from sandbox.discord.permissions import Permission
-from sandbox.discord.world import Channel, ChannelKind
+from sandbox.discord.state.permissions import Permission
+from sandbox.discord.state.seed import OTHER, STUDIO
+from sandbox.discord.state.world import Channel, ChannelKind
+from sandbox.discord.wire.judge import Judge
 from tests.e2e.films import film
 from tests.e2e.running import Running, running_bot
 from tests.reading import Json, buttons, told, words

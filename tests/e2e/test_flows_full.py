@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.clips import FixedClips
-from sandbox.discord.judge import Judge
-from sandbox.gateways import rules
-from sandbox.gateways.hosting import Upload
+from sandbox.discord.wire.judge import Judge
+from sandbox.providers import rules
+from sandbox.providers.hosting import Upload
 from tests.e2e.films import film, picture
 from tests.e2e.running import FREE, QUICK, Running, running_sandbox
 from tests.reading import told

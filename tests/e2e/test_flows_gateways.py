@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from sandbox.discord.judge import Judge
+from sandbox.discord.wire.judge import Judge
 from tests.e2e.running import Running, running_bot
 from tests.reading import Json, told, words
 

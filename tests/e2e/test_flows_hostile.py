@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from sandbox.discord.interactions import Kind
-from sandbox.discord.judge import Judge
-from sandbox.discord.message_rules import Draft
-from sandbox.discord.opening import OTHER_GENERAL, VIDEOS
+from sandbox.discord.behaviour.interactions import Kind
+from sandbox.discord.rules.message_rules import Draft
+from sandbox.discord.state.seed import OTHER_GENERAL, VIDEOS
+from sandbox.discord.wire.judge import Judge
 from tests.e2e.running import Running, running_bot
 from tests.reading import Json, buttons, told, words
 

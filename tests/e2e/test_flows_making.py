@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from sandbox.discord.judge import Judge
-from sandbox.discord.opening import VIDEOS
+from sandbox.discord.state.seed import VIDEOS
+from sandbox.discord.wire.judge import Judge
 from tests.e2e.films import picture
 from tests.e2e.running import Running, running_bot
 from tests.reading import EPHEMERAL, Json, buttons, told, words

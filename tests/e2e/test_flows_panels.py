@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from sandbox.discord.judge import Judge
-from sandbox.discord.people import Refused
-from sandbox.gateways.gateway import Gateway
+from sandbox.discord.behaviour.people import Refused
+from sandbox.discord.wire.judge import Judge
+from sandbox.providers.gateway import Gateway
 from tests.e2e.running import Running, running_bot
 from tests.reading import Json, buttons, told, words
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Route, expect
 
-from sandbox.discord.opening import GENERAL, MIRA, TOM, VIDEOS
+from sandbox.discord.state.seed import GENERAL, MIRA, TOM, VIDEOS
 from tests.e2e.chat import Chat
 from tests.e2e.conftest import OpenPage, Stage
 from tests.integration.discord_standin.pictures import png

@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 from playwright.async_api import Locator, expect
 
-from sandbox.gateways import EVOLINK_KEY
+from sandbox.providers import EVOLINK_KEY
 from tests.e2e.chat import Chat
 from tests.e2e.conftest import OpenPage, Stage
 

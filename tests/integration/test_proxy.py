@@ -12,7 +12,8 @@ from discord.http import Route
 from bot.operator.discord_check import inspect
 from bot.providers.proxy import Proxy
 from bot.ui.inbound.client import RetakeClient, Wishes
-from sandbox.discord import DiscordStandIn, loopback
+from sandbox.discord import DiscordStandIn
+from sandbox.discord.wire import loopback
 from tests.proxies import proxying
 
 API = "http://discord.example/api/v10"

@@ -15,12 +15,12 @@ from typing import Any
 from aiohttp import web
 
 from bot.ops.clock import SystemClock
-from sandbox.discord.faults import Fault as DiscordFault
-from sandbox.gateways import Gateways
-from sandbox.gateways.door import Download
-from sandbox.gateways.faults import PROXY_PAGE, Fault, Kind, reset, spoil
-from sandbox.gateways.faults import Op as GatewayOp
-from sandbox.gateways.fetch import OWN_FETCH
+from sandbox.discord.wire.faults import Fault as DiscordFault
+from sandbox.providers import Gateways
+from sandbox.providers.door import Download
+from sandbox.providers.faults import PROXY_PAGE, Fault, Kind, reset, spoil
+from sandbox.providers.faults import Op as GatewayOp
+from sandbox.providers.fetch import OWN_FETCH
 
 REAL = SystemClock()
 """How long a fault lasts is time that really passes: the bot here has no other clock. Nobody waits

@@ -37,7 +37,7 @@ from bot.ui.inbound import answers, client
 from bot.ui.messenger import messenger, status_editor, threads, uplink
 from sandbox.clips import ClipSource
 from sandbox.discord import DiscordStandIn
-from sandbox.gateways import APIMART_KEY, EVOLINK_KEY, Gateways
+from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Gateways
 from tests.reliability.faults import Weather
 
 Json = dict[str, Any]

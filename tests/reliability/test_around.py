@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.clips import FixedClips
-from sandbox.discord.opening import STUDIO, TOM, VIDEOS
-from sandbox.discord.permissions import Permission
+from sandbox.discord.state.permissions import Permission
+from sandbox.discord.state.seed import STUDIO, TOM, VIDEOS
 from tests.e2e.films import film
 from tests.reliability.faults import REAL, Call, How
 from tests.reliability.matrix import Row, judge

@@ -26,11 +26,11 @@ from click.testing import CliRunner
 
 from bot.cli import main
 from bot.settings import load
-from sandbox.discord.interactions import Kind
-from sandbox.discord.judge import Judge
-from sandbox.discord.opening import VIDEOS
-from sandbox.gateways import APIMART_KEY, EVOLINK_KEY, Gateway
+from sandbox.discord.behaviour.interactions import Kind
+from sandbox.discord.state.seed import VIDEOS
+from sandbox.discord.wire.judge import Judge
 from sandbox.process import ROOT
+from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Gateway
 from tests.e2e.films import picture
 from tests.e2e.running import FREE, Running, running_sandbox
 from tests.reading import Json, words
@@ -111,8 +111,8 @@ async def run(tmp_path: Path, judge: Judge | None) -> AsyncIterator[Run]:
     async with running_sandbox(folder, judge, seconds=0.4, insecure_callbacks=True) as running:
         sandbox = running.sandbox
         sandbox.discord.token = canary.TOKEN
-        sandbox.gateways.evolink.settings.api_key = canary.EVOLINK
-        sandbox.gateways.apimart.settings.api_key = canary.APIMART
+        sandbox.providers.evolink.settings.api_key = canary.EVOLINK
+        sandbox.providers.apimart.settings.api_key = canary.APIMART
         config = sandbox.bot_config(folder, port=port)
         config = config.replace(EVOLINK_KEY, canary.EVOLINK).replace(APIMART_KEY, canary.APIMART)
         config += f'public_url = "http://127.0.0.1:{port}"\n' + FREE

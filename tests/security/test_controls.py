@@ -18,12 +18,12 @@ import pytest_asyncio
 from bot.domain.errors import Code
 from bot.ui.cards.custom_ids import FORMS, Verb
 from bot.ui.text.messages import Messages
-from sandbox.discord.interactions import Kind
-from sandbox.discord.judge import Judge
-from sandbox.discord.message_rules import Draft
-from sandbox.discord.opening import GENERAL, OTHER_GENERAL, VIDEOS
-from sandbox.discord.permissions import Permission
-from sandbox.discord.world import Overwrite
+from sandbox.discord.behaviour.interactions import Kind
+from sandbox.discord.rules.message_rules import Draft
+from sandbox.discord.state.permissions import Permission
+from sandbox.discord.state.seed import GENERAL, OTHER_GENERAL, VIDEOS
+from sandbox.discord.state.world import Overwrite
+from sandbox.discord.wire.judge import Judge
 from tests.e2e.films import picture
 from tests.e2e.running import Running, running_bot
 from tests.reading import EPHEMERAL, Json, told

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from bot.media.engine import Engine
 from bot.media.store import DiskMediaStore, safe_name
 from bot.ui.text.markdown import plain
-from sandbox.discord.judge import Judge
-from sandbox.discord.opening import VIDEOS
+from sandbox.discord.state.seed import VIDEOS
+from sandbox.discord.wire.judge import Judge
 from tests.e2e.films import picture
 from tests.e2e.running import Running, running_bot
 from tests.fakes import video_file

@@ -15,7 +15,7 @@ from bot.domain.generation import Generation, Place, Posting, Standing, State, T
 from bot.domain.ids import ChannelId, GuildId, UserId, message_nonce
 from bot.ui.messenger.messenger import DiscordMessenger
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.opening import STUDIO, TOM, VIDEOS
+from sandbox.discord.state.seed import STUDIO, TOM, VIDEOS
 from tests.fakes import CATALOGUE, generation, video_file
 
 # Fixtures of the stand-in, shared with the tests of flows.

@@ -8,8 +8,8 @@ from bot.domain.errors import Code, PostError
 from bot.domain.generation import Place, Standing
 from bot.domain.ids import DIRECT, ChannelId, GuildId
 from bot.domain.request import VideoRequest
-from sandbox.discord.opening import ANNOUNCEMENTS, GENERAL, STUDIO, TOM, VIDEOS
-from sandbox.discord.permissions import Permission
+from sandbox.discord.state.permissions import Permission
+from sandbox.discord.state.seed import ANNOUNCEMENTS, GENERAL, STUDIO, TOM, VIDEOS
 from tests.contract.messenger.conftest import Desk
 from tests.reading import words
 

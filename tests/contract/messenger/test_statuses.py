@@ -21,8 +21,8 @@ from bot.domain.ids import ChannelId, MessageId
 from bot.ui.cards.theme import Brush
 from bot.ui.messenger import status_editor
 from bot.ui.messenger.messenger import DiscordMessenger
-from sandbox.discord.opening import MIRA, STUDIO, TOM, VIDEOS
-from sandbox.discord.permissions import Permission
+from sandbox.discord.state.permissions import Permission
+from sandbox.discord.state.seed import MIRA, STUDIO, TOM, VIDEOS
 from tests.contract.messenger.conftest import Desk
 from tests.fakes import CATALOGUE
 from tests.integration.discord_client import OwnedClock

@@ -15,8 +15,8 @@ from bot.domain.generation import Place, Target, TargetKind
 from bot.domain.ids import DIRECT, ChannelId, GuildId, MessageId
 from bot.domain.request import VideoRequest
 from bot.ui import discord_errors
-from sandbox.discord.opening import ANA, ANNOUNCEMENTS, STUDIO, TOM, VIDEOS
-from sandbox.discord.permissions import Permission
+from sandbox.discord.state.permissions import Permission
+from sandbox.discord.state.seed import ANA, ANNOUNCEMENTS, STUDIO, TOM, VIDEOS
 from tests.contract.messenger.conftest import Desk
 from tests.reading import buttons
 

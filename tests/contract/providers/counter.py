@@ -26,7 +26,7 @@ from bot.providers.catalogue import load_catalogue
 from bot.providers.evolink import EvoLink
 from bot.providers.http import HttpDoor, Timeouts
 from bot.providers.uploads import VideoHost
-from sandbox.gateways import APIMART_KEY, EVOLINK_KEY, Gateway
+from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Gateway
 from tests.integration.gateways.bench import Bench, Clock, draw, running
 
 EVOLINK = ProviderName("evolink")

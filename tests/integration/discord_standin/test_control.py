@@ -10,7 +10,7 @@ import discord
 import pytest
 
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.opening import ANA, ANNOUNCEMENTS, GENERAL, MIRA, STUDIO, TOM
+from sandbox.discord.state.seed import ANA, ANNOUNCEMENTS, GENERAL, MIRA, STUDIO, TOM
 from tests.integration.discord_client import Bot, OwnedClock, SmallClient, Start
 from tests.integration.discord_standin.pictures import png
 

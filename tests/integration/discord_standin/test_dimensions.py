@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from sandbox.clips.footage import Encoding, write
-from sandbox.discord.dimensions import content_type, dimensions
+from sandbox.discord.state.dimensions import content_type, dimensions
 
 
 @pytest.mark.parametrize(

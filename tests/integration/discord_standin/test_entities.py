@@ -7,8 +7,8 @@ import discord
 import pytest
 from discord import app_commands
 
-from sandbox.discord.opening import VIDEOS
-from sandbox.discord.people import Refused
+from sandbox.discord.behaviour.people import Refused
+from sandbox.discord.state.seed import VIDEOS
 from tests.integration.discord_client import Bot, SmallClient, Start
 
 

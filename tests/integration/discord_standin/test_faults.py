@@ -5,7 +5,7 @@ import discord
 import pytest
 
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.opening import GENERAL
+from sandbox.discord.state.seed import GENERAL
 from tests.integration.discord_client import Bot, OwnedClock
 
 MESSAGES = "/channels/{channel.id}/messages"

@@ -7,8 +7,8 @@ import discord
 import pytest
 
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.gateway import Intent
-from sandbox.discord.opening import GENERAL
+from sandbox.discord.state.seed import GENERAL
+from sandbox.discord.wire.gateway import Intent
 from tests.integration.discord_client import Bot, OwnedClock, Start
 
 

@@ -10,7 +10,7 @@ import pytest
 from discord import app_commands
 
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.people import People, Refused
+from sandbox.discord.behaviour.people import People, Refused
 from tests.integration.discord_client import Bot, OwnedClock, SmallClient, Start
 from tests.integration.discord_standin.pictures import png
 

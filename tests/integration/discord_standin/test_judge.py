@@ -6,9 +6,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sandbox.discord.errors import DiscordError, Form, rate_limited, unknown
-from sandbox.discord.judge import Judge
-from sandbox.discord.opening import GENERAL
+from sandbox.discord.rules.errors import DiscordError, Form, rate_limited, unknown
+from sandbox.discord.state.seed import GENERAL
+from sandbox.discord.wire.judge import Judge
 from tests.integration.discord_client import Bot
 
 MESSAGES = "/channels/{channel_id}/messages"

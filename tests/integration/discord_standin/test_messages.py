@@ -6,7 +6,7 @@ import aiohttp
 import discord
 import pytest
 
-from sandbox.discord.opening import GENERAL, MIRA, STUDIO
+from sandbox.discord.state.seed import GENERAL, MIRA, STUDIO
 from tests.integration.discord_client import Bot, OwnedClock
 from tests.integration.discord_standin.pictures import png
 

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.opening import ANNOUNCEMENTS, GENERAL, STUDIO, TOM
+from sandbox.discord.state.seed import ANNOUNCEMENTS, GENERAL, STUDIO, TOM
 from tests.integration.discord_client import OwnedClock
 
 # What a broken rule sends is often outside the document too; the judge is asked elsewhere.

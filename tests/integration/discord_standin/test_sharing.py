@@ -3,7 +3,7 @@
 import aiohttp
 import discord
 
-from sandbox.discord.opening import GENERAL, STUDIO
+from sandbox.discord.state.seed import GENERAL, STUDIO
 from tests.integration.discord_client import Bot
 from tests.integration.discord_standin.pictures import png
 

@@ -6,8 +6,8 @@ from typing import Any
 import discord
 import pytest
 
-from sandbox.discord.opening import GENERAL
-from sandbox.discord.permissions import Permission
+from sandbox.discord.state.permissions import Permission
+from sandbox.discord.state.seed import GENERAL
 from tests.integration.discord_client import Bot
 
 NOTHING = Permission(0)
@@ -106,7 +106,7 @@ async def test_a_deleted_thread_is_unknown(bot: Bot) -> None:
 async def test_a_thousand_active_threads_are_enough(
     bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sandbox.discord.threads.ACTIVE_THREADS", 1)
+    monkeypatch.setattr("sandbox.discord.behaviour.threads.ACTIVE_THREADS", 1)
     channel = bot.channel("general")
     first = await (await channel.send("1")).create_thread(name="1")
     assert await refusal((await channel.send("2")).create_thread(name="2")) == (400, 160006)

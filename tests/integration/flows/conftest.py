@@ -18,7 +18,7 @@ from bot.ui.cards.custom_ids import Verb
 from bot.ui.inbound.client import RetakeClient, Wishes, configure_endpoints
 from cogs import EXTENSIONS
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.opening import GENERAL, VIDEOS
+from sandbox.discord.state.seed import GENERAL, VIDEOS
 from tests.fakes import FakeServices
 from tests.reading import words
 

@@ -8,7 +8,7 @@ import pytest
 from bot.domain.errors import Code, Refused
 from bot.services.missed import Spot
 from bot.ui.inbound import missed_replies
-from sandbox.discord.opening import ANA, GENERAL, STUDIO, TOM, VIDEOS
+from sandbox.discord.state.seed import ANA, GENERAL, STUDIO, TOM, VIDEOS
 from tests.fakes import delivered
 from tests.integration.flows.conftest import Json, Retake, Starting
 from tests.reading import buttons

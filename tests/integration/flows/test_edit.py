@@ -6,7 +6,7 @@ from bot.domain.errors import Code, Refused
 from bot.domain.media import MediaKind
 from bot.domain.request import Operation
 from bot.ui.inbound import replies
-from sandbox.discord.opening import ANA, GENERAL, STUDIO, TOM, VIDEOS
+from sandbox.discord.state.seed import ANA, GENERAL, STUDIO, TOM, VIDEOS
 from tests.fakes import delivered
 from tests.integration.flows.conftest import Json, Retake, Starting, texts
 from tests.reading import buttons

@@ -3,9 +3,9 @@
 import discord
 
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.opening import MIRA, OTHER, OTHER_GENERAL, STUDIO
-from sandbox.discord.permissions import Permission
-from sandbox.discord.world import Channel, ChannelKind, Overwrite
+from sandbox.discord.state.permissions import Permission
+from sandbox.discord.state.seed import MIRA, OTHER, OTHER_GENERAL, STUDIO
+from sandbox.discord.state.world import Channel, ChannelKind, Overwrite
 from tests.fakes import delivered
 from tests.integration.flows.conftest import Retake, Starting, texts
 

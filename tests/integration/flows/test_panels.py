@@ -14,7 +14,7 @@ from bot.domain.generation import Generation, Place, Standing, State
 from bot.domain.ids import ChannelId, GuildId
 from bot.domain.quota import LimitChanges, Period
 from bot.services.cancel import CancelResult
-from sandbox.discord.opening import ANA, GENERAL, MIRA, STUDIO, TOM, VIDEOS
+from sandbox.discord.state.seed import ANA, GENERAL, MIRA, STUDIO, TOM, VIDEOS
 from tests.fakes import NOON, delivered, generation
 from tests.integration.flows.conftest import Retake, texts
 from tests.reading import buttons

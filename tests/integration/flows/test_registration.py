@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.opening import STUDIO
+from sandbox.discord.state.seed import STUDIO
 from tests.integration.flows.conftest import Retake, Starting
 
 COMMANDS = "/applications/{application_id}/commands"

@@ -15,9 +15,9 @@ from bot.ui.cards.buttons import control
 from bot.ui.cards.custom_ids import Verb
 from bot.ui.text.messages import Messages
 from bot.ui.text.translation import CatalogueTranslator, said
-from sandbox.discord.gateway import Intent
-from sandbox.discord.opening import GENERAL, STUDIO, TOM, VIDEOS
-from sandbox.discord.permissions import Permission
+from sandbox.discord.state.permissions import Permission
+from sandbox.discord.state.seed import GENERAL, STUDIO, TOM, VIDEOS
+from sandbox.discord.wire.gateway import Intent
 from tests.fakes import delivered
 from tests.integration.flows.conftest import Json, Retake, Starting, texts
 from tests.reading import buttons

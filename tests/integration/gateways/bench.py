@@ -14,7 +14,7 @@ from aiohttp import web
 from PIL import Image
 
 from sandbox.clips import Clips
-from sandbox.gateways import APIMART_KEY, EVOLINK_KEY, Gateways
+from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Gateways
 
 TEXT = "gemini-omni-flash-text-to-video"
 IMAGE = "gemini-omni-flash-image-to-video"

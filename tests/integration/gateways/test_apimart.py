@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sandbox.gateways import APIMART_KEY
+from sandbox.providers import APIMART_KEY
 from tests.integration.gateways.bench import Answer, Bench, as_base64, draw
 
 PREVIEW = "gemini-omni-flash-preview"

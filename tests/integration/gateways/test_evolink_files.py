@@ -5,7 +5,7 @@ from typing import Any
 
 import aiohttp
 
-from sandbox.gateways import evolink_files, rules
+from sandbox.providers import evolink_files, rules
 from tests.integration.gateways.bench import Answer, Bench, as_base64, draw
 
 UPLOAD = "/evolink-files/api/v1/files/upload"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.gateways.rules import APIMART, EVOLINK
+from sandbox.providers.rules import APIMART, EVOLINK
 from tests.integration.gateways.bench import Bench, as_base64, draw
 
 FAMILY = "gemini-omni-1.1-flash"

@@ -1,0 +1,1 @@
+"""What happens when people or the bot do something."""

@@ -1,0 +1,275 @@
+"""Acting as a person over HTTP, as docs/reference/sandbox.md writes it.
+
+Owns reading bodies and the event streams. Must not decide what acting as a person means (`people`),
+nor know the control from behind (`behind`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import BodyPartReader, web
+
+from sandbox.discord.control.replies import answering, json_body, refusal, seconds
+from sandbox.discord.state import permissions
+from sandbox.discord.state.permissions import Permission
+from sandbox.discord.state.world import Channel, ChannelKind, Guild
+
+if TYPE_CHECKING:
+    from sandbox.discord.standin import DiscordStandIn
+
+Json = dict[str, Any]
+KEEP_ALIVE_SECONDS = 15.0
+
+
+class Control:
+    """HTTP in, people and the world out."""
+
+    def __init__(self, standin: DiscordStandIn) -> None:
+        self._standin = standin
+
+    def mount(self, app: web.Application) -> None:
+        add = app.router.add_route
+        for method, path, handler in (
+            ("GET", "/state", self._state),
+            ("GET", "/channels/{id}/messages", self._messages),
+            ("POST", "/uploads", self._upload),
+            ("POST", "/stickers", self._add_sticker),
+            ("POST", "/users/{id}/messages", self._send),
+            ("DELETE", "/users/{id}/messages/{message_id}", self._delete),
+            ("POST", "/users/{id}/commands", self._command),
+            ("POST", "/users/{id}/autocomplete", self._autocomplete),
+            ("POST", "/users/{id}/context", self._context),
+            ("POST", "/users/{id}/components", self._component),
+            ("POST", "/users/{id}/modals", self._modal),
+            ("GET", "/interactions/{id}", self._interaction),
+        ):
+            add(method, f"/control{path}", answering(handler))
+        add("GET", "/control/events", self._events)
+
+    # What a person sees
+
+    async def _state(self, request: web.Request) -> Json:
+        standin, world = self._standin, self._standin.world
+        user = world.user(request.query.get("user") or next(iter(world.users)))
+        return {
+            "me": self._user(user.id),
+            "users": [self._user(user_id) for user_id in world.users],
+            "guilds": [
+                self._guild(guild, user.id)
+                for guild in world.guilds.values()
+                if user.id in guild.members
+            ],
+            "dms": [
+                {
+                    "id": channel.id,
+                    "type": channel.kind.value,
+                    "recipients": [self._user(user_id) for user_id in channel.recipients],
+                    "last_message_id": channel.last_message_id,
+                }
+                for channel in world.channels.values()
+                if channel.kind is ChannelKind.DM and user.id in channel.recipients
+            ],
+            "commands": standin.commands.offered(user.id),
+            "bot": {"id": world.bot_id, "online": standin.gateway.online},
+        }
+
+    def _user(self, user_id: str) -> Json:
+        world = self._standin.world
+        user = world.users[user_id]
+        return {
+            "id": user.id,
+            "username": user.username,
+            "global_name": user.global_name,
+            "bot": user.bot,
+            "admin": any(
+                permissions.in_guild(guild, user_id)
+                & (Permission.ADMINISTRATOR | Permission.MANAGE_GUILD)
+                for guild in world.guilds.values()
+            ),
+            "color": user.color,
+        }
+
+    def _guild(self, guild: Guild, user_id: str) -> Json:
+        world, render = self._standin.world, self._standin.render
+        return {
+            "id": guild.id,
+            "name": guild.name,
+            "owner_id": guild.owner_id,
+            "premium_tier": guild.premium_tier,
+            "upload_limit": guild.largest_upload,
+            "channels": [
+                self._channel(channel, user_id)
+                for channel in guild.channels.values()
+                if world.sees(user_id, channel)
+            ],
+            "members": [
+                {"user_id": member.user_id, "nick": member.nick, "roles": list(member.roles)}
+                for member in guild.members.values()
+            ],
+            "roles": [render.role(role) for role in guild.roles.values()],
+        }
+
+    def _channel(self, channel: Channel, user_id: str) -> Json:
+        thread = channel.thread
+        return {
+            "id": channel.id,
+            "type": channel.kind.value,
+            "name": channel.name,
+            "topic": channel.topic,
+            "guild_id": channel.guild_id,
+            "parent_id": channel.parent_id,
+            "position": channel.position,
+            "archived": bool(thread and thread.archived),
+            "locked": bool(thread and thread.locked),
+            "owner_id": thread.owner_id if thread else None,
+            "private": bool(thread and thread.private),
+            "last_message_id": channel.last_message_id,
+            "permissions": str(self._standin.world.allowed(user_id, channel).value),
+        }
+
+    async def _messages(self, request: web.Request) -> Json:
+        world = self._standin.world
+        user = world.user(request.query["user"])
+        channel = world.channel(request.match_info["id"], seen_by=user.id)
+        if not world.sees(user.id, channel):
+            raise KeyError(f"there is no channel {channel.id}")
+        limit = min(max(int(request.query.get("limit") or 50), 1), 200)
+        before = int(request.query.get("before") or 1 << 63)
+        seen = [
+            message
+            for message in channel.messages.values()
+            if int(message.id) < before and world.sees_message(user.id, message)
+        ]
+        return {"messages": [self._standin.render.message(item) for item in seen[-limit:]]}
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        try:
+            user = self._standin.world.user(request.query["user"])
+        except KeyError as error:
+            return refusal(404, error)
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        )
+        await response.prepare(request)
+        stream = self._standin.streams.open(user.id)
+        try:
+            await response.write(b": open\n\n")
+            while True:
+                try:
+                    event = await asyncio.wait_for(stream.queue.get(), KEEP_ALIVE_SECONDS)
+                except TimeoutError:
+                    await response.write(b": still here\n\n")
+                    continue
+                if event is None:
+                    return response
+                await response.write(b"data: " + json.dumps(event).encode() + b"\n\n")
+        except ConnectionError:
+            return response
+        finally:
+            self._standin.streams.close(stream)
+
+    # What a person does
+
+    async def _upload(self, request: web.Request) -> Json:
+        reader = await request.multipart()
+        while (part := await reader.next()) is not None:
+            if not isinstance(part, BodyPartReader) or part.name != "file":
+                continue
+            path = self._standin.cdn.spool.new()
+            with path.open("wb") as file:
+                while chunk := await part.read_chunk(256 * 1024):
+                    file.write(chunk)
+            return self._standin.people.uploaded(part.filename or "unknown", path)
+        raise ValueError("the form has no field called file")
+
+    async def _add_sticker(self, request: web.Request) -> Json:
+        body = await json_body(request)
+        sharing = self._standin.people.sharing
+        return {"id": sharing.add_sticker(body["name"], body["upload"], int(body["format_type"]))}
+
+    async def _send(self, request: web.Request) -> Json:
+        body = await json_body(request)
+        if forwarded := body.get("forward"):
+            message = await self._standin.people.forward(
+                request.match_info["id"], str(forwarded), str(body["channel_id"])
+            )
+            return {"message": message}
+        message = await self._standin.people.send(
+            request.match_info["id"],
+            str(body["channel_id"]),
+            body.get("content") or "",
+            uploads=body.get("uploads") or [],
+            reply_to=body.get("reply_to"),
+            ping=body.get("ping", True),
+            stickers=body.get("stickers") or [],
+            previews=body.get("previews") or [],
+        )
+        return {"message": message}
+
+    async def _delete(self, request: web.Request) -> Json:
+        await self._standin.people.delete(
+            request.match_info["id"], request.match_info["message_id"]
+        )
+        return {}
+
+    async def _command(self, request: web.Request) -> Json:
+        body = await json_body(request)
+        return {
+            "interaction_id": await self._standin.people.command(
+                request.match_info["id"],
+                str(body["channel_id"]),
+                body["name"],
+                path=body.get("path") or [],
+                options=body.get("options") or {},
+            )
+        }
+
+    async def _autocomplete(self, request: web.Request) -> Json:
+        body = await json_body(request)
+        return {
+            "choices": await self._standin.people.autocomplete(
+                request.match_info["id"],
+                str(body["channel_id"]),
+                body["name"],
+                path=body.get("path") or [],
+                options=body.get("options") or {},
+                focused=body["focused"],
+            )
+        }
+
+    async def _context(self, request: web.Request) -> Json:
+        body = await json_body(request)
+        return {
+            "interaction_id": await self._standin.people.context(
+                request.match_info["id"],
+                str(body["channel_id"]),
+                body["name"],
+                str(body["message_id"]),
+            )
+        }
+
+    async def _component(self, request: web.Request) -> Json:
+        body = await json_body(request)
+        return {
+            "interaction_id": await self._standin.people.press(
+                request.match_info["id"],
+                str(body["message_id"]),
+                body["custom_id"],
+                values=body.get("values") or [],
+            )
+        }
+
+    async def _modal(self, request: web.Request) -> Json:
+        body = await json_body(request)
+        return {
+            "interaction_id": await self._standin.people.submit(
+                request.match_info["id"], str(body["interaction_id"]), body.get("values") or {}
+            )
+        }
+
+    async def _interaction(self, request: web.Request) -> Json:
+        wait = seconds(request.query.get("wait"))
+        return await self._standin.people.interaction(request.match_info["id"], wait=wait)

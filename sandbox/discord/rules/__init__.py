@@ -1,0 +1,1 @@
+"""What Discord refuses, as it refuses it."""

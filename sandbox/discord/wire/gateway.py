@@ -1,0 +1,276 @@
+"""Discord's gateway: the conversation with the bot over its WebSocket.
+
+Owns identifying, resuming, heartbeats and hanging up. Must not know what an event means: events
+arrive here already decided. What a session and a line are is in `sessions`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import WSMsgType, web
+
+from sandbox.discord.state.sessions import (
+    ACK_SECONDS,
+    HEARTBEAT_SECONDS,
+    KNOWN_INTENTS,
+    PRIVILEGED,
+    RESUMABLE_SECONDS,
+    Close,
+    Hangup,
+    Intent,
+    Line,
+    Op,
+    Session,
+)
+
+if TYPE_CHECKING:
+    from sandbox.discord.standin import DiscordStandIn
+
+Json = dict[str, Any]
+
+
+class Gateway:
+    """Accepts the bot's sockets and hands events to its sessions."""
+
+    def __init__(self, standin: DiscordStandIn) -> None:
+        self._standin = standin
+        self._sessions: dict[str, Session] = {}
+        self._lines: set[Line] = set()
+        self._refuse_until = 0.0
+        self.allowed_privileged = Intent.NONE
+
+    @property
+    def online(self) -> bool:
+        return any(session.line for session in self._sessions.values())
+
+    def mount(self, app: web.Application) -> None:
+        app.router.add_get("/gateway", self._connect)
+        app.router.add_get("/gateway/", self._connect)
+
+    def send(
+        self,
+        name: str,
+        view: Callable[[Session], Json],
+        *,
+        intent: Intent = Intent.NONE,
+    ) -> None:
+        """An event for every session that has asked for its kind."""
+        for session in list(self._sessions.values()):
+            if self._expired(session):
+                del self._sessions[session.id]
+            elif not intent or session.intents & intent:
+                session.dispatch(name, view(session))
+
+    def _expired(self, session: Session) -> bool:
+        if session.line:
+            return False
+        return self._standin.clock() - session.lost_at > RESUMABLE_SECONDS
+
+    # What a test or a person behind the scenes may do to the connection.
+
+    def ask_to_reconnect(self) -> None:
+        for line in list(self._lines):
+            line.say(Op.RECONNECT)
+
+    def invalidate(self, *, resumable: bool) -> None:
+        for line in list(self._lines):
+            if line.session and not resumable:
+                self._forget(line.session)
+            line.say(Op.INVALID_SESSION, resumable)
+
+    def drop(self, *, resumable: bool) -> None:
+        if not resumable:
+            self._sessions.clear()
+        for line in list(self._lines):
+            line.cut()
+
+    def refuse(self, seconds: float) -> None:
+        self._refuse_until = self._standin.clock() + seconds
+
+    def close(self) -> None:
+        for line in list(self._lines):
+            line.put(None)
+            line.cut()
+
+    def _forget(self, session: Session) -> None:
+        self._sessions.pop(session.id, None)
+
+    # The conversation.
+
+    async def _connect(self, request: web.Request) -> web.StreamResponse:
+        if self._standin.clock() < self._refuse_until:
+            return web.Response(status=503, text="upstream connect error")
+        socket = web.WebSocketResponse(max_msg_size=16 * 1024, compress=False, timeout=1.0)
+        await socket.prepare(request)
+        line = Line(socket, request)
+        self._lines.add(line)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                writer = tasks.create_task(line.write())
+                try:
+                    await self._converse(line)
+                except Hangup as end:
+                    await socket.close(code=end.code, message=end.code.name.encode())
+                finally:
+                    line.put(None)
+                    writer.cancel()
+        finally:
+            self._lines.discard(line)
+            self._lost(line)
+        return socket
+
+    def _lost(self, line: Line) -> None:
+        session = line.session
+        if session is None or session.line is not line:
+            return
+        session.line = None
+        session.lost_at = self._standin.clock()
+        if line.socket.close_code in (1000, 1001):
+            # The bot said goodbye: its session is over.
+            self._forget(session)
+        self._standin.bot_presence_changed()
+
+    async def _converse(self, line: Line) -> None:
+        if line.request.query.get("v", "10") not in {"9", "10"}:
+            raise Hangup(Close.INVALID_API_VERSION)
+        line.say(
+            Op.HELLO,
+            {"heartbeat_interval": int(HEARTBEAT_SECONDS * 1000), "_trace": ["sandbox"]},
+        )
+        while True:
+            try:
+                frame = await line.socket.receive(timeout=HEARTBEAT_SECONDS * 2)
+            except TimeoutError:
+                raise Hangup(Close.SESSION_TIMED_OUT) from None
+            if frame.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+                return
+            now = asyncio.get_running_loop().time()
+            if len(line.heard) == line.heard.maxlen and now - line.heard[0] < 60:
+                raise Hangup(Close.RATE_LIMITED)
+            line.heard.append(now)
+            payload = _payload(frame.data)
+            await self._hear(line, payload["op"], payload.get("d"))
+
+    async def _hear(self, line: Line, op: Any, data: Any) -> None:
+        if op == Op.HEARTBEAT:
+            # No network is this fast: the library notes when it sent a beat only after sending it,
+            # and an answer that is there before that looks a whole interval late to it.
+            asyncio.get_running_loop().call_later(ACK_SECONDS, line.say, Op.HEARTBEAT_ACK)
+            return
+        if op in (Op.IDENTIFY, Op.RESUME) and not isinstance(data, dict):
+            raise Hangup(Close.DECODE_ERROR)
+        if op == Op.IDENTIFY:
+            self._identify(line, data)
+        elif op == Op.RESUME:
+            self._resume(line, data)
+        elif line.session is None:
+            raise Hangup(Close.NOT_AUTHENTICATED)
+        elif op == Op.REQUEST_MEMBERS:
+            self._members(line.session, data or {})
+        elif op not in (Op.PRESENCE, Op.VOICE_STATE):
+            raise Hangup(Close.UNKNOWN_OPCODE)
+
+    def _identify(self, line: Line, data: Json) -> None:
+        if line.session:
+            raise Hangup(Close.ALREADY_AUTHENTICATED)
+        if data.get("token") != self._standin.token:
+            raise Hangup(Close.AUTHENTICATION_FAILED)
+        if data.get("shard", [0, 1]) != [0, 1]:
+            raise Hangup(Close.INVALID_SHARD)
+        intents = data.get("intents")
+        if not isinstance(intents, int) or intents & ~KNOWN_INTENTS:
+            raise Hangup(Close.INVALID_INTENTS)
+        if Intent(intents) & PRIVILEGED & ~self.allowed_privileged:
+            raise Hangup(Close.DISALLOWED_INTENTS)
+        session = Session(Intent(intents))
+        self._sessions[session.id] = session
+        self._take(line, session)
+        self._greet(session)
+        self._standin.bot_presence_changed()
+
+    def _take(self, line: Line, session: Session) -> None:
+        if session.line and session.line is not line:
+            session.line.cut()
+        session.line = line
+        line.session = session
+
+    def _greet(self, session: Session) -> None:
+        world, render = self._standin.world, self._standin.render
+        guilds = [guild for guild in world.guilds.values() if world.bot_id in guild.members]
+        session.dispatch(
+            "READY",
+            {
+                "v": 10,
+                "user": render.me(),
+                "guilds": [{"id": guild.id, "unavailable": True} for guild in guilds],
+                "session_id": session.id,
+                "resume_gateway_url": self._standin.gateway_url,
+                "session_type": "normal",
+                "shard": [0, 1],
+                "private_channels": [],
+                "relationships": [],
+                "user_settings": {},
+                "application": {"id": self._standin.application_id, "flags": 0},
+            },
+        )
+        if session.intents & Intent.GUILDS:
+            for guild in guilds:
+                session.dispatch("GUILD_CREATE", render.guild_create(guild))
+
+    def _resume(self, line: Line, data: Json) -> None:
+        if line.session:
+            raise Hangup(Close.ALREADY_AUTHENTICATED)
+        if data.get("token") != self._standin.token:
+            raise Hangup(Close.AUTHENTICATION_FAILED)
+        session = self._sessions.get(str(data.get("session_id")))
+        seq = data.get("seq")
+        if session is None or self._expired(session):
+            line.say(Op.INVALID_SESSION, False)
+            return
+        if not isinstance(seq, int) or seq > session.seq:
+            raise Hangup(Close.INVALID_SEQ)
+        if session.replay and session.replay[0][0] > seq + 1:
+            self._forget(session)
+            line.say(Op.INVALID_SESSION, False)
+            return
+        self._take(line, session)
+        for number, frame in session.replay:
+            if number > seq:
+                line.put(frame)
+        session.dispatch("RESUMED", {"_trace": ["sandbox"]})
+        self._standin.bot_presence_changed()
+
+    def _members(self, session: Session, data: Json) -> None:
+        guild = self._standin.world.guilds.get(str(data.get("guild_id")))
+        if guild is None:
+            return
+        wanted = data.get("user_ids")
+        if wanted is not None:
+            wanted = {str(item) for item in (wanted if isinstance(wanted, list) else [wanted])}
+        elif not session.intents & Intent.GUILD_MEMBERS:
+            raise Hangup(Close.DISALLOWED_INTENTS)
+        found = [
+            self._standin.render.member(member)
+            for member in guild.members.values()
+            if wanted is None or member.user_id in wanted
+        ]
+        chunk: Json = {"guild_id": guild.id, "members": found, "chunk_index": 0, "chunk_count": 1}
+        if wanted is not None:
+            chunk["not_found"] = sorted(wanted - set(guild.members))
+        if data.get("nonce"):
+            chunk["nonce"] = data["nonce"]
+        session.dispatch("GUILD_MEMBERS_CHUNK", chunk)
+
+
+def _payload(raw: str | bytes) -> Json:
+    try:
+        payload = json.loads(raw)
+    except ValueError:
+        raise Hangup(Close.DECODE_ERROR) from None
+    if not isinstance(payload, dict) or "op" not in payload:
+        raise Hangup(Close.DECODE_ERROR)
+    return payload
