@@ -2,7 +2,7 @@
 
 The real bot is a process of its own, the gateways are another, Discord is this one: the time runs
 from sending INTERACTION_CREATE to the callback coming in. People ask at random moments, whether or
-not earlier ones were answered. The baseline is a bot as they are usually written (``bench.usual``).
+not earlier ones were answered. The baseline is a bot as they are usually written (``bench.baseline``).
 
     python -m bench.ack
 """
@@ -16,10 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.clip import MIB, make_clip
-from bench.crowd import Crowd
-from bench.machine import Machine, cpu_seconds
-from bench.report import Report, options, percentile
-from bench.stage import (
+from bench.harness import (
     DISTANCE_SECONDS,
     UPLOAD_SECONDS,
     Ack,
@@ -27,6 +24,9 @@ from bench.stage import (
     Deliveries,
     Stage,
 )
+from bench.load import Crowd
+from bench.machine import Machine, cpu_seconds
+from bench.report import Report, options, percentile
 from sandbox.discord.behaviour.interactions import ANSWER_SECONDS
 
 MOST_P99_MS = 50.0

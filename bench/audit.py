@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.wishes import SAID, Wishes, posted
+from bench.requests import SAID, Wishes, posted
 from sandbox.providers.tasks import State, Task
 
 ENDED_BADLY = ("🔴", "⚪")

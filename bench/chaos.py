@@ -23,7 +23,7 @@ from typing import Any
 
 from bench.audit import Audit, audit, open_work
 from bench.report import Report, percentile
-from bench.wishes import Wishes
+from bench.requests import Wishes
 from sandbox.clips import FixedClips
 from sandbox.clips.footage import Encoding, write
 from sandbox.process import ROOT, BotProcess

@@ -15,10 +15,10 @@ from typing import Any
 
 from aiohttp import web
 
-from bench.crowd import MODEL, VIDEO_SECONDS, Crowd
+from bench.load import MODEL, VIDEO_SECONDS, Crowd
 from sandbox.clips import FixedClips
 from sandbox.providers import Gateways
-from sandbox.providers.door import Call
+from sandbox.providers.api_server import Call
 from sandbox.providers.fetch import Given
 from sandbox.providers.submission import judge
 from sandbox.providers.tasks import Task

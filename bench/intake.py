@@ -24,7 +24,7 @@ from bot.engine.room import Room
 from bot.media.engine import Engine
 from bot.media.store import DiskMediaStore
 from bot.services.attachments import Intake
-from tests.outside import FakeMessenger
+from tests.fakes.ports import FakeMessenger
 
 MIB = 2**20
 SIDE = 3740

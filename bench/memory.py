@@ -2,7 +2,7 @@
 
 The real bot is a process of its own: its resident set is read when all fifty tasks are in flight
 and nothing is delivered yet, and its peak when all are posted. The baseline is a bot that reads
-each video into memory (``bench.usual``), on the same files.
+each video into memory (``bench.baseline``), on the same files.
 
     python -m bench.memory
 """
@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Self
 
 from bench.clip import MIB, make_clip
-from bench.crowd import Crowd
+from bench.harness import UPLOAD_SECONDS, Bot, Deliveries, Stage
+from bench.load import Crowd
 from bench.report import Report, options
-from bench.stage import UPLOAD_SECONDS, Bot, Deliveries, Stage
 
 CLIP_BYTES = 20 * MIB
 VIDEOS = 50

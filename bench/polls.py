@@ -34,7 +34,7 @@ from bot.engine.timing import Timing, kind_of
 from bot.engine.worker import Scheduler
 from bot.services.generate import Ask, Generate
 from bot.storage import open_storage
-from tests.outside import (
+from tests.fakes.ports import (
     EVOLINK,
     START,
     FakeDirectory,

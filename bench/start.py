@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.clip import MIB, make_clip
-from bench.crowd import Crowd
+from bench.harness import Bot, Stage
+from bench.load import Crowd
 from bench.machine import cpu_seconds
 from bench.report import Report, options, percentile
-from bench.stage import Bot, Stage
 
 FIRST_STEP_WITHIN = 120.0
 TIMES = 5

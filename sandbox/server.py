@@ -12,7 +12,7 @@ from aiohttp import web
 from sandbox import page
 from sandbox.clips import ClipSource
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.wire.judge import Judge
+from sandbox.discord.wire.openapi import Judge
 from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Gateways
 
 

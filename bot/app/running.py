@@ -11,7 +11,7 @@ from bot.app.errors import CannotRunError
 from bot.app.housekeeping import Chore, Housekeeping
 from bot.domain.errors import Code
 from bot.engine.pruning import Pruning
-from bot.ops.heap import Heap
+from bot.ops.gc_tuner import Heap
 from bot.settings import Settings
 
 log = structlog.get_logger(__name__)

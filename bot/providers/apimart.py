@@ -24,7 +24,7 @@ from bot.domain.ports.provider import (
     TaskSpec,
     TaskState,
 )
-from bot.providers import answers, moderation
+from bot.providers import json_values, moderation
 from bot.providers.apimart_refusals import submit_error
 from bot.providers.apimart_requests import (
     aspect_ratio_of,
@@ -33,8 +33,8 @@ from bot.providers.apimart_requests import (
     prompt_of,
     task_of,
 )
-from bot.providers.gateway import GONE, Gateway, task_path
 from bot.providers.http import HttpDoor
+from bot.providers.json_api import GONE, Gateway, task_path
 from bot.providers.links import results_of, tidy
 from bot.providers.mirrors import Mirrors
 from bot.providers.refusals import REJECTED, Verdict, verdict_of_status
@@ -122,16 +122,16 @@ class ApiMart:
                 # There is no list of moderation codes.
                 error = moderation.told_by_words(error)
             raise error from None
-        whole = answers.mapping(body)
-        task, bare = answers.mapping(whole.get("data")), answers.items(whole.get("data"))
-        task_id = answers.first_id(
+        whole = json_values.mapping(body)
+        task, bare = json_values.mapping(whole.get("data")), json_values.items(whole.get("data"))
+        task_id = json_values.first_id(
             task.get("task_id"), task.get("id"), *bare, whole.get("task_id"), whole.get("id")
         )
         if not task_id:
             raise self._gateway.malformed("data.task_id", paid=True)
         return Submission(
             task_id=TaskId(task_id),
-            estimated_seconds=answers.seconds(task.get("estimated_time")),
+            estimated_seconds=json_values.seconds(task.get("estimated_time")),
         )
 
     async def proves_absent(
@@ -147,7 +147,9 @@ class ApiMart:
 
     async def query(self, task_id: TaskId) -> TaskReport:
         body = await self._gateway.read(task_path(task_id), gone=_GONE_WORDS)
-        task = answers.mapping(answers.mapping(body).get("data")) or answers.mapping(body)
+        task = json_values.mapping(json_values.mapping(body).get("data")) or json_values.mapping(
+            body
+        )
         return self._report(task, asked=task_id)
 
     async def query_many(
@@ -173,9 +175,9 @@ class ApiMart:
         return await self._gateway.download(url, destination, max_bytes=max_bytes)
 
     async def balance(self) -> Balance:
-        body = answers.mapping(await self._gateway.read("/v1/user/balance"))
-        data = body if "remain_balance" in body else answers.mapping(body.get("data"))
-        remaining = answers.number(data.get("remain_balance"))
+        body = json_values.mapping(await self._gateway.read("/v1/user/balance"))
+        data = body if "remain_balance" in body else json_values.mapping(body.get("data"))
+        remaining = json_values.number(data.get("remain_balance"))
         if data.get("unlimited_quota") is True or remaining == -1:
             return Balance(micro_usd=None, unlimited=True)
         return Balance(micro_usd=None if remaining is None else round(max(remaining, 0) * 1e6))
@@ -186,11 +188,11 @@ class ApiMart:
     async def spent(self, *, since: datetime) -> int | None:
         """What this key has paid for; the last minute may be missing."""
         span = {"start": int(since.timestamp()), "end": int(self._gateway.now().timestamp()) + 1}
-        body = answers.mapping(await self._gateway.read("/v1/usage", params=span))
-        total = answers.mapping(answers.mapping(body.get("data")).get("total"))
-        told = answers.micro_usd(total.get("amount_usd"))
+        body = json_values.mapping(await self._gateway.read("/v1/usage", params=span))
+        total = json_values.mapping(json_values.mapping(body.get("data")).get("total"))
+        told = json_values.micro_usd(total.get("amount_usd"))
         if told is None:
-            told = answers.micro_usd(total.get("credits"), per_usd=_CREDITS_PER_USD)
+            told = json_values.micro_usd(total.get("credits"), per_usd=_CREDITS_PER_USD)
         if told is None:
             raise self._gateway.malformed("data.total")
         return told
@@ -199,9 +201,9 @@ class ApiMart:
         known = self._uploads.url_of(media.sha256)
         if known is not None:
             return known
-        body = answers.mapping(await self._gateway.upload("/v1/uploads/images", media))
-        url = answers.text(body.get("url")) or answers.text(
-            answers.mapping(body.get("data")).get("url")
+        body = json_values.mapping(await self._gateway.upload("/v1/uploads/images", media))
+        url = json_values.text(body.get("url")) or json_values.text(
+            json_values.mapping(body.get("data")).get("url")
         )
         url = tidy(url)
         if not url:
@@ -256,7 +258,7 @@ class ApiMart:
         )
 
     def _report(self, task: Mapping[str, Any], *, asked: TaskId) -> TaskReport:
-        told_id = answers.task_id(task.get("id")) or answers.task_id(task.get("task_id"))
+        told_id = json_values.task_id(task.get("id")) or json_values.task_id(task.get("task_id"))
         if told_id and told_id != asked:
             # Somebody else's task must never be taken for ours.
             raise self._gateway.malformed("another task")
@@ -279,18 +281,18 @@ class ApiMart:
         return TaskReport(
             task_id=asked,
             state=state,
-            progress=answers.percent(task.get("progress")),
-            estimated_seconds=answers.seconds(task.get("estimated_time")),
+            progress=json_values.percent(task.get("progress")),
+            estimated_seconds=json_values.seconds(task.get("estimated_time")),
             urls=urls,
             urls_expire_at=expires_at,
             cost_micro_usd=cost if state is TaskState.COMPLETED or cost else None,
             error=error,
-            model_id=answers.text(task.get("model")),
-            made_at=answers.moment(task.get("created")),
+            model_id=json_values.text(task.get("model")),
+            made_at=json_values.moment(task.get("created")),
         )
 
     def _failure(self, error: Any, *, charged: bool) -> ProviderError:
-        status = answers.number(answers.mapping(error).get("code"))
+        status = json_values.number(json_values.mapping(error).get("code"))
         fallback = _FAILED
         if status is not None and (status == 429 or status >= 500):
             fallback = Verdict(
@@ -306,15 +308,15 @@ class ApiMart:
 def _results(
     task: Mapping[str, Any], *, completed: bool
 ) -> tuple[tuple[str, ...], datetime | None]:
-    result = answers.mapping(task.get("result"))
-    videos = [*answers.items(result.get("videos")), *answers.items(result.get("video"))]
-    told = (answers.moment(answers.mapping(video).get("expires_at")) for video in videos)
+    result = json_values.mapping(task.get("result"))
+    videos = [*json_values.items(result.get("videos")), *json_values.items(result.get("video"))]
+    told = (json_values.moment(json_values.mapping(video).get("expires_at")) for video in videos)
     expiries = [moment for moment in told if moment is not None]
     return results_of(task, completed=completed), min(expiries, default=None)
 
 
 def _cost(task: Mapping[str, Any]) -> int | None:
-    dollars = answers.micro_usd(task.get("cost"))
+    dollars = json_values.micro_usd(task.get("cost"))
     if dollars is not None:
         return dollars
-    return answers.micro_usd(task.get("credits_cost"), per_usd=_CREDITS_PER_USD)
+    return json_values.micro_usd(task.get("credits_cost"), per_usd=_CREDITS_PER_USD)

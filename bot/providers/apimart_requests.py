@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.domain.catalogue import Mode
 from bot.domain.ports.provider import TaskSpec
-from bot.providers import answers
+from bot.providers import json_values
 
 # The first generation tells by the inputs alone what is meant, and has no parameter for frames.
 _FIRST_GENERATION = frozenset({"gemini-omni-flash-preview"})
@@ -67,4 +67,4 @@ def _orientation(spec: TaskSpec) -> str | None:
 def links_of(body: Mapping[str, Any]) -> list[str]:
     """The addresses of our uploads in a request."""
     frames = [body.get("first_frame_image"), body.get("last_frame_image")]
-    return [*answers.items(body.get("image_urls")), *(url for url in frames if url)]
+    return [*json_values.items(body.get("image_urls")), *(url for url in frames if url)]

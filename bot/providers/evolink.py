@@ -26,7 +26,7 @@ from bot.domain.ports.provider import (
     TaskSpec,
     TaskState,
 )
-from bot.providers import answers, moderation
+from bot.providers import json_values, moderation
 from bot.providers.evolink_files import FILES_VERSION, EvoLinkFiles
 from bot.providers.evolink_words import (
     CALL_WORDS,
@@ -34,9 +34,9 @@ from bot.providers.evolink_words import (
     TASK_FAILED,
     TASK_WORDS,
 )
-from bot.providers.gateway import Gateway, task_path
 from bot.providers.http import HttpDoor
 from bot.providers.inline import by_name, inlined
+from bot.providers.json_api import Gateway, task_path
 from bot.providers.links import results_of
 from bot.providers.mirrors import Mirrors, base_url
 from bot.providers.task_status import is_completed, state_of, word_in
@@ -147,16 +147,16 @@ class EvoLink:
                 error = moderation.told_by_words(error, CALL_WORDS)
             raise error from None
         task = _task_of(body)
-        bare = answers.items(answers.mapping(body).get("data"))
-        task_id = answers.first_id(task.get("id"), task.get("task_id"), *bare)
+        bare = json_values.items(json_values.mapping(body).get("data"))
+        task_id = json_values.first_id(task.get("id"), task.get("task_id"), *bare)
         if not task_id:
             raise self._gateway.malformed("id", paid=True)
-        info = answers.mapping(task.get("task_info"))
-        usage = answers.mapping(task.get("usage"))
+        info = json_values.mapping(task.get("task_info"))
+        usage = json_values.mapping(task.get("usage"))
         return Submission(
             task_id=TaskId(task_id),
-            estimated_seconds=answers.seconds(info.get("estimated_time")),
-            reserved_micro_usd=answers.micro_usd(
+            estimated_seconds=json_values.seconds(info.get("estimated_time")),
+            reserved_micro_usd=json_values.micro_usd(
                 usage.get("credits_reserved"), per_usd=_CREDITS_PER_USD
             ),
         )
@@ -201,7 +201,7 @@ class EvoLink:
             raise self._gateway.malformed("data")
         reports: dict[TaskId, TaskReport | ProviderError] = {}
         unread: ProviderError | None = None
-        for task in map(answers.mapping, tasks):
+        for task in map(json_values.mapping, tasks):
             task_id = next((one for one in _ids(task) if one in task_ids), None)
             if task_id is None:
                 # It could be any of those that are not answered otherwise.
@@ -238,11 +238,13 @@ class EvoLink:
 
     async def balance(self) -> Balance:
         body = await self._gateway.read("/v1/credits")
-        data = answers.mapping(answers.mapping(body).get("data")) or answers.mapping(body)
-        user, token = answers.mapping(data.get("user")), answers.mapping(data.get("token"))
-        left = [answers.number(user.get("remaining_credits"))]
+        data = json_values.mapping(json_values.mapping(body).get("data")) or json_values.mapping(
+            body
+        )
+        user, token = json_values.mapping(data.get("user")), json_values.mapping(data.get("token"))
+        left = [json_values.number(user.get("remaining_credits"))]
         if token.get("unlimited_credits") is not True:
-            left.append(answers.number(token.get("remaining_credits")))
+            left.append(json_values.number(token.get("remaining_credits")))
         known = [amount for amount in left if amount is not None]
         if not known:
             return Balance(micro_usd=None, unlimited=token.get("unlimited_credits") is True)
@@ -292,15 +294,15 @@ class EvoLink:
             if not isinstance(tasks, list):
                 raise self._gateway.malformed("data")
             times: list[datetime] = []
-            for task in map(answers.mapping, tasks):
-                task_id = answers.task_id(task.get("id"))
-                made_at = answers.moment(task.get("created_at") or task.get("created"))
+            for task in map(json_values.mapping, tasks):
+                task_id = json_values.task_id(task.get("id"))
+                made_at = json_values.moment(task.get("created_at") or task.get("created"))
                 if not task_id or made_at is None:
                     raise self._gateway.malformed("data.id")
                 times.append(made_at)
-                if made_at >= floor and answers.text(task.get("model")) in {"", model_id}:
+                if made_at >= floor and json_values.text(task.get("model")) in {"", model_id}:
                     found.append(TaskId(task_id))
-            total = answers.number(body.get("total"))
+            total = json_values.number(body.get("total"))
             read_all = page * _PAGE >= total if total is not None else len(tasks) < _PAGE
             newest_first = times == sorted(times, reverse=True)
             if not tasks or read_all or (newest_first and times[-1] < floor):
@@ -317,8 +319,14 @@ class EvoLink:
         if not word and not urls:
             raise self._gateway.malformed("status")
         state = state_of(word, has_video=bool(urls))
-        info, usage = answers.mapping(task.get("task_info")), answers.mapping(task.get("usage"))
-        refused = answers.text(answers.mapping(task.get("error")).get("code")).lower() in TASK_WORDS
+        info, usage = (
+            json_values.mapping(task.get("task_info")),
+            json_values.mapping(task.get("usage")),
+        )
+        refused = (
+            json_values.text(json_values.mapping(task.get("error")).get("code")).lower()
+            in TASK_WORDS
+        )
         if state in {TaskState.ACTIVE, TaskState.COMPLETED} and not urls and refused:
             # Refused under a word that does not say so, as some models end without a video.
             state = TaskState.FAILED
@@ -343,45 +351,47 @@ class EvoLink:
         return TaskReport(
             task_id=asked,
             state=state,
-            progress=answers.percent(task.get("progress")),
-            estimated_seconds=answers.seconds(info.get("estimated_time")),
+            progress=json_values.percent(task.get("progress")),
+            estimated_seconds=json_values.seconds(info.get("estimated_time")),
             urls=urls,
             urls_expire_at=self._expiry(task) if urls else None,
-            duration_ms=answers.milliseconds(info.get("video_duration"))
-            or answers.milliseconds(answers.mapping(task.get("result_data")).get("duration")),
+            duration_ms=json_values.milliseconds(info.get("video_duration"))
+            or json_values.milliseconds(
+                json_values.mapping(task.get("result_data")).get("duration")
+            ),
             cost_micro_usd=_cost(usage) if state is TaskState.COMPLETED else None,
             error=error,
-            model_id=answers.text(task.get("model")),
-            made_at=answers.moment(task.get("created") or task.get("created_at")),
+            model_id=json_values.text(task.get("model")),
+            made_at=json_values.moment(task.get("created") or task.get("created_at")),
         )
 
     def _expiry(self, task: Mapping[str, Any]) -> datetime:
         """Results last 24 hours from completion, which is not told: counted from the creation."""
-        made_at = answers.moment(task.get("created") or task.get("created_at"))
+        made_at = json_values.moment(task.get("created") or task.get("created_at"))
         now = self._gateway.now()
         return (min(made_at, now) if made_at is not None else now) + _RESULTS_LAST
 
 
 def _task_of(body: Any) -> Mapping[str, Any]:
     """The task, plain or wrapped in ``data``."""
-    task = answers.mapping(body)
-    inner = answers.mapping(task.get("data"))
+    task = json_values.mapping(body)
+    inner = json_values.mapping(task.get("data"))
     wrapped = "id" not in task or ("id" in inner and "status" in inner)
     return inner if inner and wrapped else task
 
 
 def _ids(task: Mapping[str, Any]) -> list[TaskId]:
     """The ids that a task answers to."""
-    found = (answers.task_id(task.get("id")), answers.task_id(task.get("task_id")))
+    found = (json_values.task_id(task.get("id")), json_values.task_id(task.get("task_id")))
     return [TaskId(one) for one in found if one]
 
 
 def _cost(usage: Mapping[str, Any]) -> int | None:
-    cost = answers.mapping(usage.get("cost"))
-    dollars = answers.micro_usd(cost.get("usd"))
+    cost = json_values.mapping(usage.get("cost"))
+    dollars = json_values.micro_usd(cost.get("usd"))
     if dollars is not None:
         return dollars
     credits_used = usage.get("credits_used")
     if credits_used is None:
         credits_used = cost.get("credits")
-    return answers.micro_usd(credits_used, per_usd=_CREDITS_PER_USD)
+    return json_values.micro_usd(credits_used, per_usd=_CREDITS_PER_USD)

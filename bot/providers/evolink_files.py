@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.media import StoredMedia
-from bot.providers import answers
-from bot.providers.gateway import Gateway
+from bot.providers import json_values
+from bot.providers.json_api import Gateway
 from bot.providers.links import tidy
 from bot.providers.uploads import HostedFile
 
@@ -41,11 +41,11 @@ class EvoLinkFiles:
             if "status" in error.facts and await self._is_full(error):
                 raise self._full() from None
             raise
-        data = answers.mapping(answers.mapping(body).get("data"))
-        url = tidy(answers.text(data.get("file_url")))
+        data = json_values.mapping(json_values.mapping(body).get("data"))
+        url = tidy(json_values.text(data.get("file_url")))
         if not url:
             raise self._gateway.malformed("data.file_url")
-        return HostedFile(url=url, file_id=answers.task_id(data.get("file_id")))
+        return HostedFile(url=url, file_id=json_values.task_id(data.get("file_id")))
 
     async def release(self, file_ids: Sequence[str]) -> None:
         """Delete files. What cannot be deleted now is deleted by EvoLink after 72 hours."""
@@ -66,8 +66,8 @@ class EvoLinkFiles:
             body = await self._gateway.read(f"{FILES_VERSION}/files/quota")
         except ProviderError:
             return False
-        data = answers.mapping(answers.mapping(body).get("data"))
-        left = [answers.number(data.get(name)) for name in _LEFT_NAMES]
+        data = json_values.mapping(json_values.mapping(body).get("data"))
+        left = [json_values.number(data.get(name)) for name in _LEFT_NAMES]
         return any(amount is not None and amount <= 0 for amount in left)
 
     def _full(self) -> ProviderError:

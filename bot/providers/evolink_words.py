@@ -6,7 +6,7 @@ Data only, by the vendor's pages and official client.
 from collections.abc import Mapping
 
 from bot.domain.errors import Code
-from bot.providers.gateway import GONE
+from bot.providers.json_api import GONE
 from bot.providers.refusals import REJECTED, UNAVAILABLE, Verdict
 
 _BALANCE = Verdict(code=Code.PROVIDER_BALANCE)

@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.domain.errors import Code, Facts, ProviderError
 from bot.domain.moderation import ModeratedPart, ModerationReason
-from bot.providers import answers
+from bot.providers import json_values
 
 _SIGNS = re.compile(
     r"content[ _]?(policy|filter|moderat|safety)|(?<!retry )\bpolic(y|ies)\b|moderat|safety|unsafe"
@@ -37,7 +37,7 @@ _PARTS: Sequence[tuple[ModeratedPart, str]] = (
 
 def kinds(error: Mapping[str, Any]) -> str:
     """Return what an error says of its own kind, beside its code and its message."""
-    return " ".join(filter(None, (answers.text(error.get(name)) for name in _KINDS)))
+    return " ".join(filter(None, (json_values.text(error.get(name)) for name in _KINDS)))
 
 
 def told_by_words(error: ProviderError, known: Collection[str] = ()) -> ProviderError:

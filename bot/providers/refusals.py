@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bot.domain.errors import Accepted, Code, ProviderError
-from bot.providers import answers, moderation
+from bot.providers import json_values, moderation
 from bot.providers.http import Answer
 
 _LONGEST_WAIT_S = 3600.0
@@ -81,13 +81,13 @@ def complaint(body: Any) -> Complaint | None:
     if isinstance(inner, str) and inner.strip():
         inner = {"code": body.get("code"), "message": inner}
     if not isinstance(inner, dict) or not inner:
-        number = answers.number(body.get("code"))
+        number = json_values.number(body.get("code"))
         if body.get("success") is not False and (number is None or not 400 <= number <= 599):
             return None
         inner = body
-    code = answers.text(inner.get("code")).lower()
-    kind = answers.text(inner.get("type")).lower()
-    message = answers.text(inner.get("message")) or answers.text(inner.get("msg"))
+    code = json_values.text(inner.get("code")).lower()
+    kind = json_values.text(inner.get("type")).lower()
+    message = json_values.text(inner.get("message")) or json_values.text(inner.get("msg"))
     if inner is not body and code in _NO_ERROR and not kind and not message:
         return None  # an empty envelope, there for its shape
     return Complaint(
@@ -136,8 +136,8 @@ def refusal(
         retry_after=verdict.retry_after if wait is None else wait,
         provider=provider,
         status=answer.status,
-        provider_code=answers.excerpt(told.code, secret)[:80] if told else "",
-        detail=answers.excerpt(told.message, secret) if told else "",
+        provider_code=json_values.excerpt(told.code, secret)[:80] if told else "",
+        detail=json_values.excerpt(told.message, secret) if told else "",
         **(moderation.facts(told.code, told.kinds, told.message) if told and moderated else {}),
     )
 
@@ -167,9 +167,9 @@ def _is_task(body: Any, *, named: bool) -> bool:
     """
     if not isinstance(body, dict):
         return False
-    status, data = body.get("status"), answers.mapping(body.get("data"))
+    status, data = body.get("status"), json_values.mapping(body.get("data"))
     ids = (source.get(name) for source in (body, data) for name in ("id", "task_id"))
-    if named and not answers.first_id(*ids):
+    if named and not json_values.first_id(*ids):
         return False
     return isinstance(status, str) and status != "" and not status.strip().isdigit()
 
@@ -177,8 +177,8 @@ def _is_task(body: Any, *, named: bool) -> bool:
 def retry_after(answer: Answer, *, now: datetime) -> float | None:
     """The Retry-After header in seconds, from a number or a date, held to 0 … one hour."""
     value = answer.headers.get("retry-after", "").strip()
-    wait = answers.number(value)
-    if wait is None and (until := answers.http_date(value)) is not None:
+    wait = json_values.number(value)
+    if wait is None and (until := json_values.http_date(value)) is not None:
         wait = (until - now).total_seconds()
     return None if wait is None else min(max(wait, 0.0), _LONGEST_WAIT_S)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.domain.ports.provider import TaskState
-from bot.providers import answers
+from bot.providers import json_values
 
 _COMPLETED = frozenset(
     {
@@ -40,7 +40,7 @@ def _word(value: Any) -> str:
 
     What it is the status of says nothing: TASK_STATUS_SUCCEEDED is "succeeded".
     """
-    parts = answers.text(value).lower().replace("-", " ").replace("_", " ").split()
+    parts = json_values.text(value).lower().replace("-", " ").replace("_", " ").split()
     while len(parts) > 1 and parts[0] in _ABOUT:
         del parts[0]
     return "_".join(parts)

@@ -17,7 +17,7 @@ from sandbox.discord.behaviour.interactions import Interactions
 from sandbox.discord.behaviour.messages import Messages
 from sandbox.discord.behaviour.people import People
 from sandbox.discord.behaviour.threads import Threads
-from sandbox.discord.control.faults import Behind
+from sandbox.discord.control.admin import Behind
 from sandbox.discord.control.people import Control
 from sandbox.discord.render.render import Renderer
 from sandbox.discord.rules.message_rules import MessageRules
@@ -39,9 +39,9 @@ from sandbox.discord.state.world import (
 )
 from sandbox.discord.wire.faults import Faults, RateLimits
 from sandbox.discord.wire.gateway import Gateway
-from sandbox.discord.wire.judge import Judge
 from sandbox.discord.wire.loopback import loopback_only
-from sandbox.discord.wire.rest.door import Door
+from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.rest.server import Door
 
 Json = dict[str, Any]
 

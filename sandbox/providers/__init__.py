@@ -19,9 +19,9 @@ from sandbox.providers.callbacks import Callbacks
 from sandbox.providers.control import GatewayControl
 from sandbox.providers.evolink import EvoLink
 from sandbox.providers.evolink_files import EvoLinkFiles
-from sandbox.providers.gateway import Gateway
 from sandbox.providers.hosting import Hosting
 from sandbox.providers.results import Results
+from sandbox.providers.service import Gateway
 from sandbox.providers.tasks import Task
 
 __all__ = ["APIMART_KEY", "EVOLINK_KEY", "Gateway", "Gateways"]

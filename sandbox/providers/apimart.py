@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 from aiohttp import web
 
 from sandbox.providers import rules
+from sandbox.providers.api_server import TASK_ID
 from sandbox.providers.callbacks import APIMART, Manner
-from sandbox.providers.door import TASK_ID
 from sandbox.providers.faults import Fate, Op
-from sandbox.providers.gateway import Gateway
 from sandbox.providers.hosting import Hosting, uploaded
+from sandbox.providers.service import Gateway
 from sandbox.providers.submission import Refused
 from sandbox.providers.tasks import RESULT_SECONDS, State, Task
 

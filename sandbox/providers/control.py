@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.providers.gateway import Gateway
+from sandbox.providers.service import Gateway
 from sandbox.providers.tasks import Task
 
 _MOST_TASKS = 100

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 from aiohttp import web
 
 from sandbox.providers import rules
+from sandbox.providers.api_server import TASK_ID
 from sandbox.providers.callbacks import EVOLINK, Manner
-from sandbox.providers.door import TASK_ID
 from sandbox.providers.faults import Fate, Op
-from sandbox.providers.gateway import Gateway
+from sandbox.providers.service import Gateway
 from sandbox.providers.submission import Refused
 from sandbox.providers.tasks import State, Task
 

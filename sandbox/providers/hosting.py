@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aiohttp import BodyPartReader, web
 
-from sandbox.providers.door import Download
+from sandbox.providers.api_server import Download
 from sandbox.providers.rules import UploadRule
 from sandbox.providers.submission import Refused
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
-from sandbox.providers.door import TASK_ID, Download
+from sandbox.providers.api_server import TASK_ID, Download
 from sandbox.providers.faults import Fate, Op
-from sandbox.providers.gateway import Gateway
+from sandbox.providers.service import Gateway
 from sandbox.providers.submission import Refused
 from sandbox.providers.tasks import RESULT_SECONDS, State, Task
 

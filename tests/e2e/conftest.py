@@ -24,7 +24,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from sandbox.clips import FixedClips
 from sandbox.clips.footage import write
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.wire.judge import Judge, document
+from sandbox.discord.wire.openapi import Judge, document
 from sandbox.providers import Gateways
 from sandbox.server import Sandbox
 from tests.e2e.chat import Chat

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.server import Sandbox
-from tests.reading import Json, buttons
+from tests.messages_view import Json, buttons
 
 SETTLED_SECONDS = 25.0
 

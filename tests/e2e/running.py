@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.clips import Clips, ClipSource, FixedClips
-from sandbox.discord.wire.judge import Judge
+from sandbox.discord.wire.openapi import Judge
 from sandbox.process import BotProcess
 from sandbox.server import Sandbox
 from tests.e2e.films import film
 from tests.e2e.person import Person
-from tests.reading import words
+from tests.messages_view import words
 
 Json = dict[str, Any]
 

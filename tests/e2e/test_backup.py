@@ -11,7 +11,7 @@ import pytest
 from bot.ops.clock import SystemClock
 from bot.storage import backup, open_storage
 from sandbox.clips import FixedClips
-from sandbox.discord.wire.judge import Judge
+from sandbox.discord.wire.openapi import Judge
 from tests.e2e.films import film
 from tests.e2e.running import FREE, Running, running_sandbox
 from tests.e2e.test_command_line import Line

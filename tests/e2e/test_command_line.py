@@ -17,7 +17,7 @@ from bot.cli import main
 from sandbox.clips import FixedClips
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import OTHER
-from sandbox.discord.wire.judge import Judge
+from sandbox.discord.wire.openapi import Judge
 from sandbox.providers import EVOLINK_KEY
 from tests.e2e.films import film
 from tests.e2e.running import FREE, Running, running_sandbox

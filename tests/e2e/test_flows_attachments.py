@@ -11,10 +11,10 @@ import pytest
 import pytest_asyncio
 
 from sandbox.clips.footage import Encoding, write
-from sandbox.discord.wire.judge import Judge
+from sandbox.discord.wire.openapi import Judge
 from tests.e2e.films import film, picture
 from tests.e2e.running import Running, running_bot
-from tests.reading import told
+from tests.messages_view import told
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

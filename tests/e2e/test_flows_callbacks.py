@@ -7,10 +7,10 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from sandbox.discord.wire.judge import Judge
+from sandbox.discord.wire.openapi import Judge
 from sandbox.providers.tasks import Task
 from tests.e2e.running import Running, running_bot
-from tests.reading import told
+from tests.messages_view import told
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -11,10 +11,10 @@ from sandbox.clips import FixedClips
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import OTHER, STUDIO
 from sandbox.discord.state.world import Channel, ChannelKind
-from sandbox.discord.wire.judge import Judge
+from sandbox.discord.wire.openapi import Judge
 from tests.e2e.films import film
 from tests.e2e.running import Running, running_bot
-from tests.reading import Json, buttons, told, words
+from tests.messages_view import Json, buttons, told, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

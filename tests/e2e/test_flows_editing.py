@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from sandbox.discord.wire.judge import Judge
+from sandbox.discord.wire.openapi import Judge
 from tests.e2e.films import NumberedClips, film, picture
 from tests.e2e.running import Running, running_bot
-from tests.reading import Json, buttons, told, words
+from tests.messages_view import Json, buttons, told, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from sandbox.clips import FixedClips
-from sandbox.discord.wire.judge import Judge
+from sandbox.discord.wire.openapi import Judge
 from sandbox.providers import rules
 from sandbox.providers.hosting import Upload
 from tests.e2e.films import film, picture
 from tests.e2e.running import FREE, QUICK, Running, running_sandbox
-from tests.reading import told
+from tests.messages_view import told
 
 NO_ROOM = "My disk is full or can't be written"
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from sandbox.discord.wire.judge import Judge
+from sandbox.discord.wire.openapi import Judge
 from tests.e2e.running import Running, running_bot
-from tests.reading import Json, told, words
+from tests.messages_view import Json, told, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

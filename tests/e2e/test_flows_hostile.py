@@ -10,9 +10,9 @@ import pytest_asyncio
 from sandbox.discord.behaviour.interactions import Kind
 from sandbox.discord.rules.message_rules import Draft
 from sandbox.discord.state.seed import OTHER_GENERAL, VIDEOS
-from sandbox.discord.wire.judge import Judge
+from sandbox.discord.wire.openapi import Judge
 from tests.e2e.running import Running, running_bot
-from tests.reading import Json, buttons, told, words
+from tests.messages_view import Json, buttons, told, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

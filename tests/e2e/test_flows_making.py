@@ -8,10 +8,10 @@ import pytest
 import pytest_asyncio
 
 from sandbox.discord.state.seed import VIDEOS
-from sandbox.discord.wire.judge import Judge
+from sandbox.discord.wire.openapi import Judge
 from tests.e2e.films import picture
 from tests.e2e.running import Running, running_bot
-from tests.reading import EPHEMERAL, Json, buttons, told, words
+from tests.messages_view import EPHEMERAL, Json, buttons, told, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

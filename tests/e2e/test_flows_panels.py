@@ -9,10 +9,10 @@ import pytest
 import pytest_asyncio
 
 from sandbox.discord.behaviour.people import Refused
-from sandbox.discord.wire.judge import Judge
-from sandbox.providers.gateway import Gateway
+from sandbox.discord.wire.openapi import Judge
+from sandbox.providers.service import Gateway
 from tests.e2e.running import Running, running_bot
-from tests.reading import Json, buttons, told, words
+from tests.messages_view import Json, buttons, told, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.discord.wire.judge import Judge, document
+from sandbox.discord.wire.openapi import Judge, document
 from tests.e2e.running import Running, running_sandbox
 
 

@@ -24,7 +24,7 @@ from bot.settings import load
 from bot.storage import open_storage
 from bot.web.callbacks import CallbackSigner
 from sandbox.clips import FixedClips
-from sandbox.discord.wire.judge import Judge
+from sandbox.discord.wire.openapi import Judge
 from tests.e2e.films import film
 from tests.e2e.running import FREE, Running, running_sandbox
 from tests.e2e.test_command_line import Line

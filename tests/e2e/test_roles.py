@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from sandbox.clips import FixedClips
-from sandbox.discord.wire.judge import Judge
+from sandbox.discord.wire.openapi import Judge
 from sandbox.process import BotProcess
 from tests.contract.storage import postgres
 from tests.e2e.films import film

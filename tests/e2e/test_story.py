@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from sandbox.discord.wire.judge import Judge, document
+from sandbox.discord.wire.openapi import Judge, document
 from tests.e2e.chat import Chat
 from tests.e2e.conftest import OpenPage
 from tests.e2e.running import Running, running_sandbox

@@ -7,9 +7,9 @@ import aiohttp
 import pytest
 
 from sandbox.clips import FixedClips
-from sandbox.discord.wire.judge import Judge
+from sandbox.discord.wire.openapi import Judge
 from sandbox.process import BotProcess
-from sandbox.providers.gateway import Gateway
+from sandbox.providers.service import Gateway
 from tests.e2e.films import film
 from tests.e2e.running import FREE, Running, running_sandbox
 

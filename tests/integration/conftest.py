@@ -11,7 +11,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.wire.judge import VARIABLE, Judge, document
+from sandbox.discord.wire.openapi import VARIABLE, Judge, document
 from tests.integration.discord_client import (
     Bot,
     OwnedClock,

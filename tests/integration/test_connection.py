@@ -15,7 +15,7 @@ from discord.http import Route
 from bot.app.connection import FIRST_WAIT, DiscordLink
 from bot.app.errors import CannotRunError
 from sandbox.discord import DiscordStandIn
-from tests.fakes import NOON
+from tests.fakes.services import NOON
 
 ME = {"method": "GET", "route": "/users/@me"}
 GATEWAY = {"method": "GET", "route": "/gateway/bot"}

@@ -7,9 +7,9 @@ from bot.domain.generation import State
 from bot.domain.media import MediaKind
 from bot.domain.request import VideoRequest
 from bot.services.cancel import CancelResult
-from tests.outside import EVOLINK, OwnedClock
+from tests.fakes.ports import EVOLINK, OwnedClock
+from tests.reliability.driver import Act, Walk, ask
 from tests.reliability.simulation import Life
-from tests.reliability.walks import Act, Walk, ask
 
 TEXT = VideoRequest(prompt="a red kite")
 DELIVERED = frozenset({State.DELIVERED})

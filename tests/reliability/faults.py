@@ -17,7 +17,7 @@ from aiohttp import web
 from bot.ops.clock import SystemClock
 from sandbox.discord.wire.faults import Fault as DiscordFault
 from sandbox.providers import Gateways
-from sandbox.providers.door import Download
+from sandbox.providers.api_server import Download
 from sandbox.providers.faults import PROXY_PAGE, Fault, Kind, reset, spoil
 from sandbox.providers.faults import Op as GatewayOp
 from sandbox.providers.fetch import OWN_FETCH

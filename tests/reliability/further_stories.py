@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from bot.domain.errors import Code, ProviderError
 from bot.domain.generation import Generation, State
-from tests.outside import refusal
+from tests.fakes.ports import refusal
 from tests.reliability.deeds import (
     DELIVERED,
     TEXT,
@@ -13,9 +13,9 @@ from tests.reliability.deeds import (
     press_drop,
     since_first,
 )
+from tests.reliability.driver import Act, Deed, Story, Walk, ask
 from tests.reliability.hearing import written
 from tests.reliability.simulation import Life, World
-from tests.reliability.walks import Act, Deed, Story, Walk, ask
 
 BUSY = refusal(Code.PROVIDER_RATE_LIMITED, retryable=True, retry_after=20)
 

@@ -11,7 +11,7 @@ from bot.domain.errors import Accepted, Code, MediaError, ProviderError
 from bot.domain.ids import GenerationId, TaskId
 from bot.domain.media import FittedMedia, StoredMedia
 from bot.domain.ports.provider import PreparedTask, Submission, TaskReport
-from tests.outside import FakeMedia, FakeProvider, FakeTask
+from tests.fakes.ports import FakeMedia, FakeProvider, FakeTask
 
 LIST_SETTLES = 120
 """A POST may still be worked on for so long before its task stands in the list."""

@@ -13,8 +13,8 @@ from typing import Any
 from bot.domain.errors import Refused, StorageUnavailable
 from bot.domain.ids import MessageId
 from bot.services.missed import MissedReplies
-from tests.outside import OwnedClock
-from tests.reliability.wires import Reply
+from tests.fakes.ports import OwnedClock
+from tests.reliability.fake_discord import Reply
 
 BEAT_SECONDS = 60.0
 TRY_AGAIN_SECONDS = 1.0

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from bot.domain.generation import Generation, State
 from bot.engine.steps.uploads import are_over
+from tests.reliability.fake_discord import Discord
 from tests.reliability.gateways import Gateway
-from tests.reliability.wires import Discord
 
 
 def unheard(discord: Discord, row: Generation, rows: Sequence[Generation]) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from tests.reading import words
+from tests.messages_view import words
 from tests.reliability.faults import REAL, Call, How
 from tests.reliability.stage import Json, Stage
 

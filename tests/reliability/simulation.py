@@ -34,13 +34,13 @@ from bot.services.limits import LimitsDesk
 from bot.services.missed import MissedReplies, reply_key
 from bot.storage import open_storage
 from bot.storage.engine import SqlStorage
-from tests.outside import APIMART, EVOLINK, START, VIDEO, FakeDirectory, OwnedClock
+from tests.fakes.ports import APIMART, EVOLINK, START, VIDEO, FakeDirectory, OwnedClock
+from tests.reliability.fake_discord import Discord, Messenger, Reply
 from tests.reliability.gateways import Disk, Gateway
 from tests.reliability.hearing import Hearing, KeptTime
 from tests.reliability.judging import left_there, spent, unheard
 from tests.reliability.points import Crash, Process, watched
-from tests.reliability.sameness import state
-from tests.reliability.wires import Discord, Messenger, Reply
+from tests.reliability.state_hash import state
 
 GUILD = GuildId(100)
 CHANNEL = ChannelId(200)

@@ -28,7 +28,7 @@ from bot.domain import breaker
 from bot.domain.ids import GenerationId
 from bot.engine import timing, worker
 from bot.engine.steps import batches, fetching, polling, posting, submission
-from bot.ops.heap import Heap
+from bot.ops.gc_tuner import Heap
 from bot.providers import http
 from bot.providers import refusals as provider_refusals
 from bot.settings.sources import load

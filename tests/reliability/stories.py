@@ -8,7 +8,7 @@ from bot.domain.generation import Generation, State
 from bot.domain.ports.provider import TaskReport, TaskState
 from bot.domain.request import Operation, VideoRequest
 from bot.services.cancel import CancelResult
-from tests.outside import APIMART, EVOLINK, refusal
+from tests.fakes.ports import APIMART, EVOLINK, refusal
 from tests.reliability.deeds import (
     DELIVERED,
     TEXT,
@@ -18,9 +18,9 @@ from tests.reliability.deeds import (
     press_drop,
     since_first,
 )
+from tests.reliability.driver import Deed, Story, Walk, ask
 from tests.reliability.further_stories import FURTHER_STORIES
 from tests.reliability.simulation import CHANNEL, POLICY, TOM, World
-from tests.reliability.walks import Deed, Story, Walk, ask
 
 FAILED = frozenset({State.FAILED})
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from bench.audit import Audit, audit
-from bench.wishes import Wishes, posted
+from bench.requests import Wishes, posted
 from sandbox.clips import FixedClips
 from sandbox.server import Sandbox
 from tests.e2e.films import film

@@ -7,10 +7,10 @@ work was taken over; a commit whose answer is lost may have happened.
 import pytest
 
 from tests.reliability.conftest import Counted
+from tests.reliability.driver import Story, walked
 from tests.reliability.points import Blow, Crash, Moment, amid_heartbeats
 from tests.reliability.stories import STORIES
 from tests.reliability.test_crashes import LONG, by_story, told
-from tests.reliability.walks import Story, walked
 
 STILL_SECONDS = 250.0
 """Long enough to be taken for dead, and for Discord to forget a nonce."""

@@ -25,9 +25,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.reliability.conftest import Counted
+from tests.reliability.driver import Story, Walked, walked
 from tests.reliability.points import Crash, Moment, amid_heartbeats, moments
 from tests.reliability.stories import STORIES
-from tests.reliability.walks import Story, Walked, walked
 
 LONG = os.environ.get("RETAKE_LONG") == "1"
 LONG_SECONDS = float(os.environ.get("RETAKE_LONG_SECONDS", "inf"))

@@ -31,11 +31,11 @@ from bot.domain.ports.provider import TaskReport, TaskState
 from bot.domain.quota import LimitChanges, Limits
 from bot.domain.request import Operation, VideoRequest
 from bot.services.generate import Ask
-from tests.outside import refusal
+from tests.fakes.ports import refusal
+from tests.reliability.driver import fresh_folder
 from tests.reliability.inline import inline_sqlite
 from tests.reliability.points import Crash, Moment
 from tests.reliability.simulation import CHANNEL, GUILD, POLICY, Life, World
-from tests.reliability.walks import fresh_folder
 
 T = TypeVar("T")
 LONG = os.environ.get("RETAKE_LONG") == "1"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from sandbox.discord.wire.judge import Judge, document
+from sandbox.discord.wire.openapi import Judge, document
 
 PROPERTY = "hostile"
 

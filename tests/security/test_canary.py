@@ -28,12 +28,12 @@ from bot.cli import main
 from bot.settings import load
 from sandbox.discord.behaviour.interactions import Kind
 from sandbox.discord.state.seed import VIDEOS
-from sandbox.discord.wire.judge import Judge
+from sandbox.discord.wire.openapi import Judge
 from sandbox.process import ROOT
 from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Gateway
 from tests.e2e.films import picture
 from tests.e2e.running import FREE, Running, running_sandbox
-from tests.reading import Json, words
+from tests.messages_view import Json, words
 from tests.security import canary
 
 ECHO = "Incorrect API key provided: {key}. Bearer {key} is not valid."

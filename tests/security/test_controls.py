@@ -23,10 +23,10 @@ from sandbox.discord.rules.message_rules import Draft
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import GENERAL, OTHER_GENERAL, VIDEOS
 from sandbox.discord.state.world import Overwrite
-from sandbox.discord.wire.judge import Judge
+from sandbox.discord.wire.openapi import Judge
 from tests.e2e.films import picture
 from tests.e2e.running import Running, running_bot
-from tests.reading import EPHEMERAL, Json, told
+from tests.messages_view import EPHEMERAL, Json, told
 from tests.security.conftest import Tally
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -13,7 +13,7 @@ from bot.domain.catalogue import ProviderName
 from bot.domain.ids import GenerationId
 from bot.settings import Settings
 from bot.web.callbacks import CallbackSigner
-from sandbox.discord.wire.judge import Judge
+from sandbox.discord.wire.openapi import Judge
 from tests.e2e.running import running_bot
 from tests.security.conftest import Tally
 

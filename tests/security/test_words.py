@@ -19,11 +19,11 @@ from bot.media.engine import Engine
 from bot.media.store import DiskMediaStore, safe_name
 from bot.ui.text.markdown import plain
 from sandbox.discord.state.seed import VIDEOS
-from sandbox.discord.wire.judge import Judge
+from sandbox.discord.wire.openapi import Judge
 from tests.e2e.films import picture
 from tests.e2e.running import Running, running_bot
-from tests.fakes import video_file
-from tests.reading import Json, words
+from tests.fakes.services import video_file
+from tests.messages_view import Json, words
 from tests.security.conftest import Tally
 
 ROLE, ANA = "150000000000000001", "130000000000000003"

@@ -13,7 +13,7 @@ from bot.providers.addresses import AddressPolicy
 from bot.providers.apimart import ApiMart
 from bot.providers.evolink import EvoLink
 from bot.providers.http import Answer, HttpDoor
-from tests.outside import OwnedClock
+from tests.fakes.ports import OwnedClock
 
 KEY = "Live-0123456789ABCDEF"
 TASK = TaskId("task-unified-1757169743-7cvnl5zw")

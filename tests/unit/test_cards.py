@@ -43,7 +43,7 @@ from bot.ui.cards.status import status_card
 from bot.ui.cards.theme import Brush, bar
 from bot.ui.text.messages import Messages
 from bot.ui.text.naming import alt_text, file_name, thread_name
-from tests.fakes import CATALOGUE, NOON, delivered, generation, plan, quota, video_file
+from tests.fakes.services import CATALOGUE, NOON, delivered, generation, plan, quota, video_file
 
 ENGLISH = Messages.for_locale("en-US")
 BRUSH = Brush(messages=ENGLISH, catalogue=CATALOGUE)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.ops.heap import Heap
-from tests.outside import OwnedClock
+from bot.ops.gc_tuner import Heap
+from tests.fakes.ports import OwnedClock
 
 
 class Node:

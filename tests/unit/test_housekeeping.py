@@ -6,7 +6,7 @@ import pytest
 
 from bot.app.housekeeping import ROUND_SECONDS, Chore, Housekeeping
 from bot.domain.errors import StorageUnavailable
-from tests.outside import OwnedClock
+from tests.fakes.ports import OwnedClock
 
 
 @pytest.mark.parametrize("fault", [None, StorageUnavailable("away"), OSError(13, "no")])

@@ -20,7 +20,7 @@ from bot.domain.quota import Limits, LimitSource, Period, Usage, check, effectiv
 from bot.domain.request import VideoRequest
 from bot.domain.rights import Right
 from bot.ui.text.messages import MessageError, Messages, languages
-from tests.fakes import offer, video_file
+from tests.fakes.services import offer, video_file
 
 ROOT = Path(__file__).parents[2]
 ENGLISH = Messages.for_locale("en-US")

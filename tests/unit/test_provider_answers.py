@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.ports.provider import TaskReport, TaskState
-from bot.providers import answers
+from bot.providers import json_values
 from bot.providers.links import videos_in
-from tests.outside import START as NOW
+from tests.fakes.ports import START as NOW
 from tests.unit.adapters import KEY, PREPARED, TASK, Adapter, apimart, both, evolink
 
 FIELDS = """
@@ -65,14 +65,14 @@ async def test_no_answer_makes_a_reader_raise_anything_else(
 
 @given(value=JSON)
 def test_readers_give_values_in_their_ranges(value: Any) -> None:
-    progress = answers.percent(value)
+    progress = json_values.percent(value)
     assert progress is None or 0 <= progress <= 100
-    spent = answers.micro_usd(value)
+    spent = json_values.micro_usd(value)
     assert spent is None or spent >= 0
-    read_at = answers.moment(value)
+    read_at = json_values.moment(value)
     assert read_at is None or read_at.tzinfo is UTC
-    assert len(answers.excerpt(value)) <= 300
-    assert answers.task_id(value).strip(".") or not answers.task_id(value)
+    assert len(json_values.excerpt(value)) <= 300
+    assert json_values.task_id(value).strip(".") or not json_values.task_id(value)
     assert all(url.startswith("http") for url in videos_in(value))
 
 

@@ -9,7 +9,7 @@ import pytest
 from bot.domain.errors import MediaError
 from bot.providers.files import FileSink, clear, is_text
 from bot.providers.uploads import Uploads
-from tests.outside import OwnedClock
+from tests.fakes.ports import OwnedClock
 
 
 @pytest.mark.parametrize(

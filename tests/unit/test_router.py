@@ -14,7 +14,7 @@ from bot.domain.ports.provider import Provider, ProviderDirectory
 from bot.domain.request import Operation, VideoRequest
 from bot.providers.catalogue import load_catalogue
 from bot.providers.router import Router
-from tests.outside import FakeProvider, OwnedClock
+from tests.fakes.ports import FakeProvider, OwnedClock
 from tests.unit.test_catalogue import IMAGE, VIDEO
 
 EVOLINK = ProviderName("evolink")

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bot.ui.messenger.upload_limits import UploadLimits
-from tests.fakes import NOON
+from tests.fakes.services import NOON
 
 MIB = 2**20
 

@@ -25,7 +25,7 @@ from bot.ui.cards.custom_ids import FORMS, ControlId
 from bot.ui.cards.theme import Brush
 from bot.ui.discord_errors import TROUBLE
 from bot.ui.inbound.answers import answer
-from bot.ui.inbound.dispatch import Switchboard
+from bot.ui.inbound.control_router import Switchboard
 from bot.ui.inbound.errors import Wall, sentence
 from bot.ui.inbound.form_files import SourceMemory
 from bot.ui.inbound.membership import leave

@@ -17,7 +17,7 @@ from bot.domain.media import MediaKind, StoredMedia
 from bot.media import store as stores
 from bot.media.budget import Budget
 from bot.media.store import DiskMediaStore
-from tests.outside import OwnedClock
+from tests.fakes.ports import OwnedClock
 
 from .conftest import Describe, copy
 

@@ -16,7 +16,7 @@ from bot.domain.ids import ChannelId, GuildId, UserId, message_nonce
 from bot.ui.messenger.messenger import DiscordMessenger
 from sandbox.discord import DiscordStandIn
 from sandbox.discord.state.seed import STUDIO, TOM, VIDEOS
-from tests.fakes import CATALOGUE, generation, video_file
+from tests.fakes.services import CATALOGUE, generation, video_file
 
 # Fixtures of the stand-in, shared with the tests of flows.
 from tests.integration.conftest import bot, clock, judge, standin, start  # noqa: F401

@@ -11,7 +11,7 @@ from bot.domain.request import VideoRequest
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import ANNOUNCEMENTS, GENERAL, STUDIO, TOM, VIDEOS
 from tests.contract.messenger.conftest import Desk
-from tests.reading import words
+from tests.messages_view import words
 
 V2 = 32768
 

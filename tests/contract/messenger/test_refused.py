@@ -13,8 +13,8 @@ from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import STUDIO, TOM, VIDEOS
 from sandbox.discord.state.world import ChannelKind
 from tests.contract.messenger.conftest import WORKING, Desk
-from tests.fakes import video_file
-from tests.reading import buttons, words
+from tests.fakes.services import video_file
+from tests.messages_view import buttons, words
 
 SEND = {"method": "POST", "route": "/channels/{channel.id}/messages"}
 DIRECTLY = Target(kind=TargetKind.DIRECT, id=int(TOM))

@@ -24,9 +24,9 @@ from bot.ui.messenger.messenger import DiscordMessenger
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import MIRA, STUDIO, TOM, VIDEOS
 from tests.contract.messenger.conftest import Desk
-from tests.fakes import CATALOGUE
+from tests.fakes.services import CATALOGUE
 from tests.integration.discord_client import OwnedClock
-from tests.reading import buttons, words
+from tests.messages_view import buttons, words
 
 EDIT = {"method": "PATCH", "route": "/channels/{channel.id}/messages/{message.id}"}
 

@@ -18,7 +18,7 @@ from bot.ui import discord_errors
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import ANA, ANNOUNCEMENTS, STUDIO, TOM, VIDEOS
 from tests.contract.messenger.conftest import Desk
-from tests.reading import buttons
+from tests.messages_view import buttons
 
 SEND = {"method": "POST", "route": "/channels/{channel.id}/messages"}
 DIRECTLY = Target(kind=TargetKind.DIRECT, id=int(TOM))

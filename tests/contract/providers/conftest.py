@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.providers.counter import APIMART, EVOLINK, HASTY, Counter, counter
+from tests.contract.providers.adapter_harness import APIMART, EVOLINK, HASTY, Counter, counter
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from bot.domain.media import StoredMedia
 from bot.domain.ports.provider import PreparedTask, SourceVideo, TaskState
 from bot.providers.evolink import EvoLink
 from bot.providers.uploads import HostedFile
-from tests.contract.providers.counter import APIMART, EVOLINK, Counter, counter
+from tests.contract.providers.adapter_harness import APIMART, EVOLINK, Counter, counter
 
 
 async def test_an_own_video_is_edited_by_its_task(apimart: Counter) -> None:

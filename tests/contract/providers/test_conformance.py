@@ -15,7 +15,7 @@ from bot.domain.ids import TaskId
 from bot.domain.media import StoredMedia
 from bot.domain.ports.provider import SourceVideo, TaskReport, TaskState
 from bot.providers.uploads import HostedFile
-from tests.contract.providers.counter import (
+from tests.contract.providers.adapter_harness import (
     APIMART,
     CATALOGUE,
     EVOLINK,

@@ -8,7 +8,7 @@ from bot.domain.catalogue import Mode
 from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.ids import TaskId
 from bot.domain.ports.provider import SourceVideo
-from tests.contract.providers.counter import Counter
+from tests.contract.providers.adapter_harness import Counter
 
 
 def now(desk: Counter) -> datetime:

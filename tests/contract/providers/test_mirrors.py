@@ -14,7 +14,7 @@ from bot.providers.evolink import EvoLink
 from bot.providers.failures import NotSentError
 from bot.providers.http import HttpDoor
 from bot.providers.mirrors import Mirrors, base_url
-from tests.contract.providers.counter import EVOLINK, PATIENT, Counter
+from tests.contract.providers.adapter_harness import EVOLINK, PATIENT, Counter
 
 
 def adapter(desk: Counter, door: HttpDoor, ending: str) -> InformedProvider:

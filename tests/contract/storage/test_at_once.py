@@ -16,9 +16,9 @@ from bot.engine.context import Outside, Policy
 from bot.engine.in_flight import Board
 from bot.services.generate import Ask, Generate
 from bot.services.limits import LimitsDesk
-from tests import outside
 from tests.contract.storage.samples import GUILD, JON, MIRA, OwnedClock, Shelf, conversation, raw
 from tests.contract.storage.samples import generation as sample
+from tests.fakes.services import ports
 
 ROUNDS = 10
 ADMIN = UserId(77)
@@ -26,13 +26,13 @@ ADMIN = UserId(77)
 
 def generate(storage: Storage, clock: OwnedClock, folder: Path, *, limits: Limits) -> Generate:
     """The service of one process."""
-    own = outside.OwnedClock()
+    own = ports.OwnedClock()
     around = Outside(
         storage=storage,
         clock=clock,
-        providers=outside.FakeDirectory(outside.FakeProvider(outside.EVOLINK, own)),
-        media=outside.FakeMedia(folder),
-        messenger=outside.FakeMessenger(),
+        providers=ports.FakeDirectory(ports.FakeProvider(ports.EVOLINK, own)),
+        media=ports.FakeMedia(folder),
+        messenger=ports.FakeMessenger(),
         telemetry=NoTelemetry(),
         policy=Policy(limits=limits),
     )

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.discord.rules.errors import DiscordError, Form, rate_limited, unknown
 from sandbox.discord.state.seed import GENERAL
-from sandbox.discord.wire.judge import Judge
+from sandbox.discord.wire.openapi import Judge
 from tests.integration.discord_client import Bot
 
 MESSAGES = "/channels/{channel_id}/messages"

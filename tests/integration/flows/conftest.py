@@ -19,8 +19,8 @@ from bot.ui.inbound.client import RetakeClient, Wishes, configure_endpoints
 from cogs import EXTENSIONS
 from sandbox.discord import DiscordStandIn
 from sandbox.discord.state.seed import GENERAL, VIDEOS
-from tests.fakes import FakeServices
-from tests.reading import words
+from tests.fakes.services import FakeServices
+from tests.messages_view import words
 
 Json = dict[str, Any]
 

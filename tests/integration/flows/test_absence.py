@@ -9,9 +9,9 @@ from bot.domain.errors import Code, Refused
 from bot.services.missed import Spot
 from bot.ui.inbound import missed_replies
 from sandbox.discord.state.seed import ANA, GENERAL, STUDIO, TOM, VIDEOS
-from tests.fakes import delivered
+from tests.fakes.services import delivered
 from tests.integration.flows.conftest import Json, Retake, Starting
-from tests.reading import buttons
+from tests.messages_view import buttons
 
 FOX = delivered(7)
 LATE = "I was away when you wrote this"

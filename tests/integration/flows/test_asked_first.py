@@ -7,7 +7,7 @@ from bot.domain.rights import PlaceRights, Right
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import STUDIO, TOM, VIDEOS
 from sandbox.discord.state.world import Channel, ChannelKind
-from tests.fakes import delivered
+from tests.fakes.services import delivered
 from tests.integration.flows.conftest import Retake, texts
 
 FOX = delivered(7)

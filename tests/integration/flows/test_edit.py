@@ -7,9 +7,9 @@ from bot.domain.media import MediaKind
 from bot.domain.request import Operation
 from bot.ui.inbound import replies
 from sandbox.discord.state.seed import ANA, GENERAL, STUDIO, TOM, VIDEOS
-from tests.fakes import delivered
+from tests.fakes.services import delivered
 from tests.integration.flows.conftest import Json, Retake, Starting, texts
-from tests.reading import buttons
+from tests.messages_view import buttons
 
 FOX = delivered(7)
 OUR_ROLE = int(STUDIO) + 100

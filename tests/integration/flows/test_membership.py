@@ -6,7 +6,7 @@ from sandbox.discord import DiscordStandIn
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import MIRA, OTHER, OTHER_GENERAL, STUDIO
 from sandbox.discord.state.world import Channel, ChannelKind, Overwrite
-from tests.fakes import delivered
+from tests.fakes.services import delivered
 from tests.integration.flows.conftest import Retake, Starting, texts
 
 WHY = "I work only in the servers that my owner has allowed"

@@ -15,9 +15,9 @@ from bot.domain.ids import ChannelId, GuildId
 from bot.domain.quota import LimitChanges, Period
 from bot.services.cancel import CancelResult
 from sandbox.discord.state.seed import ANA, GENERAL, MIRA, STUDIO, TOM, VIDEOS
-from tests.fakes import NOON, delivered, generation
+from tests.fakes.services import NOON, delivered, generation
 from tests.integration.flows.conftest import Retake, texts
-from tests.reading import buttons
+from tests.messages_view import buttons
 
 FOX = delivered(7)
 

@@ -18,9 +18,9 @@ from bot.ui.text.translation import CatalogueTranslator, said
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import GENERAL, STUDIO, TOM, VIDEOS
 from sandbox.discord.wire.gateway import Intent
-from tests.fakes import delivered
+from tests.fakes.services import delivered
 from tests.integration.flows.conftest import Json, Retake, Starting, texts
-from tests.reading import buttons
+from tests.messages_view import buttons
 
 FOX = delivered(7)
 CALLBACK = {

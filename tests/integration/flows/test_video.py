@@ -13,7 +13,7 @@ from sandbox.discord import DiscordStandIn
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import ANA, GENERAL, MIRA, OTHER_GENERAL, STUDIO, TOM, VIDEOS
 from sandbox.discord.state.world import Overwrite
-from tests.fakes import delivered
+from tests.fakes.services import delivered
 from tests.integration.flows.conftest import Retake, Starting, texts
 
 EPHEMERAL = 64

@@ -23,7 +23,7 @@ from bot.engine.worker import Scheduler
 from bot.services.cancel import Cancel
 from bot.services.generate import Ask, Generate, Receipt
 from bot.storage import open_storage
-from tests.outside import (
+from tests.fakes.ports import (
     APIMART,
     EVOLINK,
     FakeDirectory,

@@ -17,7 +17,7 @@ from bot.domain.ports.telemetry import NoTelemetry
 from bot.engine.context import Policy
 from bot.engine.late_results import LateResults
 from bot.services.callbacks import NAMES_AT_MOST, Callbacks
-from tests.outside import APIMART, EVOLINK, FakeDirectory, FakeProvider, refusal, silence
+from tests.fakes.ports import APIMART, EVOLINK, FakeDirectory, FakeProvider, refusal, silence
 from tests.unit.services.conftest import NOBODY, Worker, World
 
 AWAY = StorageUnavailable("away", unclear=True)

@@ -11,8 +11,8 @@ from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.media import IncomingFile, MediaStore
 from bot.engine.room import Room
 from bot.services.attachments import Intake
-from tests.fakes import video_file
-from tests.outside import FakeMessenger
+from tests.fakes.ports import FakeMessenger
+from tests.fakes.services import video_file
 
 IMAGE, VIDEO = MediaKind.IMAGE, MediaKind.VIDEO
 

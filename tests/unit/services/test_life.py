@@ -13,7 +13,7 @@ from bot.domain.request import Operation, VideoRequest
 from bot.engine.context import Policy
 from bot.engine.steps.repetition import REPLAYS
 from bot.services.cancel import CancelResult
-from tests.outside import APIMART, EVOLINK, START, refusal, silence
+from tests.fakes.ports import APIMART, EVOLINK, START, refusal, silence
 from tests.unit.services.conftest import CHANNEL, NOBODY, World
 
 

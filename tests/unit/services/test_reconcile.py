@@ -13,7 +13,7 @@ from bot.domain.ids import GenerationId, TaskId
 from bot.domain.ports.provider import TaskState
 from bot.services.reconcile import CannotReconcile, Kind, Obstacle, Reconcile
 from tests.contract.storage.samples import raw
-from tests.outside import FakeDirectory, refusal, silence
+from tests.fakes.ports import FakeDirectory, refusal, silence
 from tests.unit.services.conftest import Worker, World
 from tests.unit.services.test_late import expired, impatience, turns, until_delivered
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.domain.generation import Generation, Posting, State, Target
 from bot.storage import backup, open_storage
-from tests.outside import FakeMessenger, WatchedStorage
+from tests.fakes.ports import FakeMessenger, WatchedStorage
 from tests.unit.services.conftest import World
 
 

@@ -12,8 +12,8 @@ from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.media import IncomingFile
 from bot.engine.room import Room
 from bot.services.attachments import Intake
-from tests.fakes import video_file
-from tests.outside import FakeMedia, FakeMessenger
+from tests.fakes.ports import FakeMedia, FakeMessenger
+from tests.fakes.services import video_file
 from tests.unit.services.conftest import World
 
 FULL = MediaError(Code.INTERNAL, reason="disk_full")

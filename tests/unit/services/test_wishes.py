@@ -14,7 +14,7 @@ from bot.engine.context import Policy
 from bot.services.generate import Ask
 from bot.services.history import History
 from bot.services.lookup import Edit
-from tests.outside import APIMART, EVOLINK
+from tests.fakes.ports import APIMART, EVOLINK
 from tests.unit.services.conftest import CHANNEL, GUILD, NOBODY, TOM, World
 
 ANA = UserId(2)

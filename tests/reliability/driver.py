@@ -21,8 +21,8 @@ from bot.engine.context import Policy
 from bot.services.generate import Ask
 from tests.reliability.inline import inline_sqlite
 from tests.reliability.points import Crash
-from tests.reliability.sameness import numbered_ids
 from tests.reliability.simulation import CHANNEL, GUILD, POLICY, TOM, Life, World
+from tests.reliability.state_hash import numbered_ids
 
 MEMORY = Path("/dev/shm")
 

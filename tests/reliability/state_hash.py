@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from bot.domain import ids
-from tests.outside import OwnedClock
+from tests.fakes.ports import OwnedClock
 
 ONLY_RECORDS = frozenset({"polls", "posts", "specs", "sizes", "alerts"})
 """What the fakes write down for those who look later. Nothing that happens depends on it, and no

@@ -19,9 +19,9 @@ from typing import Any, Protocol, Self
 import aiohttp
 from aiohttp import web
 
-from bench import usual
-from bench.crowd import Crowd, Spot, write_rows
+from bench import baseline
 from bench.gateways import Process
+from bench.load import Crowd, Spot, write_rows
 from bench.machine import ended
 from bot.ops.clock import SystemClock
 from bot.storage import open_storage
@@ -200,7 +200,7 @@ class Stage:
         await self.discord.wait("BOT", {"online": True}, after=after, timeout=ONLINE_SECONDS)
         return time.perf_counter() - began
 
-    def usual(self, *, bare: bool = False) -> usual.Process:
+    def usual(self, *, bare: bool = False) -> baseline.Process:
         """The baseline, to be started."""
         told = {
             "api_url": f"{self.discord.base_url}/api/v10",
@@ -208,8 +208,8 @@ class Stage:
             "token": self.discord.token,
         }
         if bare:
-            return usual.Process(self.folder / "bot.log", **told, bare=True)
-        return usual.Process(
+            return baseline.Process(self.folder / "bot.log", **told, bare=True)
+        return baseline.Process(
             self.folder / "bot.log",
             **told,
             gateways=self.gateways.url,

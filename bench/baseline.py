@@ -20,7 +20,7 @@ import discord
 import httpx
 from discord import app_commands
 
-from bench.crowd import MODEL, VIDEO_SECONDS, Crowd
+from bench.load import MODEL, VIDEO_SECONDS, Crowd
 from bot.ui.inbound.client import configure_endpoints
 from sandbox.providers import EVOLINK_KEY
 
@@ -102,7 +102,7 @@ async def run(told: argparse.Namespace) -> None:
 
 
 class Process:
-    """``python -m bench.usual``, as seen by the bench that starts it."""
+    """``python -m bench.baseline``, as seen by the bench that starts it."""
 
     def __init__(self, log: Path, **told: object) -> None:
         self._log = log
@@ -121,7 +121,7 @@ class Process:
         """Start it."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bench.usual", *self._arguments,
+                sys.executable, "-m", "bench.baseline", *self._arguments,
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
 

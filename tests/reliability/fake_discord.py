@@ -17,7 +17,7 @@ from typing import Any
 from bot.domain.errors import Code, PostError
 from bot.domain.generation import Generation, Place, Posting, Standing, State, Target, TargetKind
 from bot.domain.ids import ChannelId, GenerationId, MessageId, UserId, message_nonce
-from tests.outside import OwnedClock
+from tests.fakes.ports import OwnedClock
 
 NONCE_SECONDS = 180
 """Discord says "a few minutes"."""

@@ -16,7 +16,7 @@ from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.media import StoredMedia
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.provider import Download
-from bot.providers import answers, moderation
+from bot.providers import json_values, moderation
 from bot.providers.files import clear, is_text
 from bot.providers.http import Answer, HttpDoor
 from bot.providers.mirrors import Mirrors
@@ -67,8 +67,8 @@ class Gateway:
         )
         if answer.status in {404, 405}:
             return None
-        listed = answers.items(answers.mapping(self._checked(answer).body).get("data"))
-        ids = (answers.text(answers.mapping(entry).get("id")) for entry in listed)
+        listed = json_values.items(json_values.mapping(self._checked(answer).body).get("data"))
+        ids = (json_values.text(json_values.mapping(entry).get("id")) for entry in listed)
         return frozenset(name for name in ids if name) or None
 
     async def ask(self, path: str, body: Mapping[str, Any]) -> Any:
@@ -136,10 +136,12 @@ class Gateway:
         self, error: Any, *, words: Mapping[str, Verdict], charged: bool, fallback: Verdict
     ) -> ProviderError:
         """The error of a task that failed, from its ``error`` field (an object or a string)."""
-        told = answers.mapping(error)
-        code = answers.text(told.get("code")).lower()
-        message = answers.text(told.get("message")) or answers.text(error)
-        verdict = words.get(code) or words.get(answers.text(told.get("type")).lower()) or fallback
+        told = json_values.mapping(error)
+        code = json_values.text(told.get("code")).lower()
+        message = json_values.text(told.get("message")) or json_values.text(error)
+        verdict = (
+            words.get(code) or words.get(json_values.text(told.get("type")).lower()) or fallback
+        )
         is_moderated = verdict.code is Code.MODERATED
         return ProviderError(
             verdict.code,
@@ -148,8 +150,8 @@ class Gateway:
             retry_after=verdict.retry_after,
             charged=charged,
             provider=self.name,
-            provider_code=answers.excerpt(code, self.api_key)[:80],
-            detail=answers.excerpt(message, self.api_key),
+            provider_code=json_values.excerpt(code, self.api_key)[:80],
+            detail=json_values.excerpt(message, self.api_key),
             **(moderation.facts(code, moderation.kinds(told), message) if is_moderated else {}),
         )
 
@@ -159,7 +161,7 @@ class Gateway:
 
     def behind(self, answer: Answer) -> timedelta:
         """By how much the gateway's clock is behind ours (never less than zero), by an answer."""
-        told = answers.http_date(answer.headers.get("date", ""))
+        told = json_values.http_date(answer.headers.get("date", ""))
         return timedelta() if told is None else max(self.now() - told, timedelta())
 
     def _checked(

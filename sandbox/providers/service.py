@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 from aiohttp import web
 
 from sandbox.clips import ClipRequest, ClipSource
+from sandbox.providers.api_server import TASK_ID, Door
 from sandbox.providers.callbacks import Manner
-from sandbox.providers.door import TASK_ID, Door
 from sandbox.providers.faults import Fate, Fault, Op, Sleep
 from sandbox.providers.fetch import Fetcher, Given
-from sandbox.providers.receipts import Receipts
+from sandbox.providers.idempotency import Receipts
 from sandbox.providers.rules import Model
 from sandbox.providers.submission import Refused, Submission, judge
 from sandbox.providers.tasks import Account, State, Task, TaskBook
