@@ -2,7 +2,8 @@
 
 The real bot is a process of its own, the gateways are another, Discord is this one: the time runs
 from sending INTERACTION_CREATE to the callback coming in. People ask at random moments, whether or
-not earlier ones were answered. The baseline is a bot as they are usually written (``bench.baseline``).
+not earlier ones were answered. The baseline is a bot as they are usually written
+(``bench.baseline``).
 
     python -m bench.ack
 """

@@ -61,7 +61,7 @@ def audit(wishes: Wishes, database: Path) -> Audit:
     with closing(_opened(database)) as books:
         books.row_factory = sqlite3.Row
         rows = [dict(row) for row in books.execute(_ROWS)]
-    gateways = wishes.sandbox.gateways
+    gateways = wishes.sandbox.providers
     accepted = [
         (gateway.name, task)
         for gateway in (gateways.evolink, gateways.apimart)

@@ -197,7 +197,7 @@ class Chaos:
 
     async def _something_happens(self) -> None:
         """The next call to a gateway, one of the next few: kills fall into what it is part of."""
-        gateway = self.sandbox.gateways.evolink
+        gateway = self.sandbox.providers.evolink
         due = gateway.counts.total() + self.chance.randrange(1, 4)
         try:
             await gateway.wait(lambda g: g.counts.total() >= due, timeout=2)
@@ -205,7 +205,7 @@ class Chaos:
             return
 
     def _mark(self) -> tuple[int, int, int]:
-        gateways = self.sandbox.gateways
+        gateways = self.sandbox.providers
         exchanges = self.sandbox.discord.exchanges
         return (
             gateways.evolink.counts.total(),
@@ -215,7 +215,7 @@ class Chaos:
 
     def _first_step(self, mark: tuple[int, int, int]) -> float | None:
         """When the first call about a video came in after a start."""
-        gateways = self.sandbox.gateways
+        gateways = self.sandbox.providers
         times = [
             call.at
             for gateway, before in ((gateways.evolink, mark[0]), (gateways.apimart, mark[1]))
@@ -257,7 +257,7 @@ class Chaos:
 
     def _strangers(self) -> list[str]:
         discord = self.sandbox.discord
-        odd: list[Any] = [*discord.unhandled, *discord.crashes, *self.sandbox.gateways.problems]
+        odd: list[Any] = [*discord.unhandled, *discord.crashes, *self.sandbox.providers.problems]
         return [f"stand-in: {one}" for one in odd]
 
 

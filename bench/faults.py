@@ -138,7 +138,7 @@ FAULTS = (
         tests=[CRASHES, "-k", "limbo and without_a_crash"],
     ),
     Fault(
-        name="the hold is outside of the wish's transaction",
+        name="the hold is ports of the wish's transaction",
         changes=[
             Change(
                 path="bot/services/generate.py",
@@ -151,15 +151,15 @@ FAULTS = (
                 path="bot/services/generate.py",
                 old="""\
         if not receipt.repeated:
-            self.outside.telemetry.moved""",
+            self.ports.telemetry.moved""",
                 new="""\
         if not receipt.repeated:
-            await self.outside.storage.transact(
+            await self.ports.storage.transact(
                 lambda tx: tx.ledger.hold(
                     receipt.generation, seconds=plan.seconds, at=now
                 )
             )
-            self.outside.telemetry.moved""",
+            self.ports.telemetry.moved""",
             ),
         ],
         tests=crashes("text"),
@@ -181,9 +181,9 @@ FAULTS = (
             # Locked first: the same wish may be on its way at the same moment in another process,
 """,
                 new="""\
-        before = await self.outside.storage.read(
+        before = await self.ports.storage.read(
             lambda tx: quota_of(
-                tx, self.outside.policy.limits, ask.guild_id, ask.requester_id, now
+                tx, self.ports.policy.limits, ask.guild_id, ask.requester_id, now
             )
         )
         check(before.rule, before.usage, seconds=plan.seconds, now=now)
@@ -232,7 +232,7 @@ FAULTS = (
             generation,
             lambda g: replace(g, state=State.POSTING, posting=posting),
             also=lambda tx, saved: tx.ledger.settle(
-                saved.id, seconds=5, at=self.outside.clock.now()
+                saved.id, seconds=5, at=self.ports.clock.now()
             ),
 """,
             ),
@@ -339,7 +339,7 @@ FAULTS = (
             Change(
                 path="bot/engine/transitions.py",
                 old="""\
-                await self.outside.clock.sleep(wait)
+                await self.ports.clock.sleep(wait)
 """,
                 new="""\
                 return generation
@@ -354,7 +354,7 @@ FAULTS = (
             Change(
                 path="bot/services/generate.py",
                 old="""\
-                self.board.unclear[generation_id] = ask.guild_id, ask.requester_id
+                self.flights.unclear[generation_id] = ask.guild_id, ask.requester_id
 """,
                 new="                pass\n",
             ),

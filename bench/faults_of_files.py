@@ -76,7 +76,7 @@ FILES = (
         changes=[
             Change(
                 path="bot/services/generate.py",
-                old="        await self.outside.room.check()\n",
+                old="        await self.ports.room.check()\n",
                 new="",
             ),
         ],

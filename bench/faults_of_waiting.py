@@ -209,7 +209,7 @@ WAITING = (
         changes=[
             Change(
                 path=STEPS + "submission.py",
-                old="if left <= 0 and not self.board.queue.holds(generation.id):",
+                old="if left <= 0 and not self.flights.queue.holds(generation.id):",
                 new="if left <= 0:",
             ),
         ],
@@ -231,7 +231,7 @@ WAITING = (
         changes=[
             Change(
                 path=STEPS + "submission.py",
-                old="if not self.board.queue.may_submit(live.generation.id, provider.name, now):",
+                old="if not self.flights.queue.may_submit(live.generation.id, provider.name, now):",
                 new="if not live.generation.id:",
             ),
         ],
@@ -242,7 +242,7 @@ WAITING = (
         changes=[
             Change(
                 path=STEPS + "unknown.py",
-                old="return self.board.queue.may_submit(generation.id, provider.name, now)",
+                old="return self.flights.queue.may_submit(generation.id, provider.name, now)",
                 new="return now >= 0",
             ),
         ],

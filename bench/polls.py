@@ -28,11 +28,11 @@ from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.quota import Limits
 from bot.domain.request import VideoRequest
 from bot.engine.advance import Advance
-from bot.engine.context import Outside, Policy
-from bot.engine.in_flight import Board, Live
+from bot.engine.context import Policy, Ports
+from bot.engine.in_flight import Flights, InFlight
 from bot.engine.timing import Timing, kind_of
 from bot.engine.worker import Scheduler
-from bot.services.generate import Ask, Generate
+from bot.services.generate import Generate, GenerationRequest
 from bot.storage import open_storage
 from tests.fakes.ports import (
     EVOLINK,
@@ -95,11 +95,11 @@ class EveryFew(Timing):
 
     seconds: float = 1.0
 
-    async def start(self, live: Live) -> float:
+    async def start(self, live: InFlight) -> float:
         del live
         return self.seconds
 
-    def delay(self, live: Live) -> float:
+    def delay(self, live: InFlight) -> float:
         del live
         return self.seconds
 
@@ -199,7 +199,7 @@ class Stage:
             batch_size=schedule.batch,
         )
         self.posts = Posts(clock=clock)
-        outside = Outside(
+        ports = Ports(
             storage=self.storage,
             clock=clock,
             providers=FakeDirectory(self.gateway),
@@ -208,17 +208,17 @@ class Stage:
             telemetry=NoTelemetry(),
             policy=Policy(limits=Limits(videos=0, concurrent=0), max_running={EVOLINK: TASKS}),
         )
-        self.board = Board(max_running=outside.policy.max_running)
+        self.flights = Flights(max_running=ports.policy.max_running)
         worker_id = new_worker_id(START)
-        advance = Advance.build(outside, self.board)
+        advance = Advance.build(ports, self.flights)
         if schedule.every is not None:
-            advance = _with_timing(advance, outside, schedule.every)
+            advance = _with_timing(advance, ports, schedule.every)
         self.scheduler = Scheduler(
-            outside=outside, board=self.board, advance=advance, worker_id=worker_id, alone=True
+            ports=ports, flights=self.flights, advance=advance, worker_id=worker_id, alone=True
         )
         self.generate = Generate(
-            outside=outside,
-            board=self.board,
+            ports=ports,
+            flights=self.flights,
             owner=self.scheduler.ownership.owner,
             wake=self.scheduler.take,
         )
@@ -277,8 +277,8 @@ class Stage:
                     task.result()
 
 
-def _with_timing(advance: Advance, outside: Outside, seconds: float) -> Advance:
-    timing = EveryFew(outside=outside)
+def _with_timing(advance: Advance, ports: Ports, seconds: float) -> Advance:
+    timing = EveryFew(ports=ports)
     timing.seconds = seconds
     return replace(
         advance,
@@ -290,8 +290,8 @@ def _with_timing(advance: Advance, outside: Outside, seconds: float) -> Advance:
     )
 
 
-def _ask(number: int) -> Ask:
-    return Ask(
+def _ask(number: int) -> GenerationRequest:
+    return GenerationRequest(
         request_key=f"interaction:{number}",
         requester_id=UserId(1 + number % 20),
         guild_id=GuildId(100),

@@ -1,4 +1,4 @@
-"""Planted faults in what comes in: requests, replies, limits, servers, odd answers from outside.
+"""Planted faults in what comes in: requests, replies, limits, servers, odd answers from ports.
 
 Owns its part of the table that ``bench.planted`` plants. Each takes away one guard alone.
 """

@@ -15,7 +15,7 @@ from PIL import Image
 
 from sandbox.discord.state.seed import GENERAL, MIRA, TOM, VIDEOS
 from sandbox.discord.state.world import Message
-from sandbox.providers.faults import Fate
+from sandbox.providers.faults import TaskFault
 from sandbox.server import Sandbox
 
 SAID = re.compile(r"\*\*(wish \d+)\*\*")
@@ -99,7 +99,7 @@ class Wishes:
     def disturb(self) -> None:
         """Other faults than before, few enough that most work goes on; another pace."""
         self._order_no_more()
-        for gateway in (self.sandbox.gateways.evolink, self.sandbox.gateways.apimart):
+        for gateway in (self.sandbox.providers.evolink, self.sandbox.providers.apimart):
             gateway.settings.seconds = self.chance.choice(TASK_SECONDS)
             for _ in range(self.chance.randrange(3)):
                 on = self.chance.choice(sorted(FAULTS))
@@ -114,13 +114,13 @@ class Wishes:
         waits here for so long.
         """
         self._order_no_more()
-        for gateway in (self.sandbox.gateways.evolink, self.sandbox.gateways.apimart):
+        for gateway in (self.sandbox.providers.evolink, self.sandbox.providers.apimart):
             for task in gateway.tasks.values():
-                if task.fate_kind is Fate.TRUNCATED_FILE:
+                if task.fate_kind is TaskFault.TRUNCATED_FILE:
                     task.fate = None
 
     def _order_no_more(self) -> None:
-        for gateway in (self.sandbox.gateways.evolink, self.sandbox.gateways.apimart):
+        for gateway in (self.sandbox.providers.evolink, self.sandbox.providers.apimart):
             gateway.faults.clear()
         self.sandbox.discord.faults.clear()
 
@@ -140,7 +140,7 @@ class Wishes:
 
 def posted(sandbox: Sandbox) -> Iterator[tuple[str, Message]]:
     """Every video of the bot in Discord, with the prompt it tells."""
-    world = sandbox.discord.state.world
+    world = sandbox.discord.world
     for message in world.messages.values():
         if message.author_id != world.bot_id or not message.attachments:
             continue

@@ -41,7 +41,7 @@ GENERATION = click.argument("generation")
 ROOT = Path(__file__).resolve().parent.parent
 
 
-class Wall(click.Group):
+class Cli(click.Group):
     """The commands; what none of them expected ends here, in one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -57,7 +57,7 @@ class Wall(click.Group):
             _give_up([f"Retake stopped over a fault of its own: {told}. Please report this line."])
 
 
-@click.group(cls=Wall, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Cli, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="retake")
 def main() -> None:
     """Make and edit short AI videos by conversation on Discord."""

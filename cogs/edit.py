@@ -11,17 +11,17 @@ from bot.domain.errors import Code, Refused
 from bot.domain.generation import Generation
 from bot.domain.request import Operation, VideoRequest
 from bot.ui.cards import forms
-from bot.ui.cards.custom_ids import ControlId, Verb
+from bot.ui.cards.custom_ids import Action, ControlId
 from bot.ui.inbound import context, replies, sources
 from bot.ui.inbound.answers import open_form
 from bot.ui.inbound.client import Interaction, RetakeClient
-from bot.ui.inbound.errors import Wall
+from bot.ui.inbound.errors import ErrorBoundary
 from bot.ui.inbound.missed_replies import Absence
-from bot.ui.inbound.requests import Given, Taken, order, take_in
+from bot.ui.inbound.requests import IncomingFiles, StoredFiles, order, take_in
 from bot.ui.text.translation import said
 
 if TYPE_CHECKING:
-    from bot.services.generate import Ask, Receipt
+    from bot.services.generate import GenerationRequest, Receipt
 
 
 class EditCog(commands.Cog):
@@ -34,11 +34,11 @@ class EditCog(commands.Cog):
 
     async def cog_load(self) -> None:
         self.client.tree.add_command(self.menu)
-        self.client.switchboard.on(Verb.EDIT, self.edit)
-        self.client.switchboard.on(Verb.EXTEND, self.extend)
-        self.client.switchboard.on(Verb.FORM_EDIT, self.edited)
-        self.client.switchboard.on(Verb.FORM_EXTEND, self.extended)
-        self.client.switchboard.on(Verb.FORM_UPLOAD, self.upload_edited)
+        self.client.control_router.on(Action.EDIT, self.edit)
+        self.client.control_router.on(Action.EXTEND, self.extend)
+        self.client.control_router.on(Action.FORM_EDIT, self.edited)
+        self.client.control_router.on(Action.FORM_EXTEND, self.extended)
+        self.client.control_router.on(Action.FORM_UPLOAD, self.upload_edited)
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
@@ -71,7 +71,7 @@ class EditCog(commands.Cog):
         async def tell(text: str) -> None:
             await replies.tell(message, text, about=subject)
 
-        async with Wall(messages=messages, titles=self.client.titles(), tell=tell):
+        async with ErrorBoundary(messages=messages, titles=self.client.titles(), tell=tell):
             subject = await replies.subject(self.client, message)
             if subject is None:
                 return
@@ -107,20 +107,20 @@ class EditCog(commands.Cog):
         """The form about one of our videos was sent off."""
         filled = forms.Submission.read(interaction.data or {})
 
-        def wish(taken: Taken) -> "Ask":
+        def wish(taken: StoredFiles) -> "GenerationRequest":
             request = VideoRequest(
                 operation=Operation.EDIT, prompt=filled.text(forms.PROMPT), images=taken.images
             )
             return context.ask(interaction, request, parent_id=control.generation())
 
-        await order(interaction, Given(images=filled.files.get(forms.IMAGES, ())), wish)
+        await order(interaction, IncomingFiles(images=filled.files.get(forms.IMAGES, ())), wish)
 
     async def upload_edited(self, interaction: Interaction, control: ControlId) -> None:
         """The form about somebody's upload was sent off."""
         filled = forms.Submission.read(interaction.data or {})
         videos = interaction.client.sources.recall(interaction.user.id, control.message_id)
 
-        def wish(taken: Taken) -> "Ask":
+        def wish(taken: StoredFiles) -> "GenerationRequest":
             request = VideoRequest(
                 operation=Operation.EDIT,
                 prompt=filled.text(forms.PROMPT),
@@ -130,7 +130,7 @@ class EditCog(commands.Cog):
             )
             return context.ask(interaction, request)
 
-        given = Given(images=filled.files.get(forms.IMAGES, ()), shown_videos=videos)
+        given = IncomingFiles(images=filled.files.get(forms.IMAGES, ()), shown_videos=videos)
         await order(interaction, given, wish)
 
     async def extend(self, interaction: Interaction, control: ControlId) -> None:
@@ -148,7 +148,7 @@ class EditCog(commands.Cog):
         """The form about what happens next was sent off."""
         filled = forms.Submission.read(interaction.data or {})
 
-        def wish(taken: Taken) -> "Ask":
+        def wish(taken: StoredFiles) -> "GenerationRequest":
             request = VideoRequest(
                 operation=Operation.EXTEND,
                 prompt=filled.text(forms.PROMPT),
@@ -157,12 +157,12 @@ class EditCog(commands.Cog):
             )
             return context.ask(interaction, request, parent_id=control.generation())
 
-        await order(interaction, Given(), wish)
+        await order(interaction, IncomingFiles(), wish)
 
     async def _reply(self, message: discord.Message, subject: Generation) -> "Receipt":
         """Take a reply for what it is: an instruction, with attachments to go by."""
         prompt = await replies.instruction(self.client, message)
-        given = Given(images=tuple(sources.incoming(file) for file in message.attachments))
+        given = IncomingFiles(images=tuple(sources.incoming(file) for file in message.attachments))
         services = self.client.services
         taken = await take_in(services, given)
         request = VideoRequest(operation=Operation.EDIT, prompt=prompt, images=taken.images)

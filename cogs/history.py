@@ -10,7 +10,7 @@ from bot.domain.access import may_change
 from bot.domain.errors import Code, Refused
 from bot.domain.ids import UserId
 from bot.ui.cards.buttons import control
-from bot.ui.cards.custom_ids import ControlId, Verb
+from bot.ui.cards.custom_ids import Action, ControlId
 from bot.ui.cards.details import details_card
 from bot.ui.cards.history import history_card
 from bot.ui.inbound import context
@@ -31,11 +31,11 @@ class HistoryCog(commands.Cog):
         self.client = client
 
     async def cog_load(self) -> None:
-        self.client.switchboard.on(Verb.HISTORY, self.page)
-        self.client.switchboard.on(Verb.DETAILS, self.details)
-        self.client.switchboard.on(Verb.FETCH, self.fetch)
-        self.client.switchboard.on(Verb.DELETE, self.ask_to_delete)
-        self.client.switchboard.on(Verb.ERASE, self.delete)
+        self.client.control_router.on(Action.HISTORY, self.page)
+        self.client.control_router.on(Action.DETAILS, self.details)
+        self.client.control_router.on(Action.FETCH, self.fetch)
+        self.client.control_router.on(Action.DELETE, self.ask_to_delete)
+        self.client.control_router.on(Action.ERASE, self.delete)
 
     @app_commands.command(name="history", description=said("command.history.about"))
     @app_commands.describe(member=said("command.history.member"))
@@ -58,7 +58,7 @@ class HistoryCog(commands.Cog):
             ),
             patience=client.wishes.patience,
         )
-        await answer(interaction, details_card(generation, client.brush(interaction)))
+        await answer(interaction, details_card(generation, client.card_context(interaction)))
 
     async def fetch(self, interaction: Interaction, pressed: ControlId) -> None:
         """The button Get the file, of a video that could not be posted anywhere."""
@@ -83,7 +83,7 @@ class HistoryCog(commands.Cog):
         if not may_change(generation, viewer):
             raise Refused(Code.NOT_YOURS)
         choice = ui.View(timeout=None)
-        choice.add_item(control(Verb.ERASE, generation, messages.say("button.erase")))
+        choice.add_item(control(Action.ERASE, generation, messages.say("button.erase")))
         await answer(interaction, messages.say("delete.ask"), view=choice)
 
     async def delete(self, interaction: Interaction, pressed: ControlId) -> None:
@@ -109,7 +109,7 @@ class HistoryCog(commands.Cog):
             patience=client.wishes.patience,
         )
         own = of == interaction.user.id
-        return history_card(found, of=of, own=own, brush=client.brush(interaction))
+        return history_card(found, of=of, own=own, card_context=client.card_context(interaction))
 
 
 async def setup(client: Any) -> None:

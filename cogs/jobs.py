@@ -8,7 +8,7 @@ from discord.ext import commands
 from bot.domain.generation import State
 from bot.services.cancel import CancelResult
 from bot.ui.cards.buttons import control
-from bot.ui.cards.custom_ids import ControlId, Verb
+from bot.ui.cards.custom_ids import Action, ControlId
 from bot.ui.cards.jobs import jobs_card
 from bot.ui.inbound import context
 from bot.ui.inbound.answers import answer, promptly
@@ -23,9 +23,9 @@ class JobsCog(commands.Cog):
         self.client = client
 
     async def cog_load(self) -> None:
-        self.client.switchboard.on(Verb.CANCEL, self.cancel)
-        self.client.switchboard.on(Verb.DROP, self.drop)
-        self.client.switchboard.on(Verb.DELIVER, self.deliver)
+        self.client.control_router.on(Action.CANCEL, self.cancel)
+        self.client.control_router.on(Action.DROP, self.drop)
+        self.client.control_router.on(Action.DELIVER, self.deliver)
 
     @app_commands.command(name="jobs", description=said("command.jobs.about"))
     async def jobs(self, interaction: Interaction) -> None:
@@ -35,7 +35,7 @@ class JobsCog(commands.Cog):
             client.services.jobs.of(context.viewer(interaction)),
             patience=client.wishes.patience,
         )
-        await answer(interaction, jobs_card(found, client.brush(interaction)))
+        await answer(interaction, jobs_card(found, client.card_context(interaction)))
 
     async def cancel(self, interaction: Interaction, pressed: ControlId) -> None:
         """At once while it waits; else the person chooses what becomes of the result."""
@@ -54,8 +54,8 @@ class JobsCog(commands.Cog):
             await answer(interaction, messages.say("cancel.ended"))
         else:
             choice = ui.View(timeout=None)
-            choice.add_item(control(Verb.DROP, generation, messages.say("button.drop")))
-            choice.add_item(control(Verb.DELIVER, generation, messages.say("button.deliver")))
+            choice.add_item(control(Action.DROP, generation, messages.say("button.drop")))
+            choice.add_item(control(Action.DELIVER, generation, messages.say("button.deliver")))
             await answer(interaction, messages.say("cancel.submitted"), view=choice)
 
     async def drop(self, interaction: Interaction, pressed: ControlId) -> None:

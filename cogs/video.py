@@ -12,16 +12,16 @@ from discord.ext import commands
 from bot.domain.request import Operation, VideoRequest
 from bot.domain.wording import wording
 from bot.ui.cards import forms
-from bot.ui.cards.custom_ids import ControlId, Verb
+from bot.ui.cards.custom_ids import Action, ControlId
 from bot.ui.inbound import context, sources
 from bot.ui.inbound.answers import answer, open_form
 from bot.ui.inbound.client import Interaction, RetakeClient
 from bot.ui.inbound.mentions import in_words
-from bot.ui.inbound.requests import Given, Taken, order, repeat
+from bot.ui.inbound.requests import IncomingFiles, StoredFiles, order, repeat
 from bot.ui.text.translation import said
 
 if TYPE_CHECKING:
-    from bot.services.generate import Ask
+    from bot.services.generate import GenerationRequest
 
 MORE_IMAGES = tuple(f"image{number}" for number in range(2, 17))
 AUTO = said("command.video.auto")
@@ -38,8 +38,8 @@ class VideoCog(commands.Cog):
 
     async def cog_load(self) -> None:
         self.client.tree.add_command(self.menu)
-        self.client.switchboard.on(Verb.AGAIN, self.again)
-        self.client.switchboard.on(Verb.FORM_MAKE, self.made)
+        self.client.control_router.on(Action.AGAIN, self.again)
+        self.client.control_router.on(Action.FORM_MAKE, self.made)
 
     @app_commands.command(name="video", description=said("command.video.about"))
     @app_commands.describe(
@@ -96,13 +96,13 @@ class VideoCog(commands.Cog):
         image16: File = None,
     ) -> None:
         images = [image, *(getattr(interaction.namespace, name) for name in MORE_IMAGES)]
-        given = Given(
+        given = IncomingFiles(
             images=tuple(sources.incoming(file) for file in images if file is not None),
             last_frame=None if last_frame is None else sources.incoming(last_frame),
             video=None if video is None else sources.incoming(video),
         )
 
-        def wish(taken: Taken) -> "Ask":
+        def wish(taken: StoredFiles) -> "GenerationRequest":
             request = VideoRequest(
                 operation=Operation.CREATE if taken.video is None else Operation.EDIT,
                 prompt=prompt.strip(),
@@ -168,7 +168,7 @@ class VideoCog(commands.Cog):
         filled = forms.Submission.read(interaction.data or {})
         images = interaction.client.sources.recall(interaction.user.id, control.message_id)
 
-        def wish(taken: Taken) -> "Ask":
+        def wish(taken: StoredFiles) -> "GenerationRequest":
             request = VideoRequest(
                 prompt=filled.text(forms.PROMPT),
                 model=filled.text(forms.MODEL) or None,
@@ -179,7 +179,9 @@ class VideoCog(commands.Cog):
             return context.ask(interaction, request)
 
         words_suffice = bool(wording(filled.text(forms.PROMPT)))
-        await order(interaction, Given(shown_images=images, words_suffice=words_suffice), wish)
+        await order(
+            interaction, IncomingFiles(shown_images=images, words_suffice=words_suffice), wish
+        )
 
     async def again(self, interaction: Interaction, control: ControlId) -> None:
         """The button: the same wish once more, by whoever pressed it."""

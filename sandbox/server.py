@@ -12,7 +12,7 @@ from aiohttp import web
 from sandbox import page
 from sandbox.clips import ClipSource
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.openapi import OpenApiValidator
 from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Gateways
 
 
@@ -24,11 +24,11 @@ class Sandbox:
         *,
         directory: Path,
         clips: ClipSource | None = None,
-        judge: Judge | None = None,
+        judge: OpenApiValidator | None = None,
         allow_insecure_callbacks: bool = False,
     ) -> None:
         self.discord = DiscordStandIn(validator=judge)
-        self.gateways = Gateways(
+        self.providers = Gateways(
             directory=directory,
             clips=clips,
             on_change=lambda: self.discord.publish("GATEWAYS", {}),
@@ -45,7 +45,7 @@ class Sandbox:
         """
         app = web.Application(client_max_size=512 * 2**20)
         self.discord.mount(app)
-        self.gateways.mount(app)
+        self.providers.mount(app)
         page.mount(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
@@ -56,7 +56,7 @@ class Sandbox:
             raise
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
         self.discord.base_url = self.url
-        self.gateways.base_url = self.url
+        self.providers.base_url = self.url
         return self.url
 
     async def close(self) -> None:
@@ -64,7 +64,7 @@ class Sandbox:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-        await self.gateways.close()
+        await self.providers.close()
         await self.discord.close()
 
     def bot_config(self, data: Path, *, port: int = 0) -> str:

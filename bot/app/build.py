@@ -22,14 +22,14 @@ from bot.domain.errors import MediaError, StorageUnavailable
 from bot.domain.generation import Generation
 from bot.domain.ids import GenerationId, new_worker_id
 from bot.engine.advance import Advance
-from bot.engine.context import Outside, Policy
-from bot.engine.in_flight import Board
+from bot.engine.context import Policy, Ports
+from bot.engine.in_flight import Flights
 from bot.engine.late_results import LateResults
 from bot.engine.worker import Scheduler
 from bot.media.engine import Engine
 from bot.media.intake import Caps
 from bot.media.store import DiskMediaStore
-from bot.operator.control_socket import Desk
+from bot.operator.control_socket import ControlSocket
 from bot.operator.reconcile import answer_json
 from bot.ops.clock import SystemClock
 from bot.ops.metered import MeteredProvider
@@ -37,7 +37,7 @@ from bot.ops.metrics import Metrics
 from bot.ops.presence import PresenceFile
 from bot.providers.addresses import AddressPolicy
 from bot.providers.catalogue import load_catalogue
-from bot.providers.http import HttpDoor
+from bot.providers.http import HttpClient
 from bot.providers.router import Router
 from bot.services import Services
 from bot.services.attachments import Intake
@@ -46,17 +46,17 @@ from bot.services.cancel import Cancel
 from bot.services.generate import Generate
 from bot.services.history import History
 from bot.services.jobs import Jobs
-from bot.services.limits import LimitsDesk
-from bot.services.lookup import Edit
+from bot.services.limits import LimitService
+from bot.services.lookup import VideoLookup
 from bot.services.missed import MissedReplies
 from bot.services.reconcile import Reconcile
 from bot.settings import Settings
 from bot.storage import SqlStorage, open_storage
-from bot.ui.inbound.client import RetakeClient, Wishes, configure_endpoints
+from bot.ui.inbound.client import ClientOptions, RetakeClient, configure_endpoints
 from bot.ui.messenger.messenger import DiscordMessenger
 from bot.web.callbacks import CallbackSigner
 from bot.web.health import PartHealth
-from bot.web.server import SideDoor
+from bot.web.server import WebServer
 from cogs import EXTENSIONS
 
 log = structlog.get_logger(__name__)
@@ -75,10 +75,10 @@ class Parts:
     messenger: DiscordMessenger
     generate: Generate
     scheduler: Scheduler
-    side_door: SideDoor
+    side_door: WebServer
     late: LateResults
     missed: MissedReplies
-    desk: Desk | None
+    control_socket: ControlSocket | None
     watch: DatabaseWatch | None
 
 
@@ -132,7 +132,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
         ]
         proxy = proxy_of(settings)
         attachments = await stack.enter_async_context(
-            HttpDoor(
+            HttpClient(
                 party="discord",
                 policy=AddressPolicy.beside(settings.discord.api_url),
                 proxy=proxy,
@@ -143,7 +143,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
         configure_endpoints(settings.discord.api_url, settings.discord.gateway_url)
         client = RetakeClient(
             extensions=() if role is Role.WORKER else EXTENSIONS,
-            wishes=Wishes(
+            wishes=ClientOptions(
                 sync_guild=settings.discord.sync_guild,
                 guild_ready_timeout=settings.discord.guild_ready_timeout,
                 sync=role is not Role.WORKER,
@@ -155,7 +155,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
         link = DiscordLink(client=client, clock=clock)
         messenger = DiscordMessenger(client=client, clock=clock, catalogue=catalogue)
         signer = _signer(settings)
-        outside = Outside(
+        ports = Ports(
             storage=storage,
             clock=clock,
             providers=Router(catalogue=catalogue, providers=providers),
@@ -164,23 +164,23 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             telemetry=metrics,
             policy=_policy(settings, signer),
         )
-        board = Board(max_running=outside.policy.max_running)
+        flights = Flights(max_running=ports.policy.max_running)
         media.needed = lambda: storage.read(lambda tx: tx.generations.files_in_work())
         worker_id = new_worker_id(clock.now())
         scheduler = Scheduler(
-            outside=outside,
-            board=board,
-            advance=Advance.build(outside, board),
+            ports=ports,
+            flights=flights,
+            advance=Advance.build(ports, flights),
             worker_id=worker_id,
             alone=is_sqlite(settings),
         )
         generate = Generate(
-            outside=outside,
-            board=board,
+            ports=ports,
+            flights=flights,
             owner=(lambda: None) if role is Role.GATEWAY else scheduler.ownership.owner,
             wake=scheduler.take,
         )
-        limits = LimitsDesk(storage=storage, clock=clock, default=outside.policy.limits)
+        limits = LimitService(storage=storage, clock=clock, default=ports.policy.limits)
         missed = MissedReplies(
             storage=storage,
             clock=clock,
@@ -189,10 +189,10 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
         client.attach(
             Services(
                 generate=generate,
-                edit=Edit(storage=storage),
-                intake=Intake(media=media, room=outside.room),
-                cancel=Cancel(outside=outside, board=board, nudge=scheduler.nudge),
-                jobs=Jobs(storage=storage, clock=clock, board=board),
+                edit=VideoLookup(storage=storage),
+                intake=Intake(media=media, room=ports.room),
+                cancel=Cancel(ports=ports, flights=flights, wake=scheduler.wake),
+                jobs=Jobs(storage=storage, clock=clock, flights=flights),
                 history=History(storage=storage, media=media, clock=clock, messenger=messenger),
                 limits=limits,
                 missed=missed,
@@ -200,21 +200,19 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             )
         )
         late = LateResults(
-            storage=storage, clock=clock, providers=outside.providers, telemetry=metrics
+            storage=storage, clock=clock, providers=ports.providers, telemetry=metrics
         )
         callbacks = Callbacks(
-            storage=storage, clock=clock, board=board, scheduler=scheduler, late=late
+            storage=storage, clock=clock, flights=flights, scheduler=scheduler, late=late
         )
 
         def changed(generation: Generation) -> None:
-            board.refresh(generation)
-            scheduler.nudge(generation.id)
+            flights.refresh(generation)
+            scheduler.wake(generation.id)
 
-        reconcile = Reconcile(
-            storage=storage, clock=clock, providers=outside.providers, nudge=changed
-        )
+        reconcile = Reconcile(storage=storage, clock=clock, providers=ports.providers, wake=changed)
         watch = DatabaseWatch(storage=storage, clock=clock) if role is Role.GATEWAY else None
-        side_door = SideDoor(
+        side_door = WebServer(
             host=settings.http.host,
             port=settings.http.port,
             metrics=metrics,
@@ -225,7 +223,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
                 database=(watch or scheduler.advance.lease).answers(),
                 workers=watch and watch.workers,
                 stopping=generate.stopping,
-                breakers=board.queue.breakers,
+                breakers=flights.queue.breakers,
             ),
             called=callbacks.called,
             signer=signer,
@@ -244,12 +242,12 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             side_door=side_door,
             late=late,
             missed=missed,
-            desk=_desk(settings, reconcile),
+            control_socket=_desk(settings, reconcile),
             watch=watch,
         )
 
 
-def _media(settings: Settings, engine: Engine, attachments: HttpDoor) -> DiskMediaStore:
+def _media(settings: Settings, engine: Engine, attachments: HttpClient) -> DiskMediaStore:
     told = settings.media
     try:
         return DiskMediaStore(
@@ -292,7 +290,7 @@ def _policy(settings: Settings, signer: CallbackSigner | None) -> Policy:
     )
 
 
-def _desk(settings: Settings, reconcile: Reconcile) -> Desk | None:
+def _desk(settings: Settings, reconcile: Reconcile) -> ControlSocket | None:
     """On SQLite the command line must not write beside the bot, so the bot takes its orders."""
     if not is_sqlite(settings):
         return None
@@ -300,7 +298,7 @@ def _desk(settings: Settings, reconcile: Reconcile) -> Desk | None:
     async def answer(order: dict[str, Any]) -> dict[str, Any]:
         return await answer_json(reconcile, order)
 
-    return Desk(beside_database(settings, ".desk"), answer)
+    return ControlSocket(beside_database(settings, ".desk"), answer)
 
 
 def _signer(settings: Settings) -> CallbackSigner | None:

@@ -18,7 +18,7 @@ ROUND_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chore:
+class PeriodicJob:
     """One thing to do, at most once in ``every`` seconds; the first time at once."""
 
     name: str
@@ -31,7 +31,7 @@ class Housekeeping:
     """Does the chores for as long as it runs."""
 
     clock: Clock
-    chores: Sequence[Chore]
+    chores: Sequence[PeriodicJob]
 
     async def run(self) -> None:
         """Never returns; cancel it."""
@@ -44,7 +44,7 @@ class Housekeeping:
                     await self._attempt(chore)
             await self.clock.sleep(ROUND_SECONDS)
 
-    async def _attempt(self, chore: Chore) -> None:
+    async def _attempt(self, chore: PeriodicJob) -> None:
         try:
             await chore.work()
         except (RetakeError, OSError) as error:

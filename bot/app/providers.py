@@ -11,7 +11,7 @@ from bot.ops.clock import SystemClock
 from bot.providers.addresses import AddressPolicy
 from bot.providers.apimart import ApiMart
 from bot.providers.evolink import EvoLink
-from bot.providers.http import HttpDoor
+from bot.providers.http import HttpClient
 from bot.providers.proxy import Proxy
 from bot.settings import Settings
 
@@ -31,10 +31,10 @@ async def open_providers(
     media_root = settings.media.dir.absolute()
     async with AsyncExitStack() as stack:
 
-        async def door(name: str, *urls: str) -> HttpDoor:
+        async def door(name: str, *urls: str) -> HttpClient:
             policy = AddressPolicy.beside(*urls)
             return await stack.enter_async_context(
-                HttpDoor(party=name, policy=policy, proxy=proxy_of(settings))
+                HttpClient(party=name, policy=policy, proxy=proxy_of(settings))
             )
 
         providers: dict[str, InformedProvider] = {}
@@ -57,6 +57,6 @@ async def open_providers(
                 media_root=media_root,
                 clock=clock,
                 video_host=evolink,
-                calls_back=settings.http.usual_port,
+                supports_callbacks=settings.http.usual_port,
             )
         yield [providers[name] for name in told.enabled() if name in providers]

@@ -8,10 +8,10 @@ import structlog
 
 from bot.app.build import Parts, Role, build
 from bot.app.errors import CannotRunError
-from bot.app.housekeeping import Chore, Housekeeping
+from bot.app.housekeeping import Housekeeping, PeriodicJob
 from bot.domain.errors import Code
 from bot.engine.pruning import Pruning
-from bot.ops.gc_tuner import Heap
+from bot.ops.gc_tuner import GcTuner
 from bot.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -39,18 +39,18 @@ async def run(settings: Settings, role: Role, stop: asyncio.Event) -> None:
                 " or 0 for any free one."
             ) from None
         try:
-            if parts.desk is not None:
-                await parts.desk.start()
-            with Heap(clock=parts.clock) as heap:
+            if parts.control_socket is not None:
+                await parts.control_socket.start()
+            with GcTuner(clock=parts.clock) as heap:
                 await _work(parts, role, settings, heap, stop)
         finally:
-            if parts.desk is not None:
-                await parts.desk.stop()
+            if parts.control_socket is not None:
+                await parts.control_socket.stop()
             await parts.side_door.stop()
 
 
 async def _work(
-    parts: Parts, role: Role, settings: Settings, heap: Heap, stop: asyncio.Event
+    parts: Parts, role: Role, settings: Settings, heap: GcTuner, stop: asyncio.Event
 ) -> None:
     """Start in the order of dependence; on ``stop`` refuse new work, put down the old, leave."""
     token = settings.discord.token.get_secret_value()
@@ -107,7 +107,7 @@ async def _disconnect(client: discord.Client, connection: asyncio.Task[None]) ->
     connection.cancel()
 
 
-def _housekeeping(parts: Parts, settings: Settings, heap: Heap) -> Housekeeping:
+def _housekeeping(parts: Parts, settings: Settings, heap: GcTuner) -> Housekeeping:
     retention = timedelta(days=settings.media.retention_days)
 
     async def clean() -> None:
@@ -130,11 +130,11 @@ def _housekeeping(parts: Parts, settings: Settings, heap: Heap) -> Housekeeping:
     return Housekeeping(
         clock=parts.clock,
         chores=(
-            Chore(name="clean", work=clean, every=CLEANING_SECONDS),
-            Chore(name="late_results", work=parts.late.look),
-            Chore(name="gauges", work=count),
-            Chore(name="presence", work=parts.missed.beat),
-            Chore(name="damage", work=report_damage),
-            Chore(name="prune", work=pruning.look),
+            PeriodicJob(name="clean", work=clean, every=CLEANING_SECONDS),
+            PeriodicJob(name="late_results", work=parts.late.look),
+            PeriodicJob(name="gauges", work=count),
+            PeriodicJob(name="presence", work=parts.missed.beat),
+            PeriodicJob(name="damage", work=report_damage),
+            PeriodicJob(name="prune", work=pruning.look),
         ),
     )

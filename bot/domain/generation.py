@@ -267,7 +267,7 @@ def without_content(generation: Generation) -> Generation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class LiveStatus:
     """What is known of a generation right now but not kept: for people's eyes only.
 
     ``position`` counts from 1 among those waiting (None: not waiting), ``progress`` in percent,

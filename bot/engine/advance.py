@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from bot.domain.generation import Generation, ParkReason, State
 from bot.domain.ids import GenerationId
-from bot.engine.context import Outside
-from bot.engine.in_flight import Board, Live
+from bot.engine.context import Ports
+from bot.engine.in_flight import Flights, InFlight
 from bot.engine.lease import Lease
 from bot.engine.steps import OVER, Next
 from bot.engine.steps.acceptance import Acceptance
@@ -31,8 +31,8 @@ OURS = frozenset({ParkReason.DISK, ParkReason.INTERNAL})
 class Advance:
     """The table from states to steps."""
 
-    outside: Outside
-    board: Board
+    ports: Ports
+    flights: Flights
     transitions: Transitions
     timing: Timing
     lease: Lease
@@ -43,45 +43,45 @@ class Advance:
     posting: PostingSteps
 
     @classmethod
-    def build(cls, outside: Outside, board: Board) -> "Advance":
+    def build(cls, ports: Ports, flights: Flights) -> "Advance":
         """All steps over the same ports and the same board."""
-        transitions = Transitions(outside=outside)
-        timing = Timing(outside=outside)
-        lease = Lease(outside=outside)
+        transitions = Transitions(ports=ports)
+        timing = Timing(ports=ports)
+        lease = Lease(ports=ports)
         acceptance = Acceptance(
-            outside=outside, board=board, timing=timing, transitions=transitions
+            ports=ports, flights=flights, timing=timing, transitions=transitions
         )
         return cls(
-            outside=outside,
-            board=board,
+            ports=ports,
+            flights=flights,
             transitions=transitions,
             timing=timing,
             lease=lease,
             submission=SubmissionSteps(
-                outside=outside,
-                board=board,
+                ports=ports,
+                flights=flights,
                 transitions=transitions,
                 lease=lease,
                 acceptance=acceptance,
                 opening=OpeningSteps(
-                    outside=outside, board=board, transitions=transitions, lease=lease
+                    ports=ports, flights=flights, transitions=transitions, lease=lease
                 ),
             ),
             unknown=UnknownSteps(
-                outside=outside,
-                board=board,
+                ports=ports,
+                flights=flights,
                 transitions=transitions,
                 lease=lease,
                 acceptance=acceptance,
             ),
-            watch=WatchSteps(outside=outside, board=board, timing=timing, transitions=transitions),
-            fetching=FetchSteps(outside=outside, transitions=transitions),
+            watch=WatchSteps(ports=ports, flights=flights, timing=timing, transitions=transitions),
+            fetching=FetchSteps(ports=ports, transitions=transitions),
             posting=PostingSteps(
-                outside=outside, board=board, transitions=transitions, lease=lease
+                ports=ports, flights=flights, transitions=transitions, lease=lease
             ),
         )
 
-    async def step(self, lives: Sequence[Live]) -> dict[GenerationId, Next]:
+    async def step(self, lives: Sequence[InFlight]) -> dict[GenerationId, Next]:
         """Take the next step of one generation, or of several that run at one provider."""
         before = [live.generation.state for live in lives]
         if len(lives) == 1:
@@ -91,7 +91,7 @@ class Advance:
         for live in lives:
             if are_over(live.generation) and not live.released:
                 live.released = True
-                await release(self.outside, live.generation.task)
+                await release(self.ports, live.generation.task)
         for live, state in zip(lives, before, strict=True):
             live.hinted = live.hinted and live.generation.state is state
         return following
@@ -99,13 +99,13 @@ class Advance:
     def batch_size(self, generation: Generation) -> int:
         """How many tasks one poll at this generation's provider may ask about."""
         provider = generation.plan.provider
-        if provider not in self.outside.providers.names():
+        if provider not in self.ports.providers.names():
             return 1
-        if not self.watch.batches.work(provider, self.outside.clock.monotonic()):
+        if not self.watch.batches.work(provider, self.ports.clock.monotonic()):
             return 1
-        return self.outside.providers.get(provider).batch_size
+        return self.ports.providers.get(provider).batch_size
 
-    async def _one(self, live: Live) -> Next:
+    async def _one(self, live: InFlight) -> Next:
         generation = live.generation
         if generation.ended:
             return OVER if generation.announced else await self.posting.announce(live)
@@ -134,17 +134,17 @@ class Advance:
             case _:
                 raise ValueError(f"no step for state {generation.state}")
 
-    async def _fetch(self, live: Live) -> Next:
+    async def _fetch(self, live: InFlight) -> Next:
         """Fetch, and notice when a provider's results cannot be had."""
         provider = live.generation.plan.provider
         following = await self.fetching.ready(live)
         after = live.generation
         if after.state is State.FETCHED:
-            self.board.stuck.succeeded(provider, Stage.FETCH)
+            self.flights.stuck.succeeded(provider, Stage.FETCH)
         elif after.state is State.READY and (after.park is None or after.park.reason not in OURS):
-            self.board.stuck.failed(provider, Stage.FETCH, after.id)
+            self.flights.stuck.failed(provider, Stage.FETCH, after.id)
         return following
 
     def _switched_off(self, generation: Generation) -> bool:
         needs = generation.state in NEEDS_ITS_PROVIDER
-        return needs and generation.plan.provider not in self.outside.providers.names()
+        return needs and generation.plan.provider not in self.ports.providers.names()

@@ -42,7 +42,7 @@ class Policy:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outside:
+class Ports:
     """The ports, together."""
 
     storage: Storage

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Code, ProviderError
-from bot.domain.generation import Generation, Park, Standing, State
+from bot.domain.generation import Generation, LiveStatus, Park, State
 from bot.domain.ids import GenerationId
 from bot.domain.ports.clock import Clock
 from bot.engine.queue import Person, Queue
@@ -21,7 +21,7 @@ MADE = frozenset({State.READY, State.FETCHED, State.POSTING})
 
 
 @dataclass
-class Live:
+class InFlight:
     """One generation under this worker's care.
 
     ``reading`` is the latest progress as (seconds since submission, fraction 0..1). ``doubtful``
@@ -91,7 +91,7 @@ class Live:
 
 
 @dataclass
-class Board:
+class Flights:
     """All live generations, and the queue they go through.
 
     ``unclear`` are generations whose insert may have been committed without an answer: whoever
@@ -99,7 +99,7 @@ class Board:
     """
 
     max_running: InitVar[Mapping[ProviderName, int]]
-    live: dict[GenerationId, Live] = field(default_factory=dict[GenerationId, Live])
+    live: dict[GenerationId, InFlight] = field(default_factory=dict[GenerationId, InFlight])
     queue: Queue = field(init=False)
     stuck: Stuck = field(default_factory=Stuck)
     unclear: dict[GenerationId, Person] = field(default_factory=dict[GenerationId, Person])
@@ -108,9 +108,9 @@ class Board:
         """Begin with an empty queue."""
         self.queue = Queue(max_running=max_running)
 
-    def put(self, generation: Generation, *, claimed: bool) -> Live:
+    def put(self, generation: Generation, *, claimed: bool) -> InFlight:
         """Take a generation in; ``claimed`` ones were somebody else's and may be half done."""
-        live = Live(generation=generation, doubtful=claimed, claimed=claimed)
+        live = InFlight(generation=generation, doubtful=claimed, claimed=claimed)
         self.live[generation.id] = live
         if generation.state in AT_PROVIDER and generation.task is not None:
             self.queue.occupy(generation, generation.task.provider)
@@ -149,9 +149,9 @@ class Board:
         if (live := self.live.get(generation.id)) is not None:
             live.generation = generation
 
-    def standing(
+    def live_status(
         self, generation: Generation, *, now: datetime, monotonic: float | None = None
-    ) -> Standing:
+    ) -> LiveStatus:
         """What a person may be told about a generation right now.
 
         ``monotonic`` is the same moment by the monotonic clock; without it no pause is told.
@@ -163,11 +163,11 @@ class Board:
             if monotonic is not None and (pause := self.queue.pause(generation.id, monotonic)):
                 park = Park(reason=pause[0], until=now + timedelta(seconds=pause[1]))
         if generation.state in MADE or generation.ended:
-            return Standing()
+            return LiveStatus()
         if live is None:
             eta_at = now + timedelta(seconds=generation.plan.estimated_seconds)
-            return Standing(position=position, eta_at=eta_at, park=park)
+            return LiveStatus(position=position, eta_at=eta_at, park=park)
         progress = None if live.reading is None else round(live.reading[1] * 100)
         # A time that has passed is not when it will be ready.
         eta_at = live.eta_at if live.eta_at is not None and live.eta_at > now else None
-        return Standing(position=position, progress=progress, eta_at=eta_at, park=park)
+        return LiveStatus(position=position, progress=progress, eta_at=eta_at, park=park)

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from bot.domain.errors import Superseded
 from bot.domain.generation import Generation
-from bot.engine.context import Outside
+from bot.engine.context import Ports
 
 SURE_SECONDS = 15.0
 """Half of what makes a worker look dead."""
@@ -20,14 +20,14 @@ SURE_SECONDS = 15.0
 class Lease:
     """``alone`` tells that nobody else can exist, so nothing can be taken over."""
 
-    outside: Outside
+    ports: Ports
     alone: bool = False
     _kept: tuple[datetime, float] | None = None
     _since: datetime | None = None
 
     def now(self) -> tuple[datetime, float]:
         """Two clocks: one may have stood still with us, the other may be set."""
-        return self.outside.clock.now(), self.outside.clock.monotonic()
+        return self.ports.clock.now(), self.ports.clock.monotonic()
 
     def keep(self, at: tuple[datetime, float]) -> None:
         """A heartbeat that was begun ``at`` is in the database."""
@@ -72,7 +72,7 @@ class Lease:
             Superseded: it is not ours any more, or in another state.
             StorageUnavailable: nobody can tell.
         """
-        fresh = await self.outside.storage.read(lambda tx: tx.generations.get(generation.id))
+        fresh = await self.ports.storage.read(lambda tx: tx.generations.get(generation.id))
         if (
             fresh is None
             or fresh.owner_id != generation.owner_id

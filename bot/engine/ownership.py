@@ -15,8 +15,8 @@ from bot.domain.errors import RowUnreadable, StorageUnavailable
 from bot.domain.generation import Generation
 from bot.domain.ids import GenerationId, GuildId, UserId, WorkerId
 from bot.domain.ports.storage import Transaction
-from bot.engine.context import Outside
-from bot.engine.in_flight import Board
+from bot.engine.context import Ports
+from bot.engine.in_flight import Flights
 from bot.engine.lease import Lease
 
 log = structlog.get_logger(__name__)
@@ -46,8 +46,8 @@ class Ownership:
     ``alone`` tells that no other worker can exist, so that the first claim takes everything.
     """
 
-    outside: Outside
-    board: Board
+    ports: Ports
+    flights: Flights
     lease: Lease
     worker_id: WorkerId
     alone: bool
@@ -71,18 +71,18 @@ class Ownership:
 
     async def _look(self, stopped: asyncio.Event) -> None:
         """Take up new requests soon, until ``stopped``. Alone, whoever inserts them owns them."""
-        while not self.alone and not await self.outside.clock.wait(stopped, LOOK_SECONDS):
+        while not self.alone and not await self.ports.clock.wait(stopped, LOOK_SECONDS):
             if not self.lease.holds():
                 continue
             try:
-                if await self.outside.storage.read(lambda tx: tx.generations.any_unowned()):
+                if await self.ports.storage.read(lambda tx: tx.generations.any_unowned()):
                     await self._claim_few()
             except StorageUnavailable as error:
                 log.debug("no_look_for_new_ones", error=str(error))
 
     async def _keep_alive(self, stopped: asyncio.Event) -> None:
         """One write every few seconds keeps all our generations; dead workers' are claimed."""
-        clock = self.outside.clock
+        clock = self.ports.clock
         next_claim = clock.monotonic()
         first = True
         while not stopped.is_set():
@@ -99,9 +99,9 @@ class Ownership:
 
     async def _find(self, stopped: asyncio.Event) -> None:
         """Find out what became of inserts and claims without an answer, until ``stopped``."""
-        while not await self.outside.clock.wait(stopped, FIND_SECONDS):
+        while not await self.ports.clock.wait(stopped, FIND_SECONDS):
             try:
-                for generation_id, (guild_id, requester_id) in list(self.board.unclear.items()):
+                for generation_id, (guild_id, requester_id) in list(self.flights.unclear.items()):
                     await self._find_inserted(generation_id, guild_id, requester_id)
                 if self._claim_unclear:
                     await self._find_claimed()
@@ -126,14 +126,14 @@ class Ownership:
             await tx.workers.beat(self.worker_id, now=shared)
             return shared
 
-        shared = await self.outside.storage.transact(work)
+        shared = await self.ports.storage.transact(work)
         self.lease.keep(at)
         before, self._beat_at = self._beat_at, shared
         return before is not None and shared - before > timedelta(seconds=LEAP_SECONDS)
 
     async def _claim(self, *, everything: bool) -> None:
         if everything:
-            await self.outside.storage.transact(lambda tx: tx.workers.keep_only(self.worker_id))
+            await self.ports.storage.transact(lambda tx: tx.workers.keep_only(self.worker_id))
         while len(await self._claim_once(CLAIM_AT_ONCE)) == CLAIM_AT_ONCE:
             pass
 
@@ -142,7 +142,7 @@ class Ownership:
 
     async def _claim_once(self, limit: int) -> Sequence[Generation]:
         async def work(tx: Transaction) -> Sequence[Generation]:
-            now = await tx.workers.clock(self.outside.clock.now())
+            now = await tx.workers.clock(self.ports.clock.now())
             await tx.workers.cap_beats(now)
             dead_before = now - timedelta(seconds=DEAD_SECONDS)
             claimed = await tx.generations.claim(
@@ -152,7 +152,7 @@ class Ownership:
             return claimed
 
         try:
-            claimed = await self.outside.storage.transact(work)
+            claimed = await self.ports.storage.transact(work)
         except StorageUnavailable as error:
             # It may come about all the same, and then nobody but the database knows whose they are.
             self._claim_unclear = self._claim_unclear or error.unclear
@@ -166,9 +166,9 @@ class Ownership:
     ) -> None:
         # The insert locks the same account: if it is still under way, this waits for it, and from
         # then on the row is there or never will be.
-        await self.outside.storage.transact(lambda tx: tx.ledger.lock(guild_id, requester_id))
+        await self.ports.storage.transact(lambda tx: tx.ledger.lock(guild_id, requester_id))
         await self._adopt_if_ours(generation_id)
-        del self.board.unclear[generation_id]
+        del self.flights.unclear[generation_id]
 
     async def _find_claimed(self) -> None:
         """Take up what is ours by the database and not on the board. Of the others only the ids
@@ -179,13 +179,13 @@ class Ownership:
             # A claim writes a heartbeat, too: if one is still under way, this waits for it.
             await tx.workers.beat(self.worker_id, now=await tx.workers.clock(clock.now()))
 
-        clock, storage = self.outside.clock, self.outside.storage
+        clock, storage = self.ports.clock, self.ports.storage
         self._claim_unclear = False
         try:
             await storage.transact(wait_for_claims)
             owned = await storage.read(lambda tx: tx.generations.owned_ids(self.worker_id))
             for generation_id in owned:
-                if generation_id not in self.board.live:
+                if generation_id not in self.flights.live:
                     await self._adopt_if_ours(generation_id)
         except StorageUnavailable:
             self._claim_unclear = True
@@ -193,10 +193,10 @@ class Ownership:
 
     async def _adopt_if_ours(self, generation_id: GenerationId) -> None:
         try:
-            found = await self.outside.storage.read(lambda tx: tx.generations.get(generation_id))
+            found = await self.ports.storage.read(lambda tx: tx.generations.get(generation_id))
         except RowUnreadable:
             return  # The storage has set it aside, and tells the owner.
         if found is None or found.owner_id != self.worker_id or found.announced:
             return
-        if found.id not in self.board.live:
+        if found.id not in self.flights.live:
             self.adopt(found)

@@ -12,7 +12,7 @@ from typing import Any
 Job = Callable[[], Coroutine[Any, Any, None]]
 
 
-class Lane(StrEnum):
+class Pool(StrEnum):
     """Kinds of work that must not crowd each other out."""
 
     SUBMIT = "submit"
@@ -22,34 +22,34 @@ class Lane(StrEnum):
     TELL = "tell"
 
 
-WIDTHS: Mapping[Lane, int] = {
-    Lane.SUBMIT: 16,
-    Lane.POLL: 16,
-    Lane.FETCH: 8,
+POOL_SIZES: Mapping[Pool, int] = {
+    Pool.SUBMIT: 16,
+    Pool.POLL: 16,
+    Pool.FETCH: 8,
     # Eight uploads at once cost little memory and fill any link (see docs/decisions).
-    Lane.POST: 8,
-    Lane.TELL: 8,
+    Pool.POST: 8,
+    Pool.TELL: 8,
 }
 
 
-class Lanes:
+class Pools:
     """Runs jobs, at most so many of a kind at once, first come first served."""
 
-    def __init__(self, group: asyncio.TaskGroup, widths: Mapping[Lane, int] = WIDTHS) -> None:
+    def __init__(self, group: asyncio.TaskGroup, widths: Mapping[Pool, int] = POOL_SIZES) -> None:
         self._group = group
         self._widths = widths
-        self._lines: dict[Lane, deque[Job]] = {lane: deque() for lane in Lane}
-        self._running: dict[Lane, set[asyncio.Task[None]]] = {lane: set() for lane in Lane}
+        self._lines: dict[Pool, deque[Job]] = {lane: deque() for lane in Pool}
+        self._running: dict[Pool, set[asyncio.Task[None]]] = {lane: set() for lane in Pool}
         self._closed = False
 
-    def run(self, lane: Lane, job: Job) -> None:
+    def run(self, lane: Pool, job: Job) -> None:
         """Start a job now, or when its lane has room."""
         self._lines[lane].append(job)
         self._pump(lane)
 
-    def active(self, *lanes: Lane) -> set[asyncio.Task[None]]:
+    def active(self, *pools: Pool) -> set[asyncio.Task[None]]:
         """The tasks under way in these lanes."""
-        return set().union(*(self._running[lane] for lane in lanes))
+        return set().union(*(self._running[lane] for lane in pools))
 
     def close(self) -> None:
         """Start nothing more; what waits in line is dropped."""
@@ -59,16 +59,16 @@ class Lanes:
 
     def cancel(self) -> None:
         """Cancel all that is under way."""
-        for task in self.active(*Lane):
+        for task in self.active(*Pool):
             task.cancel()
 
-    def _pump(self, lane: Lane) -> None:
+    def _pump(self, lane: Pool) -> None:
         line, running = self._lines[lane], self._running[lane]
         while line and len(running) < self._widths[lane] and not self._closed:
             task = self._group.create_task(line.popleft()())
             running.add(task)
             task.add_done_callback(lambda done, lane=lane: self._done(lane, done))
 
-    def _done(self, lane: Lane, task: asyncio.Task[None]) -> None:
+    def _done(self, lane: Pool, task: asyncio.Task[None]) -> None:
         self._running[lane].discard(task)
         self._pump(lane)

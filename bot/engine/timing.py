@@ -20,8 +20,8 @@ from bot.domain.polling import (
     next_poll,
 )
 from bot.domain.ports.storage import Transaction
-from bot.engine.context import Outside
-from bot.engine.in_flight import Live
+from bot.engine.context import Ports
+from bot.engine.in_flight import InFlight
 
 ENOUGH_PAST = 5
 """From so many past durations on, their median beats the provider's estimate for the ETA."""
@@ -53,27 +53,27 @@ class _Kind:
 class Timing:
     """Learned durations and the next time to ask."""
 
-    outside: Outside
+    ports: Ports
     _kinds: OrderedDict[str, _Kind] = field(default_factory=OrderedDict[str, _Kind])
     _costs: dict[ProviderName, RequestCost] = field(default_factory=dict[ProviderName, RequestCost])
 
-    async def start(self, live: Live) -> float:
+    async def start(self, live: InFlight) -> float:
         """Seconds until the first poll of a task; loads what is known about its kind."""
         key = kind_of(live.generation)
         if key not in self._kinds:
-            past = await self.outside.storage.read(lambda tx: tx.durations.recent(key))
+            past = await self.ports.storage.read(lambda tx: tx.durations.recent(key))
             self._kind(key, past)
         if not live.claimed:
             self.seen_running(live)
         self._expect(live)
         return self.delay(live)
 
-    def delay(self, live: Live) -> float:
+    def delay(self, live: InFlight) -> float:
         """Seconds until the next poll of a running task."""
         generation = live.generation
         provider = generation.plan.provider
         cost = self._cost(provider)
-        lam = cost.at(self.outside.clock.monotonic())
+        lam = cost.at(self.ports.clock.monotonic())
         return next_poll(
             self._density(generation),
             elapsed_s=self._elapsed(live),
@@ -81,7 +81,7 @@ class Timing:
             lam=lam,
         )
 
-    def read_progress(self, live: Live, percent: int | None) -> bool:
+    def read_progress(self, live: InFlight, percent: int | None) -> bool:
         """Take a progress reading; whether it is news."""
         if percent is None:
             return False
@@ -94,26 +94,26 @@ class Timing:
 
     def throttled(self, provider: ProviderName) -> None:
         """The provider said that we ask too often."""
-        self._costs[provider] = self._cost(provider).throttled(self.outside.clock.monotonic())
+        self._costs[provider] = self._cost(provider).throttled(self.ports.clock.monotonic())
 
-    def seen_running(self, live: Live) -> None:
+    def seen_running(self, live: InFlight) -> None:
         """The task is known to be under way right now."""
-        live.running_at = self.outside.clock.monotonic()
+        live.running_at = self.ports.clock.monotonic()
 
-    def duration(self, live: Live) -> float | None:
+    def duration(self, live: InFlight) -> float | None:
         """Return how long a task took that is seen to be done now, in seconds.
 
         None if nobody watched it end: it may have been done for long, while this process was down
         or its provider silent. One that delivers a late result was not watched either.
         """
-        seen, now = live.running_at, self.outside.clock.monotonic()
+        seen, now = live.running_at, self.ports.clock.monotonic()
         if live.generation.late or seen is None or now - seen > WATCHED_SECONDS:
             return None
         return self._elapsed(live)
 
     async def record(self, tx: Transaction, generation: Generation, seconds: float) -> None:
         """Write down how long a task took, in the transaction that records its end."""
-        await tx.durations.add(kind_of(generation), seconds, at=self.outside.clock.now())
+        await tx.durations.add(kind_of(generation), seconds, at=self.ports.clock.now())
 
     def learn(self, generation: Generation, seconds: float) -> None:
         """Let the estimates for others of its kind follow a duration that was recorded."""
@@ -121,7 +121,7 @@ class Timing:
         kind.past.append(seconds)
         kind.densities.clear()
 
-    def _expect(self, live: Live) -> None:
+    def _expect(self, live: InFlight) -> None:
         generation = live.generation
         elapsed = self._elapsed(live)
         total = float(self._estimate(generation))
@@ -132,7 +132,7 @@ class Timing:
             total = live.reading[0] / live.reading[1]
         left = total - elapsed
         # Longer than expected: nobody knows, so nothing is promised.
-        live.eta_at = self.outside.clock.now() + timedelta(seconds=left) if left > 0 else None
+        live.eta_at = self.ports.clock.now() + timedelta(seconds=left) if left > 0 else None
 
     def _density(self, generation: Generation) -> Density:
         kind = self._kind(kind_of(generation))
@@ -154,18 +154,20 @@ class Timing:
         return kind
 
     def _cost(self, provider: ProviderName) -> RequestCost:
-        policy = self.outside.policy
-        calls_back = policy.callback_url and self.outside.providers.get(provider).calls_back
+        policy = self.ports.policy
+        supports_callbacks = (
+            policy.callback_url and self.ports.providers.get(provider).supports_callbacks
+        )
         base = policy.poll_lambda
-        if calls_back:
+        if supports_callbacks:
             base = max(base, BEHIND_CALLBACKS)
         return self._costs.setdefault(provider, RequestCost(base=base))
 
-    def _elapsed(self, live: Live) -> float:
+    def _elapsed(self, live: InFlight) -> float:
         task = live.generation.task
         if task is None or task.submitted_at is None:
             return 0.0
-        return live.seconds_since(task.submitted_at, self.outside.clock)
+        return live.seconds_since(task.submitted_at, self.ports.clock)
 
     @staticmethod
     def _estimate(generation: Generation) -> int:

@@ -14,7 +14,7 @@ import structlog
 from bot.domain.errors import Code, StorageUnavailable, Superseded
 from bot.domain.generation import Failure, Generation, Park, ParkReason, State
 from bot.domain.ports.storage import Transaction
-from bot.engine.context import Outside
+from bot.engine.context import Ports
 
 Change = Callable[[Generation], Generation]
 Also = Callable[[Transaction, Generation], Awaitable[None]]
@@ -29,7 +29,7 @@ LONGEST_PARK_SECONDS = 3600.0
 class Transitions:
     """Commits changes of generations."""
 
-    outside: Outside
+    ports: Ports
 
     async def move(
         self,
@@ -47,7 +47,7 @@ class Transitions:
             Superseded: they are not; nothing was changed.
             StorageUnavailable: unknown whether it was committed; read again.
         """
-        now = self.outside.clock.now()
+        now = self.ports.clock.now()
 
         async def work(tx: Transaction) -> Generation:
             fresh = await tx.generations.get(generation.id)
@@ -66,12 +66,12 @@ class Transitions:
             return saved
 
         try:
-            saved = await self.outside.storage.transact(work)
+            saved = await self.ports.storage.transact(work)
         except Superseded:
             # A person's decision or a callback may have been saved in between: look again, once.
-            saved = await self.outside.storage.transact(work)
+            saved = await self.ports.storage.transact(work)
         if saved.state is not generation.state:
-            self.outside.telemetry.moved(generation.state, saved.state)
+            self.ports.telemetry.moved(generation.state, saved.state)
         return saved
 
     async def record(
@@ -96,7 +96,7 @@ class Transitions:
                 return await self.move(generation, change, also=also, in_any_state=in_any_state)
             except StorageUnavailable as error:
                 log.warning("database_away", generation=generation.id, error=str(error))
-                await self.outside.clock.sleep(wait)
+                await self.ports.clock.sleep(wait)
                 wait = min(wait * 2, 15.0)
 
     async def fail(self, generation: Generation, code: Code, /, **facts: Any) -> Generation:
@@ -112,7 +112,7 @@ class Transitions:
         settle_seconds: int | None = None,
     ) -> Generation:
         """End in ``state``: settled with ``settle_seconds``, or released when that is None."""
-        now = self.outside.clock.now()
+        now = self.ports.clock.now()
 
         async def close(tx: Transaction, saved: Generation) -> None:
             if settle_seconds is None:
@@ -129,6 +129,6 @@ class Transitions:
     ) -> Generation:
         """Set aside for a while (at most ``LONGEST_PARK_SECONDS``), in the same state."""
         seconds = min(seconds, LONGEST_PARK_SECONDS)
-        until = self.outside.clock.now() + timedelta(seconds=seconds)
+        until = self.ports.clock.now() + timedelta(seconds=seconds)
         park = Park(reason=reason, until=until)
         return await self.move(generation, lambda g: replace(g, park=park, strikes=strikes))

@@ -18,10 +18,10 @@ from bot.domain.generation import Failure, Generation, ParkReason, State
 from bot.domain.ids import GenerationId, WorkerId
 from bot.engine.advance import Advance
 from bot.engine.balances import Balances
-from bot.engine.context import Outside
-from bot.engine.in_flight import AT_PROVIDER, Board, Live
+from bot.engine.context import Ports
+from bot.engine.in_flight import AT_PROVIDER, Flights, InFlight
 from bot.engine.ownership import Ownership
-from bot.engine.pools import Lane, Lanes
+from bot.engine.pools import Pool, Pools
 from bot.engine.steps import Next, backoff
 from bot.engine.transitions import LONGEST_PARK_SECONDS
 
@@ -56,8 +56,8 @@ class Scheduler:
     is taken over at once.
     """
 
-    outside: Outside
-    board: Board
+    ports: Ports
+    flights: Flights
     advance: Advance
     worker_id: WorkerId
     alone: bool
@@ -79,31 +79,31 @@ class Scheduler:
     def __post_init__(self) -> None:
         self.advance.lease.alone = self.alone
         self.ownership = Ownership(
-            outside=self.outside,
-            board=self.board,
+            ports=self.ports,
+            flights=self.flights,
             lease=self.advance.lease,
             worker_id=self.worker_id,
             alone=self.alone,
             adopt=self._adopt,
         )
         self._balances = Balances(
-            outside=self.outside, queue=self.board.queue, reopened=self._wake.set
+            ports=self.ports, queue=self.flights.queue, reopened=self._wake.set
         )
 
     # -- what others call ---------------------------------------------------------------------
 
     def take(self, generation: Generation) -> None:
         """Look after a generation that was just inserted with this worker as its owner."""
-        if generation.id in self.board.live:
+        if generation.id in self.flights.live:
             return
-        self.board.put(generation, claimed=False)
+        self.flights.put(generation, claimed=False)
         self._schedule(generation.id, 0.0)
 
-    def nudge(self, generation_id: GenerationId) -> None:
+    def wake(self, generation_id: GenerationId) -> None:
         """Look at a generation now: something about it changed."""
         if generation_id in self._busy:
             self._nudged.add(generation_id)
-        elif generation_id in self.board.live:
+        elif generation_id in self.flights.live:
             self._schedule(generation_id, 0.0)
 
     def hint(self, generation_id: GenerationId) -> None:
@@ -111,12 +111,12 @@ class Scheduler:
 
         Only one hint per stay in a state has an effect, so repeating it costs the provider nothing.
         """
-        live = self.board.live.get(generation_id)
+        live = self.flights.live.get(generation_id)
         if live is None or live.hinted:
             return
         if live.generation.state in {State.RUNNING, State.SUBMIT_UNKNOWN}:
             live.hinted = True
-            self.nudge(generation_id)
+            self.wake(generation_id)
 
     def stop(self) -> None:
         """Begin to stop: no new steps; ``run`` returns within about eight seconds."""
@@ -128,35 +128,35 @@ class Scheduler:
     async def run(self) -> None:
         """Claim what is there, then work until ``stop``."""
         async with asyncio.TaskGroup() as group:
-            lanes = Lanes(group)
+            pools = Pools(group)
             group.create_task(self.ownership.keep(self._stopped))
             group.create_task(self._balances.keep(self._stopped))
             while not self._stopped.is_set():
-                self._serve_waiting(lanes)
-                self._dispatch(lanes)
+                self._serve_waiting(pools)
+                self._dispatch(pools)
                 self._wake.clear()
-                await self.outside.clock.wait(self._wake, self._until_next())
-            await self._put_down(lanes)
+                await self.ports.clock.wait(self._wake, self._until_next())
+            await self._put_down(pools)
 
-    async def _put_down(self, lanes: Lanes) -> None:
+    async def _put_down(self, pools: Pools) -> None:
         """Let a POST or a send in flight finish; leave the rest as it is."""
-        lanes.close()
-        finishing = lanes.active(Lane.SUBMIT, Lane.POST)
+        pools.close()
+        finishing = pools.active(Pool.SUBMIT, Pool.POST)
         if finishing:
             await asyncio.wait(finishing, timeout=STOP_SECONDS)
-        lanes.cancel()
+        pools.cancel()
         try:
-            await self.outside.storage.transact(self.ownership.give_up)
+            await self.ports.storage.transact(self.ownership.give_up)
         except StorageUnavailable as error:
             # Nobody is harmed: the heartbeat grows old and others claim them.
             log.warning("ownership_not_released", error=str(error))
 
     def _adopt(self, generation: Generation) -> None:
         log.info("claimed", generation=generation.id, state=generation.state.value)
-        self.board.put(generation, claimed=True)
+        self.flights.put(generation, claimed=True)
         wait = 0.0
         if generation.park is not None:
-            wait = (generation.park.until - self.outside.clock.now()).total_seconds()
+            wait = (generation.park.until - self.ports.clock.now()).total_seconds()
             # Longer than any park lasts: the clock was set back since, or differs from its owner's.
             wait = min(max(wait, 0.0), LONGEST_PARK_SECONDS)
         self._schedule(generation.id, wait)
@@ -166,25 +166,25 @@ class Scheduler:
     def _schedule(self, generation_id: GenerationId, after: float) -> None:
         number = next(self._numbers)
         self._due[generation_id] = number
-        due = self.outside.clock.monotonic() + after
+        due = self.ports.clock.monotonic() + after
         heapq.heappush(self._heap, (due, number, generation_id))
         self._wake.set()
 
     def _until_next(self) -> float | None:
         while self._heap and self._due.get(self._heap[0][2]) != self._heap[0][1]:
             heapq.heappop(self._heap)
-        now = self.outside.clock.monotonic()
+        now = self.ports.clock.monotonic()
         wakes = [self._heap[0][0]] if self._heap else []
-        if (pause_ends := self.board.queue.wakes_at(now)) is not None:
+        if (pause_ends := self.flights.queue.wakes_at(now)) is not None:
             wakes.append(pause_ends)
         return max(min(wakes) - now, 0.0) if wakes else None
 
-    def _pop_due(self) -> list[Live]:
-        now = self.outside.clock.monotonic()
-        due: list[Live] = []
+    def _pop_due(self) -> list[InFlight]:
+        now = self.ports.clock.monotonic()
+        due: list[InFlight] = []
         while self._heap and self._heap[0][0] <= now + POLL_TOGETHER_SECONDS:
             when, number, generation_id = self._heap[0]
-            live = self.board.live.get(generation_id)
+            live = self.flights.live.get(generation_id)
             if self._due.get(generation_id) != number or live is None:
                 heapq.heappop(self._heap)
                 continue
@@ -195,8 +195,8 @@ class Scheduler:
             due.append(live)
         return due
 
-    def _dispatch(self, lanes: Lanes) -> None:
-        running: dict[str, list[Live]] = {}
+    def _dispatch(self, pools: Pools) -> None:
+        running: dict[str, list[InFlight]] = {}
         for live in self._pop_due():
             generation = live.generation
             if generation.id in self._busy:
@@ -206,16 +206,16 @@ class Scheduler:
             if generation.state is State.RUNNING and not live.solo:
                 running.setdefault(generation.plan.provider, []).append(live)
             else:
-                lanes.run(_lane(generation), lambda live=live: self._step([live], lanes))
+                pools.run(_lane(generation), lambda live=live: self._step([live], pools))
         for lives in running.values():
             size = self.advance.batch_size(lives[0].generation)
             for start in range(0, len(lives), size):
                 batch = lives[start : start + size]
-                lanes.run(Lane.POLL, lambda batch=batch: self._step(batch, lanes))
+                pools.run(Pool.POLL, lambda batch=batch: self._step(batch, pools))
 
     # -- one step -----------------------------------------------------------------------------
 
-    async def _step(self, lives: Sequence[Live], lanes: Lanes) -> None:
+    async def _step(self, lives: Sequence[InFlight], pools: Pools) -> None:
         """Run one step of one generation, or one poll of several; the wall for what goes wrong."""
         ids = [live.generation.id for live in lives]
         with structlog.contextvars.bound_contextvars(
@@ -231,9 +231,9 @@ class Scheduler:
                 await self._alert(ids[0], error)
         for live in lives:
             self._busy.discard(live.generation.id)
-            self._continue(live, answers[live.generation.id], lanes)
+            self._continue(live, answers[live.generation.id], pools)
 
-    async def _answers(self, lives: Sequence[Live]) -> dict[GenerationId, Next]:
+    async def _answers(self, lives: Sequence[InFlight]) -> dict[GenerationId, Next]:
         try:
             return await self.advance.step(lives)
         except (Superseded, StorageUnavailable) as error:
@@ -245,51 +245,51 @@ class Scheduler:
     async def _alert(self, generation_id: GenerationId, error: Exception) -> None:
         facts: dict[str, object] = {"generation": generation_id, "error": type(error).__name__}
         try:
-            await self.outside.messenger.alert_owner(Code.INTERNAL, facts)
+            await self.ports.messenger.alert_owner(Code.INTERNAL, facts)
         except Exception:
             log.exception("owner_not_alerted", generation=generation_id)
 
-    def _continue(self, live: Live, following: Next, lanes: Lanes) -> None:
+    def _continue(self, live: InFlight, following: Next, pools: Pools) -> None:
         generation = live.generation
-        if generation.id not in self.board.live:
+        if generation.id not in self.flights.live:
             return
         if following.after is None:
-            self._forget(generation.id, lanes)
+            self._forget(generation.id, pools)
             return
         if generation.id in self._nudged:
             self._nudged.discard(generation.id)
             following = Next()
         if not _needs_place(generation, following):
-            self.board.queue.leave(generation.id)
+            self.flights.queue.leave(generation.id)
         self._schedule(generation.id, following.after or 0.0)
-        self._show(live, lanes)
-        self._serve_waiting(lanes)
+        self._show(live, pools)
+        self._serve_waiting(pools)
 
-    def _forget(self, generation_id: GenerationId, lanes: Lanes) -> None:
-        self.board.drop(generation_id)
+    def _forget(self, generation_id: GenerationId, pools: Pools) -> None:
+        self.flights.drop(generation_id)
         self._due.pop(generation_id, None)
         self._shown.pop(generation_id, None)
         self._nudged.discard(generation_id)
-        self._serve_waiting(lanes)
+        self._serve_waiting(pools)
 
-    def _serve_waiting(self, lanes: Lanes) -> None:
+    def _serve_waiting(self, pools: Pools) -> None:
         """Places may have become free: let those in front of the line take them."""
-        for generation_id in self.board.queue.admit(self.outside.clock.monotonic()):
+        for generation_id in self.flights.queue.admit(self.ports.clock.monotonic()):
             if generation_id in self._busy:
                 self._nudged.add(generation_id)
             else:
                 self._schedule(generation_id, 0.0)
-        if self.board.queue.moved():
-            for generation_id in self.board.queue.line()[:SHOWN_IN_LINE]:
-                self._show(self.board.live[generation_id], lanes)
+        if self.flights.queue.moved():
+            for generation_id in self.flights.queue.line()[:SHOWN_IN_LINE]:
+                self._show(self.flights.live[generation_id], pools)
 
-    async def _reread(self, live: Live, error: Exception) -> Next:
+    async def _reread(self, live: InFlight, error: Exception) -> Next:
         """The row is not what we thought, or we could not learn what it is: look before acting."""
         live.doubtful = True
         live.misses += 1
         generation_id = live.generation.id
         try:
-            fresh = await self.outside.storage.read(lambda tx: tx.generations.get(generation_id))
+            fresh = await self.ports.storage.read(lambda tx: tx.generations.get(generation_id))
         except StorageUnavailable:
             return Next(after=backoff(live.misses, first=1.0, longest=30.0))
         if fresh is None or fresh.owner_id != self.worker_id:
@@ -298,7 +298,9 @@ class Scheduler:
         live.generation = fresh
         return Next(after=0.0 if isinstance(error, Superseded) else backoff(live.misses))
 
-    async def _struck(self, lives: Sequence[Live], error: Exception) -> dict[GenerationId, Next]:
+    async def _struck(
+        self, lives: Sequence[InFlight], error: Exception
+    ) -> dict[GenerationId, Next]:
         if len(lives) == 1:
             return {lives[0].generation.id: await self._strike(lives[0], error)}
         # One of them is to blame; alone, it will show itself.
@@ -306,13 +308,13 @@ class Scheduler:
             live.solo = True
         return {live.generation.id: Next(after=1.0) for live in lives}
 
-    async def _strike(self, live: Live, error: Exception) -> Next:
+    async def _strike(self, live: InFlight, error: Exception) -> Next:
         """A failure of our own: try again with growing distance, end it after a few."""
         generation = live.generation
         live.doubtful = True
         strikes = generation.strikes + 1
         transitions = self.advance.transitions
-        self.outside.telemetry.step_failed(generation.state)
+        self.ports.telemetry.step_failed(generation.state)
         try:
             if strikes < (ANNOUNCE_STRIKES if generation.ended else STRIKES):
                 wait = backoff(strikes, first=5.0, longest=600.0)
@@ -335,7 +337,7 @@ class Scheduler:
 
     # -- showing ------------------------------------------------------------------------------
 
-    def _show(self, live: Live, lanes: Lanes) -> None:
+    def _show(self, live: InFlight, pools: Pools) -> None:
         """Tell the messenger when there is news; of progress not more often than every few seconds.
 
         Whatever is left out about a running task, its next poll brings. Nothing else comes by
@@ -344,12 +346,14 @@ class Scheduler:
         generation = live.generation
         if generation.ended or generation.place.status_message_id is None:
             return
-        now = self.outside.clock.monotonic()
-        standing = self.board.standing(generation, now=self.outside.clock.now(), monotonic=now)
+        now = self.ports.clock.monotonic()
+        live_status = self.flights.live_status(
+            generation, now=self.ports.clock.now(), monotonic=now
+        )
         # The end of a pause that others share is reckoned each time, and differs by microseconds.
-        park = generation.park or (standing.park and standing.park.reason)
-        overdue = standing.eta_at is None
-        seen = (standing.progress, standing.position, generation.abandoned, park, overdue)
+        park = generation.park or (live_status.park and live_status.park.reason)
+        overdue = live_status.eta_at is None
+        seen = (live_status.progress, live_status.position, generation.abandoned, park, overdue)
         news = hash((generation.state, *seen))
         last_at, last_news = self._shown.get(generation.id, (now - STATUS_SECONDS, None))
         soon = generation.state is State.RUNNING and now - last_at < STATUS_SECONDS
@@ -358,7 +362,7 @@ class Scheduler:
         self._shown[generation.id] = (now, news)
 
         async def show() -> None:
-            if generation.id not in self.board.live:
+            if generation.id not in self.flights.live:
                 return
             try:
                 await self.advance.lease.check(live.generation)
@@ -367,21 +371,21 @@ class Scheduler:
             if live.generation.ended:
                 return
             try:
-                await self.outside.messenger.update_status(live.generation, standing)
+                await self.ports.messenger.update_status(live.generation, live_status)
             except Exception:
                 log.exception("status_not_shown", generation=generation.id)
 
-        lanes.run(Lane.TELL, show)
+        pools.run(Pool.TELL, show)
 
 
-def _lane(generation: Generation) -> Lane:
+def _lane(generation: Generation) -> Pool:
     if generation.ended:
-        return Lane.TELL
+        return Pool.TELL
     return {
-        State.READY: Lane.FETCH,
-        State.FETCHED: Lane.POST,
-        State.POSTING: Lane.POST,
-    }.get(generation.state, Lane.SUBMIT)
+        State.READY: Pool.FETCH,
+        State.FETCHED: Pool.POST,
+        State.POSTING: Pool.POST,
+    }.get(generation.state, Pool.SUBMIT)
 
 
 def _needs_place(generation: Generation, following: Next) -> bool:

@@ -31,7 +31,7 @@ class DeskClosedError(Exception):
     """Nobody answers there; the message says why."""
 
 
-class Desk:
+class ControlSocket:
     """Listens between ``start`` and ``stop``. ``path`` must be this process's alone to use."""
 
     def __init__(self, path: Path, answer: Answerer) -> None:

@@ -1,7 +1,7 @@
 """A look at Discord as the bot sees it: who it is, and what it lacks in which server.
 
-Owns the questions to Discord; what to say about the answers is ``bot.app.check``'s business. Connects
-to no gateway and needs no intent.
+Owns the questions to Discord; what to say about the answers is ``bot.app.check``'s business.
+Connects to no gateway and needs no intent.
 """
 
 import asyncio

@@ -18,7 +18,7 @@ OLDEST_GENERATION = 2
 
 
 @dataclass(kw_only=True)
-class Heap:
+class GcTuner:
     """Watches full collections while its context lasts. ``longest_pause`` in seconds."""
 
     clock: Clock

@@ -36,8 +36,8 @@ class MeteredProvider:
         return self._provider.name
 
     @property
-    def knows_keys(self) -> bool:
-        return self._provider.knows_keys
+    def supports_idempotency_keys(self) -> bool:
+        return self._provider.supports_idempotency_keys
 
     @property
     def can_list_tasks(self) -> bool:
@@ -48,8 +48,8 @@ class MeteredProvider:
         return self._provider.batch_size
 
     @property
-    def calls_back(self) -> bool:
-        return self._provider.calls_back
+    def supports_callbacks(self) -> bool:
+        return self._provider.supports_callbacks
 
     async def prepare(self, spec: TaskSpec) -> PreparedTask:
         return await self._timed("prepare", self._provider.prepare(spec))

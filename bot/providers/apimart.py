@@ -33,19 +33,19 @@ from bot.providers.apimart_requests import (
     prompt_of,
     task_of,
 )
-from bot.providers.http import HttpDoor
-from bot.providers.json_api import GONE, Gateway, task_path
+from bot.providers.http import HttpClient
+from bot.providers.json_api import GONE, JsonApi, task_path
 from bot.providers.links import results_of, tidy
 from bot.providers.mirrors import Mirrors
-from bot.providers.refusals import REJECTED, Verdict, verdict_of_status
+from bot.providers.refusals import REJECTED, ErrorMeaning, verdict_of_status
 from bot.providers.task_status import is_completed, state_of, word_in
 from bot.providers.uploads import Uploads, VideoHost
 
 NAME = ProviderName("apimart")
 
-_GONE_WORDS: Mapping[str, Verdict] = {"task_not_found": GONE, "task_not_exist": GONE}
+_GONE_WORDS: Mapping[str, ErrorMeaning] = {"task_not_found": GONE, "task_not_exist": GONE}
 
-_FAILED = Verdict(code=Code.PROVIDER_FAILED)
+_FAILED = ErrorMeaning(code=Code.PROVIDER_FAILED)
 
 # Both shapes of an answer are understood; this asks for the newer one, where the key counts.
 _VERSION = {"X-APIMart-Response-Version": "2026-07-27"}
@@ -57,11 +57,11 @@ _CREDITS_PER_USD = 10.0
 class ApiMart:
     """The adapter. ``api_url`` may carry a path of its own; several are mirrors of one account.
 
-    ``calls_back`` is false where the bot's own address is none that APIMart would call.
+    ``supports_callbacks`` is false where the bot's own address is none that APIMart would call.
     """
 
     name = NAME
-    knows_keys = True
+    supports_idempotency_keys = True
     can_list_tasks = False
     batch_size = 1
 
@@ -70,14 +70,14 @@ class ApiMart:
         *,
         api_url: str | Sequence[str],
         api_key: str,
-        http: HttpDoor,
+        http: HttpClient,
         media_root: Path,
         clock: Clock,
         video_host: VideoHost | None = None,
-        calls_back: bool = True,
+        supports_callbacks: bool = True,
     ) -> None:
-        self.calls_back = calls_back
-        self._gateway = Gateway(
+        self.supports_callbacks = supports_callbacks
+        self._gateway = JsonApi(
             name=NAME,
             mirrors=Mirrors(api_url),
             api_key=api_key,
@@ -295,7 +295,7 @@ class ApiMart:
         status = json_values.number(json_values.mapping(error).get("code"))
         fallback = _FAILED
         if status is not None and (status == 429 or status >= 500):
-            fallback = Verdict(
+            fallback = ErrorMeaning(
                 code=Code.PROVIDER_FAILED, retryable=verdict_of_status(int(status)).retryable
             )
         elif status is not None and 400 <= status < 500:

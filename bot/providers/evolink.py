@@ -34,9 +34,9 @@ from bot.providers.evolink_words import (
     TASK_FAILED,
     TASK_WORDS,
 )
-from bot.providers.http import HttpDoor
+from bot.providers.http import HttpClient
 from bot.providers.inline import by_name, inlined
-from bot.providers.json_api import Gateway, task_path
+from bot.providers.json_api import JsonApi, task_path
 from bot.providers.links import results_of
 from bot.providers.mirrors import Mirrors, base_url
 from bot.providers.task_status import is_completed, state_of, word_in
@@ -75,10 +75,10 @@ class EvoLink:
     """The adapter. ``api_url`` and ``files_url`` may carry a path of their own."""
 
     name = NAME
-    knows_keys = True
+    supports_idempotency_keys = True
     can_list_tasks = True
     batch_size = _BATCH
-    calls_back = True
+    supports_callbacks = True
 
     def __init__(
         self,
@@ -86,11 +86,11 @@ class EvoLink:
         api_url: str,
         files_url: str,
         api_key: str,
-        http: HttpDoor,
+        http: HttpClient,
         media_root: Path,
         clock: Clock,
     ) -> None:
-        self._gateway = Gateway(
+        self._gateway = JsonApi(
             name=NAME,
             mirrors=Mirrors(api_url),
             api_key=api_key,

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.media import StoredMedia
 from bot.providers import json_values
-from bot.providers.json_api import Gateway
+from bot.providers.json_api import JsonApi
 from bot.providers.links import tidy
 from bot.providers.uploads import HostedFile
 
@@ -25,7 +25,7 @@ _FULL_WAIT_S = 60.0
 class EvoLinkFiles:
     """The uploads of one key."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: JsonApi) -> None:
         self._gateway = gateway
 
     async def upload(self, media: StoredMedia) -> HostedFile:

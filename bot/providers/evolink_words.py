@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from bot.domain.errors import Code
 from bot.providers.json_api import GONE
-from bot.providers.refusals import REJECTED, UNAVAILABLE, Verdict
+from bot.providers.refusals import REJECTED, UNAVAILABLE, ErrorMeaning
 
-_BALANCE = Verdict(code=Code.PROVIDER_BALANCE)
-_MODERATED = Verdict(code=Code.MODERATED)
+_BALANCE = ErrorMeaning(code=Code.PROVIDER_BALANCE)
+_MODERATED = ErrorMeaning(code=Code.MODERATED)
 
-_MODERATION: Mapping[str, Verdict] = {
+_MODERATION: Mapping[str, ErrorMeaning] = {
     "content_policy_violation": _MODERATED,
     "content_filter": _MODERATED,
     "sensitive_content": _MODERATED,
@@ -20,36 +20,38 @@ _MODERATION: Mapping[str, Verdict] = {
     "input_moderation_failed": _MODERATED,
 }
 
-CALL_WORDS: Mapping[str, Verdict] = {
+CALL_WORDS: Mapping[str, ErrorMeaning] = {
     **_MODERATION,
     "insufficient_quota": _BALANCE,
     "insufficient_user_quota": _BALANCE,
     "quota_not_enough": _BALANCE,
     "key_quota_exhausted": _BALANCE,
     "token_daily_quota_exceeded": _BALANCE,
-    "model_access_denied": Verdict(code=Code.PROVIDER_MODEL_ACCESS),
+    "model_access_denied": ErrorMeaning(code=Code.PROVIDER_MODEL_ACCESS),
     "no_available_channel": UNAVAILABLE,
     "model_unavailable": UNAVAILABLE,
     "channel_selection_failed": UNAVAILABLE,
     "service_unavailable": UNAVAILABLE,
     # Of requests or of tasks at once, by the pages: a moment later there is room.
-    "quota_exceeded": Verdict(code=Code.PROVIDER_RATE_LIMITED, retryable=True, retry_after=2.0),
+    "quota_exceeded": ErrorMeaning(
+        code=Code.PROVIDER_RATE_LIMITED, retryable=True, retry_after=2.0
+    ),
     "idempotency_conflict": REJECTED,
     "paid_outcome_unknown": UNAVAILABLE,
 }
 """Codes of refused calls."""
 
-GONE_WORDS: Mapping[str, Verdict] = {
+GONE_WORDS: Mapping[str, ErrorMeaning] = {
     "invalid_task_id": GONE,
     "task_not_found": GONE,
     "resource_not_found": GONE,
 }
 """Codes that mean "no such task" when one is asked for."""
 
-TASK_FAILED = Verdict(code=Code.PROVIDER_FAILED)
+TASK_FAILED = ErrorMeaning(code=Code.PROVIDER_FAILED)
 """A failed task with a code we do not know."""
 
-TASK_WORDS: Mapping[str, Verdict] = {
+TASK_WORDS: Mapping[str, ErrorMeaning] = {
     **_MODERATION,
     "invalid_parameters": REJECTED,
     "image_processing_error": REJECTED,
@@ -57,17 +59,19 @@ TASK_WORDS: Mapping[str, Verdict] = {
     # The task has expired.
     "resource_not_found": GONE,
     "request_cancelled": TASK_FAILED,
-    "service_error": Verdict(code=Code.PROVIDER_FAILED, retryable=True),
-    "unknown_error": Verdict(code=Code.PROVIDER_FAILED, retryable=True),
-    "generation_timeout": Verdict(code=Code.PROVIDER_TIMEOUT, retryable=True),
-    "quota_exceeded": Verdict(code=Code.PROVIDER_RATE_LIMITED, retryable=True, retry_after=2.0),
-    "resource_exhausted": Verdict(
+    "service_error": ErrorMeaning(code=Code.PROVIDER_FAILED, retryable=True),
+    "unknown_error": ErrorMeaning(code=Code.PROVIDER_FAILED, retryable=True),
+    "generation_timeout": ErrorMeaning(code=Code.PROVIDER_TIMEOUT, retryable=True),
+    "quota_exceeded": ErrorMeaning(
+        code=Code.PROVIDER_RATE_LIMITED, retryable=True, retry_after=2.0
+    ),
+    "resource_exhausted": ErrorMeaning(
         code=Code.PROVIDER_UNAVAILABLE, retryable=True, retry_after=180.0
     ),
-    "service_unavailable": Verdict(
+    "service_unavailable": ErrorMeaning(
         code=Code.PROVIDER_UNAVAILABLE, retryable=True, retry_after=120.0
     ),
     # May succeed with another prompt, so not as it is.
-    "generation_failed_no_content": Verdict(code=Code.NO_VIDEO),
+    "generation_failed_no_content": ErrorMeaning(code=Code.NO_VIDEO),
 }
 """Codes of tasks that failed after they had been taken."""

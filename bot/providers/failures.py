@@ -21,7 +21,7 @@ class NotSentError(ProviderError):
     """No connection could be made, so that nothing of the call has left this machine."""
 
 
-class CallGuard:
+class ErrorTranslator:
     """Turns every exception of the library, the network and the policy into a ``ProviderError``.
 
     Causes are dropped (their texts may hold URLs), their kind is kept as the fact ``reason``.

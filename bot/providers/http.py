@@ -25,7 +25,7 @@ from aiohttp.abc import AbstractResolver
 from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.ports.provider import Download
 from bot.providers.addresses import AddressPolicy
-from bot.providers.failures import CallGuard, OversizeError
+from bot.providers.failures import ErrorTranslator, OversizeError
 from bot.providers.files import FileSink, clear
 from bot.providers.links import joined, tidy
 from bot.providers.packing import Unpacker
@@ -63,7 +63,7 @@ class Answer:
     is_json: bool = True
 
 
-class HttpDoor:
+class HttpClient:
     """Calls to one outside party. ``party`` names it in errors ("evolink", "discord").
 
     Every method raises ``ProviderError`` for what happens outside, whose facts hold neither a key
@@ -106,7 +106,7 @@ class HttpDoor:
         self, url: str, *, key: str, params: Mapping[str, str | int] | None = None
     ) -> Answer:
         """Read something, once."""
-        with CallGuard(self._party):
+        with ErrorTranslator(self._party):
             request = self._request(self._pooled, "GET", url, key=key, params=params)
             return await self._answer(self._pooled, request, total=self._timeouts.read)
 
@@ -119,7 +119,7 @@ class HttpDoor:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """A POST that costs nothing, once."""
-        with CallGuard(self._party):
+        with ErrorTranslator(self._party):
             request = self._request(self._pooled, "POST", url, key=key, body=body, headers=headers)
             return await self._answer(self._pooled, request, total=self._timeouts.read)
 
@@ -127,19 +127,19 @@ class HttpDoor:
         self, url: str, *, key: str, body: Mapping[str, Any], headers: Mapping[str, str]
     ) -> Answer:
         """The paid POST, once. An error's ``accepted`` tells whether it may have been taken."""
-        with CallGuard(self._party, paid=True):
+        with ErrorTranslator(self._party, paid=True):
             request = self._request(self._single, "POST", url, key=key, body=body, headers=headers)
             return await self._answer(self._single, request, total=self._timeouts.submit)
 
     async def delete(self, url: str, *, key: str) -> Answer:
         """Delete something, once."""
-        with CallGuard(self._party):
+        with ErrorTranslator(self._party):
             request = self._request(self._pooled, "DELETE", url, key=key)
             return await self._answer(self._pooled, request, total=self._timeouts.read)
 
     async def upload(self, url: str, *, key: str, file: Path, name: str, mime: str) -> Answer:
         """Send a file as the multipart field ``file``, streamed from disk."""
-        with CallGuard(self._party), self._opened(file) as handle:
+        with ErrorTranslator(self._party), self._opened(file) as handle:
             parsed = self._policy.check_url(url)
             request = self._pooled.build_request(
                 "POST",
@@ -157,7 +157,7 @@ class HttpDoor:
         Raises RESULT_GONE, RESULT_TOO_LARGE, RESULT_BROKEN (shorter than announced, or an address
         we do not connect to) or a retryable PROVIDER_UNAVAILABLE or PROVIDER_TIMEOUT.
         """
-        with CallGuard(self._party, downloading=True):
+        with ErrorTranslator(self._party, downloading=True):
             await clear(destination)
             async with asyncio.timeout(self._timeouts.transfer):
                 async with self._followed(url) as response:

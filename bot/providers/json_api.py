@@ -18,31 +18,31 @@ from bot.domain.ports.clock import Clock
 from bot.domain.ports.provider import Download
 from bot.providers import json_values, moderation
 from bot.providers.files import clear, is_text
-from bot.providers.http import Answer, HttpDoor
+from bot.providers.http import Answer, HttpClient
 from bot.providers.mirrors import Mirrors
-from bot.providers.refusals import Verdict, refusal
+from bot.providers.refusals import ErrorMeaning, refusal
 
-GONE = Verdict(code=Code.PROVIDER_TASK_GONE)
+GONE = ErrorMeaning(code=Code.PROVIDER_TASK_GONE)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Gateway:
+class JsonApi:
     """One gateway's addresses, key, error words and door."""
 
     name: str
     mirrors: Mirrors
     api_key: str
-    http: HttpDoor
+    http: HttpClient
     media_root: Path
     clock: Clock
-    words: Mapping[str, Verdict]
+    words: Mapping[str, ErrorMeaning]
 
     async def read(
         self,
         path: str,
         *,
         params: Mapping[str, str | int] | None = None,
-        gone: Mapping[str, Verdict] | None = None,
+        gone: Mapping[str, ErrorMeaning] | None = None,
     ) -> Any:
         """GET a JSON value. ``gone``: the words (and with them a 404) for "no such task"."""
         return (await self.look(path, params=params, gone=gone)).body
@@ -52,7 +52,7 @@ class Gateway:
         path: str,
         *,
         params: Mapping[str, str | int] | None = None,
-        gone: Mapping[str, Verdict] | None = None,
+        gone: Mapping[str, ErrorMeaning] | None = None,
     ) -> Answer:
         """As ``read``, with the headers."""
         answer = await self.mirrors.call(
@@ -133,7 +133,12 @@ class Gateway:
         )
 
     def failed(
-        self, error: Any, *, words: Mapping[str, Verdict], charged: bool, fallback: Verdict
+        self,
+        error: Any,
+        *,
+        words: Mapping[str, ErrorMeaning],
+        charged: bool,
+        fallback: ErrorMeaning,
     ) -> ProviderError:
         """The error of a task that failed, from its ``error`` field (an object or a string)."""
         told = json_values.mapping(error)
@@ -169,7 +174,7 @@ class Gateway:
         answer: Answer,
         *,
         paid: bool = False,
-        gone: Mapping[str, Verdict] | None = None,
+        gone: Mapping[str, ErrorMeaning] | None = None,
     ) -> Answer:
         error = refusal(
             answer,

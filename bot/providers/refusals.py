@@ -19,7 +19,7 @@ _RATE_LIMIT_WAIT_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class ErrorMeaning:
     """What an error means: our code, whether the same call may succeed later, and when."""
 
     code: Code
@@ -28,7 +28,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Complaint:
+class ErrorEnvelope:
     """An error envelope, read. ``code`` is lower-case; ``status`` a code that is an HTTP status.
 
     ``kind`` is its type, ``kinds`` all that it says of its own kind.
@@ -41,18 +41,20 @@ class Complaint:
     status: int | None
 
 
-REJECTED = Verdict(code=Code.PROVIDER_REJECTED)
-UNAVAILABLE = Verdict(code=Code.PROVIDER_UNAVAILABLE, retryable=True)
+REJECTED = ErrorMeaning(code=Code.PROVIDER_REJECTED)
+UNAVAILABLE = ErrorMeaning(code=Code.PROVIDER_UNAVAILABLE, retryable=True)
 _NO_ERROR = frozenset({"", "0", "200", "ok", "success"})
-_NONSENSE = Verdict(code=Code.PROVIDER_MALFORMED, retryable=True)
+_NONSENSE = ErrorMeaning(code=Code.PROVIDER_MALFORMED, retryable=True)
 
-_STATUSES: Mapping[int, Verdict] = {
-    401: Verdict(code=Code.PROVIDER_AUTH),
-    402: Verdict(code=Code.PROVIDER_BALANCE),
-    403: Verdict(code=Code.PROVIDER_MODEL_ACCESS),
-    408: Verdict(code=Code.PROVIDER_TIMEOUT, retryable=True),
-    429: Verdict(code=Code.PROVIDER_RATE_LIMITED, retryable=True, retry_after=_RATE_LIMIT_WAIT_S),
-    504: Verdict(code=Code.PROVIDER_TIMEOUT, retryable=True),
+_STATUSES: Mapping[int, ErrorMeaning] = {
+    401: ErrorMeaning(code=Code.PROVIDER_AUTH),
+    402: ErrorMeaning(code=Code.PROVIDER_BALANCE),
+    403: ErrorMeaning(code=Code.PROVIDER_MODEL_ACCESS),
+    408: ErrorMeaning(code=Code.PROVIDER_TIMEOUT, retryable=True),
+    429: ErrorMeaning(
+        code=Code.PROVIDER_RATE_LIMITED, retryable=True, retry_after=_RATE_LIMIT_WAIT_S
+    ),
+    504: ErrorMeaning(code=Code.PROVIDER_TIMEOUT, retryable=True),
 }
 
 # A 4xx is a definite no, but for these: the gateway gave up waiting for somebody (408), or it has
@@ -60,7 +62,7 @@ _STATUSES: Mapping[int, Verdict] = {
 _DOUBTFUL = frozenset({408, 409})
 
 
-def verdict_of_status(status: int) -> Verdict:
+def verdict_of_status(status: int) -> ErrorMeaning:
     """What an HTTP status means when no word of the body says more."""
     if status in _STATUSES:
         return _STATUSES[status]
@@ -71,7 +73,7 @@ def verdict_of_status(status: int) -> Verdict:
     return _NONSENSE
 
 
-def complaint(body: Any) -> Complaint | None:
+def complaint(body: Any) -> ErrorEnvelope | None:
     """The error in an answer: ``{error: {…}}``, ``{error: "…"}``, ``{success: false}`` or a
     ``{code: 4xx or 5xx}``; None where there is none.
     """
@@ -90,7 +92,7 @@ def complaint(body: Any) -> Complaint | None:
     message = json_values.text(inner.get("message")) or json_values.text(inner.get("msg"))
     if inner is not body and code in _NO_ERROR and not kind and not message:
         return None  # an empty envelope, there for its shape
-    return Complaint(
+    return ErrorEnvelope(
         code=code,
         kind=kind,
         kinds=moderation.kinds(inner),
@@ -103,11 +105,11 @@ def refusal(
     answer: Answer,
     *,
     provider: str,
-    words: Mapping[str, Verdict],
+    words: Mapping[str, ErrorMeaning],
     secret: str,
     now: datetime,
     paid: bool = False,
-    statuses: Mapping[int, Verdict] = MappingProxyType({}),
+    statuses: Mapping[int, ErrorMeaning] = MappingProxyType({}),
 ) -> ProviderError | None:
     """The error that an answer is, or None when it is none.
 
@@ -144,10 +146,10 @@ def refusal(
 
 def _verdict(
     status: int,
-    told: Complaint | None,
-    words: Mapping[str, Verdict],
-    statuses: Mapping[int, Verdict],
-) -> Verdict:
+    told: ErrorEnvelope | None,
+    words: Mapping[str, ErrorMeaning],
+    statuses: Mapping[int, ErrorMeaning],
+) -> ErrorMeaning:
     if told is None:
         # A page or an empty body in the place of an envelope comes from something in between: it
         # says nothing about the task or the request.
@@ -183,7 +185,7 @@ def retry_after(answer: Answer, *, now: datetime) -> float | None:
     return None if wait is None else min(max(wait, 0.0), _LONGEST_WAIT_S)
 
 
-def _accepted(status: int, told: Complaint | None) -> Accepted:
+def _accepted(status: int, told: ErrorEnvelope | None) -> Accepted:
     if told is not None and told.code == "paid_outcome_unknown":
         return Accepted.UNKNOWN
     if 400 <= status < 500 and status not in _DOUBTFUL:

@@ -8,8 +8,8 @@ from bot.services.cancel import Cancel
 from bot.services.generate import Generate
 from bot.services.history import History
 from bot.services.jobs import Jobs
-from bot.services.limits import LimitsDesk
-from bot.services.lookup import Edit
+from bot.services.limits import LimitService
+from bot.services.lookup import VideoLookup
 from bot.services.missed import MissedReplies
 
 
@@ -18,11 +18,11 @@ class Services:
     """What the cogs call."""
 
     generate: Generate
-    edit: Edit
+    edit: VideoLookup
     intake: Intake
     cancel: Cancel
     jobs: Jobs
     history: History
-    limits: LimitsDesk
+    limits: LimitService
     missed: MissedReplies
     catalogue: Catalogue

@@ -17,7 +17,7 @@ from bot.domain.ids import GenerationId, TaskId
 from bot.domain.late import may_bring_a_video
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.storage import Storage, Transaction
-from bot.engine.in_flight import Board
+from bot.engine.in_flight import Flights
 from bot.engine.late_results import LateResults
 from bot.engine.worker import Scheduler
 
@@ -36,7 +36,7 @@ class Callbacks:
 
     storage: Storage
     clock: Clock
-    board: Board
+    flights: Flights
     scheduler: Scheduler
     late: LateResults
 
@@ -51,10 +51,10 @@ class Callbacks:
             RowUnreadable: the generation cannot be read.
         """
         if task_id is not None and await self._saved(provider, generation_id, task_id):
-            self.scheduler.nudge(generation_id)
+            self.scheduler.wake(generation_id)
         else:
             self.scheduler.hint(generation_id)
-        if generation_id not in self.board.live:
+        if generation_id not in self.flights.live:
             self.late.hint(generation_id)
 
     async def _saved(
@@ -71,7 +71,7 @@ class Callbacks:
             return await tx.generations.save(found, named)
 
         # Most callbacks bring no news: they wait for no writer.
-        live = self.board.live.get(generation_id)
+        live = self.flights.live.get(generation_id)
         if live is not None and _named(live.generation, provider, task_id) is None:
             return False
         known = await self.storage.read(lambda tx: tx.generations.get(generation_id))
@@ -84,7 +84,7 @@ class Callbacks:
         if saved is None:
             return False
         log.info("task_named_by_callback", generation=generation_id, task=task_id)
-        self.board.refresh(saved)
+        self.flights.refresh(saved)
         return True
 
 

@@ -10,8 +10,8 @@ from bot.domain.errors import Code, Refused, Superseded
 from bot.domain.generation import Generation, State
 from bot.domain.ids import GenerationId
 from bot.domain.ports.storage import Transaction
-from bot.engine.context import Outside
-from bot.engine.in_flight import Board
+from bot.engine.context import Ports
+from bot.engine.in_flight import Flights
 
 
 class CancelResult(StrEnum):
@@ -31,11 +31,11 @@ Work = Callable[[Transaction], Awaitable[tuple[CancelResult, Generation]]]
 
 @dataclass(frozen=True, kw_only=True)
 class Cancel:
-    """Cancels, drops, keeps. ``nudge`` makes the scheduler look at a generation now."""
+    """Cancels, drops, keeps. ``wake`` makes the scheduler look at a generation now."""
 
-    outside: Outside
-    board: Board
-    nudge: Callable[[GenerationId], None]
+    ports: Ports
+    flights: Flights
+    wake: Callable[[GenerationId], None]
 
     async def request(
         self, generation_id: GenerationId, *, viewer: Viewer
@@ -45,7 +45,7 @@ class Cancel:
         Raises:
             Refused: NOT_FOUND, NOT_YOURS.
         """
-        now = self.outside.clock.now()
+        now = self.ports.clock.now()
 
         async def work(tx: Transaction) -> tuple[CancelResult, Generation]:
             found = await self._found(tx, generation_id, viewer)
@@ -72,7 +72,7 @@ class Cancel:
     async def _mark(
         self, generation_id: GenerationId, viewer: Viewer, *, abandoned: bool
     ) -> Generation:
-        now = self.outside.clock.now()
+        now = self.ports.clock.now()
 
         async def work(tx: Transaction) -> tuple[CancelResult, Generation]:
             found = await self._found(tx, generation_id, viewer)
@@ -99,11 +99,11 @@ class Cancel:
     async def _raced(self, work: Work) -> tuple[CancelResult, Generation]:
         """Run ``work``; if a step saved in between, look again, once."""
         try:
-            result, saved = await self.outside.storage.transact(work)
+            result, saved = await self.ports.storage.transact(work)
         except Superseded:
-            result, saved = await self.outside.storage.transact(work)
-        self.board.refresh(saved)
-        self.nudge(saved.id)
+            result, saved = await self.ports.storage.transact(work)
+        self.flights.refresh(saved)
+        self.wake(saved.id)
         return result, saved
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from bot.domain.access import may_see
 from bot.domain.errors import Code, Refused, StorageUnavailable
-from bot.domain.generation import Generation, Place, Standing, State
+from bot.domain.generation import Generation, LiveStatus, Place, State
 from bot.domain.ids import (
     ChannelId,
     ConversationId,
@@ -23,13 +23,13 @@ from bot.domain.quota import check
 from bot.domain.request import Operation, VideoRequest
 from bot.domain.rights import PlaceRights
 from bot.domain.wording import wording
-from bot.engine.context import Outside
-from bot.engine.in_flight import Board
+from bot.engine.context import Ports
+from bot.engine.in_flight import Flights
 from bot.services.limits import QuotaView, quota_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ask:
+class GenerationRequest:
     """One person's wish, and where it was made.
 
     ``request_key`` is ``interaction:<id>`` or ``message:<id>``: the same one twice is one
@@ -57,7 +57,7 @@ class Receipt:
     """What was taken on. ``repeated`` tells that this wish was known already."""
 
     generation: Generation
-    standing: Standing
+    live_status: LiveStatus
     quota: QuotaView
     repeated: bool
 
@@ -74,13 +74,13 @@ class Generate:
     hands a new generation that has an owner to the scheduler of this process.
     """
 
-    outside: Outside
-    board: Board
+    ports: Ports
+    flights: Flights
     owner: Callable[[], WorkerId | None]
     wake: Callable[[Generation], None]
     stopping: bool = False
 
-    async def request(self, ask: Ask) -> Receipt:
+    async def request(self, ask: GenerationRequest) -> Receipt:
         """Take a wish on. When this returns it is committed, with its hold in the ledger.
 
         Raises:
@@ -90,20 +90,20 @@ class Generate:
         try:
             return await self._take(ask)
         except Refused as refusal:
-            self.outside.telemetry.refused(refusal.code)
+            self.ports.telemetry.refused(refusal.code)
             raise
 
-    async def _take(self, ask: Ask) -> Receipt:
+    async def _take(self, ask: GenerationRequest) -> Receipt:
         if self.stopping:
             raise Refused(Code.STOPPING)
-        await self.outside.room.check()
+        await self.ports.room.check()
         parent = await self._parent(ask)
         ask = _settled(ask, parent)
         request = with_source(ask.request, parent)
         request = replace(request, prompt=wording(request.prompt))
         candidates = self._candidates(request, parent)
         plan = candidates[0].plan
-        now = self.outside.clock.now()
+        now = self.ports.clock.now()
         generation_id, owner_id = new_generation_id(now), self.owner()
 
         async def work(tx: Transaction) -> Receipt:
@@ -111,11 +111,13 @@ class Generate:
             # and only who has waited for that one can see it.
             await tx.ledger.lock(ask.guild_id, ask.requester_id)
             known = await tx.generations.by_request_key(ask.request_key)
-            limits = self.outside.policy.limits
+            limits = self.ports.policy.limits
             quota = await quota_of(tx, limits, ask.guild_id, ask.requester_id, now)
             if known is not None:
-                standing = self.board.standing(known, now=now)
-                return Receipt(generation=known, standing=standing, quota=quota, repeated=True)
+                live_status = self.flights.live_status(known, now=now)
+                return Receipt(
+                    generation=known, live_status=live_status, quota=quota, repeated=True
+                )
             check(quota.rule, quota.usage, seconds=plan.seconds, now=now)
             conversation_id = await self._conversation(tx, parent)
             version = await tx.conversations.next_version(conversation_id)
@@ -141,27 +143,29 @@ class Generate:
             # Known without asking again: people wait for every statement in here.
             usage = quota.usage.with_one_more(seconds=plan.seconds, at=now)
             quota = replace(quota, usage=usage)
-            standing = self._expected(generation, candidates)
-            return Receipt(generation=generation, standing=standing, quota=quota, repeated=False)
+            live_status = self._expected(generation, candidates)
+            return Receipt(
+                generation=generation, live_status=live_status, quota=quota, repeated=False
+            )
 
         try:
             try:
-                receipt = await self.outside.storage.transact(work)
+                receipt = await self.ports.storage.transact(work)
             except _KnownMeanwhile:
-                receipt = await self.outside.storage.transact(work)
+                receipt = await self.ports.storage.transact(work)
         except (StorageUnavailable, asyncio.CancelledError) as error:
             unclear = isinstance(error, asyncio.CancelledError) or error.unclear
             if unclear and owner_id is not None:
                 # It may be there all the same, as ours: nobody else would look after it.
-                self.board.unclear[generation_id] = ask.guild_id, ask.requester_id
+                self.flights.unclear[generation_id] = ask.guild_id, ask.requester_id
             raise
         if not receipt.repeated:
-            self.outside.telemetry.moved(None, State.QUEUED)
+            self.ports.telemetry.moved(None, State.QUEUED)
             if receipt.generation.owner_id is not None:
                 self.wake(receipt.generation)
         return receipt
 
-    async def again(self, generation_id: GenerationId, ask: Ask) -> Receipt:
+    async def again(self, generation_id: GenerationId, ask: GenerationRequest) -> Receipt:
         """The same wish as that generation's, with the same parent; ``ask`` says who and where.
 
         What was private is private again, wherever the button was pressed.
@@ -169,7 +173,7 @@ class Generate:
         Raises:
             Refused: NOT_FOUND, NOT_KEPT, or as ``request``.
         """
-        first = await self.outside.storage.read(lambda tx: tx.generations.get(generation_id))
+        first = await self.ports.storage.read(lambda tx: tx.generations.get(generation_id))
         if first is None or not may_see(first, ask.requester_id, ask.guild_id):
             raise Refused(Code.NOT_FOUND)
         if first.erased:
@@ -184,23 +188,23 @@ class Generate:
         Raises:
             Refused: none of them takes anything on; why the best one does not.
         """
-        candidates = self.outside.providers.candidates(request, parent=parent)
-        now, media = self.outside.clock.monotonic(), request.has_files or parent is not None
+        candidates = self.ports.providers.candidates(request, parent=parent)
+        now, media = self.ports.clock.monotonic(), request.has_files or parent is not None
         reasons = {
-            c.provider: self.board.refusal(c.provider, now, with_media=media) for c in candidates
+            c.provider: self.flights.refusal(c.provider, now, with_media=media) for c in candidates
         }
         working = [c for c in candidates if reasons[c.provider] is None]
         if not working:
             best = candidates[0].provider
             raise Refused(reasons[best] or Code.PROVIDER_TROUBLE, provider=best)
-        queue = self.board.queue
+        queue = self.flights.queue
         return [c for c in working if not queue.breaker(c.provider).blocks(now)] or working
 
-    async def _parent(self, ask: Ask) -> Generation | None:
+    async def _parent(self, ask: GenerationRequest) -> Generation | None:
         if ask.parent_id is None:
             return None
         parent_id = ask.parent_id
-        parent = await self.outside.storage.read(lambda tx: tx.generations.get(parent_id))
+        parent = await self.ports.storage.read(lambda tx: tx.generations.get(parent_id))
         if parent is None or not may_see(parent, ask.requester_id, ask.guild_id):
             raise Refused(Code.NOT_FOUND)
         if parent.pruned_at is not None:
@@ -212,17 +216,17 @@ class Generate:
     async def _conversation(self, tx: Transaction, parent: Generation | None) -> ConversationId:
         if parent is not None:
             return parent.conversation_id
-        conversation_id = new_conversation_id(self.outside.clock.now())
+        conversation_id = new_conversation_id(self.ports.clock.now())
         await tx.conversations.add(conversation_id)
         return conversation_id
 
-    def _expected(self, generation: Generation, candidates: Sequence[Candidate]) -> Standing:
-        position, clock = None, self.outside.clock
+    def _expected(self, generation: Generation, candidates: Sequence[Candidate]) -> LiveStatus:
+        position, clock = None, self.ports.clock
         now = clock.monotonic()
-        if all(self.board.queue.would_wait(candidate.provider, now) for candidate in candidates):
-            position = len(self.board.queue) + 1
-        standing = self.board.standing(generation, now=clock.now())
-        return replace(standing, position=position)
+        if all(self.flights.queue.would_wait(candidate.provider, now) for candidate in candidates):
+            position = len(self.flights.queue) + 1
+        live_status = self.flights.live_status(generation, now=clock.now())
+        return replace(live_status, position=position)
 
 
 def with_source(request: VideoRequest, parent: Generation | None) -> VideoRequest:
@@ -237,7 +241,7 @@ def with_source(request: VideoRequest, parent: Generation | None) -> VideoReques
     return replace(request, source_ms=source_ms, model=request.model or parent.plan.model)
 
 
-def _settled(ask: Ask, parent: Generation | None) -> Ask:
+def _settled(ask: GenerationRequest, parent: Generation | None) -> GenerationRequest:
     """The request as it may be met at its place.
 
     Raises:
@@ -250,13 +254,13 @@ def _settled(ask: Ask, parent: Generation | None) -> Ask:
     return ask
 
 
-def _kept_private(ask: Ask) -> Ask:
+def _kept_private(ask: GenerationRequest) -> GenerationRequest:
     """The request, made private: what begins in private never comes out where others read."""
     # Without ``private`` nothing says that its thread is a private one, so it gets one of its own.
     return ask if ask.private else replace(ask, private=True, thread_id=None)
 
 
-def _place(ask: Ask) -> Place:
+def _place(ask: GenerationRequest) -> Place:
     return Place(
         guild_id=ask.guild_id,
         channel_id=ask.channel_id,

@@ -7,7 +7,7 @@ import structlog
 
 from bot.domain.access import Viewer, may_change, may_see
 from bot.domain.errors import Code, MediaError, PostError, Refused, Superseded
-from bot.domain.generation import Generation, Standing, State
+from bot.domain.generation import Generation, LiveStatus, State
 from bot.domain.ids import GenerationId, GuildId, UserId
 from bot.domain.media import FittedMedia, StoredMedia
 from bot.domain.ports.clock import Clock
@@ -140,7 +140,7 @@ class History:
     async def tell_deleted(self, generation: Generation) -> None:
         """Show in the status message that the video is gone; a courtesy, no more."""
         try:
-            await self.messenger.update_status(generation, Standing())
+            await self.messenger.update_status(generation, LiveStatus())
         except PostError as error:
             log.info("deletion_not_shown", generation=generation.id, error=str(error))
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.domain.access import Viewer
-from bot.domain.generation import Generation, Standing
+from bot.domain.generation import Generation, LiveStatus
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.storage import Storage
-from bot.engine.in_flight import Board
+from bot.engine.in_flight import Flights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,17 +16,17 @@ class Jobs:
 
     storage: Storage
     clock: Clock
-    board: Board
+    flights: Flights
 
-    async def of(self, viewer: Viewer) -> Sequence[tuple[Generation, Standing]]:
+    async def of(self, viewer: Viewer) -> Sequence[tuple[Generation, LiveStatus]]:
         """The viewer's own unended generations in this server, the oldest first."""
         found = await self.storage.read(
             lambda tx: tx.generations.open_of(viewer.guild_id, viewer.user_id)
         )
-        return [(generation, self.standing(generation)) for generation in found]
+        return [(generation, self.live_status(generation)) for generation in found]
 
-    def standing(self, generation: Generation) -> Standing:
+    def live_status(self, generation: Generation) -> LiveStatus:
         """What is known of a generation right now."""
-        return self.board.standing(
+        return self.flights.live_status(
             generation, now=self.clock.now(), monotonic=self.clock.monotonic()
         )

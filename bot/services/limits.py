@@ -45,7 +45,7 @@ async def quota_of(
 
 
 @dataclass(frozen=True, kw_only=True)
-class LimitsDesk:
+class LimitService:
     """Answers and changes, each change with a line in the audit trail."""
 
     storage: Storage

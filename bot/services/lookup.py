@@ -10,7 +10,7 @@ from bot.domain.ports.storage import Storage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Edit:
+class VideoLookup:
     """Finds the subject of an edit."""
 
     storage: Storage

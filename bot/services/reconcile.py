@@ -112,12 +112,12 @@ async def find_cases(tx: Transaction, *, since: datetime) -> Sequence[Case]:
 
 @dataclass(frozen=True, kw_only=True)
 class Reconcile:
-    """The operator's desk. ``nudge`` tells the scheduler of this process about a changed row."""
+    """The operator's desk. ``wake`` tells the scheduler of this process about a changed row."""
 
     storage: Storage
     clock: Clock
     providers: ProviderDirectory
-    nudge: Callable[[Generation], None] = lambda _: None
+    wake: Callable[[Generation], None] = lambda _: None
 
     async def cases(self, *, within: timedelta) -> Sequence[Case]:
         """The open ones, oldest first, then those that ended within a time, the latest first."""
@@ -176,7 +176,7 @@ class Reconcile:
             return Attached(generation=gone_on, state=report.state, late=fresh.ended)
 
         attached = await self._changed(work)
-        self.nudge(attached.generation)
+        self.wake(attached.generation)
         return attached
 
     async def release(self, generation_id: GenerationId, *, by: str) -> Generation:
@@ -225,7 +225,7 @@ class Reconcile:
             return saved
 
         saved = await self._changed(work)
-        self.nudge(saved)
+        self.wake(saved)
         return saved
 
     async def _found(self, generation_id: GenerationId) -> Generation:

@@ -17,7 +17,7 @@ from bot.domain.errors import StorageUnavailable
 from bot.domain.ports.clock import Clock
 from bot.storage import sqlite
 from bot.storage.postgres import PostgresBackend
-from bot.storage.sqlite import SqliteBackend, SqliteLook
+from bot.storage.sqlite import ReadOnlySqlite, SqliteBackend
 from bot.storage.transaction import SqlTransaction
 from bot.storage.unreadable import SetAside
 
@@ -136,7 +136,7 @@ def look_into(url: str, *, clock: Clock, patience_s: float = PATIENCE_S) -> SqlS
     path = _sqlite_path(url)
     if path is None:
         return open_storage(url, clock=clock, patience_s=patience_s)
-    return SqlStorage(SqliteLook(path, clock=clock, patience_s=patience_s))
+    return SqlStorage(ReadOnlySqlite(path, clock=clock, patience_s=patience_s))
 
 
 async def migrate(url: str, *, clock: Clock) -> tuple[str | None, str]:

@@ -108,7 +108,7 @@ class SqliteBackend:
                     raise
 
 
-class SqliteLook(SqliteBackend):
+class ReadOnlySqlite(SqliteBackend):
     """A database file that another process works on: it is read here and never written."""
 
     async def migrate(self) -> tuple[str | None, str]:

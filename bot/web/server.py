@@ -28,7 +28,7 @@ _SAVING_SECONDS = 4
 """With the time for the body less than the ten seconds after which providers hang up."""
 
 
-class SideDoor:
+class WebServer:
     """A small web server. ``signer`` None means that there are no callbacks.
 
     ``called`` gets the provider, the generation's id and the id of the task that the body names (or

@@ -17,7 +17,7 @@ from sandbox.discord.behaviour.interactions import Interactions
 from sandbox.discord.behaviour.messages import Messages
 from sandbox.discord.behaviour.people import People
 from sandbox.discord.behaviour.threads import Threads
-from sandbox.discord.control.admin import Behind
+from sandbox.discord.control.admin import Admin
 from sandbox.discord.control.people import Control
 from sandbox.discord.render.render import Renderer
 from sandbox.discord.rules.message_rules import MessageRules
@@ -40,8 +40,8 @@ from sandbox.discord.state.world import (
 from sandbox.discord.wire.faults import Faults, RateLimits
 from sandbox.discord.wire.gateway import Gateway
 from sandbox.discord.wire.loopback import loopback_only
-from sandbox.discord.wire.openapi import Judge
-from sandbox.discord.wire.rest.server import Door
+from sandbox.discord.wire.openapi import OpenApiValidator
+from sandbox.discord.wire.rest.server import RestServer
 
 Json = dict[str, Any]
 
@@ -55,7 +55,7 @@ class DiscordStandIn:
         clock: Callable[[], float] = time.time,
         token: str = "sandbox-token",  # noqa: S107 - printed on the screen
         application_id: int = APPLICATION_ID,
-        validator: Judge | None = None,
+        validator: OpenApiValidator | None = None,
     ) -> None:
         self.token = token
         self.application_id = str(application_id)
@@ -85,9 +85,9 @@ class DiscordStandIn:
         self.interactions = Interactions(self)
         self.answers = Answers(self)
         self.people = People(self)
-        self._door = Door(self)
+        self._door = RestServer(self)
         self._control = Control(self)
-        self._behind = Behind(self)
+        self._behind = Admin(self)
         self._was_online = False
 
     @property

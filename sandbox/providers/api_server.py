@@ -76,7 +76,7 @@ class Call:
         return {name: getattr(self, name) for name in names}
 
 
-class Door(abc.ABC):
+class ApiServer(abc.ABC):
     """The outside of a gateway."""
 
     def __init__(self, *, api_key: str, clock: Callable[[], float], sleep: Sleep) -> None:

@@ -13,7 +13,7 @@ from aiohttp import web
 from sandbox.providers import rules
 from sandbox.providers.api_server import TASK_ID
 from sandbox.providers.callbacks import APIMART, Manner
-from sandbox.providers.faults import Fate, Op
+from sandbox.providers.faults import Op, TaskFault
 from sandbox.providers.hosting import Hosting, uploaded
 from sandbox.providers.service import Gateway
 from sandbox.providers.submission import Refused
@@ -39,14 +39,14 @@ _ERRORS: dict[int, tuple[str, str]] = {
     502: ("Bad gateway", "server_error"),
     503: ("Service unavailable", "server_error"),
 }
-_FATES: dict[Fate, tuple[int, str, str]] = {
-    Fate.MODERATION: (
+_FATES: dict[TaskFault, tuple[int, str, str]] = {
+    TaskFault.MODERATION: (
         400,
         "The content was rejected by the safety system (content policy violation)",
         "invalid_request_error",
     ),
-    Fate.FAIL: (500, "Video generation failed", "server_error"),
-    Fate.CANCEL: (400, "The task was cancelled", "cancelled"),
+    TaskFault.FAIL: (500, "Video generation failed", "server_error"),
+    TaskFault.CANCEL: (400, "The task was cancelled", "cancelled"),
 }
 
 

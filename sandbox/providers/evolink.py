@@ -13,7 +13,7 @@ from aiohttp import web
 from sandbox.providers import rules
 from sandbox.providers.api_server import TASK_ID
 from sandbox.providers.callbacks import EVOLINK, Manner
-from sandbox.providers.faults import Fate, Op
+from sandbox.providers.faults import Op, TaskFault
 from sandbox.providers.service import Gateway
 from sandbox.providers.submission import Refused
 from sandbox.providers.tasks import State, Task
@@ -43,13 +43,13 @@ _ERRORS: dict[int, tuple[str, str, str]] = {
     502: ("upstream_error", "Upstream error", "api_error"),
     503: ("service_unavailable", "Service unavailable", "api_error"),
 }
-_FATES: dict[Fate, tuple[str, str]] = {
-    Fate.MODERATION: (
+_FATES: dict[TaskFault, tuple[str, str]] = {
+    TaskFault.MODERATION: (
         "content_policy_violation",
         "The request was rejected because it violates the content policy.",
     ),
-    Fate.FAIL: ("service_error", "The service failed to generate the video."),
-    Fate.CANCEL: ("request_cancelled", "The request was cancelled."),
+    TaskFault.FAIL: ("service_error", "The service failed to generate the video."),
+    TaskFault.CANCEL: ("request_cancelled", "The request was cancelled."),
 }
 
 

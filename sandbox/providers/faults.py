@@ -47,7 +47,7 @@ class Kind(StrEnum):
     HUGE = "huge"
 
 
-class Fate(StrEnum):
+class TaskFault(StrEnum):
     """What becomes of a task that was accepted."""
 
     MODERATION = "moderation"
@@ -71,7 +71,7 @@ class Fault:
 
     id: str
     on: Op
-    kind: Kind | Fate
+    kind: Kind | TaskFault
     status: int | None = None
     code: str | int | None = None
     message: str | None = None
@@ -115,7 +115,7 @@ class FaultPlan:
     def add(self, **fields: Any) -> Fault:
         """Plan a fault; ValueError says what is wrong with the fields."""
         on = Op(fields.pop("on"))
-        kind = Fate(fields.pop("kind")) if on is Op.TASK else Kind(fields.pop("kind"))
+        kind = TaskFault(fields.pop("kind")) if on is Op.TASK else Kind(fields.pop("kind"))
         for name, value in fields.items():
             if name not in _FIELDS:
                 raise ValueError(f"a fault has no {name}")

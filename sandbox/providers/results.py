@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from aiohttp import web
 
 from sandbox.providers.api_server import TASK_ID, Download
-from sandbox.providers.faults import Fate, Op
+from sandbox.providers.faults import Op, TaskFault
 from sandbox.providers.service import Gateway
 from sandbox.providers.submission import Refused
 from sandbox.providers.tasks import RESULT_SECONDS, State, Task
@@ -48,9 +48,9 @@ class Results:
             if token in task.dead_results:
                 self._renew(gateway, task)
                 raise Refused("no such file", status=404)
-            if task.fate_kind is Fate.NOT_A_VIDEO:
+            if task.fate_kind is TaskFault.NOT_A_VIDEO:
                 return web.Response(body=_NOT_A_VIDEO, content_type="video/mp4")
-            if task.fate_kind is Fate.TRUNCATED_FILE:
+            if task.fate_kind is TaskFault.TRUNCATED_FILE:
                 body = task.file.read_bytes()
                 return web.Response(body=body[: len(body) // 2], content_type="video/mp4")
             return Download(task.file, "video/mp4")

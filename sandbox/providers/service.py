@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 from aiohttp import web
 
 from sandbox.clips import ClipRequest, ClipSource
-from sandbox.providers.api_server import TASK_ID, Door
+from sandbox.providers.api_server import TASK_ID, ApiServer
 from sandbox.providers.callbacks import Manner
-from sandbox.providers.faults import Fate, Fault, Op, Sleep
+from sandbox.providers.faults import Fault, Op, Sleep, TaskFault
 from sandbox.providers.fetch import Fetcher, Given
 from sandbox.providers.idempotency import Receipts
 from sandbox.providers.rules import Model
@@ -29,7 +29,7 @@ _RENDER_PATIENCE = 5
 _START_BALANCE_MICRO = 25_000_000
 
 
-class Gateway(Door):
+class Gateway(ApiServer):
     """One stand-in gateway. ``tasks`` by id, ``paid`` the ids ever accepted, in order."""
 
     name: ClassVar[str]
@@ -236,7 +236,7 @@ class Gateway(Door):
     def word(self, task: Task) -> str:
         """The status as this gateway tells it now."""
         state = self.book.state(task, self.clock(), self.settings.progress_step)
-        if task.fate_kind is Fate.UNKNOWN_STATUS and not task.ended:
+        if task.fate_kind is TaskFault.UNKNOWN_STATUS and not task.ended:
             return "awaiting_upstream"
         return self.spoken(state)
 
@@ -255,7 +255,7 @@ class Gateway(Door):
 
     def results(self, task: Task) -> list[str]:
         """The addresses of the finished video."""
-        if task.state is not State.COMPLETED or task.fate_kind is Fate.NO_VIDEO:
+        if task.state is not State.COMPLETED or task.fate_kind is TaskFault.NO_VIDEO:
             return []
         return [f"{self.base_url}/results/{self.name}/{task.result}.mp4"]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from sandbox.providers.faults import Fate, Fault
+from sandbox.providers.faults import Fault, TaskFault
 from sandbox.providers.fetch import Given
 from sandbox.providers.rules import MOST_SECONDS, Mode
 from sandbox.providers.submission import Submission
@@ -36,7 +36,7 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
-_FATAL = frozenset({Fate.MODERATION, Fate.FAIL, Fate.CANCEL})
+_FATAL = frozenset({TaskFault.MODERATION, TaskFault.FAIL, TaskFault.CANCEL})
 
 ENDED = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
 
@@ -45,7 +45,7 @@ ENDED = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
 class TaskError:
     """Why a task failed; None where the gateway's own words for the fate are to be used."""
 
-    fate: Fate
+    fate: TaskFault
     code: str | int | None = None
     message: str | None = None
 
@@ -81,16 +81,16 @@ class Task:
         return self.state in ENDED
 
     @property
-    def fate_kind(self) -> Fate | None:
+    def fate_kind(self) -> TaskFault | None:
         """What was planned for it, if anything."""
-        return Fate(self.fate.kind) if self.fate is not None else None
+        return TaskFault(self.fate.kind) if self.fate is not None else None
 
     def progress(self, now: float, step: int) -> int:
         """Percent as shown at ``now``, in whole steps; 100 only when completed."""
         if self.state is State.COMPLETED:
             return 100
         share = self._share(now)
-        if self.fate_kind is Fate.LYING_PROGRESS and not self.ended:
+        if self.fate_kind is TaskFault.LYING_PROGRESS and not self.ended:
             share = 95 if share < 50 else 40
         return min(99, int(share // step * step))
 
@@ -185,7 +185,7 @@ class TaskBook:
             fate=destiny,
             clip=clip(seconds, aspect),
             known_at=now,
-            known_progress=30 if destiny is not None and destiny.kind is Fate.STUCK else 0,
+            known_progress=30 if destiny is not None and destiny.kind is TaskFault.STUCK else 0,
         )
         self.tasks[task.id] = task
         self.paid.append(task.id)
@@ -222,7 +222,9 @@ class TaskBook:
     def fail(self, task: Task, code: str | int | None, message: str | None) -> None:
         """Let it fail now (a person's wish)."""
         if not task.ended:
-            self._close(task, State.FAILED, TaskError(fate=Fate.FAIL, code=code, message=message))
+            self._close(
+                task, State.FAILED, TaskError(fate=TaskFault.FAIL, code=code, message=message)
+            )
 
     def advance(self, task: Task, progress: float) -> None:
         """Set the progress; the time that remains stays what it was."""
@@ -242,7 +244,7 @@ class TaskBook:
     def _end(self, task: Task) -> None:
         fault, fate = task.fate, task.fate_kind
         if fault is not None and fate is not None and fate in _FATAL:
-            state = State.CANCELLED if fate is Fate.CANCEL else State.FAILED
+            state = State.CANCELLED if fate is TaskFault.CANCEL else State.FAILED
             error = TaskError(fate=fate, code=fault.code, message=fault.message)
             self._close(task, state, error)
         elif not task.clip.done():
@@ -258,10 +260,10 @@ class TaskBook:
         error = task.clip.exception()
         if error is not None:
             self._broken(task, error)
-            self._close(task, State.FAILED, TaskError(fate=Fate.FAIL))
+            self._close(task, State.FAILED, TaskError(fate=TaskFault.FAIL))
             return
         task.file = task.clip.result()
-        if task.fate_kind is Fate.DEAD_URL:
+        if task.fate_kind is TaskFault.DEAD_URL:
             task.dead_results.add(task.result)
         self._close(task, State.COMPLETED, None)
 
@@ -279,7 +281,7 @@ class TaskBook:
 def _ends_at(now: float, duration: float, fate: Fault | None) -> float | None:
     if fate is None:
         return now + duration
-    if fate.kind is Fate.STUCK:
+    if fate.kind is TaskFault.STUCK:
         return None
     if fate.seconds is not None:
         return now + fate.seconds

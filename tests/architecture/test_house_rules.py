@@ -23,7 +23,12 @@ VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "constants", "man
 MOST_LINES = {"bot/": 400, "cogs/": 400, "sandbox/": 400, "bench/": 600, "tests/": 600}
 
 STARTS_TASKS = ("bot/app", "bot/engine/worker", "bot/engine/pools")
-WALLS = ("bot/cli", "bot/engine/worker", "bot/ui/messenger/status_editor", "cogs/errors")
+WALLS = (
+    "bot/cli",
+    "bot/engine/worker",
+    "bot/engine/status_news",
+    "bot/ui/messenger/status_editor",
+)
 CLOCKS = ("bot/app", "bot/ops/clock")
 
 TEXT = {"", ".py", ".toml", ".md", ".txt", ".yaml", ".yml", ".html", ".css", ".js", ".sh", ".po"}

@@ -24,7 +24,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from sandbox.clips import FixedClips
 from sandbox.clips.footage import write
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.wire.openapi import Judge, document
+from sandbox.discord.wire.openapi import OpenApiValidator, document
 from sandbox.providers import Gateways
 from sandbox.server import Sandbox
 from tests.e2e.chat import Chat
@@ -142,9 +142,9 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def judge() -> Judge | None:
+def judge() -> OpenApiValidator | None:
     """Discord's own document, where it is at hand; the integration tests insist on it."""
-    return Judge.load() if document() else None
+    return OpenApiValidator.load() if document() else None
 
 
 @dataclass(kw_only=True)
@@ -180,7 +180,7 @@ async def connected(client: Showcase, standin: DiscordStandIn) -> AsyncIterator[
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def stage(
-    clip: Path, picture: Path, tmp_path: Path, judge: Judge | None
+    clip: Path, picture: Path, tmp_path: Path, judge: OpenApiValidator | None
 ) -> AsyncIterator[Stage]:
     sandbox = Sandbox(directory=tmp_path / "gateways", clips=FixedClips(clip), judge=judge)
     client = Showcase(clip, picture)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.clips import Clips, ClipSource, FixedClips
-from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.openapi import OpenApiValidator
 from sandbox.process import BotProcess
 from sandbox.server import Sandbox
 from tests.e2e.films import film
@@ -144,7 +144,7 @@ class Running:
 
     def submissions(self) -> list[tuple[str, Json]]:
         """Every body that a provider was sent, with the provider's name."""
-        gateways = self.sandbox.gateways
+        gateways = self.sandbox.providers
         return [
             (provider.name, call.sent)
             for provider in (gateways.evolink, gateways.apimart)
@@ -162,7 +162,7 @@ class Running:
         return [event["data"] for event in events if _is_video(event["data"])]
 
     def paid(self) -> list[str]:
-        gateways = self.sandbox.gateways
+        gateways = self.sandbox.providers
         return [*gateways.evolink.paid, *gateways.apimart.paid]
 
     def complaints(self) -> list[str]:
@@ -187,7 +187,7 @@ class Running:
 @asynccontextmanager
 async def running_sandbox(
     folder: Path,
-    judge: Judge | None,
+    judge: OpenApiValidator | None,
     *,
     clips: ClipSource | None = None,
     seconds: float = 1,
@@ -223,7 +223,7 @@ async def running_sandbox(
 @asynccontextmanager
 async def running_bot(
     folder: Path,
-    judge: Judge | None,
+    judge: OpenApiValidator | None,
     *,
     config: str = FREE,
     clips: ClipSource | None = None,

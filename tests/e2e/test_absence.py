@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.discord.wire.openapi import Judge, document
+from sandbox.discord.wire.openapi import OpenApiValidator, document
 from tests.e2e.running import Json, Running, running_sandbox
 
 LATE = "I was away when you wrote this"
@@ -13,7 +13,7 @@ LATE = "I was away when you wrote this"
 
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
-    judge = Judge.load() if document() is not None else None
+    judge = OpenApiValidator.load() if document() is not None else None
     async with running_sandbox(tmp_path, judge) as running:
         yield running
 

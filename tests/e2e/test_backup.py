@@ -11,7 +11,7 @@ import pytest
 from bot.ops.clock import SystemClock
 from bot.storage import backup, open_storage
 from sandbox.clips import FixedClips
-from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.films import film
 from tests.e2e.running import FREE, Running, running_sandbox
 from tests.e2e.test_command_line import Line
@@ -20,7 +20,7 @@ PROMPTS = [f"boat number {number} in the rain" for number in range(1, 7)]
 
 
 @pytest.fixture
-async def line(tmp_path: Path, judge: Judge | None) -> AsyncIterator[Line]:
+async def line(tmp_path: Path, judge: OpenApiValidator | None) -> AsyncIterator[Line]:
     clips = FixedClips(film(tmp_path / "film.mp4"))
     async with running_sandbox(tmp_path, judge, clips=clips, seconds=10) as running:
         line = Line(running)
@@ -51,7 +51,7 @@ def restore(running: Running, copy: Path) -> None:
 
 async def test_copies_made_while_the_bot_writes_are_whole(line: Line) -> None:
     running = line.running
-    running.sandbox.gateways.evolink.settings.seconds = 1
+    running.sandbox.providers.evolink.settings.seconds = 1
     await running.start_bot()
     copies = [running.folder / f"copy-{number}.db" for number in range(3)]
 
@@ -80,7 +80,7 @@ async def test_a_bot_goes_on_from_a_copy_with_what_was_under_way(line: Line) -> 
     await running.start_bot()
     for prompt in PROMPTS[:3]:
         await running.video(prompt)
-    await running.sandbox.gateways.evolink.wait(lambda gateway: len(gateway.paid) == 3, timeout=30)
+    await running.sandbox.providers.evolink.wait(lambda gateway: len(gateway.paid) == 3, timeout=30)
     copy = running.folder / "copy.db"
     await backup(f"sqlite:///{line.database}", copy)
     assert states(copy) & {"submitting", "running"}

@@ -17,7 +17,7 @@ from bot.cli import main
 from sandbox.clips import FixedClips
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import OTHER
-from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.openapi import OpenApiValidator
 from sandbox.providers import EVOLINK_KEY
 from tests.e2e.films import film
 from tests.e2e.running import FREE, Running, running_sandbox
@@ -88,7 +88,7 @@ class Line:
 
 
 @pytest.fixture
-async def line(tmp_path: Path, judge: Judge | None) -> AsyncIterator[Line]:
+async def line(tmp_path: Path, judge: OpenApiValidator | None) -> AsyncIterator[Line]:
     """Both stand-ins and a configuration that is right; no bot runs."""
     clips = FixedClips(film(tmp_path / "film.mp4"))
     async with running_sandbox(tmp_path, judge, clips=clips, seconds=0.4) as running:
@@ -167,7 +167,7 @@ async def test_the_configuration_alone_is_looked_at_without_opening_or_asking_an
 
 
 async def test_keys_money_and_rights_that_are_missing_are_named(line: Line) -> None:
-    discord, gateways = line.running.sandbox.discord, line.running.sandbox.gateways
+    discord, gateways = line.running.sandbox.discord, line.running.sandbox.providers
     line.configure(EVOLINK_KEY, "sk-of-somebody-else")
     gateways.apimart.balance_usd = 0
     for role in discord.world.guilds[OTHER].roles.values():
@@ -183,7 +183,7 @@ async def test_keys_money_and_rights_that_are_missing_are_named(line: Line) -> N
 
 
 async def test_models_that_a_provider_does_not_list_are_noted(line: Line) -> None:
-    apimart = line.running.sandbox.gateways.apimart
+    apimart = line.running.sandbox.providers.apimart
     apimart.settings.denied_models = ["gemini-omni-flash-preview"]
     apimart.add_fault(on="usage", kind="status", status=503, code="usage_unavailable")
     said = await line.run("check")
@@ -346,7 +346,7 @@ async def test_migrate_tells_what_was_and_what_is_and_leaves_a_running_bot_alone
 
 async def in_limbo(line: Line, prompt: str) -> str:
     """A wish whose paid POST was taken and whose every answer is lost; its generation."""
-    gateways = line.running.sandbox.gateways
+    gateways = line.running.sandbox.providers
     if not gateways.evolink.faults.public():
         # The first is left alone after a while; then the other is asked.
         for gateway in (gateways.evolink, gateways.apimart):

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from sandbox.clips.footage import Encoding, write
-from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.films import film, picture
 from tests.e2e.running import Running, running_bot
 from tests.messages_view import told
@@ -24,7 +24,7 @@ VIDEOS = "I take MP4, MOV, WebM, or MKV."
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
-    tmp_path_factory: pytest.TempPathFactory, judge: Judge | None
+    tmp_path_factory: pytest.TempPathFactory, judge: OpenApiValidator | None
 ) -> AsyncIterator[Running]:
     folder = tmp_path_factory.mktemp("attachments")
     async with running_bot(folder, judge, within={"media": "max_upload_mib = 1"}) as running:

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.openapi import OpenApiValidator
 from sandbox.providers.tasks import Task
 from tests.e2e.running import Running, running_bot
 from tests.messages_view import told
@@ -20,18 +20,18 @@ FAR_AWAY = 600
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
-    tmp_path_factory: pytest.TempPathFactory, judge: Judge | None
+    tmp_path_factory: pytest.TempPathFactory, judge: OpenApiValidator | None
 ) -> AsyncIterator[Running]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     async with running_bot(tmp_path_factory.mktemp("callbacks"), judge, callbacks=port) as running:
-        running.sandbox.gateways.evolink.settings.estimate = FAR_AWAY
+        running.sandbox.providers.evolink.settings.estimate = FAR_AWAY
         yield running
 
 
 async def under_way(running: Running, prompt: str) -> Task:
     """The task of a video that will not be done by itself."""
-    evolink = running.sandbox.gateways.evolink
+    evolink = running.sandbox.providers.evolink
     evolink.add_fault(on="task", kind="stuck")
     await running.person("tom").video(prompt)
 
@@ -45,7 +45,7 @@ async def under_way(running: Running, prompt: str) -> Task:
 
 def asked_about(running: Running, task: Task) -> int:
     """How often the bot has asked about a task."""
-    calls = running.sandbox.gateways.evolink.calls
+    calls = running.sandbox.providers.evolink.calls
     return sum(call.op in {"query", "batch"} and call.task_id == task.id for call in calls)
 
 
@@ -55,7 +55,7 @@ async def post(url: str, body: object = None) -> int:
 
 
 async def test_a_callback_brings_the_video_at_once(running: Running) -> None:
-    evolink = running.sandbox.gateways.evolink
+    evolink = running.sandbox.providers.evolink
     task = await under_way(running, "call me when it is done")
     url = task.submission.callback_url
     assert url is not None
@@ -64,13 +64,13 @@ async def test_a_callback_brings_the_video_at_once(running: Running) -> None:
     evolink.book.finish(task)
     await running.film("call me when it is done")
     assert asked_about(running, task) == 1
-    (sent,) = [one for one in running.sandbox.gateways.callbacks.sent if one.task_id == task.id]
+    (sent,) = [one for one in running.sandbox.providers.callbacks.sent if one.task_id == task.id]
     await evolink.wait(lambda _: sent.delivered)
     assert sent.tries == [204]
 
 
 async def test_the_second_gateway_calls_a_path_of_its_own(running: Running) -> None:
-    gateways = running.sandbox.gateways
+    gateways = running.sandbox.providers
     apimart = gateways.apimart
     gateways.evolink.settings.denied_models = ["gemini-omni-1.1-flash-text-to-video"]
     apimart.add_fault(on="task", kind="stuck")
@@ -110,7 +110,7 @@ async def test_forged_ones_change_nothing(running: Running) -> None:
         assert await post(forged, {"status": "completed"}) in {403, 404}
     # What a forger hoped for would have come before this one.
     last = await under_way(running, "an honest one after it")
-    running.sandbox.gateways.evolink.book.finish(last)
+    running.sandbox.providers.evolink.book.finish(last)
     await running.film("an honest one after it")
     assert asked_about(running, task) == 0
     jobs = told(await running.person("tom").command("jobs"))
@@ -118,7 +118,7 @@ async def test_forged_ones_change_nothing(running: Running) -> None:
 
 
 async def test_repeated_and_lying_ones_cost_one_question(running: Running) -> None:
-    evolink = running.sandbox.gateways.evolink
+    evolink = running.sandbox.providers.evolink
     task = await under_way(running, "a voice that lies")
     url = task.submission.callback_url
     assert url is not None
@@ -134,7 +134,7 @@ async def test_repeated_and_lying_ones_cost_one_question(running: Running) -> No
 
 
 async def test_late_ones_change_nothing(running: Running) -> None:
-    evolink = running.sandbox.gateways.evolink
+    evolink = running.sandbox.providers.evolink
     task = await under_way(running, "long ago")
     evolink.book.finish(task)
     await running.film("long ago")

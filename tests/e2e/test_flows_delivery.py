@@ -11,7 +11,7 @@ from sandbox.clips import FixedClips
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import OTHER, STUDIO
 from sandbox.discord.state.world import Channel, ChannelKind
-from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.films import film
 from tests.e2e.running import Running, running_bot
 from tests.messages_view import Json, buttons, told, words
@@ -29,7 +29,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
-    tmp_path_factory: pytest.TempPathFactory, judge: Judge | None, small: Path
+    tmp_path_factory: pytest.TempPathFactory, judge: OpenApiValidator | None, small: Path
 ) -> AsyncIterator[Running]:
     folder = tmp_path_factory.mktemp("delivery")
     async with running_bot(folder, judge, clips=FixedClips(small)) as running:
@@ -48,7 +48,7 @@ def room(running: Running, name: str, guild_id: str = STUDIO) -> Channel:
 
 async def under_way(running: Running, prompt: str, channel: Channel, *, by: str = "tom") -> Json:
     """A video that is being made and will not be done by itself; its status message."""
-    gateway = running.sandbox.gateways.evolink
+    gateway = running.sandbox.providers.evolink
     gateway.add_fault(on="task", kind="stuck")
     await running.person(by).video(prompt, channel=channel.id)
     await gateway.wait(lambda g: any(t.submission.prompt == prompt for t in g.tasks.values()))
@@ -56,7 +56,7 @@ async def under_way(running: Running, prompt: str, channel: Channel, *, by: str 
 
 
 def finish(running: Running, prompt: str) -> None:
-    book = running.sandbox.gateways.evolink.book
+    book = running.sandbox.providers.evolink.book
     (task,) = [task for task in book.tasks.values() if task.submission.prompt == prompt]
     book.finish(task)
 
@@ -134,7 +134,7 @@ async def test_without_the_right_to_write_nothing_is_taken_on(running: Running) 
     running.sandbox.discord.set_permissions(channel, allow=Permission(0), deny=WRITING | THREADS)
     answered = await running.person("tom").video("cannot speak", channel=channel.id)
     assert "I need these permissions: Send Messages." in told(answered)
-    tasks = running.sandbox.gateways.evolink.tasks.values()
+    tasks = running.sandbox.providers.evolink.tasks.values()
     assert [task for task in tasks if task.submission.prompt == "cannot speak"] == []
 
 
@@ -259,10 +259,10 @@ async def test_much_too_large_is_a_preview_with_a_way_to_the_original(
         assert "This is a smaller preview: the full video is larger than this place allows." in said
         (task,) = [
             task
-            for task in running.sandbox.gateways.evolink.tasks.values()
+            for task in running.sandbox.providers.evolink.tasks.values()
             if task.submission.prompt == "far too heavy"
         ]
-        url = running.sandbox.gateways.evolink.results(task)[0]
+        url = running.sandbox.providers.evolink.results(task)[0]
         assert f"[Get the original](<{url}>)" in said
     finally:
         clips._path = before

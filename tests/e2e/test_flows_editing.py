@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.films import NumberedClips, film, picture
 from tests.e2e.running import Running, running_bot
 from tests.messages_view import Json, buttons, told, words
@@ -20,7 +20,7 @@ HINT = (
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
-    tmp_path_factory: pytest.TempPathFactory, judge: Judge | None
+    tmp_path_factory: pytest.TempPathFactory, judge: OpenApiValidator | None
 ) -> AsyncIterator[Running]:
     folder = tmp_path_factory.mktemp("editing")
     clips = NumberedClips(film(folder / "film.mp4"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.clips import FixedClips
-from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.openapi import OpenApiValidator
 from sandbox.providers import rules
 from sandbox.providers.hosting import Upload
 from tests.e2e.films import film, picture
@@ -18,7 +18,7 @@ NO_ROOM = "My disk is full or can't be written"
 
 
 @pytest.fixture
-async def running(tmp_path: Path, judge: Judge | None) -> AsyncIterator[Running]:
+async def running(tmp_path: Path, judge: OpenApiValidator | None) -> AsyncIterator[Running]:
     """A bot with EvoLink alone."""
     clips = FixedClips(film(tmp_path / "film.mp4"))
     async with running_sandbox(tmp_path, judge, clips=clips, seconds=0.4) as running:
@@ -30,7 +30,7 @@ async def running(tmp_path: Path, judge: Judge | None) -> AsyncIterator[Running]
 
 async def test_words_alone_pass_while_evolinks_file_service_is_full(running: Running) -> None:
     tom, ana = running.person("tom"), running.person("ana")
-    hosting = running.sandbox.gateways._hosting["evolink"]
+    hosting = running.sandbox.providers._hosting["evolink"]
     rule = rules.EVOLINK_UPLOADS
     others = [
         hosting.keep(Upload(name="other.png", body=picture()), rule) for _ in range(rule.most_files)

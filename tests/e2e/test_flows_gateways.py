@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.running import Running, running_bot
 from tests.messages_view import Json, told, words
 
@@ -17,7 +17,7 @@ TEXT_MODEL = "gemini-omni-1.1-flash-text-to-video"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
-    tmp_path_factory: pytest.TempPathFactory, judge: Judge | None
+    tmp_path_factory: pytest.TempPathFactory, judge: OpenApiValidator | None
 ) -> AsyncIterator[Running]:
     folder = tmp_path_factory.mktemp("gateways")
     config = "\n[limits]\nvideos = 100\nconcurrent = 0\n"
@@ -28,8 +28,8 @@ async def running(
 @pytest.fixture(autouse=True)
 def _no_fault_is_left_over(running: Running) -> Iterator[None]:
     yield
-    running.sandbox.gateways.evolink.faults.clear()
-    running.sandbox.gateways.apimart.faults.clear()
+    running.sandbox.providers.evolink.faults.clear()
+    running.sandbox.providers.apimart.faults.clear()
     running.sandbox.discord.faults.clear()
 
 
@@ -51,7 +51,7 @@ async def used(running: Running) -> str:
 
 def takers(running: Running, prompt: str) -> list[str]:
     """The gateways that accepted a task of that prompt."""
-    gateways = (running.sandbox.gateways.evolink, running.sandbox.gateways.apimart)
+    gateways = (running.sandbox.providers.evolink, running.sandbox.providers.apimart)
     return [
         gateway.name
         for gateway in gateways
@@ -61,7 +61,7 @@ def takers(running: Running, prompt: str) -> list[str]:
 
 
 async def test_a_model_out_of_reach_is_made_elsewhere(running: Running) -> None:
-    evolink = running.sandbox.gateways.evolink
+    evolink = running.sandbox.providers.evolink
     evolink.settings.denied_models = [TEXT_MODEL]
     await running.person("tom").video("behind a closed door", duration="5")
     video = await running.film("behind a closed door")
@@ -82,7 +82,7 @@ async def test_a_model_out_of_reach_is_made_elsewhere(running: Running) -> None:
 
 
 async def test_a_busy_gateway_is_passed_by(running: Running) -> None:
-    running.sandbox.gateways.evolink.add_fault(
+    running.sandbox.providers.evolink.add_fault(
         on="submit", kind="status", status=429, retry_after=0.2
     )
     await running.person("tom").video("too many at once")
@@ -104,7 +104,7 @@ async def test_what_goes_wrong_later_is_told_and_not_counted(
     running: Running, kind: str, sentence: str
 ) -> None:
     before = await used(running)
-    running.sandbox.gateways.evolink.add_fault(on="task", kind=kind)
+    running.sandbox.providers.evolink.add_fault(on="task", kind=kind)
     text = await ended(running, f"ends with {plain(kind)}")
     assert f"🔴 **It did not work out.** {sentence} {NOT_COUNTED}" in text
     assert await used(running) == before
@@ -113,7 +113,7 @@ async def test_what_goes_wrong_later_is_told_and_not_counted(
 
 @pytest.mark.parametrize("kind", ["dead_url", "unknown_status", "lying_progress"])
 async def test_odd_tasks_come_through(running: Running, kind: str) -> None:
-    running.sandbox.gateways.evolink.add_fault(on="task", kind=kind)
+    running.sandbox.providers.evolink.add_fault(on="task", kind=kind)
     await running.person("tom").video(f"in spite of {plain(kind)}")
     await running.film(f"in spite of {plain(kind)}")
     assert takers(running, f"in spite of {plain(kind)}") == ["evolink"]
@@ -137,7 +137,7 @@ async def test_a_broken_line_costs_nothing_twice(
     running: Running, on: str, kind: str, fields: Json
 ) -> None:
     prompt = f"over a line with {plain(kind)} on {on}"
-    running.sandbox.gateways.evolink.add_fault(on=on, kind=kind, **fields)
+    running.sandbox.providers.evolink.add_fault(on=on, kind=kind, **fields)
     await running.person("tom").video(prompt)
     video = await running.film(prompt)
     assert takers(running, prompt) == ["evolink"]
@@ -183,7 +183,7 @@ async def test_discords_own_trouble_delays_and_never_doubles(running: Running) -
 
 async def test_without_money_anywhere_it_is_said_and_not_counted(running: Running) -> None:
     before = await used(running)
-    evolink, apimart = running.sandbox.gateways.evolink, running.sandbox.gateways.apimart
+    evolink, apimart = running.sandbox.providers.evolink, running.sandbox.providers.apimart
     rich = evolink.balance_usd, apimart.balance_usd
     evolink.balance_usd = apimart.balance_usd = 0
     text = await ended(running, "on an empty purse")

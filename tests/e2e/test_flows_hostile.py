@@ -10,7 +10,7 @@ import pytest_asyncio
 from sandbox.discord.behaviour.interactions import Kind
 from sandbox.discord.rules.message_rules import Draft
 from sandbox.discord.state.seed import OTHER_GENERAL, VIDEOS
-from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.running import Running, running_bot
 from tests.messages_view import Json, buttons, told, words
 
@@ -25,7 +25,7 @@ UNDER_WAY = ("cancel", "drop", "deliver")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
-    tmp_path_factory: pytest.TempPathFactory, judge: Judge | None
+    tmp_path_factory: pytest.TempPathFactory, judge: OpenApiValidator | None
 ) -> AsyncIterator[Running]:
     async with running_bot(tmp_path_factory.mktemp("hostile"), judge) as running:
         yield running
@@ -109,7 +109,7 @@ async def test_a_direct_message_is_between_two(running: Running) -> None:
 
 
 async def test_others_may_look_but_not_take_away(running: Running) -> None:
-    running.sandbox.gateways.evolink.add_fault(on="task", kind="stuck")
+    running.sandbox.providers.evolink.add_fault(on="task", kind="stuck")
     await running.person("tom").video("hands off")
     status = await running.status("hands off", "🔵 **Working**")
     for verb in UNDER_WAY:
@@ -117,10 +117,10 @@ async def test_others_may_look_but_not_take_away(running: Running) -> None:
         assert said == NOT_YOURS, verb
     (task,) = [
         task
-        for task in running.sandbox.gateways.evolink.tasks.values()
+        for task in running.sandbox.providers.evolink.tasks.values()
         if task.submission.prompt == "hands off"
     ]
-    running.sandbox.gateways.evolink.book.finish(task)
+    running.sandbox.providers.evolink.book.finish(task)
     video = await running.film("hands off")
     for verb in ("delete", "erase"):
         assert told(await forged(running, "ana", f"rt:{verb}:{id_of(video)}")) == NOT_YOURS

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from sandbox.discord.state.seed import VIDEOS
-from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.films import picture
 from tests.e2e.running import Running, running_bot
 from tests.messages_view import EPHEMERAL, Json, buttons, told, words
@@ -20,7 +20,7 @@ BUTTONS = ["Edit", "Again", "Extend", "Details", "Delete"]
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
-    tmp_path_factory: pytest.TempPathFactory, judge: Judge | None
+    tmp_path_factory: pytest.TempPathFactory, judge: OpenApiValidator | None
 ) -> AsyncIterator[Running]:
     config = "\n[limits]\nvideos = 100\nconcurrent = 0\n"
     async with running_bot(tmp_path_factory.mktemp("making"), judge, config=config) as running:

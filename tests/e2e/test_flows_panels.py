@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from sandbox.discord.behaviour.people import Refused
-from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.openapi import OpenApiValidator
 from sandbox.providers.service import Gateway
 from tests.e2e.running import Running, running_bot
 from tests.messages_view import Json, buttons, told, words
@@ -21,7 +21,7 @@ ONE_EACH = {"providers.evolink": "max_running = 1", "providers.apimart": "max_ru
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
-    tmp_path_factory: pytest.TempPathFactory, judge: Judge | None
+    tmp_path_factory: pytest.TempPathFactory, judge: OpenApiValidator | None
 ) -> AsyncIterator[Running]:
     folder = tmp_path_factory.mktemp("panels")
     config = "\n[limits]\nvideos = 50\nconcurrent = 0\n"
@@ -58,7 +58,7 @@ async def reset(running: Running, member: str) -> str:
 
 async def test_a_line_with_cancel_drop_and_deliver(running: Running) -> None:
     tom, ana = running.person("tom"), running.person("ana")
-    evolink, apimart = running.sandbox.gateways.evolink, running.sandbox.gateways.apimart
+    evolink, apimart = running.sandbox.providers.evolink, running.sandbox.providers.apimart
     assert told(await tom.command("jobs")) == "You have nothing in the making. `/video` starts one."
     evolink.add_fault(on="task", kind="stuck")
     apimart.add_fault(on="task", kind="stuck")
@@ -137,7 +137,7 @@ async def cancel(running: Running, listed: Json, prompt: str) -> Json:
 
 async def test_a_moderator_cancels_for_others(running: Running) -> None:
     tom, mira = running.person("tom"), running.person("mira")
-    evolink, apimart = running.sandbox.gateways.evolink, running.sandbox.gateways.apimart
+    evolink, apimart = running.sandbox.providers.evolink, running.sandbox.providers.apimart
     evolink.add_fault(on="task", kind="stuck")
     apimart.add_fault(on="task", kind="stuck")
     await tom.video("keeps evolink busy")
@@ -211,7 +211,7 @@ async def test_the_number_of_videos_is_limited(running: Running) -> None:
 
 async def test_seconds_companions_and_pauses_are_limited(running: Running) -> None:
     tom = running.person("tom")
-    evolink = running.sandbox.gateways.evolink
+    evolink = running.sandbox.providers.evolink
     await reset(running, "tom")
     await limit(running, "tom", seconds=6)
     refused = told(await tom.video("too long a story", duration="8"))
@@ -289,7 +289,7 @@ async def test_parallel_requests_cannot_slip_past(running: Running) -> None:
 async def test_what_fails_does_not_count(running: Running) -> None:
     ana = running.person("ana")
     await limit(running, "ana", videos=1)
-    running.sandbox.gateways.evolink.add_fault(on="task", kind="fail")
+    running.sandbox.providers.evolink.add_fault(on="task", kind="fail")
     await ana.video("doomed")
     await running.status("doomed", "This did not count against your limit.")
     assert "**Videos** 0 of 1 today" in told(await ana.command("quota"))

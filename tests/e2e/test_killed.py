@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.discord.wire.openapi import Judge, document
+from sandbox.discord.wire.openapi import OpenApiValidator, document
 from tests.e2e.running import Running, running_sandbox
 
 
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
-    judge = Judge.load() if document() is not None else None
+    judge = OpenApiValidator.load() if document() is not None else None
     async with running_sandbox(tmp_path, judge) as running:
         yield running
 
@@ -30,18 +30,18 @@ async def delivered_once(running: Running) -> None:
 
 async def test_killed_while_the_provider_works(running: Running) -> None:
     await running.start_bot()
-    running.sandbox.gateways.evolink.settings.seconds = 4
+    running.sandbox.providers.evolink.settings.seconds = 4
     await running.video("a paper boat in the rain")
-    await running.sandbox.gateways.evolink.wait(lambda gateway: gateway.paid)
+    await running.sandbox.providers.evolink.wait(lambda gateway: gateway.paid)
     await running.kill_bot()
-    running.sandbox.gateways.evolink.settings.seconds = 1
+    running.sandbox.providers.evolink.settings.seconds = 1
     await running.start_bot()
     await delivered_once(running)
 
 
 async def test_killed_before_the_answer_to_the_paid_post(running: Running) -> None:
     await running.start_bot()
-    gateway = running.sandbox.gateways.evolink
+    gateway = running.sandbox.providers.evolink
     gateway.add_fault(on="submit", kind="delay", seconds=30)
     await running.video("a paper boat in the rain")
     await gateway.wait(lambda gateway: gateway.calls)
@@ -54,7 +54,7 @@ async def test_killed_before_the_answer_to_the_paid_post(running: Running) -> No
 async def test_killed_after_the_post_before_it_was_written_down(running: Running) -> None:
     await running.start_bot()
     discord = running.sandbox.discord
-    running.sandbox.gateways.evolink.settings.seconds = 3
+    running.sandbox.providers.evolink.settings.seconds = 3
     await running.video("a paper boat in the rain")
     await discord.wait("THREAD_CREATE", timeout=10)
     # The answer is lost, so whatever the bot does next, it cannot know that the post arrived.
@@ -70,9 +70,9 @@ async def test_killed_after_the_post_before_it_was_written_down(running: Running
 
 async def test_told_to_stop_it_leaves_in_order_and_goes_on_later(running: Running) -> None:
     await running.start_bot()
-    running.sandbox.gateways.evolink.settings.seconds = 3
+    running.sandbox.providers.evolink.settings.seconds = 3
     await running.video("a paper boat in the rain")
-    await running.sandbox.gateways.evolink.wait(lambda gateway: gateway.paid)
+    await running.sandbox.providers.evolink.wait(lambda gateway: gateway.paid)
     assert await running.bot.stop() == 0
     await running.start_bot()
     await delivered_once(running)

@@ -24,7 +24,7 @@ from bot.settings import load
 from bot.storage import open_storage
 from bot.web.callbacks import CallbackSigner
 from sandbox.clips import FixedClips
-from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.films import film
 from tests.e2e.running import FREE, Running, running_sandbox
 from tests.e2e.test_command_line import Line
@@ -33,7 +33,7 @@ KITE = "a red kite over the harbour"
 
 
 @pytest.fixture
-async def running(tmp_path: Path, judge: Judge | None) -> AsyncIterator[Running]:
+async def running(tmp_path: Path, judge: OpenApiValidator | None) -> AsyncIterator[Running]:
     clips = FixedClips(film(tmp_path / "film.mp4"))
     async with running_sandbox(tmp_path, judge, clips=clips, seconds=3600) as running:
         yield running
@@ -71,7 +71,7 @@ async def given_up(running: Running) -> GenerationId:
 
 
 def finish(running: Running) -> None:
-    book = running.sandbox.gateways.evolink.book
+    book = running.sandbox.providers.evolink.book
     (task,) = book.tasks.values()
     book.finish(task)
 

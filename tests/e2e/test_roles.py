@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from sandbox.clips import FixedClips
-from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.openapi import OpenApiValidator
 from sandbox.process import BotProcess
 from tests.contract.storage import postgres
 from tests.e2e.films import film
@@ -82,7 +82,7 @@ class Roles:
 
 @pytest.fixture
 async def roles(
-    tmp_path: Path, judge: Judge | None, unused_tcp_port_factory: Callable[[], int]
+    tmp_path: Path, judge: OpenApiValidator | None, unused_tcp_port_factory: Callable[[], int]
 ) -> AsyncIterator[Roles]:
     if not postgres.is_to_be_had():
         pytest.skip(postgres.HOW)

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from sandbox.discord.wire.openapi import Judge, document
+from sandbox.discord.wire.openapi import OpenApiValidator, document
 from tests.e2e.chat import Chat
 from tests.e2e.conftest import OpenPage
 from tests.e2e.running import Running, running_sandbox
@@ -28,7 +28,7 @@ class Story:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
-    judge = Judge.load() if document() is not None else None
+    judge = OpenApiValidator.load() if document() is not None else None
     async with running_sandbox(tmp_path, judge) as running:
         await running.start_bot()
         yield running
@@ -126,7 +126,7 @@ async def test_limits_set_by_an_administrator_hold_at_once(story: Story) -> None
 async def test_a_failing_provider_is_told_and_does_not_count(story: Story) -> None:
     chat = story.chat
     for name in ("evolink", "apimart"):
-        getattr(story.running.sandbox.gateways, name).add_fault(on="task", kind="moderation")
+        getattr(story.running.sandbox.providers, name).add_fault(on="task", kind="moderation")
     await chat.composer.focus()
     await chat.type("/video")
     await chat.press("Enter")

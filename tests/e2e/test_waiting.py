@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from sandbox.clips import FixedClips
-from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.openapi import OpenApiValidator
 from sandbox.process import BotProcess
 from sandbox.providers.service import Gateway
 from tests.e2e.films import film
@@ -18,7 +18,7 @@ HOURS = 23 * 3600
 
 
 @pytest.fixture
-async def running(tmp_path: Path, judge: Judge | None) -> AsyncIterator[Running]:
+async def running(tmp_path: Path, judge: OpenApiValidator | None) -> AsyncIterator[Running]:
     clips = FixedClips(film(tmp_path / "film.mp4"))
     async with running_sandbox(tmp_path, judge, clips=clips, seconds=3600) as running:
         yield running
@@ -37,7 +37,7 @@ async def test_a_limit_of_23_hours_is_waited_for_while_the_work_goes_on(
     await running.video(KITE)
     await running.status(KITE, "Working")
     await running.kill_bot()
-    discord, gateway = running.sandbox.discord, running.sandbox.gateways.evolink
+    discord, gateway = running.sandbox.discord, running.sandbox.providers.evolink
     for route in ("/users/@me", "/gateway/bot"):
         discord.faults.order(
             {

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 
 from bot.domain.catalogue import Catalogue, Mode, ModelName, Offer, ProviderName, fit, modes_for
 from bot.domain.errors import Accepted, Code, MediaError, ProviderError, Refused
-from bot.domain.generation import Generation, Place, Posting, Standing, Target
+from bot.domain.generation import Generation, LiveStatus, Place, Posting, Target
 from bot.domain.ids import ChannelId, GenerationId, MessageId, TaskId
 from bot.domain.media import FittedMedia, MediaKind, StoredMedia
 from bot.domain.ports.media import IncomingFile
@@ -159,10 +159,10 @@ class FakeProvider:
     name: ProviderName
     clock: OwnedClock
     seconds: float = 60.0
-    knows_keys: bool = True
+    supports_idempotency_keys: bool = True
     can_list_tasks: bool = True
     batch_size: int = 1
-    calls_back: bool = False
+    supports_callbacks: bool = False
     tasks: dict[TaskId, FakeTask] = field(default_factory=dict)
     polls: int = 0
     posts: int = 0
@@ -209,7 +209,10 @@ class FakeProvider:
         moment, fault = self.submit_faults.pop(0) if self.submit_faults else ("", None)
         if fault is not None and moment == "before":
             raise fault
-        task = next((t for t in self.tasks.values() if t.key == key and self.knows_keys), None)
+        task = next(
+            (t for t in self.tasks.values() if t.key == key and self.supports_idempotency_keys),
+            None,
+        )
         if task is None:
             task_id = TaskId(f"{self.name}-{len(self.tasks) + 1}")
             outcome = self.outcomes.pop(0) if self.outcomes else None
@@ -319,7 +322,7 @@ class FakeProvider:
 class SlowList(FakeProvider):
     """Without keys; its list shows a task ``settles`` seconds after it was sent, by true time."""
 
-    knows_keys: bool = False
+    supports_idempotency_keys: bool = False
     settles: float = 120.0
 
     async def proves_absent(
@@ -469,7 +472,7 @@ class FakeMessenger:
     links: dict[GenerationId, str] = field(default_factory=dict)
 
     async def open_status(
-        self, generation: Generation, standing: Standing, *, again: bool
+        self, generation: Generation, live_status: LiveStatus, *, again: bool
     ) -> Place:
         if self.status_faults:
             raise self.status_faults.pop(0)
@@ -482,8 +485,8 @@ class FakeMessenger:
             thread_id=ChannelId(number) if self.threads else None,
         )
 
-    async def update_status(self, generation: Generation, standing: Standing) -> None:
-        self.shown.append((generation.id, generation.state.value, standing.progress))
+    async def update_status(self, generation: Generation, live_status: LiveStatus) -> None:
+        self.shown.append((generation.id, generation.state.value, live_status.progress))
 
     async def post_video(
         self,

@@ -14,7 +14,7 @@ from typing import Any, cast
 from bot.domain.access import Viewer
 from bot.domain.catalogue import Catalogue, Mode, ModelName, Offer, Plan, ProviderName
 from bot.domain.errors import Code, Refused
-from bot.domain.generation import Generation, Place, Posting, Standing, State, Target, TargetKind
+from bot.domain.generation import Generation, LiveStatus, Place, Posting, State, Target, TargetKind
 from bot.domain.ids import (
     ChannelId,
     ConversationId,
@@ -29,7 +29,7 @@ from bot.domain.quota import EffectiveLimits, LimitChanges, Limits, LimitSource,
 from bot.domain.request import VideoRequest
 from bot.services import Services
 from bot.services.cancel import CancelResult
-from bot.services.generate import Ask, Receipt
+from bot.services.generate import GenerationRequest, Receipt
 from bot.services.history import HistoryPage
 from bot.services.limits import LimitsView, QuotaView
 from bot.services.missed import Spot
@@ -160,24 +160,24 @@ class FakeGenerate(Calls):
     """Takes every wish on, after ``gate`` was opened where there is one."""
 
     gate: asyncio.Event | None = None
-    _arrived: asyncio.Queue[Ask] = field(default_factory=asyncio.Queue)
-    standing: Standing = field(
-        default_factory=lambda: Standing(position=3, eta_at=NOON + timedelta(seconds=90))
+    _arrived: asyncio.Queue[GenerationRequest] = field(default_factory=asyncio.Queue)
+    live_status: LiveStatus = field(
+        default_factory=lambda: LiveStatus(position=3, eta_at=NOON + timedelta(seconds=90))
     )
 
-    async def next(self) -> Ask:
+    async def next(self) -> GenerationRequest:
         """The next wish, once it is there: a reply has no answer to wait for."""
         async with asyncio.timeout(10):
             return await self._arrived.get()
 
     @property
-    def asks(self) -> list[Ask]:
+    def asks(self) -> list[GenerationRequest]:
         return [call[-1] for call in self.made]
 
-    async def request(self, ask: Ask) -> Receipt:
+    async def request(self, ask: GenerationRequest) -> Receipt:
         return await self._taken("request", ask)
 
-    async def again(self, generation_id: GenerationId, ask: Ask) -> Receipt:
+    async def again(self, generation_id: GenerationId, ask: GenerationRequest) -> Receipt:
         return await self._taken("again", generation_id, ask)
 
     async def _taken(self, *call: Any) -> Receipt:
@@ -185,12 +185,12 @@ class FakeGenerate(Calls):
         self._arrived.put_nowait(call[-1])
         if self.gate is not None:
             await self.gate.wait()
-        ask: Ask = call[-1]
+        ask: GenerationRequest = call[-1]
         place = Place(guild_id=ask.guild_id, channel_id=ask.channel_id, private=ask.private)
         made = generation(
             len(self.made), requester_id=ask.requester_id, request=ask.request, place=place
         )
-        return Receipt(generation=made, standing=self.standing, quota=quota(), repeated=False)
+        return Receipt(generation=made, live_status=self.live_status, quota=quota(), repeated=False)
 
 
 @dataclass
@@ -261,14 +261,14 @@ class FakeCancel(Calls):
 
 @dataclass
 class FakeJobs(Calls):
-    open: list[tuple[Generation, Standing]] = field(default_factory=list)
+    open: list[tuple[Generation, LiveStatus]] = field(default_factory=list)
 
-    async def of(self, viewer: Viewer) -> Sequence[tuple[Generation, Standing]]:
+    async def of(self, viewer: Viewer) -> Sequence[tuple[Generation, LiveStatus]]:
         self.take("of", viewer)
         return self.open
 
-    def standing(self, generation: Generation) -> Standing:
-        return Standing()
+    def live_status(self, generation: Generation) -> LiveStatus:
+        return LiveStatus()
 
 
 @dataclass

@@ -11,7 +11,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.wire.openapi import VARIABLE, Judge, document
+from sandbox.discord.wire.openapi import VARIABLE, OpenApiValidator, document
 from tests.integration.discord_client import (
     Bot,
     OwnedClock,
@@ -32,14 +32,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def judge() -> Judge:
+def judge() -> OpenApiValidator:
     """Discord's OpenAPI document as a judge; without the document the tests cannot be believed."""
     if document() is None:
         sentence = f"Discord's OpenAPI document is not here; name it in {VARIABLE}"
         if os.environ.get("CI"):
             pytest.fail(sentence)
         pytest.skip(sentence)
-    return Judge.load()
+    return OpenApiValidator.load()
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def clock() -> OwnedClock:
 
 @pytest.fixture
 async def standin(
-    judge: Judge, clock: OwnedClock, request: pytest.FixtureRequest
+    judge: OpenApiValidator, clock: OwnedClock, request: pytest.FixtureRequest
 ) -> AsyncIterator[DiscordStandIn]:
     """A running stand-in on a clock the test owns; at the end it has nothing to complain about."""
     async with serving(DiscordStandIn(clock=clock, validator=judge)) as running:

@@ -15,7 +15,7 @@ from bot.domain.ids import GenerationId, TaskId
 from bot.ops.metrics import Metrics
 from bot.web.callbacks import LONGEST, CallbackSigner
 from bot.web.health import Health, PartHealth
-from bot.web.server import BODY_LIMIT, SideDoor
+from bot.web.server import BODY_LIMIT, WebServer
 
 EVOLINK, APIMART = ProviderName("evolink"), ProviderName("apimart")
 ID = GenerationId("0123456789abcdefghij")
@@ -32,7 +32,7 @@ class House:
         self.health = Health(alive=True, ready=True)
         self.metrics = Metrics()
         self.signer = CallbackSigner(TOKEN)
-        self.door = SideDoor(
+        self.door = WebServer(
             host="127.0.0.1",
             port=0,
             metrics=self.metrics,

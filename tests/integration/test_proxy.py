@@ -11,7 +11,7 @@ from discord.http import Route
 
 from bot.operator.discord_check import inspect
 from bot.providers.proxy import Proxy
-from bot.ui.inbound.client import RetakeClient, Wishes
+from bot.ui.inbound.client import ClientOptions, RetakeClient
 from sandbox.discord import DiscordStandIn
 from sandbox.discord.wire import loopback
 from tests.proxies import proxying
@@ -37,7 +37,7 @@ async def test_discord_is_reached_through_it(standin: DiscordStandIn, scheme: st
     async with proxying(port) as server:
         client = RetakeClient(
             extensions=(),
-            wishes=Wishes(guild_ready_timeout=0.1, sync=False),
+            wishes=ClientOptions(guild_ready_timeout=0.1, sync=False),
             connector=Proxy.parse(server.url(scheme)).connector(limit=0),
         )
         async with client, asyncio.TaskGroup() as group:

@@ -18,7 +18,7 @@ from bot.domain.generation import Generation, State
 from bot.domain.ids import GenerationId
 from bot.domain.request import VideoRequest
 from bot.engine.context import Policy
-from bot.services.generate import Ask
+from bot.services.generate import GenerationRequest
 from tests.reliability.inline import inline_sqlite
 from tests.reliability.points import Crash
 from tests.reliability.simulation import CHANNEL, GUILD, POLICY, TOM, Life, World
@@ -150,7 +150,7 @@ def ask(request: VideoRequest, *, parent: int | None = None, private: bool = Fal
 
     async def act(walk: Walk, life: Life) -> State:
         receipt = await life.generate.request(
-            Ask(
+            GenerationRequest(
                 request_key=f"interaction:{len(walk.answers)}",
                 requester_id=TOM,
                 guild_id=GUILD,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.domain.errors import Code, PostError
-from bot.domain.generation import Generation, Place, Posting, Standing, State, Target, TargetKind
+from bot.domain.generation import Generation, LiveStatus, Place, Posting, State, Target, TargetKind
 from bot.domain.ids import ChannelId, GenerationId, MessageId, UserId, message_nonce
 from tests.fakes.ports import OwnedClock
 
@@ -195,7 +195,7 @@ class Discord:
 
 @dataclass
 class Messenger:
-    """One process's messenger over the wire: the ways of ``bot.ui.messenger.messenger``, nothing drawn."""
+    """One process's messenger over the wire, as ``bot.ui.messenger``, without drawing."""
 
     discord: Any
     limit: int = 10 * 2**20
@@ -210,7 +210,7 @@ class Messenger:
     _over: set[GenerationId] = field(default_factory=set[GenerationId])
 
     async def open_status(
-        self, generation: Generation, standing: Standing, *, again: bool
+        self, generation: Generation, live_status: LiveStatus, *, again: bool
     ) -> Place:
         place = generation.place
         if place.private and place.guild_id and not place.in_thread:
@@ -271,11 +271,11 @@ class Messenger:
             nonce=message_nonce(generation.id, "status"),
         )
 
-    async def update_status(self, generation: Generation, standing: Standing) -> None:
+    async def update_status(self, generation: Generation, live_status: LiveStatus) -> None:
         await self._edit_status(generation)
 
     async def _edit_status(self, generation: Generation) -> bool:
-        """As ``bot.ui.messenger.status_editor``: one edit of a message at a time, and nothing after its end."""
+        """One edit of a message at a time and none after its end, as ``StatusEditor``."""
         message_id = generation.place.status_message_id
         if message_id is None:
             return False

@@ -63,7 +63,7 @@ def _no_place_keeps_files(world: World) -> None:
 
 
 def _named_by_a_callback_alone(world: World) -> None:
-    world.evolink.knows_keys = world.evolink.can_list_tasks = False
+    world.evolink.supports_idempotency_keys = world.evolink.can_list_tasks = False
     world.evolink.mute = lambda: True
 
 

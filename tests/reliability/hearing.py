@@ -1,7 +1,7 @@
 """Replies that people write, and how a process hears of them: at once, or when it is back.
 
-Owns the ways of ``bot.ui.inbound.missed_replies``, nothing drawn. What people wrote outlives every process, and so
-does the time until which the bot was listening.
+Behaves as ``bot.ui.inbound.missed_replies`` does, without drawing anything. What people wrote
+outlives every process, and so does the time until which the bot was listening.
 """
 
 from collections.abc import Awaitable, Callable

@@ -23,14 +23,14 @@ from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.quota import Limits, Usage
 from bot.domain.request import Operation, VideoRequest
 from bot.engine.advance import Advance
-from bot.engine.context import Outside, Policy
-from bot.engine.in_flight import Board
+from bot.engine.context import Policy, Ports
+from bot.engine.in_flight import Flights
 from bot.engine.late_results import LateResults
 from bot.engine.worker import Scheduler
 from bot.services.callbacks import Callbacks
 from bot.services.cancel import Cancel
-from bot.services.generate import Ask, Generate
-from bot.services.limits import LimitsDesk
+from bot.services.generate import Generate, GenerationRequest
+from bot.services.limits import LimitService
 from bot.services.missed import MissedReplies, reply_key
 from bot.storage import open_storage
 from bot.storage.engine import SqlStorage
@@ -85,11 +85,11 @@ class Life:
 
     process: Process
     storage: SqlStorage
-    board: Board
+    flights: Flights
     scheduler: Scheduler
     generate: Generate
     cancel: Cancel
-    limits: LimitsDesk
+    limits: LimitService
     late: LateResults
     callbacks: Callbacks
     hearing: Hearing
@@ -142,7 +142,7 @@ class World:
         await stack.enter_async_context(storage)
         discord = watched(self.discord, process, "discord")
         providers: list[Any] = [watched(p, process, p.name) for p in (self.evolink, self.apimart)]
-        outside = Outside(
+        ports = Ports(
             storage=watched(storage, process, "storage"),
             clock=clock,
             providers=FakeDirectory(*providers),
@@ -151,40 +151,40 @@ class World:
             telemetry=NoTelemetry(),
             policy=self.policy,
         )
-        board = Board(max_running=self.policy.max_running)
+        flights = Flights(max_running=self.policy.max_running)
         worker_id = WorkerId(f"{len(self.points):04}{new_worker_id(self.clock.now())}")
         scheduler = Scheduler(
-            outside=outside,
-            board=board,
-            advance=Advance.build(outside, board),
+            ports=ports,
+            flights=flights,
+            advance=Advance.build(ports, flights),
             worker_id=worker_id,
             alone=alone,
         )
         generate = Generate(
-            outside=outside, board=board, owner=scheduler.ownership.owner, wake=scheduler.take
+            ports=ports, flights=flights, owner=scheduler.ownership.owner, wake=scheduler.take
         )
         late = LateResults(
-            storage=outside.storage,
+            storage=ports.storage,
             clock=clock,
-            providers=outside.providers,
-            telemetry=outside.telemetry,
+            providers=ports.providers,
+            telemetry=ports.telemetry,
         )
         life = Life(
             process=process,
             storage=storage,
-            board=board,
+            flights=flights,
             scheduler=scheduler,
             generate=generate,
-            cancel=Cancel(outside=outside, board=board, nudge=scheduler.nudge),
-            limits=LimitsDesk(storage=outside.storage, clock=clock, default=self.policy.limits),
+            cancel=Cancel(ports=ports, flights=flights, wake=scheduler.wake),
+            limits=LimitService(storage=ports.storage, clock=clock, default=self.policy.limits),
             late=late,
             callbacks=Callbacks(
-                storage=outside.storage, clock=clock, board=board, scheduler=scheduler, late=late
+                storage=ports.storage, clock=clock, flights=flights, scheduler=scheduler, late=late
             ),
             hearing=Hearing(
                 discord=discord,
                 missed=MissedReplies(
-                    storage=outside.storage,
+                    storage=ports.storage,
                     clock=clock,
                     presence=watched(self.kept_time, process, "presence"),
                 ),
@@ -206,7 +206,7 @@ class World:
         """A reply to a video asks for another version of it."""
         videos = [m for m in self.discord.messages if m.channel_id == reply.channel_id]
         video = next(m for m in videos if m.kind == "video")
-        ask = Ask(
+        ask = GenerationRequest(
             request_key=reply_key(reply.id),
             requester_id=TOM,
             guild_id=GUILD,
@@ -243,8 +243,8 @@ class World:
     def told_apart_by(self) -> object:
         """All that a bot which starts now can meet, beside the database and the files."""
         assert not self.lives, "nobody starts now"
-        outside = (self.discord, self.evolink, self.apimart, self.disk, self.kept_time)
-        return (self.clock.seconds, len(self.points), *outside)
+        ports = (self.discord, self.evolink, self.apimart, self.disk, self.kept_time)
+        return (self.clock.seconds, len(self.points), *ports)
 
     def state(self, *others: Any) -> bytes | None:
         """The same for worlds in which the same will happen; None while a request is on its way."""
@@ -295,7 +295,7 @@ class World:
 
     def resting(self) -> bool:
         """Whether nothing is to be done any more."""
-        if any(life.board.live for life in self.lives if life.process.alive):
+        if any(life.flights.live for life in self.lives if life.process.alive):
             return False
         return not self.under_way() and not self.unfinished()
 

@@ -28,7 +28,7 @@ from bot.domain import breaker
 from bot.domain.ids import GenerationId
 from bot.engine import timing, worker
 from bot.engine.steps import batches, fetching, polling, posting, submission
-from bot.ops.gc_tuner import Heap
+from bot.ops.gc_tuner import GcTuner
 from bot.providers import http
 from bot.providers import refusals as provider_refusals
 from bot.settings.sources import load
@@ -217,18 +217,18 @@ class Stage:
     async def _run(self, opened: asyncio.Future[Parts]) -> None:
         async with build(self.settings, Role.ALL) as parts:
             opened.set_result(parts)
-            with Heap(clock=parts.clock) as heap:
+            with GcTuner(clock=parts.clock) as heap:
                 await running._work(parts, Role.ALL, self.settings, heap, self._stop)
 
     def _watch(self, parts: Parts) -> None:
-        board = parts.scheduler.board
-        drop = board.drop
+        flights = parts.scheduler.flights
+        drop = flights.drop
 
         def dropped(generation_id: GenerationId) -> None:
             drop(generation_id)
             self._dropped.set()
 
-        board.drop = dropped
+        flights.drop = dropped
 
     async def stop(self) -> None:
         if self.ended:
@@ -245,7 +245,7 @@ class Stage:
 
     async def resting(self) -> None:
         """Wait until nothing is under way, nor left from an earlier life."""
-        while self.parts.scheduler.board.live or open_work(self.database_file):
+        while self.parts.scheduler.flights.live or open_work(self.database_file):
             self._dropped.clear()
             await self._dropped.wait()
 
@@ -255,7 +255,7 @@ class Stage:
 
     def forget_failures(self) -> None:
         """As if nothing had gone wrong before."""
-        self.parts.scheduler.board.queue.breakers.clear()
+        self.parts.scheduler.flights.queue.breakers.clear()
 
     # What became of a wish.
 

@@ -41,7 +41,7 @@ def _never_done(world: World) -> None:
 
 
 def _answers_lost_for_good(world: World) -> None:
-    world.evolink.knows_keys = world.evolink.can_list_tasks = False
+    world.evolink.supports_idempotency_keys = world.evolink.can_list_tasks = False
     world.evolink.mute = lambda: True
 
 
@@ -55,7 +55,7 @@ def _answers_lost_where_nothing_can_be_listed(world: World) -> None:
 
 
 def _posts_lost_on_the_way(world: World) -> None:
-    world.evolink.knows_keys = False
+    world.evolink.supports_idempotency_keys = False
     world.evolink.deaf = since_first(world.clock, 20)
 
 
@@ -149,7 +149,7 @@ def _done_late(world: World) -> None:
 def _done_unheard(world: World) -> None:
     """Its task is made and no word of it comes: not with the POST, and in the list too late."""
     _done_late(world)
-    world.evolink.knows_keys = False
+    world.evolink.supports_idempotency_keys = False
     world.evolink.mute = lambda: True
 
 

@@ -30,7 +30,7 @@ from bot.domain.ids import GenerationId, TaskId, UserId
 from bot.domain.ports.provider import TaskReport, TaskState
 from bot.domain.quota import LimitChanges, Limits
 from bot.domain.request import Operation, VideoRequest
-from bot.services.generate import Ask
+from bot.services.generate import GenerationRequest
 from tests.fakes.ports import refusal
 from tests.reliability.driver import fresh_folder
 from tests.reliability.inline import inline_sqlite
@@ -136,7 +136,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     def _ask(self, person: UserId, request: VideoRequest, parent: GenerationId | None) -> Any:
         self.wishes += 1
-        wish = Ask(
+        wish = GenerationRequest(
             request_key=f"interaction:{self.wishes}",
             requester_id=person,
             guild_id=GUILD,
@@ -229,7 +229,10 @@ class Lifecycle(RuleBasedStateMachine):
     def gateway_changes(self, keys: bool, lists: bool) -> None:
         """Only while nothing is under way: keys that vanish in between are nobody's promise."""
         if not self.world.unfinished():
-            self.world.evolink.knows_keys, self.world.evolink.can_list_tasks = keys, lists
+            self.world.evolink.supports_idempotency_keys, self.world.evolink.can_list_tasks = (
+                keys,
+                lists,
+            )
 
     @rule(kind=st.sampled_from(["mute", "away", "threads", "small"]), seconds=SECONDS)
     def discord_in_trouble(self, kind: str, seconds: float) -> None:

@@ -11,7 +11,7 @@ from bot.domain.errors import Code, Refused
 from bot.domain.generation import State
 from bot.domain.quota import Limits
 from bot.domain.request import VideoRequest
-from bot.services.generate import Ask, Receipt
+from bot.services.generate import GenerationRequest, Receipt
 from tests.reliability.driver import fresh_folder
 from tests.reliability.inline import inline_sqlite
 from tests.reliability.simulation import CHANNEL, GUILD, POLICY, TOM, World
@@ -25,8 +25,8 @@ def world() -> Iterator[World]:
         yield World(folder=fresh_folder(), policy=policy)
 
 
-def wish(number: int) -> Ask:
-    return Ask(
+def wish(number: int) -> GenerationRequest:
+    return GenerationRequest(
         request_key=f"interaction:{number}",
         requester_id=TOM,
         guild_id=GUILD,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from sandbox.discord.wire.openapi import Judge, document
+from sandbox.discord.wire.openapi import OpenApiValidator, document
 
 PROPERTY = "hostile"
 
@@ -71,9 +71,9 @@ def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
 
 
 @pytest.fixture(scope="session")
-def judge() -> Judge | None:
+def judge() -> OpenApiValidator | None:
     """Discord's own document, where it is at hand; the integration tests insist on it."""
-    return Judge.load() if document() else None
+    return OpenApiValidator.load() if document() else None
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

@@ -18,7 +18,7 @@ from bot.app import open_providers
 from bot.domain.errors import Accepted, Code, ProviderError
 from bot.ops.clock import SystemClock
 from bot.providers.addresses import AddressPolicy
-from bot.providers.http import HttpDoor, Timeouts
+from bot.providers.http import HttpClient, Timeouts
 from bot.settings import load
 from tests.security.conftest import Tally
 
@@ -127,7 +127,7 @@ TRICKS = [
 ]
 
 
-async def refused(door: HttpDoor, url: str, target: Path) -> bool:
+async def refused(door: HttpClient, url: str, target: Path) -> bool:
     """Whether a download came to nothing, told as an address that we do not connect to."""
     try:
         await door.download(url, target, max_bytes=1000)
@@ -141,7 +141,7 @@ async def refused(door: HttpDoor, url: str, target: Path) -> bool:
 async def test_no_spelling_of_an_inner_address_is_connected_to(
     trap: Trap, tmp_path: Path, tally: Tally, scheme: str
 ) -> None:
-    door = HttpDoor(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=Names(INSIDE))
+    door = HttpClient(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=Names(INSIDE))
     async with door:
         for host in SPELLINGS:
             url = f"{scheme}://{host}:{trap.port}/a.mp4"
@@ -152,7 +152,7 @@ async def test_no_spelling_of_an_inner_address_is_connected_to(
 async def test_no_trick_with_an_address_works(trap: Trap, tmp_path: Path, tally: Tally) -> None:
     # The name in the tricks leads inside as well: whoever believes in it is caught, too.
     names = Names(INSIDE | {"cdn.example.com": ["127.0.0.1"]})
-    door = HttpDoor(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=names)
+    door = HttpClient(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=names)
     async with door:
         for trick in TRICKS:
             url = trick.replace("{port}", str(trap.port))
@@ -161,7 +161,7 @@ async def test_no_trick_with_an_address_works(trap: Trap, tmp_path: Path, tally:
 
 
 async def test_a_paid_post_does_not_go_inside_either(trap: Trap, tally: Tally) -> None:
-    door = HttpDoor(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=Names(INSIDE))
+    door = HttpClient(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=Names(INSIDE))
     async with door:
         for host in INSIDE:
             with pytest.raises(ProviderError) as caught:
@@ -188,7 +188,7 @@ async def test_an_answer_that_changes_is_judged_each_time(
 ) -> None:
     """What was judged is what is connected to: nobody asks the name a second time in between."""
     names = Changing()
-    door = HttpDoor(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=names)
+    door = HttpClient(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=names)
     url = f"https://turn.example:{trap.port}/a.mp4"
     async with door:
         assert not await refused(door, url, tmp_path / "a")
@@ -196,7 +196,7 @@ async def test_an_answer_that_changes_is_judged_each_time(
         assert set(attempts_outside) == {"93.184.216.34"}
         attempts_outside.clear()
     names.asked.append("so it changes")
-    door = HttpDoor(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=names)
+    door = HttpClient(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=names)
     async with door:
         tally.refused(url, ok=await refused(door, url, tmp_path / "a"))
     assert trap.visits == 0

@@ -14,7 +14,7 @@ import pytest
 
 from bot.domain.errors import MediaError, ProviderError
 from bot.providers.addresses import AddressPolicy
-from bot.providers.http import JSON_CAP, HttpDoor, Timeouts
+from bot.providers.http import JSON_CAP, HttpClient, Timeouts
 from tests.security.conftest import Tally
 
 SHORT = Timeouts(connect=0.2, submit=0.2, read=0.2, idle=0.2, transfer=0.2)
@@ -119,7 +119,7 @@ async def server(speak: Speak) -> AsyncIterator[str]:
 async def test_no_answer_holds_or_floods_a_call(what: str, tmp_path: Path, tally: Tally) -> None:
     async with (
         server(HOSTILE[what]) as url,
-        HttpDoor(party="x", policy=AddressPolicy(loopback=True), timeouts=SHORT) as door,
+        HttpClient(party="x", policy=AddressPolicy(loopback=True), timeouts=SHORT) as door,
     ):
         calls: dict[str, Callable[[], Awaitable[object]]] = {
             "read": lambda: door.get(url, key="k"),

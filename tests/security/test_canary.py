@@ -28,7 +28,7 @@ from bot.cli import main
 from bot.settings import load
 from sandbox.discord.behaviour.interactions import Kind
 from sandbox.discord.state.seed import VIDEOS
-from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.openapi import OpenApiValidator
 from sandbox.process import ROOT
 from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Gateway
 from tests.e2e.films import picture
@@ -58,7 +58,7 @@ class Run:
 
     def listen(self) -> None:
         """Keep the head of every request that reaches a stand-in."""
-        gateways, discord = self.running.sandbox.gateways, self.running.sandbox.discord
+        gateways, discord = self.running.sandbox.providers, self.running.sandbox.discord
         for gateway in (gateways.evolink, gateways.apimart):
             gateway.record = self._kept(gateway.record, gateway.name)
         discord._door._record = self._kept(discord._door._record, "discord")
@@ -102,7 +102,7 @@ class Run:
 
 
 @pytest.fixture
-async def run(tmp_path: Path, judge: Judge | None) -> AsyncIterator[Run]:
+async def run(tmp_path: Path, judge: OpenApiValidator | None) -> AsyncIterator[Run]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -125,7 +125,7 @@ async def run(tmp_path: Path, judge: Judge | None) -> AsyncIterator[Run]:
 async def all_that_can_happen(run: Run) -> None:
     """Once through success and every kind of failure."""
     running = run.running
-    gateways, discord = running.sandbox.gateways, running.sandbox.discord
+    gateways, discord = running.sandbox.providers, running.sandbox.discord
     tom = running.person("tom")
     run.made += 1
     image = await tom.upload("me.png", picture())
@@ -191,7 +191,7 @@ async def broken_event(run: Run) -> None:
 
 async def the_worst_refusals(run: Run) -> None:
     """No money, wrong keys: the last, because providers are then left alone for a while."""
-    gateways = run.running.sandbox.gateways
+    gateways = run.running.sandbox.providers
     for status, code in ((402, "insufficient_quota"), (401, "invalid_api_key")):
         for gateway in (gateways.evolink, gateways.apimart):
             gateway.faults.clear()
@@ -222,7 +222,7 @@ async def all_commands(run: Run, folder: Path) -> None:
 def everything(run: Run, folder: Path) -> dict[str, bytes]:
     """All that the run left behind or showed to somebody, by where it was found."""
     running = run.running
-    discord, gateways = running.sandbox.discord, running.sandbox.gateways
+    discord, gateways = running.sandbox.discord, running.sandbox.providers
     left = dict(canary.files(folder, besides=running.config))
     left |= {f"output of {name}": text.encode() for name, text in run.said.items()}
     left |= {f"request {n}": json.dumps(r).encode() for n, r in enumerate(run.seen)}

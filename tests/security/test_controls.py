@@ -16,14 +16,14 @@ import pytest
 import pytest_asyncio
 
 from bot.domain.errors import Code
-from bot.ui.cards.custom_ids import FORMS, Verb
+from bot.ui.cards.custom_ids import FORMS, Action
 from bot.ui.text.messages import Messages
 from sandbox.discord.behaviour.interactions import Kind
 from sandbox.discord.rules.message_rules import Draft
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import GENERAL, OTHER_GENERAL, VIDEOS
 from sandbox.discord.state.world import Overwrite
-from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.films import picture
 from tests.e2e.running import Running, running_bot
 from tests.messages_view import EPHEMERAL, Json, told
@@ -47,24 +47,24 @@ class Right(StrEnum):
     OPENER = "opened the form"
 
 
-RIGHTS: dict[Verb, Right] = {
-    Verb.EDIT: Right.SEE,
-    Verb.AGAIN: Right.SEE,
-    Verb.EXTEND: Right.SEE,
-    Verb.DETAILS: Right.SEE,
-    Verb.FETCH: Right.SEE,
-    Verb.FORM_EDIT: Right.SEE,
-    Verb.FORM_EXTEND: Right.SEE,
-    Verb.DELETE: Right.CHANGE,
-    Verb.ERASE: Right.CHANGE,
-    Verb.CANCEL: Right.CHANGE,
-    Verb.DROP: Right.CHANGE,
-    Verb.DELIVER: Right.CHANGE,
-    Verb.HISTORY: Right.READ,
-    Verb.FORM_UPLOAD: Right.OPENER,
-    Verb.FORM_MAKE: Right.OPENER,
+RIGHTS: dict[Action, Right] = {
+    Action.EDIT: Right.SEE,
+    Action.AGAIN: Right.SEE,
+    Action.EXTEND: Right.SEE,
+    Action.DETAILS: Right.SEE,
+    Action.FETCH: Right.SEE,
+    Action.FORM_EDIT: Right.SEE,
+    Action.FORM_EXTEND: Right.SEE,
+    Action.DELETE: Right.CHANGE,
+    Action.ERASE: Right.CHANGE,
+    Action.CANCEL: Right.CHANGE,
+    Action.DROP: Right.CHANGE,
+    Action.DELIVER: Right.CHANGE,
+    Action.HISTORY: Right.READ,
+    Action.FORM_UPLOAD: Right.OPENER,
+    Action.FORM_MAKE: Right.OPENER,
 }
-ABOUT_A_VIDEO = [verb for verb, right in RIGHTS.items() if right in {Right.SEE, Right.CHANGE}]
+ABOUT_A_VIDEO = [action for action, right in RIGHTS.items() if right in {Right.SEE, Right.CHANGE}]
 
 
 @dataclass
@@ -125,9 +125,9 @@ class Scene:
         )
         return await discord.people.interaction(begun.id, wait=10)
 
-    async def attempt(self, verb: Verb, who: str, channel: str, about: str) -> Json:
-        custom_id = f"rt:{verb}:{about}"
-        if verb in FORMS:
+    async def attempt(self, action: Action, who: str, channel: str, about: str) -> Json:
+        custom_id = f"rt:{action}:{about}"
+        if action in FORMS:
             return await self.send_form(who, channel, custom_id)
         return await self.press(who, channel, custom_id)
 
@@ -150,7 +150,7 @@ SECRET = "secretword"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def scene(
-    tmp_path_factory: pytest.TempPathFactory, judge: Judge | None
+    tmp_path_factory: pytest.TempPathFactory, judge: OpenApiValidator | None
 ) -> AsyncIterator[Scene]:
     async with running_bot(tmp_path_factory.mktemp("controls"), judge) as running:
         scene = Scene(running)
@@ -166,7 +166,7 @@ async def scene(
             setattr(scene, state, ids)
 
         await make("finished")
-        running.sandbox.gateways.evolink.add_fault(on="task", kind="stuck", times=len(PLACES))
+        running.sandbox.providers.evolink.add_fault(on="task", kind="stuck", times=len(PLACES))
         await make("open")
         yield scene
 
@@ -214,29 +214,29 @@ def harmless(answered: Json, sentence: str) -> bool:
 
 
 async def test_every_verb_has_a_right_and_a_case() -> None:
-    assert set(RIGHTS) == set(Verb), "say who may press the new one, and what it is tried with"
+    assert set(RIGHTS) == set(Action), "say who may press the new one, and what it is tried with"
     assert set(RIGHTS.values()) == set(Right)
 
 
-@pytest.mark.parametrize("verb", ABOUT_A_VIDEO)
-async def test_outsiders_get_nowhere_with_an_id(scene: Scene, tally: Tally, verb: Verb) -> None:
+@pytest.mark.parametrize("action", ABOUT_A_VIDEO)
+async def test_outsiders_get_nowhere_with_an_id(scene: Scene, tally: Tally, action: Action) -> None:
     before, paid = scene.records(), len(scene.running.paid())
     for place, who, channel in OUTSIDERS:
         for about in (scene.finished[place], scene.open[place]):
-            answered = await scene.attempt(verb, who, channel, about)
-            tally.refused((verb, place, who, channel), ok=harmless(answered, NOT_FOUND))
+            answered = await scene.attempt(action, who, channel, about)
+            tally.refused((action, place, who, channel), ok=harmless(answered, NOT_FOUND))
     assert scene.records() == before
     assert len(scene.running.paid()) == paid
 
 
-@pytest.mark.parametrize("verb", [v for v in Verb if RIGHTS[v] is Right.CHANGE])
-async def test_onlookers_change_nothing(scene: Scene, tally: Tally, verb: Verb) -> None:
+@pytest.mark.parametrize("action", [v for v in Action if RIGHTS[v] is Right.CHANGE])
+async def test_onlookers_change_nothing(scene: Scene, tally: Tally, action: Action) -> None:
     """Ana sees the video of Tom's, in the same channel, and may not touch it."""
     before = scene.records()
     for about in (scene.finished["public"], scene.open["public"]):
         for channel in (VIDEOS, GENERAL):
-            answered = await scene.attempt(verb, "ana", channel, about)
-            tally.refused((verb, channel), ok=harmless(answered, NOT_YOURS))
+            answered = await scene.attempt(action, "ana", channel, about)
+            tally.refused((action, channel), ok=harmless(answered, NOT_YOURS))
     assert scene.records() == before
 
 
@@ -297,24 +297,24 @@ async def test_a_form_is_for_the_one_who_opened_it(scene: Scene, tally: Tally) -
     assert opened["modal"]["custom_id"] == f"rt:fupload:{posted['id']}"
     opened = await tom.menu("Make a video of this", posted)
     assert opened["modal"]["custom_id"] == f"rt:fmake:{posted['id']}"
-    for verb in (v for v in Verb if RIGHTS[v] is Right.OPENER):
+    for action in (v for v in Action if RIGHTS[v] is Right.OPENER):
         for who, channel in (("ana", VIDEOS), ("mira", GENERAL), ("ana", "dm")):
             for about in (posted["id"], "1", str(2**63)):
-                answered = await scene.attempt(verb, who, channel, about)
-                tally.refused((verb, who, about), ok=harmless(answered, NOT_REMEMBERED))
+                answered = await scene.attempt(action, who, channel, about)
+                tally.refused((action, who, about), ok=harmless(answered, NOT_REMEMBERED))
     assert scene.records() == before
 
 
-@pytest.mark.parametrize("verb", list(Verb))
+@pytest.mark.parametrize("action", list(Action))
 async def test_a_button_is_no_form_and_a_form_no_button(
-    scene: Scene, tally: Tally, verb: Verb
+    scene: Scene, tally: Tally, action: Action
 ) -> None:
     before = scene.records()
     arguments = {Right.READ: f"{scene.running.user('tom')}:0", Right.OPENER: "1"}
-    custom_id = f"rt:{verb}:{arguments.get(RIGHTS[verb], scene.open['public'])}"
-    wrong_way = scene.press if verb in FORMS else scene.send_form
+    custom_id = f"rt:{action}:{arguments.get(RIGHTS[action], scene.open['public'])}"
+    wrong_way = scene.press if action in FORMS else scene.send_form
     answered = await wrong_way("tom", VIDEOS, custom_id)
-    tally.refused(verb, ok=harmless(answered, UNKNOWN))
+    tally.refused(action, ok=harmless(answered, UNKNOWN))
     assert scene.records() == before
 
 
@@ -345,10 +345,10 @@ async def test_broken_ids_mean_nothing(scene: Scene, tally: Tally) -> None:
 
 async def test_an_unknown_id_of_the_right_form_is_not_found(scene: Scene, tally: Tally) -> None:
     before = scene.records()
-    for verb in ABOUT_A_VIDEO:
+    for action in ABOUT_A_VIDEO:
         for about in ("0" * 20, "v" * 20):
-            answered = await scene.attempt(verb, "mira", VIDEOS, about)
-            tally.refused((verb, about), ok=harmless(answered, NOT_FOUND))
+            answered = await scene.attempt(action, "mira", VIDEOS, about)
+            tally.refused((action, about), ok=harmless(answered, NOT_FOUND))
     assert scene.records() == before
 
 

@@ -13,7 +13,7 @@ from bot.domain.catalogue import ProviderName
 from bot.domain.ids import GenerationId
 from bot.settings import Settings
 from bot.web.callbacks import CallbackSigner
-from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.running import running_bot
 from tests.security.conftest import Tally
 
@@ -39,7 +39,7 @@ def listeners(pid: int) -> list[tuple[str, int]]:
 
 
 async def test_by_default_it_is_for_this_machine_and_takes_no_callbacks(
-    tmp_path: Path, judge: Judge | None, tally: Tally
+    tmp_path: Path, judge: OpenApiValidator | None, tally: Tally
 ) -> None:
     assert (Settings().http.host, Settings().http.public_url) == ("127.0.0.1", "")
     async with running_bot(tmp_path, judge) as running:

@@ -19,7 +19,7 @@ from bot.media.engine import Engine
 from bot.media.store import DiskMediaStore, safe_name
 from bot.ui.text.markdown import plain
 from sandbox.discord.state.seed import VIDEOS
-from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.films import picture
 from tests.e2e.running import Running, running_bot
 from tests.fakes.services import video_file
@@ -58,7 +58,7 @@ LOOP = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
-    tmp_path_factory: pytest.TempPathFactory, judge: Judge | None
+    tmp_path_factory: pytest.TempPathFactory, judge: OpenApiValidator | None
 ) -> AsyncIterator[Running]:
     async with running_bot(tmp_path_factory.mktemp("words"), judge) as running:
         yield running
@@ -163,7 +163,7 @@ async def test_a_reply_and_a_form_are_only_text(running: Running, tally: Tally) 
 async def test_what_a_provider_says_is_never_shown_raw(
     running: Running, tally: Tally, text: str
 ) -> None:
-    gateways, tom = running.sandbox.gateways, running.person("tom")
+    gateways, tom = running.sandbox.providers, running.person("tom")
     before = running.sandbox.discord.exchanges[-1]["n"]
     for on, more in (
         ("task", {"kind": "fail", "code": "invalid_parameters"}),
@@ -185,7 +185,7 @@ async def test_what_a_provider_says_is_never_shown_raw(
 @LOOP
 async def test_a_files_name_goes_nowhere(running: Running, tally: Tally) -> None:
     """Not into a path of ours, not to a gateway, and into a sentence only as text."""
-    gateways, tom = running.sandbox.gateways, running.person("tom")
+    gateways, tom = running.sandbox.providers, running.person("tom")
     discord, people = running.sandbox.discord, running.sandbox.discord.people
     before = discord.exchanges[-1]["n"]
     made = {"inputs", "videos", "copies", "partial", "scratch"}

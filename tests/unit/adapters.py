@@ -12,7 +12,7 @@ from bot.domain.ports.provider import PreparedTask, Provider
 from bot.providers.addresses import AddressPolicy
 from bot.providers.apimart import ApiMart
 from bot.providers.evolink import EvoLink
-from bot.providers.http import Answer, HttpDoor
+from bot.providers.http import Answer, HttpClient
 from tests.fakes.ports import OwnedClock
 
 KEY = "Live-0123456789ABCDEF"
@@ -20,7 +20,7 @@ TASK = TaskId("task-unified-1757169743-7cvnl5zw")
 PREPARED = PreparedTask(model_id="m", body={"model": "m"})
 
 
-class ScriptedDoor(HttpDoor):
+class ScriptedDoor(HttpClient):
     """Gives one answer to every call."""
 
     def __init__(self, answer: Answer) -> None:

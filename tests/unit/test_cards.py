@@ -14,12 +14,12 @@ from bot.domain.errors import Code
 from bot.domain.generation import (
     Failure,
     Generation,
+    LiveStatus,
     Park,
     ParkReason,
     Place,
     Posting,
     Result,
-    Standing,
     State,
     Target,
     TargetKind,
@@ -32,7 +32,7 @@ from bot.services.generate import Receipt
 from bot.services.history import HistoryPage
 from bot.services.limits import LimitsView
 from bot.ui.cards import forms
-from bot.ui.cards.custom_ids import ControlId, Verb
+from bot.ui.cards.custom_ids import Action, ControlId
 from bot.ui.cards.details import details_card
 from bot.ui.cards.history import history_card
 from bot.ui.cards.jobs import jobs_card
@@ -40,13 +40,13 @@ from bot.ui.cards.limits import limits_card, quota_card
 from bot.ui.cards.links import video_url
 from bot.ui.cards.receipt import receipt_card
 from bot.ui.cards.status import status_card
-from bot.ui.cards.theme import Brush, bar
+from bot.ui.cards.theme import CardContext, bar
 from bot.ui.text.messages import Messages
 from bot.ui.text.naming import alt_text, file_name, thread_name
 from tests.fakes.services import CATALOGUE, NOON, delivered, generation, plan, quota, video_file
 
 ENGLISH = Messages.for_locale("en-US")
-BRUSH = Brush(messages=ENGLISH, catalogue=CATALOGUE)
+BRUSH = CardContext(messages=ENGLISH, catalogue=CATALOGUE)
 LONG = VideoRequest(prompt="*" * 4000)
 
 
@@ -67,8 +67,8 @@ def colour(view: ui.LayoutView) -> int | None:
     return accent
 
 
-def status(made: Generation, **standing: Any) -> ui.LayoutView:
-    return status_card(made, Standing(**standing), BRUSH)
+def status(made: Generation, **live_status: Any) -> ui.LayoutView:
+    return status_card(made, LiveStatus(**live_status), BRUSH)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_the_bar_is_full_only_at_the_end(percent: int, cells: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "standing", "line"),
+    ("made", "live_status", "line"),
     [
         (generation(), {}, "🟡 **Getting started**"),
         (generation(), {"position": 4}, "🟡 **In line**, number 4"),
@@ -161,10 +161,10 @@ def test_the_bar_is_full_only_at_the_end(percent: int, cells: int) -> None:
     ],
 )
 def test_every_state_says_where_it_stands(
-    made: Generation, standing: dict[str, Any], line: str
+    made: Generation, live_status: dict[str, Any], line: str
 ) -> None:
     _, shown = (
-        item.content for item in status(made, **standing).walk_children()
+        item.content for item in status(made, **live_status).walk_children()
         if isinstance(item, ui.TextDisplay)
     )  # fmt: skip
     assert shown == line
@@ -242,7 +242,7 @@ def test_a_video_that_fell_back_to_a_direct_message_is_linked_there() -> None:
 def receipt(made: Generation, **changes: Any) -> Receipt:
     given: dict[str, Any] = {
         "generation": made,
-        "standing": Standing(),
+        "live_status": LiveStatus(),
         "quota": quota(),
         "repeated": False,
     }
@@ -354,7 +354,7 @@ def biggest() -> list[ui.LayoutView]:
         ),
     )
     running = replace(made, state=State.RUNNING, abandoned=True)
-    jobs = [(running, Standing(progress=50, eta_at=NOON + timedelta(days=1)))] * 50
+    jobs = [(running, LiveStatus(progress=50, eta_at=NOON + timedelta(days=1)))] * 50
     page = HistoryPage(items=[made] * 5, page=3, has_more=True)
     members = [
         (UserId(10**19 + n), LimitChanges(videos=10**6, seconds=10**6, concurrent=9, cooldown=9))
@@ -367,7 +367,7 @@ def biggest() -> list[ui.LayoutView]:
         receipt_card(receipt(made), BRUSH),
         details_card(made, BRUSH),
         jobs_card(jobs, BRUSH),
-        history_card(page, of=UserId(10**19), own=False, brush=BRUSH),
+        history_card(page, of=UserId(10**19), own=False, card_context=BRUSH),
         quota_card(quota(seconds=9, cooldown=9), who=UserId(10**19), messages=ENGLISH),
         limits_card(limits, ENGLISH, saved=True),
     ]
@@ -402,13 +402,13 @@ def test_names_of_any_prompt_are_possible(prompt: str) -> None:
 
 def test_ids_are_read_as_they_are_written() -> None:
     of = generation()
-    for verb in Verb:
-        if verb is Verb.HISTORY:
-            written = ControlId(verb=verb, user_id=UserId(5), page=3)
-        elif verb in {Verb.FORM_UPLOAD, Verb.FORM_MAKE}:
-            written = ControlId(verb=verb, message_id=7)
+    for action in Action:
+        if action is Action.HISTORY:
+            written = ControlId(action=action, user_id=UserId(5), page=3)
+        elif action in {Action.FORM_UPLOAD, Action.FORM_MAKE}:
+            written = ControlId(action=action, message_id=7)
         else:
-            written = ControlId(verb=verb, generation_id=of.id)
+            written = ControlId(action=action, generation_id=of.id)
         assert len(str(written)) <= 100
         assert ControlId.parse(str(written)) == written
 

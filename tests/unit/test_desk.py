@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.operator import control_socket as ops
-from bot.operator.control_socket import Desk, DeskClosedError, ask
+from bot.operator.control_socket import ControlSocket, DeskClosedError, ask
 
 
 async def echo(question: dict[str, object]) -> dict[str, object]:
@@ -18,11 +18,11 @@ async def echo(question: dict[str, object]) -> dict[str, object]:
 
 
 @asynccontextmanager
-async def open_desk(path: Path) -> AsyncIterator[Desk]:
-    desk = Desk(path, echo)
-    await desk.start()
-    yield desk
-    await desk.stop()
+async def open_desk(path: Path) -> AsyncIterator[ControlSocket]:
+    control_socket = ControlSocket(path, echo)
+    await control_socket.start()
+    yield control_socket
+    await control_socket.stop()
 
 
 async def test_what_is_asked_is_answered(tmp_path: Path) -> None:
@@ -37,8 +37,8 @@ async def test_what_is_asked_is_answered(tmp_path: Path) -> None:
 async def test_only_this_user_may_ask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        async with open_desk(tmp_path / "desk") as desk:
-            mode = desk.path.stat().st_mode
+        async with open_desk(tmp_path / "desk") as control_socket:
+            mode = control_socket.path.stat().st_mode
     finally:
         os.umask(before)
     assert stat.S_ISSOCK(mode)
@@ -48,14 +48,14 @@ async def test_only_this_user_may_ask(tmp_path: Path) -> None:
 async def test_a_path_longer_than_sockets_take_is_no_matter(tmp_path: Path) -> None:
     folder = tmp_path / ("deep" * 20) / ("deeper" * 10)
     folder.mkdir(parents=True)
-    async with open_desk(folder / "retake.db.desk") as desk:
-        assert desk.path.exists()
-        assert await ask(desk.path, {"a": 1}) == {"asked": {"a": 1}}
+    async with open_desk(folder / "retake.db.desk") as control_socket:
+        assert control_socket.path.exists()
+        assert await ask(control_socket.path, {"a": 1}) == {"asked": {"a": 1}}
 
 
 async def test_what_a_killed_bot_left_there_is_in_nobodys_way(tmp_path: Path) -> None:
     path = tmp_path / "desk"
-    first = Desk(path, echo)
+    first = ControlSocket(path, echo)
     await first.start()
     async with open_desk(path):
         assert await ask(path, {"a": 1}) == {"asked": {"a": 1}}
@@ -69,21 +69,21 @@ async def test_nobody_there_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", [b"", b"no json\n", b"[1, 2]\n", b'"text"\n', b"\xff\xfe\n"])
 async def test_a_question_that_is_none_gets_an_empty_answer(tmp_path: Path, line: bytes) -> None:
-    async with open_desk(tmp_path / "desk") as desk:
-        reader, writer = await asyncio.open_unix_connection(desk.path)
+    async with open_desk(tmp_path / "desk") as control_socket:
+        reader, writer = await asyncio.open_unix_connection(control_socket.path)
         writer.write(line)
         writer.write_eof()
         assert await reader.read() == b"{}\n"
         writer.close()
-        assert await ask(desk.path, {"a": 1}) == {"asked": {"a": 1}}
+        assert await ask(control_socket.path, {"a": 1}) == {"asked": {"a": 1}}
 
 
 async def test_a_line_without_end_is_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ops, "LONGEST_LINE", 1000)
-    async with open_desk(tmp_path / "desk") as desk:
-        reader, writer = await asyncio.open_unix_connection(desk.path)
+    async with open_desk(tmp_path / "desk") as control_socket:
+        reader, writer = await asyncio.open_unix_connection(control_socket.path)
         writer.write(b"x" * 5000)
         await writer.drain()
         assert await reader.read() == b""
@@ -94,13 +94,13 @@ async def test_one_who_says_nothing_is_left_after_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ops, "READ_SECONDS", 0.05)
-    async with open_desk(tmp_path / "desk") as desk:
-        reader, writer = await asyncio.open_unix_connection(desk.path)
+    async with open_desk(tmp_path / "desk") as control_socket:
+        reader, writer = await asyncio.open_unix_connection(control_socket.path)
         assert await reader.read() == b""
         writer.close()
 
 
 async def test_without_a_folder_the_bot_runs_all_the_same(tmp_path: Path) -> None:
-    desk = Desk(tmp_path / "nowhere" / "desk", echo)
-    await desk.start()
-    await desk.stop()
+    control_socket = ControlSocket(tmp_path / "nowhere" / "desk", echo)
+    await control_socket.start()
+    await control_socket.stop()

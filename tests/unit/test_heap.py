@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.ops.gc_tuner import Heap
+from bot.ops.gc_tuner import GcTuner
 from tests.fakes.ports import OwnedClock
 
 
@@ -38,7 +38,7 @@ def collect(clock: OwnedClock, *, seconds: float, generation: int = 2) -> None:
 
 def test_a_long_full_collection_sets_aside_what_lives() -> None:
     clock = OwnedClock()
-    with Heap(clock=clock, longest_pause=0.03):
+    with GcTuner(clock=clock, longest_pause=0.03):
         dead = weakref.ref(Node())
         collect(clock, seconds=0.1)
         assert gc.get_freeze_count() > 1000
@@ -48,14 +48,14 @@ def test_a_long_full_collection_sets_aside_what_lives() -> None:
 @pytest.mark.parametrize(("seconds", "generation"), [(0.02, 2), (0.1, 1), (0.1, 0)])
 def test_short_and_partial_ones_do_not(seconds: float, generation: int) -> None:
     clock = OwnedClock()
-    with Heap(clock=clock, longest_pause=0.03):
+    with GcTuner(clock=clock, longest_pause=0.03):
         collect(clock, seconds=seconds, generation=generation)
         assert gc.get_freeze_count() == 0
 
 
 def test_a_cycle_that_was_set_aside_goes_when_everything_is_looked_at_anew() -> None:
     clock = OwnedClock()
-    with Heap(clock=clock) as heap:
+    with GcTuner(clock=clock) as heap:
         node = Node()
         seen = weakref.ref(node)
         collect(clock, seconds=0.1)
@@ -69,7 +69,7 @@ def test_a_cycle_that_was_set_aside_goes_when_everything_is_looked_at_anew() -> 
 
 def test_afterwards_nothing_is_watched_or_set_aside() -> None:
     clock, before = OwnedClock(), list(gc.callbacks)
-    with Heap(clock=clock):
+    with GcTuner(clock=clock):
         collect(clock, seconds=0.1)
     assert gc.callbacks == before
     assert gc.get_freeze_count() == 0

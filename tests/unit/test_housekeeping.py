@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bot.app.housekeeping import ROUND_SECONDS, Chore, Housekeeping
+from bot.app.housekeeping import ROUND_SECONDS, Housekeeping, PeriodicJob
 from bot.domain.errors import StorageUnavailable
 from tests.fakes.ports import OwnedClock
 
@@ -24,8 +24,8 @@ async def test_each_is_done_in_its_time_whatever_the_others_do(fault: Exception 
         rounds.put_nowait(None)
 
     chores = (
-        Chore(name="rare", work=rare, every=ROUND_SECONDS * 2),
-        Chore(name="each", work=each),
+        PeriodicJob(name="rare", work=rare, every=ROUND_SECONDS * 2),
+        PeriodicJob(name="each", work=each),
     )
     task = asyncio.ensure_future(Housekeeping(clock=clock, chores=chores).run())
     for _ in range(3):

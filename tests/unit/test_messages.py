@@ -36,7 +36,7 @@ def used_keys() -> tuple[set[str], list[str]]:
     """Keys written out in the code, and patterns of those put together."""
     written: set[str] = set()
     patterns: list[str] = []
-    for path in [*(ROOT / "bot/ui").glob("*.py"), *(ROOT / "cogs").glob("*.py")]:
+    for path in [*(ROOT / "bot/ui").rglob("*.py"), *(ROOT / "cogs").glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 written.add(node.value)

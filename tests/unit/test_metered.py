@@ -16,10 +16,10 @@ from tests.fakes.ports import EVOLINK, FakeProvider, OwnedClock, refusal
 
 async def test_calls_are_passed_on_and_counted(tmp_path: Path) -> None:
     clock, metrics = OwnedClock(), Metrics()
-    inner = FakeProvider(EVOLINK, clock, batch_size=50, calls_back=True)
+    inner = FakeProvider(EVOLINK, clock, batch_size=50, supports_callbacks=True)
     provider: Provider = MeteredProvider(inner, telemetry=metrics, clock=clock)
-    assert (provider.name, provider.batch_size, provider.calls_back) == (EVOLINK, 50, True)
-    assert (provider.knows_keys, provider.can_list_tasks) == (True, True)
+    assert (provider.name, provider.batch_size, provider.supports_callbacks) == (EVOLINK, 50, True)
+    assert (provider.supports_idempotency_keys, provider.can_list_tasks) == (True, True)
 
     prepared = PreparedTask(model_id="m", body={})
     task_id = (await provider.submit(prepared, key="k")).task_id

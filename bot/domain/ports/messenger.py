@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.domain.errors import Code
-from bot.domain.generation import Generation, Place, Posting, Standing, Target
+from bot.domain.generation import Generation, LiveStatus, Place, Posting, Target
 
 
 class Messenger(Protocol):
     """Posts and edits messages. Raises ``PostError`` and nothing else for what Discord says."""
 
     async def open_status(
-        self, generation: Generation, standing: Standing, *, again: bool
+        self, generation: Generation, live_status: LiveStatus, *, again: bool
     ) -> Place:
         """Post the status message and make the thread; returns the place with their ids filled in.
 
@@ -22,7 +22,7 @@ class Messenger(Protocol):
         """
         ...
 
-    async def update_status(self, generation: Generation, standing: Standing) -> None:
+    async def update_status(self, generation: Generation, live_status: LiveStatus) -> None:
         """Show the present state in the status message, if there is one and it changed.
 
         Never raises for a message, channel or permission that is gone: the status is a courtesy.

@@ -125,7 +125,7 @@ class Provider(Protocol):
         ...
 
     @property
-    def knows_keys(self) -> bool:
+    def supports_idempotency_keys(self) -> bool:
         """Whether repeating a submission with the same key is safe."""
         ...
 
@@ -140,7 +140,7 @@ class Provider(Protocol):
         ...
 
     @property
-    def calls_back(self) -> bool:
+    def supports_callbacks(self) -> bool:
         """Whether it accepts a callback URL."""
         ...
 

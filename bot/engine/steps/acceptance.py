@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from bot.domain.generation import Generation, State, Task
 from bot.domain.ports.provider import Submission
-from bot.engine.context import Outside
-from bot.engine.in_flight import Board, Live
+from bot.engine.context import Ports
+from bot.engine.in_flight import Flights, InFlight
 from bot.engine.steps import Next
 from bot.engine.timing import Timing
 from bot.engine.transitions import Transitions
@@ -18,16 +18,16 @@ from bot.engine.transitions import Transitions
 class Acceptance:
     """The step from a submission to a running task."""
 
-    outside: Outside
-    board: Board
+    ports: Ports
+    flights: Flights
     timing: Timing
     transitions: Transitions
 
-    async def accepted(self, live: Live, submission: Submission) -> Next:
+    async def accepted(self, live: InFlight, submission: Submission) -> Next:
         """The task exists: write that down and go on to watch it."""
-        now = live.mark(self.outside.clock)
-        self.board.queue.took_task(
-            task_of(live.generation).provider, self.outside.clock.monotonic()
+        now = live.mark(self.ports.clock)
+        self.flights.queue.took_task(
+            task_of(live.generation).provider, self.ports.clock.monotonic()
         )
         live.misses = 0
         live.reading = None

@@ -15,8 +15,8 @@ from bot.domain.errors import Code, MediaError, ProviderError, RetakeError
 from bot.domain.generation import Failure, Generation, ParkReason, Result, State
 from bot.domain.media import StoredMedia
 from bot.domain.ports.provider import TaskState
-from bot.engine.context import Outside
-from bot.engine.in_flight import Live
+from bot.engine.context import Ports
+from bot.engine.in_flight import InFlight
 from bot.engine.room import DISK_REASONS
 from bot.engine.steps import NOW, Next, backoff
 from bot.engine.transitions import Transitions
@@ -47,10 +47,10 @@ TOLD_AS_THEY_ARE = frozenset({Code.RESULT_GONE, Code.RESULT_BROKEN, Code.RESULT_
 class FetchSteps:
     """The step of ``ready``."""
 
-    outside: Outside
+    ports: Ports
     transitions: Transitions
 
-    async def ready(self, live: Live) -> Next:
+    async def ready(self, live: InFlight) -> Next:
         """Try every link until one is a video that plays, and keep it."""
         generation = live.generation
         if generation.abandoned and made_seconds(generation) is not None:
@@ -69,7 +69,7 @@ class FetchSteps:
             else:
                 return await self._fetched(live, url, media)
         for digest in broken:
-            live.note_unplayable(digest, self.outside.clock)
+            live.note_unplayable(digest, self.ports.clock)
         error = max(errors, key=_hope)
         if self._is_final(live, error, broken):
             return await self._give_up(live, error)
@@ -77,14 +77,14 @@ class FetchSteps:
 
     async def _take(self, generation: Generation, url: str, broken: list[str]) -> StoredMedia:
         """Download one link and adopt it; ``broken`` collects the hash of what does not play."""
-        provider = self.outside.providers.get(generation.plan.provider)
-        part = self.outside.media.partial_path(generation.id)
+        provider = self.ports.providers.get(generation.plan.provider)
+        part = self.ports.media.partial_path(generation.id)
         try:
             download = await provider.download(
-                url, part, max_bytes=self.outside.policy.max_result_bytes
+                url, part, max_bytes=self.ports.policy.max_result_bytes
             )
             try:
-                return await self.outside.media.adopt(generation.id, download.sha256)
+                return await self.ports.media.adopt(generation.id, download.sha256)
             except MediaError as error:
                 if error.code is Code.RESULT_BROKEN:
                     broken.append(download.sha256)
@@ -92,7 +92,7 @@ class FetchSteps:
         except OSError as error:
             raise MediaError(Code.INTERNAL, reason="disk", errno=error.errno or 0) from error
 
-    async def _fetched(self, live: Live, url: str, media: StoredMedia) -> Next:
+    async def _fetched(self, live: InFlight, url: str, media: StoredMedia) -> Next:
         def change(generation: Generation) -> Generation:
             result = _result(generation)
             # The link that is the video comes first: it is what people and providers are given.
@@ -110,18 +110,18 @@ class FetchSteps:
         live.generation = await self.transitions.record(live.generation, change)
         return NOW
 
-    def _is_final(self, live: Live, error: RetakeError, broken: Sequence[str]) -> bool:
+    def _is_final(self, live: InFlight, error: RetakeError, broken: Sequence[str]) -> bool:
         """Return True if trying again cannot help, although the result has not expired."""
         if error.code is Code.RESULT_TOO_LARGE:
             return True
         if not isinstance(error, MediaError) or error.code is not Code.RESULT_BROKEN:
             return False
         return bool(broken) and all(
-            live.unplayable_for(digest, BROKEN_TIMES, self.outside.clock) >= BROKEN_SECONDS
+            live.unplayable_for(digest, BROKEN_TIMES, self.ports.clock) >= BROKEN_SECONDS
             for digest in broken
         )
 
-    async def _missed(self, live: Live, error: ProviderError | MediaError) -> Next:
+    async def _missed(self, live: InFlight, error: ProviderError | MediaError) -> Next:
         """Not yet: try again with growing distance until the result has expired."""
         live.misses += 1
         ours = error.code is Code.INTERNAL
@@ -135,27 +135,27 @@ class FetchSteps:
         wait = max(wait, min(asked or 0.0, LONGEST_WAIT_SECONDS))
         if ours:
             full = error.facts.get("reason") in DISK_REASONS
-            if full and await self.outside.media.make_room():
+            if full and await self.ports.media.make_room():
                 return Next(after=wait)
-            await self.outside.room.note(error)
+            await self.ports.room.note(error)
         if ours or live.misses >= PARKED_AFTER:
             reason = on_our_side(error) if ours else ParkReason.RESULT
             live.generation = await self.transitions.park(live.generation, reason, wait)
         return Next(after=wait)
 
-    async def _give_up(self, live: Live, error: ProviderError | MediaError) -> Next:
+    async def _give_up(self, live: InFlight, error: ProviderError | MediaError) -> Next:
         log.warning("result_given_up", generation=live.generation.id, error=str(error))
         live.generation = await self.transitions.end(live.generation, State.FAILED, _failure(error))
         return NOW
 
-    async def _renew_links(self, live: Live) -> bool:
+    async def _renew_links(self, live: InFlight) -> bool:
         """Ask the provider for the result once more; whether its links are new ones."""
         generation = live.generation
         task = generation.task
         if task is None or task.task_id is None:
             raise ValueError(f"generation {generation.id} is ready without a task id")
         try:
-            report = await self.outside.providers.get(task.provider).query(task.task_id)
+            report = await self.ports.providers.get(task.provider).query(task.task_id)
         except ProviderError as error:
             log.info("links_not_renewed", generation=generation.id, error=str(error))
             return False
@@ -172,7 +172,7 @@ class FetchSteps:
         )
         return True
 
-    def _seconds_left(self, live: Live) -> float:
+    def _seconds_left(self, live: InFlight) -> float:
         """Seconds until nobody keeps the result any more; what a provider says is bounded.
 
         Both times of the row were written by one calendar; the time since then is counted by the
@@ -182,8 +182,8 @@ class FetchSteps:
         kept = RESULTS_LAST
         if result.expires_at is not None:
             kept = min(result.expires_at - result.ready_at, LONGEST)
-        lifetime = max(kept.total_seconds(), self.outside.policy.fetch_deadline)
-        return lifetime - live.seconds_since(result.ready_at, self.outside.clock)
+        lifetime = max(kept.total_seconds(), self.ports.policy.fetch_deadline)
+        return lifetime - live.seconds_since(result.ready_at, self.ports.clock)
 
 
 def on_our_side(error: RetakeError) -> ParkReason:

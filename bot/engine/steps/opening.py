@@ -9,8 +9,8 @@ import structlog
 
 from bot.domain.errors import PostError
 from bot.domain.generation import Place
-from bot.engine.context import Outside
-from bot.engine.in_flight import Board, Live
+from bot.engine.context import Ports
+from bot.engine.in_flight import Flights, InFlight
 from bot.engine.lease import Lease
 from bot.engine.transitions import Transitions
 
@@ -21,12 +21,12 @@ log = structlog.get_logger(__name__)
 class OpeningSteps:
     """Posts the status message, or finds it."""
 
-    outside: Outside
-    board: Board
+    ports: Ports
+    flights: Flights
     transitions: Transitions
     lease: Lease
 
-    async def open(self, live: Live) -> None:
+    async def open(self, live: InFlight) -> None:
         """Post the status message if there is none, and remember where it is."""
         generation = live.generation
         live.status_opened = True
@@ -40,16 +40,18 @@ class OpeningSteps:
             generation, lambda g: replace(g, place=place), in_any_state=True
         )
 
-    async def _status_place(self, live: Live) -> Place | None:
+    async def _status_place(self, live: InFlight) -> Place | None:
         """Post the status message, or find it; None when that cannot be had."""
         generation, again = live.generation, live.doubtful
-        clock = self.outside.clock
-        standing = self.board.standing(generation, now=clock.now(), monotonic=clock.monotonic())
+        clock = self.ports.clock
+        live_status = self.flights.live_status(
+            generation, now=clock.now(), monotonic=clock.monotonic()
+        )
         looked = False
         while True:
             await self.lease.check(generation)
             try:
-                return await self.outside.messenger.open_status(generation, standing, again=again)
+                return await self.ports.messenger.open_status(generation, live_status, again=again)
             except PostError as error:
                 # The status is a courtesy: the video has a ladder of places of its own.
                 log.info("status_not_posted", generation=generation.id, error=str(error))

@@ -15,8 +15,8 @@ from bot.domain.ids import GenerationId, TaskId
 from bot.domain.plausible import is_plausible_cost, is_plausible_length
 from bot.domain.ports.provider import TaskReport, TaskState
 from bot.domain.ports.storage import Transaction
-from bot.engine.context import Outside
-from bot.engine.in_flight import Board, Live
+from bot.engine.context import Ports
+from bot.engine.in_flight import Flights, InFlight
 from bot.engine.steps import NOW, Next, backoff
 from bot.engine.steps.batches import Batches
 from bot.engine.steps.fetching import RESULTS_LAST
@@ -45,13 +45,15 @@ providers the link follows a little later.
 class WatchSteps:
     """The steps of ``running``."""
 
-    outside: Outside
-    board: Board
+    ports: Ports
+    flights: Flights
     timing: Timing
     transitions: Transitions
     batches: Batches = field(default_factory=Batches)
 
-    async def poll(self, provider: ProviderName, lives: Sequence[Live]) -> dict[GenerationId, Next]:
+    async def poll(
+        self, provider: ProviderName, lives: Sequence[InFlight]
+    ) -> dict[GenerationId, Next]:
         """Ask about several tasks of one provider, and act on each answer."""
         for live in lives:
             if live.doubtful:
@@ -73,11 +75,11 @@ class WatchSteps:
             answers[live.generation.id] = await self._answer(
                 live, reports.get(_task_id(live)), alone=alone
             )
-        self.outside.telemetry.polled(provider, len(lives))
+        self.ports.telemetry.polled(provider, len(lives))
         return answers
 
     async def _answer(
-        self, live: Live, report: TaskReport | ProviderError | None, *, alone: bool
+        self, live: InFlight, report: TaskReport | ProviderError | None, *, alone: bool
     ) -> Next:
         """Act on what one poll, of this task or of several, brought about it."""
         if isinstance(report, TaskReport):
@@ -93,7 +95,7 @@ class WatchSteps:
         return await self._later(live, report)
 
     async def _single_queries_work(
-        self, provider: ProviderName, lives: Sequence[Live], error: ProviderError
+        self, provider: ProviderName, lives: Sequence[InFlight], error: ProviderError
     ) -> bool:
         """After a batch query failed: return True if it is the batch, and not the provider.
 
@@ -108,15 +110,15 @@ class WatchSteps:
                 log.info("probe_failed", provider=provider, error=str(again))
             else:
                 log.warning("batch_queries_fail", provider=provider, error=str(error))
-                self.batches.avoid(provider, self.outside.clock.monotonic())
+                self.batches.avoid(provider, self.ports.clock.monotonic())
                 return True
         return False
 
-    async def report(self, live: Live, report: TaskReport) -> Next:
+    async def report(self, live: InFlight, report: TaskReport) -> Next:
         """Act on one answer about a task."""
         if report.state is TaskState.ACTIVE:
             return await self._active(live, report)
-        self.board.leave_slot(live.generation.id)
+        self.flights.leave_slot(live.generation.id)
         if report.state is TaskState.COMPLETED and report.urls:
             await self._completed(live, report)
         elif report.state is TaskState.COMPLETED:
@@ -131,7 +133,7 @@ class WatchSteps:
     async def _ask(
         self, provider: ProviderName, task_ids: Sequence[TaskId]
     ) -> Mapping[TaskId, TaskReport | ProviderError]:
-        gateway = self.outside.providers.get(provider)
+        gateway = self.ports.providers.get(provider)
         if len(task_ids) > 1:
             return await gateway.query_many(task_ids)
         try:
@@ -142,16 +144,16 @@ class WatchSteps:
             raise
 
     async def _unanswered(
-        self, provider: ProviderName, lives: Sequence[Live], error: ProviderError
+        self, provider: ProviderName, lives: Sequence[InFlight], error: ProviderError
     ) -> dict[GenerationId, Next]:
         log.info("poll_failed", provider=provider, tasks=len(lives), error=str(error))
         if error.code is Code.PROVIDER_RATE_LIMITED:
             self.timing.throttled(provider)
         if error.code in TELL_THE_OWNER:
-            await self.outside.messenger.alert_owner(error.code, {"provider": provider})
+            await self.ports.messenger.alert_owner(error.code, {"provider": provider})
         return {live.generation.id: await self._later(live, error) for live in lives}
 
-    async def _later(self, live: Live, error: ProviderError) -> Next:
+    async def _later(self, live: InFlight, error: ProviderError) -> Next:
         """Nothing was learned about a task: ask again with growing distance."""
         live.misses += 1
         if await self._expired(live):
@@ -159,7 +161,7 @@ class WatchSteps:
         wait = max(error.retry_after or 0.0, backoff(live.misses, first=1.0, longest=45.0))
         return Next(after=max(wait, self.timing.delay(live)))
 
-    async def _active(self, live: Live, report: TaskReport) -> Next:
+    async def _active(self, live: InFlight, report: TaskReport) -> Next:
         told = report.estimated_seconds
         task = live.generation.task
         if task is not None and told and task.estimated_seconds is None:
@@ -170,29 +172,29 @@ class WatchSteps:
             return NOW
         return Next(after=self.timing.delay(live))
 
-    async def _expired(self, live: Live) -> bool:
+    async def _expired(self, live: InFlight) -> bool:
         generation = live.generation
-        deadline = self.outside.policy.running_deadline
-        if _age(self.outside, live) < deadline:
+        deadline = self.ports.policy.running_deadline
+        if _age(self.ports, live) < deadline:
             return False
-        self.board.leave_slot(generation.id)
+        self.flights.leave_slot(generation.id)
         failure = Failure(code=Code.DEADLINE, facts={"seconds": deadline})
         live.generation = await self.transitions.end(generation, State.EXPIRED, failure)
         return True
 
-    async def _gone(self, live: Live) -> Next:
+    async def _gone(self, live: InFlight) -> Next:
         live.misses += 1
         generation = live.generation
-        if live.misses < GONE_TIMES or _age(self.outside, live) < GONE_SECONDS:
+        if live.misses < GONE_TIMES or _age(self.ports, live) < GONE_SECONDS:
             return Next(after=max(backoff(live.misses), self.timing.delay(live)))
-        self.board.leave_slot(generation.id)
+        self.flights.leave_slot(generation.id)
         live.generation = await self.transitions.fail(
             generation, Code.PROVIDER_TASK_GONE, provider=generation.plan.provider
         )
         return NOW
 
-    async def _completed(self, live: Live, report: TaskReport) -> None:
-        now = live.mark(self.outside.clock)
+    async def _completed(self, live: InFlight, report: TaskReport) -> None:
+        now = live.mark(self.ports.clock)
         plan = live.generation.plan
         length, cost = report.duration_ms, report.cost_micro_usd
         odd_length = length is not None and not is_plausible_length(plan, length)
@@ -223,7 +225,7 @@ class WatchSteps:
         if odd_length or odd_cost:
             await self._doubt(live.generation, report)
 
-    async def _empty(self, live: Live, report: TaskReport) -> Next:
+    async def _empty(self, live: InFlight, report: TaskReport) -> Next:
         """The task is done, and its link is not there (yet)."""
         live.empty += 1
         if live.empty < EMPTY_TIMES:
@@ -231,14 +233,14 @@ class WatchSteps:
         await self._ended(live, report, Failure(code=Code.NO_VIDEO))
         return NOW
 
-    async def _ended(self, live: Live, report: TaskReport, failure: Failure) -> None:
+    async def _ended(self, live: InFlight, report: TaskReport, failure: Failure) -> None:
         facts = {**failure.facts, "provider": live.generation.plan.provider}
         cost = report.cost_micro_usd
         odd_cost = cost is not None and not is_plausible_cost(live.generation.plan, cost)
         if odd_cost:
             facts["doubtful_micro_usd"] = cost
         told = Failure(code=failure.code, facts=facts)
-        now = self.outside.clock.now()
+        now = self.ports.clock.now()
 
         async def close(tx: Transaction, saved: Generation) -> None:
             await self._record_spend(tx, saved, report)
@@ -261,12 +263,12 @@ class WatchSteps:
             provider=generation.plan.provider,
             task_id=report.task_id,
             micro_usd=spent,
-            at=self.outside.clock.now(),
+            at=self.ports.clock.now(),
         )
 
     def _count_spend(self, generation: Generation, report: TaskReport) -> None:
         if spent := _spent(generation, report):
-            self.outside.telemetry.spent(generation.plan.provider, spent)
+            self.ports.telemetry.spent(generation.plan.provider, spent)
 
     async def _doubt(self, generation: Generation, report: TaskReport) -> None:
         """Show the owner what a provider reported and nobody believes."""
@@ -278,7 +280,7 @@ class WatchSteps:
             duration_ms=report.duration_ms,
             estimate_micro_usd=generation.plan.micro_usd,
         )
-        await self.outside.messenger.alert_owner(
+        await self.ports.messenger.alert_owner(
             Code.DOUBTFUL_REPORT,
             {"provider": generation.plan.provider, "generation": generation.id},
         )
@@ -295,15 +297,15 @@ def _spent(generation: Generation, report: TaskReport) -> int | None:
     return plan.micro_usd
 
 
-def _task_id(live: Live) -> TaskId:
+def _task_id(live: InFlight) -> TaskId:
     task = live.generation.task
     if task is None or task.task_id is None:
         raise ValueError(f"generation {live.generation.id} runs without a task id")
     return task.task_id
 
 
-def _age(outside: Outside, live: Live) -> float:
+def _age(ports: Ports, live: InFlight) -> float:
     """Seconds since the provider took the task."""
     generation, task = live.generation, live.generation.task
     since = generation.created_at if task is None else task.submitted_at or task.started_at
-    return live.seconds_since(since, outside.clock)
+    return live.seconds_since(since, ports.clock)

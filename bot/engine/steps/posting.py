@@ -24,8 +24,8 @@ from bot.domain.generation import (
 from bot.domain.ids import message_nonce
 from bot.domain.media import StoredMedia
 from bot.domain.ports.storage import Transaction
-from bot.engine.context import Outside
-from bot.engine.in_flight import Board, Live
+from bot.engine.context import Ports
+from bot.engine.in_flight import Flights, InFlight
 from bot.engine.lease import Lease
 from bot.engine.steps import NOW, OVER, Next, backoff
 from bot.engine.steps.fetching import on_our_side, settle_abandoned
@@ -55,12 +55,12 @@ OF_THE_SERVER = frozenset({Code.POST_UPLOADS_LIMITED})
 class PostingSteps:
     """The steps of ``fetched`` and ``posting``, and telling people how it ended."""
 
-    outside: Outside
-    board: Board
+    ports: Ports
+    flights: Flights
     transitions: Transitions
     lease: Lease
 
-    async def fetched(self, live: Live) -> Next:
+    async def fetched(self, live: InFlight) -> Next:
         """Choose the next place and commit the intent to post there."""
         generation = live.generation
         if generation.abandoned:
@@ -77,7 +77,7 @@ class PostingSteps:
         posting = Posting(
             target=left[0],
             nonce=_nonce(generation, left[0], turn),
-            started_at=live.mark(self.outside.clock),
+            started_at=live.mark(self.ports.clock),
             tried=tried,
             turn=turn,
         )
@@ -89,7 +89,7 @@ class PostingSteps:
         )
         return await self.posting(live)
 
-    async def posting(self, live: Live) -> Next:
+    async def posting(self, live: InFlight) -> Next:
         """Post the video at the chosen place, unless it is there already or nobody wants it."""
         if live.generation.abandoned:
             return await self._dropped(live)
@@ -108,21 +108,21 @@ class PostingSteps:
             return await self._dropped(live)
         return await self._posted(live, posted)
 
-    async def announce(self, live: Live) -> Next:
+    async def announce(self, live: InFlight) -> Next:
         """Show people how it ended; when that succeeded (or cannot), nothing is left to do."""
         generation = live.generation
         await self.lease.check(generation)
         try:
             if generation.state is State.DELIVERED:
-                standing = self.board.standing(generation, now=self.outside.clock.now())
-                await self.outside.messenger.update_status(generation, standing)
+                live_status = self.flights.live_status(generation, now=self.ports.clock.now())
+                await self.ports.messenger.update_status(generation, live_status)
             else:
                 again = live.doubtful or live.misses > 0
-                await self.outside.messenger.tell_ended(generation, again=again)
+                await self.ports.messenger.tell_ended(generation, again=again)
         except PostError as error:
             live.misses += 1
             ended_at = generation.ended_at or generation.updated_at
-            age = live.seconds_since(ended_at, self.outside.clock)
+            age = live.seconds_since(ended_at, self.ports.clock)
             if not error.final and (age < ANNOUNCE_SECONDS or live.misses < ANNOUNCE_TIMES):
                 wait = backoff(live.misses, longest=ANNOUNCE_GAP_SECONDS)
                 return Next(after=max(error.retry_after or 0.0, wait))
@@ -132,7 +132,7 @@ class PostingSteps:
         )
         return OVER
 
-    async def _dropped(self, live: Live) -> Next:
+    async def _dropped(self, live: InFlight) -> Next:
         """Nobody wants it any more: it is not posted, unless it is posted already."""
         if live.doubtful or live.posted_since is not None:
             found = await self._look(live, may_repeat=False)
@@ -147,13 +147,13 @@ class PostingSteps:
         """The message; None if the video was dropped before it was sent."""
         file = _file(generation)
         for attempt in range(SHRINK_TIMES):
-            limit = self.outside.messenger.upload_limit(generation, posting.target)
-            fitted = await self.outside.media.fit(file, max_bytes=limit)
+            limit = self.ports.messenger.upload_limit(generation, posting.target)
+            fitted = await self.ports.media.fit(file, max_bytes=limit)
             # Fitting may take minutes: only one worker may post, and only what is still wanted.
             if (await self.lease.fresh(generation)).abandoned:
                 return None
             try:
-                return await self.outside.messenger.post_video(
+                return await self.ports.messenger.post_video(
                     generation,
                     posting,
                     Path(fitted.path),
@@ -166,8 +166,8 @@ class PostingSteps:
                     raise
         raise AssertionError("the loop above returns or raises")
 
-    async def _posted(self, live: Live, posted: Posting) -> Next:
-        now = self.outside.clock.now()
+    async def _posted(self, live: InFlight, posted: Posting) -> Next:
+        now = self.ports.clock.now()
         file = _file(live.generation)
         seconds = min(math.ceil(file.duration_ms / 1000), live.generation.plan.seconds)
 
@@ -182,7 +182,7 @@ class PostingSteps:
         )
         delivered = live.generation
         took = now - (delivered.result.ready_at if delivered.result is not None else now)
-        self.outside.telemetry.delivered(took.total_seconds())
+        self.ports.telemetry.delivered(took.total_seconds())
         log.info(
             "delivered",
             generation=delivered.id,
@@ -194,7 +194,7 @@ class PostingSteps:
         )
         return NOW
 
-    async def _look(self, live: Live, *, may_repeat: bool) -> Next | None:
+    async def _look(self, live: InFlight, *, may_repeat: bool) -> Next | None:
         """What an earlier try left at this place; None: nothing, as far as that can matter.
 
         ``may_repeat`` tells that the post may be sent once more, under the same nonce.
@@ -202,11 +202,11 @@ class PostingSteps:
         posting = _posting(live.generation)
         since = live.posted_since or posting.started_at - timedelta(seconds=5)
         try:
-            found = await self.outside.messenger.find_video(
+            found = await self.ports.messenger.find_video(
                 live.generation, posting.target, since=since
             )
         except PostError as error:
-            if not error.final and self._age(live) <= self.outside.policy.post_deadline:
+            if not error.final and self._age(live) <= self.ports.policy.post_deadline:
                 return await self._later(live, error)
             if may_repeat and self._nonce_holds(live):
                 # We may not read there, but Discord itself tells a repeated post from a new one.
@@ -221,17 +221,17 @@ class PostingSteps:
         live.doubtful = False
         return None if found is None else await self._posted(live, found)
 
-    async def _not_fitted(self, live: Live, error: MediaError) -> Next:
+    async def _not_fitted(self, live: InFlight, error: MediaError) -> Next:
         """A fault on our side passes; a file that cannot be made small enough does not."""
-        if error.code is not Code.INTERNAL or self._age(live) > self.outside.policy.post_deadline:
+        if error.code is not Code.INTERNAL or self._age(live) > self.ports.policy.post_deadline:
             return await self._next_place(live, Failure(code=error.code, facts=error.facts))
         live.misses += 1
         wait = backoff(live.misses)
-        await self.outside.room.note(error)
+        await self.ports.room.note(error)
         live.generation = await self.transitions.park(live.generation, on_our_side(error), wait)
         return Next(after=wait)
 
-    async def _not_posted(self, live: Live, error: PostError) -> Next:
+    async def _not_posted(self, live: InFlight, error: PostError) -> Next:
         log.info("post_failed", generation=live.generation.id, error=str(error))
         live.doubtful = live.doubtful or not error.definite
         if error.code in FILTERS and not live.generation.place.without_prompt:
@@ -240,11 +240,11 @@ class PostingSteps:
         failure = Failure(code=error.code, facts=error.facts)
         if error.code is Code.POST_INCOMPLETE:
             return await self._incomplete(live, failure)
-        if not error.final and self._age(live) <= self.outside.policy.post_deadline:
+        if not error.final and self._age(live) <= self.ports.policy.post_deadline:
             return await self._later(live, error)
         return await self._next_place(live, failure)
 
-    async def _incomplete(self, live: Live, failure: Failure) -> Next:
+    async def _incomplete(self, live: InFlight, failure: Failure) -> Next:
         """Discord kept the message and lost its file: once more here, then one rung down.
 
         The message is known and was taken away again, so nothing of this video stands here.
@@ -259,7 +259,7 @@ class PostingSteps:
         )
         return NOW
 
-    async def _later(self, live: Live, error: PostError) -> Next:
+    async def _later(self, live: InFlight, error: PostError) -> Next:
         live.misses += 1
         wait = max(error.retry_after or 0.0, backoff(live.misses, first=1.0, longest=120.0))
         limited = error.code is Code.POST_LIMITED
@@ -267,7 +267,7 @@ class PostingSteps:
         live.generation = await self.transitions.park(live.generation, reason, wait)
         return Next(after=wait)
 
-    async def _next_place(self, live: Live, failure: Failure) -> Next:
+    async def _next_place(self, live: InFlight, failure: Failure) -> Next:
         """This place will not have it; remember that, go one rung down."""
         if live.doubtful and failure.code is not Code.POST_TARGET_GONE:
             settled = await self._look(live, may_repeat=False)
@@ -292,23 +292,23 @@ class PostingSteps:
         live.generation = await self.transitions.record(live.generation, step_down)
         return NOW
 
-    def _age(self, live: Live) -> float:
+    def _age(self, live: InFlight) -> float:
         """Seconds since the intent to post here was committed."""
-        return live.seconds_since(_posting(live.generation).started_at, self.outside.clock)
+        return live.seconds_since(_posting(live.generation).started_at, self.ports.clock)
 
-    def _nonce_holds(self, live: Live) -> bool:
+    def _nonce_holds(self, live: InFlight) -> bool:
         """Whether Discord surely remembers the nonce, so that a repeated send makes no second one.
 
         An intent still to come by the calendar tells that it was set back: nobody knows how far.
         """
-        to_come = _posting(live.generation).started_at > self.outside.clock.now()
+        to_come = _posting(live.generation).started_at > self.ports.clock.now()
         return not to_come and self._age(live) <= NONCE_SECONDS
 
     def _original(self, generation: Generation) -> str | None:
         result = generation.result
         if result is None or not result.urls or result.expires_at is None:
             return None
-        return result.urls[0] if result.expires_at > self.outside.clock.now() else None
+        return result.urls[0] if result.expires_at > self.ports.clock.now() else None
 
 
 def places(generation: Generation) -> list[Target]:

@@ -17,8 +17,8 @@ from bot.domain.errors import Accepted, Code, ProviderError, Refused, Superseded
 from bot.domain.generation import Failure, Generation, Park, ParkReason, State, Task
 from bot.domain.ids import idempotency_key
 from bot.domain.ports.provider import Candidate, PreparedTask, Provider
-from bot.engine.context import Outside
-from bot.engine.in_flight import Board, Live
+from bot.engine.context import Ports
+from bot.engine.in_flight import Flights, InFlight
 from bot.engine.lease import Lease
 from bot.engine.steps import NOW, Next, backoff, repetition
 from bot.engine.steps.acceptance import Acceptance, task_of, with_names
@@ -36,14 +36,14 @@ log = structlog.get_logger(__name__)
 class SubmissionSteps:
     """The steps of ``queued``, up to the answer of the POST."""
 
-    outside: Outside
-    board: Board
+    ports: Ports
+    flights: Flights
     transitions: Transitions
     lease: Lease
     acceptance: Acceptance
     opening: OpeningSteps
 
-    async def queued(self, live: Live) -> Next:
+    async def queued(self, live: InFlight) -> Next:
         """Show it, wait for a place at a provider, hand the media over, submit."""
         if live.generation.abandoned:
             live.generation = await self.transitions.end(live.generation, State.CANCELLED)
@@ -54,23 +54,23 @@ class SubmissionSteps:
         if generation.ended:
             return NOW
         left = self._seconds_left(live)
-        if left <= 0 and not self.board.queue.holds(generation.id):
+        if left <= 0 and not self.flights.queue.holds(generation.id):
             live.generation = await self._fail_as_refused(generation, Code.DEADLINE)
             return NOW
         parent = await self._parent(generation)
         try:
-            candidates = self.outside.providers.candidates(
+            candidates = self.ports.providers.candidates(
                 generation.request, parent=parent, without=generation.refused_by
             )
         except Refused as refusal:
             live.generation = await self._fail_as_refused(generation, refusal.code, **refusal.facts)
             return NOW
-        queue = self.board.queue
+        queue = self.flights.queue
         candidates = sorted(candidates, key=lambda c: c.provider == live.avoid)
         if (reason := queue.hopeless(c.provider for c in candidates)) is not None:
             live.generation = await self._fail_as_refused(generation, reason)
             return NOW
-        now = self.outside.clock.monotonic()
+        now = self.ports.clock.monotonic()
         provider = queue.take(generation, [c.provider for c in candidates], now)
         if provider is None:
             if generation.park is not None:
@@ -81,25 +81,27 @@ class SubmissionSteps:
         candidate = next(c for c in candidates if c.provider == provider)
         return await self._hand_over(live, candidate, parent)
 
-    def _seconds_left(self, live: Live) -> float:
+    def _seconds_left(self, live: InFlight) -> float:
         """Seconds until it has waited too long for a place."""
-        age = live.seconds_since(live.generation.created_at, self.outside.clock)
-        return self.outside.policy.queue_deadline - age
+        age = live.seconds_since(live.generation.created_at, self.ports.clock)
+        return self.ports.policy.queue_deadline - age
 
-    async def _hand_over(self, live: Live, candidate: Candidate, parent: Generation | None) -> Next:
+    async def _hand_over(
+        self, live: InFlight, candidate: Candidate, parent: Generation | None
+    ) -> Next:
         generation = live.generation
-        provider = self.outside.providers.get(candidate.provider)
-        if missing_media(self.outside, generation):
+        provider = self.ports.providers.get(candidate.provider)
+        if missing_media(self.ports, generation):
             live.generation = await self.transitions.fail(generation, Code.FILE_NOT_KEPT)
             return NOW
         by_task = candidate.provider not in live.taskless
-        spec = task_spec(self.outside, generation, candidate, parent, by_task=by_task)
+        spec = task_spec(self.ports, generation, candidate, parent, by_task=by_task)
         try:
-            prepared = await provider.prepare(await with_posted_link(self.outside, spec, parent))
+            prepared = await provider.prepare(await with_posted_link(self.ports, spec, parent))
         except ProviderError as error:
             return await self._not_prepared(live, candidate, error)
         if generation.request.has_files or parent is not None:
-            self.board.stuck.succeeded(candidate.provider, Stage.UPLOAD)
+            self.flights.stuck.succeeded(candidate.provider, Stage.UPLOAD)
         attempt = generation.attempt + 1
         task = Task(
             provider=candidate.provider,
@@ -107,7 +109,7 @@ class SubmissionSteps:
             idempotency_key=idempotency_key(generation.id, attempt),
             body=prepared.body,
             uploads=prepared.uploads,
-            started_at=live.mark(self.outside.clock),
+            started_at=live.mark(self.ports.clock),
         )
         try:
             live.generation = await self.transitions.move(
@@ -122,11 +124,13 @@ class SubmissionSteps:
                 ),
             )
         except Superseded:
-            await release(self.outside, task)
+            await release(self.ports, task)
             raise
         return await self._post(live, provider, prepared)
 
-    async def _not_prepared(self, live: Live, candidate: Candidate, error: ProviderError) -> Next:
+    async def _not_prepared(
+        self, live: InFlight, candidate: Candidate, error: ProviderError
+    ) -> Next:
         """The files could not be handed over. Nothing was sent that could be paid for."""
         provider = candidate.provider
         ours_alone = error.code in ANOTHER_MAY_TAKE_IT and error.code not in PAUSING - DOWN
@@ -134,25 +138,25 @@ class SubmissionSteps:
             return await self._refused(live, provider, error)
         log.info("not_prepared", generation=live.generation.id, error=str(error))
         if error.code in TELL_THE_OWNER:
-            await self.outside.messenger.alert_owner(error.code, {"provider": provider})
+            await self.ports.messenger.alert_owner(error.code, {"provider": provider})
         # Requests without files need no upload: they are none the worse.
-        self.board.stuck.failed(provider, Stage.UPLOAD, live.generation.id)
+        self.flights.stuck.failed(provider, Stage.UPLOAD, live.generation.id)
         live.avoid = provider
         live.misses += 1
         wait = min(error.retry_after or backoff(live.misses), LONGEST_PARK_SECONDS)
         wait = min(wait, max(self._seconds_left(live), 0.0))
-        until = self.outside.clock.now() + timedelta(seconds=wait)
+        until = self.ports.clock.now() + timedelta(seconds=wait)
         park = Park(reason=ParkReason.PROVIDER_DOWN, until=until)
         live.generation = await self._back_to_the_queue(
             live, failure_at(provider, error), park=park
         )
         return Next(after=wait)
 
-    async def _post(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next:
+    async def _post(self, live: InFlight, provider: Provider, prepared: PreparedTask) -> Next:
         task = task_of(live.generation)
         await self.lease.check(live.generation)
-        now = self.outside.clock.monotonic()
-        if not self.board.queue.may_submit(live.generation.id, provider.name, now):
+        now = self.ports.clock.monotonic()
+        if not self.flights.queue.may_submit(live.generation.id, provider.name, now):
             # Others heard meanwhile that it is to be left alone.
             live.generation = await self._back_to_the_queue(live, live.generation.failure)
             return NOW
@@ -162,7 +166,7 @@ class SubmissionSteps:
             if error.accepted is Accepted.NO:
                 return await self._refused(live, provider.name, error)
             log.warning("submit_unknown", generation=live.generation.id, error=str(error))
-            self.board.failed(provider.name, error, self.outside.clock.monotonic())
+            self.flights.failed(provider.name, error, self.ports.clock.monotonic())
             kept = repetition.after_post(error, task)
             live.generation = await self.transitions.record(
                 live.generation,
@@ -171,7 +175,7 @@ class SubmissionSteps:
             return Next(after=error.retry_after or 1.0)
         return await self.acceptance.accepted(live, submission)
 
-    async def _refused(self, live: Live, provider: ProviderName, error: ProviderError) -> Next:
+    async def _refused(self, live: InFlight, provider: ProviderName, error: ProviderError) -> Next:
         """A definite refusal: pass it on where that can help, wait where waiting can, else end."""
         log.info("provider_refused", generation=live.generation.id, error=str(error))
         if error.code is Code.PROVIDER_TASK_GONE and provider not in live.taskless:
@@ -179,10 +183,10 @@ class SubmissionSteps:
             live.taskless.add(provider)
             live.generation = await self._back_to_the_queue(live, live.generation.failure)
             return NOW
-        now = self.outside.clock.monotonic()
-        self.board.failed(provider, error, now, price=live.generation.plan.micro_usd)
+        now = self.ports.clock.monotonic()
+        self.flights.failed(provider, error, now, price=live.generation.plan.micro_usd)
         if error.code in TELL_THE_OWNER:
-            await self.outside.messenger.alert_owner(error.code, {"provider": provider})
+            await self.ports.messenger.alert_owner(error.code, {"provider": provider})
         failure = failure_at(provider, error)
         if error.code not in ANOTHER_MAY_TAKE_IT:
             live.generation = await self.transitions.end(live.generation, State.FAILED, failure)
@@ -195,14 +199,14 @@ class SubmissionSteps:
 
     async def _back_to_the_queue(
         self,
-        live: Live,
+        live: InFlight,
         failure: Failure | None,
         *,
         refused_by: Sequence[ProviderName] | None = None,
         park: Park | None = None,
     ) -> Generation:
         """Nothing was bought: it waits for a place again, here or at another provider."""
-        self.board.leave_slot(live.generation.id)
+        self.flights.leave_slot(live.generation.id)
         unused = live.generation.task
         queued = await self.transitions.record(
             live.generation,
@@ -215,7 +219,7 @@ class SubmissionSteps:
                 refused_by=g.refused_by if refused_by is None else tuple(refused_by),
             ),
         )
-        await release(self.outside, unused)
+        await release(self.ports, unused)
         return queued
 
     async def _fail_as_refused(
@@ -229,4 +233,4 @@ class SubmissionSteps:
         parent_id = generation.parent_id
         if parent_id is None:
             return None
-        return await self.outside.storage.read(lambda tx: tx.generations.get(parent_id))
+        return await self.ports.storage.read(lambda tx: tx.generations.get(parent_id))

@@ -9,21 +9,21 @@ from datetime import timedelta
 from bot.domain.catalogue import ProviderName
 from bot.domain.generation import Generation
 from bot.domain.ports.provider import Candidate, SourceVideo, TaskSpec
-from bot.engine.context import Outside
+from bot.engine.context import Ports
 
 LINK_MARGIN = timedelta(minutes=30)
 """A link is handed on only while it is valid for longer: the provider fetches it a little later."""
 
 
-def missing_media(outside: Outside, generation: Generation) -> bool:
+def missing_media(ports: Ports, generation: Generation) -> bool:
     """Whether a file that the request needs is no longer kept."""
     request = generation.request
     kept = [*request.images, *filter(None, (request.last_frame, request.video))]
-    return any(not outside.media.path_of(media).exists() for media in kept)
+    return any(not ports.media.path_of(media).exists() for media in kept)
 
 
 def task_spec(
-    outside: Outside,
+    ports: Ports,
     generation: Generation,
     candidate: Candidate,
     parent: Generation | None,
@@ -35,10 +35,10 @@ def task_spec(
     ``by_task`` is false where the candidate no longer knows the task of the video to edit.
     """
     request = generation.request
-    make_url = outside.policy.callback_url
-    provider = outside.providers.get(candidate.provider)
+    make_url = ports.policy.callback_url
+    provider = ports.providers.get(candidate.provider)
     callback_url = None
-    if make_url is not None and provider.calls_back:
+    if make_url is not None and provider.supports_callbacks:
         callback_url = make_url(candidate.provider, generation.id)
     return TaskSpec(
         generation_id=generation.id,
@@ -46,22 +46,22 @@ def task_spec(
         prompt=request.prompt,
         images=request.images,
         last_frame=request.last_frame,
-        source=_source(outside, generation, candidate.provider, parent, by_task=by_task),
+        source=_source(ports, generation, candidate.provider, parent, by_task=by_task),
         callback_url=callback_url,
     )
 
 
-async def with_posted_link(outside: Outside, spec: TaskSpec, parent: Generation | None) -> TaskSpec:
+async def with_posted_link(ports: Ports, spec: TaskSpec, parent: Generation | None) -> TaskSpec:
     """The same with Discord's link to the video to edit, where no provider's own names it."""
     source = spec.source
     if parent is None or source is None or source.task_id or source.result_url:
         return spec
-    url = await outside.messenger.video_link(parent)
+    url = await ports.messenger.video_link(parent)
     return spec if url is None else replace(spec, source=replace(source, discord_url=url))
 
 
 def _source(
-    outside: Outside,
+    ports: Ports,
     generation: Generation,
     provider: ProviderName,
     parent: Generation | None,
@@ -79,10 +79,10 @@ def _source(
         result is not None
         and bool(result.urls)
         and result.expires_at is not None
-        and result.expires_at > outside.clock.now() + LINK_MARGIN
+        and result.expires_at > ports.clock.now() + LINK_MARGIN
     )
     file = parent.file
-    kept = file is not None and outside.media.path_of(file).exists()
+    kept = file is not None and ports.media.path_of(file).exists()
     return SourceVideo(
         task_id=task.task_id if task is not None and at_home else None,
         result_url=result.urls[0] if result is not None and fresh else None,

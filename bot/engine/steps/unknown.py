@@ -14,9 +14,9 @@ from bot.domain.errors import Code, ProviderError, Superseded
 from bot.domain.generation import Generation, State, Task
 from bot.domain.ids import TaskId
 from bot.domain.ports.provider import PreparedTask, Provider, Submission
-from bot.engine.context import Outside
+from bot.engine.context import Ports
 from bot.engine.identity import OLDER_TASKS, own_task
-from bot.engine.in_flight import Board, Live
+from bot.engine.in_flight import Flights, InFlight
 from bot.engine.lease import Lease
 from bot.engine.steps import NOW, Next, backoff, repetition
 from bot.engine.steps.acceptance import Acceptance, task_of, with_names
@@ -33,30 +33,30 @@ CLOCK_STEP = timedelta(seconds=1)
 class UnknownSteps:
     """The steps of ``submitting``, found so at a start, and ``submit_unknown``."""
 
-    outside: Outside
-    board: Board
+    ports: Ports
+    flights: Flights
     transitions: Transitions
     lease: Lease
     acceptance: Acceptance
 
-    async def submitting(self, live: Live) -> Next:
+    async def submitting(self, live: InFlight) -> Next:
         """Found in this state, the POST may have been sent: never send it again as new."""
         live.generation = await self.transitions.move(
             live.generation, lambda g: replace(g, state=State.SUBMIT_UNKNOWN)
         )
         return NOW
 
-    async def unknown(self, live: Live) -> Next:
+    async def unknown(self, live: InFlight) -> Next:
         """Find out what became of the POST: a callback or the key's replay names the task; the list
         may prove that there is none.
         """
         # A callback may have come to another process, which saved what it names.
         generation = live.generation = await self.lease.fresh(live.generation)
         task = task_of(generation)
-        waited = live.seconds_since(task.started_at, self.outside.clock)
-        overdue = waited > self.outside.policy.unknown_deadline
-        provider = self.outside.providers.get(task.provider)
-        named, unchecked = await own_task(self.outside.storage, provider, generation)
+        waited = live.seconds_since(task.started_at, self.ports.clock)
+        overdue = waited > self.ports.policy.unknown_deadline
+        provider = self.ports.providers.get(task.provider)
+        named, unchecked = await own_task(self.ports.storage, provider, generation)
         if named is not None:
             return await self.acceptance.accepted(live, Submission(task_id=named))
         prepared = PreparedTask(model_id=task.model_id, body=task.body, uploads=task.uploads)
@@ -73,7 +73,7 @@ class UnknownSteps:
         live.misses += 1
         return Next(after=backoff(live.misses, first=5.0, longest=60.0))
 
-    def _may_replay(self, live: Live, provider: Provider) -> bool:
+    def _may_replay(self, live: InFlight, provider: Provider) -> bool:
         """Whether the request may be sent once more, with its key.
 
         A replay is a submission: it keeps to the provider's pause, and it could buy what its
@@ -81,21 +81,21 @@ class UnknownSteps:
         """
         generation = live.generation
         if (
-            not provider.knows_keys
+            not provider.supports_idempotency_keys
             or task_of(generation).replays >= repetition.REPLAYS
             or generation.abandoned
         ):
             return False
-        now = self.outside.clock.monotonic()
-        return self.board.queue.may_submit(generation.id, provider.name, now)
+        now = self.ports.clock.monotonic()
+        return self.flights.queue.may_submit(generation.id, provider.name, now)
 
-    async def _give_up(self, live: Live, task: Task) -> Next:
+    async def _give_up(self, live: InFlight, task: Task) -> Next:
         """Nobody can tell in time: the one who asked hears the truth, the owner has a look."""
         generation = live.generation
         if generation.abandoned:
             live.generation = await self.transitions.end(generation, State.CANCELLED)
             return NOW
-        await self.outside.messenger.alert_owner(
+        await self.ports.messenger.alert_owner(
             Code.SUBMIT_UNKNOWN, {"provider": task.provider, "generation": generation.id}
         )
         live.generation = await self.transitions.fail(
@@ -103,7 +103,9 @@ class UnknownSteps:
         )
         return NOW
 
-    async def _replay(self, live: Live, provider: Provider, prepared: PreparedTask) -> Next | None:
+    async def _replay(
+        self, live: InFlight, provider: Provider, prepared: PreparedTask
+    ) -> Next | None:
         """Send the same request with the same key: the answer names the task of the first POST.
 
         None when no task was named. A refusal of the repetition proves nothing about the first
@@ -111,7 +113,7 @@ class UnknownSteps:
         expired since, and the account may have changed.
         """
         before = task_of(live.generation)
-        again = replace(before, replays=before.replays + 1, sent_at=live.mark(self.outside.clock))
+        again = replace(before, replays=before.replays + 1, sent_at=live.mark(self.ports.clock))
         live.generation = await self.transitions.move(
             live.generation, lambda g: replace(g, task=with_names(again, g))
         )
@@ -120,7 +122,7 @@ class UnknownSteps:
             submission = await provider.submit(prepared, key=before.idempotency_key)
         except ProviderError as error:
             log.warning("replay_failed", generation=live.generation.id, error=str(error))
-            self.board.failed(provider.name, error, self.outside.clock.monotonic())
+            self.flights.failed(provider.name, error, self.ports.clock.monotonic())
             kept = repetition.after_repetition(error, before, again)
             if kept is not again:
                 live.generation = await self.transitions.record(
@@ -131,21 +133,26 @@ class UnknownSteps:
         return await self.acceptance.accepted(live, submission)
 
     async def _look_up(
-        self, live: Live, provider: Provider, prepared: PreparedTask, *, checked: Sequence[TaskId]
+        self,
+        live: InFlight,
+        provider: Provider,
+        prepared: PreparedTask,
+        *,
+        checked: Sequence[TaskId],
     ) -> Next | None:
         """Send it again as new if the provider's list proves that there is no task; else None.
 
         ``checked`` are the named tasks that are not ours; a name that came since counts for more
         than the list.
         """
-        task, clock = task_of(live.generation), self.outside.clock
+        task, clock = task_of(live.generation), self.ports.clock
         # Set ahead, the calendar would make the request look older than it is, and the list proof
         # that there is no task; set back, what came to the list since would seem to be before it.
         sent_at = live.by_the_calendar(task.sent_at or task.started_at, clock)
         since = min(task.started_at, live.by_the_calendar(task.started_at, clock))
         if live.claimed and since < task.started_at - CLOCK_STEP:
             return None  # set back while we were not there: nobody can say when it was
-        known = await self.outside.storage.read(
+        known = await self.ports.storage.read(
             lambda tx: tx.generations.tasks_of_others(
                 live.generation.id, task.provider, since=since - OLDER_TASKS
             )
@@ -165,6 +172,6 @@ class UnknownSteps:
             return replace(fresh, state=State.QUEUED, task=None)
 
         live.generation = await self.transitions.move(live.generation, unsent)
-        self.board.leave_slot(live.generation.id)
-        await release(self.outside, task)
+        self.flights.leave_slot(live.generation.id)
+        await release(self.ports, task)
         return NOW

@@ -2,7 +2,7 @@
 
 from bot.domain.generation import Generation, Task
 from bot.domain.late import MAY_COME_LATE
-from bot.engine.context import Outside
+from bot.engine.context import Ports
 
 
 def are_over(generation: Generation) -> bool:
@@ -11,7 +11,7 @@ def are_over(generation: Generation) -> bool:
     return generation.ended and (failure is None or failure.code not in MAY_COME_LATE)
 
 
-async def release(outside: Outside, task: Task | None) -> None:
+async def release(ports: Ports, task: Task | None) -> None:
     """Delete the files that a provider holds for a task."""
-    if task is not None and task.uploads and task.provider in outside.providers.names():
-        await outside.providers.get(task.provider).release(task.uploads)
+    if task is not None and task.uploads and task.provider in ports.providers.names():
+        await ports.providers.get(task.provider).release(task.uploads)

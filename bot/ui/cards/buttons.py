@@ -8,7 +8,7 @@ from discord import ui
 
 from bot.domain.generation import Generation
 from bot.domain.ids import UserId
-from bot.ui.cards.custom_ids import PREFIX, ControlId, Verb
+from bot.ui.cards.custom_ids import PREFIX, Action, ControlId
 
 
 class Control(ui.DynamicItem[ui.Button[Any]], template=rf"(?s:{PREFIX}:.*)"):
@@ -30,28 +30,28 @@ class Control(ui.DynamicItem[ui.Button[Any]], template=rf"(?s:{PREFIX}:.*)"):
         await interaction.client.serve(interaction, self.custom_id)
 
 
-STYLES: dict[Verb, tuple[discord.ButtonStyle, str | None]] = {
-    Verb.EDIT: (discord.ButtonStyle.primary, "✏️"),
-    Verb.AGAIN: (discord.ButtonStyle.secondary, "🔄"),
-    Verb.EXTEND: (discord.ButtonStyle.secondary, "➕"),
-    Verb.DETAILS: (discord.ButtonStyle.secondary, "📋"),
-    Verb.FETCH: (discord.ButtonStyle.primary, "📎"),
-    Verb.DELETE: (discord.ButtonStyle.secondary, "🗑️"),
-    Verb.ERASE: (discord.ButtonStyle.danger, None),
-    Verb.CANCEL: (discord.ButtonStyle.secondary, "✖️"),
-    Verb.DROP: (discord.ButtonStyle.danger, None),
-    Verb.DELIVER: (discord.ButtonStyle.primary, None),
+STYLES: dict[Action, tuple[discord.ButtonStyle, str | None]] = {
+    Action.EDIT: (discord.ButtonStyle.primary, "✏️"),
+    Action.AGAIN: (discord.ButtonStyle.secondary, "🔄"),
+    Action.EXTEND: (discord.ButtonStyle.secondary, "➕"),
+    Action.DETAILS: (discord.ButtonStyle.secondary, "📋"),
+    Action.FETCH: (discord.ButtonStyle.primary, "📎"),
+    Action.DELETE: (discord.ButtonStyle.secondary, "🗑️"),
+    Action.ERASE: (discord.ButtonStyle.danger, None),
+    Action.CANCEL: (discord.ButtonStyle.secondary, "✖️"),
+    Action.DROP: (discord.ButtonStyle.danger, None),
+    Action.DELIVER: (discord.ButtonStyle.primary, None),
 }
 
 
-def control(verb: Verb, generation: Generation, label: str) -> Control:
+def control(action: Action, generation: Generation, label: str) -> Control:
     """A button about a generation."""
-    style, emoji = STYLES[verb]
-    custom_id = str(ControlId(verb=verb, generation_id=generation.id))
+    style, emoji = STYLES[action]
+    custom_id = str(ControlId(action=action, generation_id=generation.id))
     return Control(ui.Button(style=style, label=label, emoji=emoji, custom_id=custom_id))
 
 
 def page_control(user_id: UserId, page: int, label: str, *, disabled: bool) -> Control:
     """A button that turns to a page of somebody's history."""
-    custom_id = str(ControlId(verb=Verb.HISTORY, user_id=user_id, page=page))
+    custom_id = str(ControlId(action=Action.HISTORY, user_id=user_id, page=page))
     return Control(ui.Button(label=label, custom_id=custom_id, disabled=disabled))

@@ -7,27 +7,32 @@ from discord import ui
 
 from bot.domain.generation import Generation, Posting
 from bot.ui.cards.buttons import control
-from bot.ui.cards.custom_ids import Verb
+from bot.ui.cards.custom_ids import Action
 from bot.ui.cards.details import can_extend
 from bot.ui.cards.status import options, origin
-from bot.ui.cards.theme import Brush
+from bot.ui.cards.theme import CardContext
 from bot.ui.text.markdown import masked_link
 from bot.ui.text.messages import Messages
 from bot.ui.text.naming import shown_prompt
 
 
 def caption(
-    generation: Generation, posting: Posting, brush: Brush, *, preview: bool, link: str | None
+    generation: Generation,
+    posting: Posting,
+    card_context: CardContext,
+    *,
+    preview: bool,
+    link: str | None,
 ) -> str:
     """The words of a finished video, with the one ping.
 
     ``preview`` is true if the file is a smaller copy, ``link`` the address of the full one.
     """
-    messages = brush.messages
+    messages = card_context.messages
     facts = [messages.say("status.version", version=generation.version)]
     if generation.parent_version is not None or generation.request.video is not None:
         facts.append(origin(generation, messages))
-    facts += [brush.title(generation.plan)]
+    facts += [card_context.title(generation.plan)]
     facts += options(generation.plan, messages)
     small = [" · ".join(facts)]
     if generation.late:
@@ -45,20 +50,20 @@ def caption(
     return "\n".join([_ready(generation, messages), *(f"-# {line}" for line in small)])
 
 
-def video_buttons(generation: Generation, brush: Brush) -> ui.View:
+def video_buttons(generation: Generation, card_context: CardContext) -> ui.View:
     """The buttons below a finished video."""
-    messages = brush.messages
+    messages = card_context.messages
     verbs = [
-        (Verb.EDIT, messages.say("button.edit")),
-        (Verb.AGAIN, messages.say("button.again")),
-        (Verb.DETAILS, messages.say("button.details")),
-        (Verb.DELETE, messages.say("button.delete")),
+        (Action.EDIT, messages.say("button.edit")),
+        (Action.AGAIN, messages.say("button.again")),
+        (Action.DETAILS, messages.say("button.details")),
+        (Action.DELETE, messages.say("button.delete")),
     ]
-    if can_extend(generation, brush.catalogue):
-        verbs.insert(2, (Verb.EXTEND, messages.say("button.extend")))
+    if can_extend(generation, card_context.catalogue):
+        verbs.insert(2, (Action.EXTEND, messages.say("button.extend")))
     view = ui.View(timeout=None)
-    for verb, label in verbs:
-        view.add_item(control(verb, generation, label))
+    for action, label in verbs:
+        view.add_item(control(action, generation, label))
     return view
 
 

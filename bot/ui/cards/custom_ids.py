@@ -17,7 +17,7 @@ from bot.domain.ids import GenerationId, UserId
 PREFIX = "rt"
 
 
-class Verb(StrEnum):
+class Action(StrEnum):
     """What a button or form does. ``FORM_*`` are forms that were sent off."""
 
     EDIT = "edit"
@@ -37,20 +37,20 @@ class Verb(StrEnum):
     FORM_MAKE = "fmake"
 
 
-FORMS = frozenset({Verb.FORM_EDIT, Verb.FORM_EXTEND, Verb.FORM_UPLOAD, Verb.FORM_MAKE})
+FORMS = frozenset({Action.FORM_EDIT, Action.FORM_EXTEND, Action.FORM_UPLOAD, Action.FORM_MAKE})
 
 
-_ARGUMENTS: dict[Verb, str] = {
-    **dict.fromkeys(Verb, r"(?P<generation>[0-9a-v]{20})"),
-    Verb.HISTORY: r"(?P<user>[1-9]\d{0,19}):(?P<page>0|[1-9]\d{0,3})",
-    Verb.FORM_UPLOAD: r"(?P<message>[1-9]\d{0,19})",
-    Verb.FORM_MAKE: r"(?P<message>[1-9]\d{0,19})",
+_ARGUMENTS: dict[Action, str] = {
+    **dict.fromkeys(Action, r"(?P<generation>[0-9a-v]{20})"),
+    Action.HISTORY: r"(?P<user>[1-9]\d{0,19}):(?P<page>0|[1-9]\d{0,3})",
+    Action.FORM_UPLOAD: r"(?P<message>[1-9]\d{0,19})",
+    Action.FORM_MAKE: r"(?P<message>[1-9]\d{0,19})",
 }
 
 
 _PATTERNS = {
-    verb: re.compile(f"{PREFIX}:{verb.value}:{arguments}", re.ASCII)
-    for verb, arguments in _ARGUMENTS.items()
+    action: re.compile(f"{PREFIX}:{action.value}:{arguments}", re.ASCII)
+    for action, arguments in _ARGUMENTS.items()
 }
 
 
@@ -58,7 +58,7 @@ _PATTERNS = {
 class ControlId:
     """What a custom id says."""
 
-    verb: Verb
+    action: Action
     generation_id: GenerationId | None = None
     user_id: UserId | None = None
     page: int = 0
@@ -67,13 +67,13 @@ class ControlId:
     @classmethod
     def parse(cls, custom_id: str) -> "ControlId | None":
         """Read an id; None when it is not exactly one of ours."""
-        for verb, pattern in _PATTERNS.items():
+        for action, pattern in _PATTERNS.items():
             if (match := pattern.fullmatch(custom_id)) is not None:
                 found = match.groupdict()
                 user, message = found.get("user"), found.get("message")
                 generation = found.get("generation")
                 return cls(
-                    verb=verb,
+                    action=action,
                     generation_id=None if generation is None else GenerationId(generation),
                     user_id=None if user is None else UserId(int(user)),
                     page=int(found.get("page") or 0),
@@ -82,9 +82,9 @@ class ControlId:
         return None
 
     def __str__(self) -> str:
-        if self.verb is Verb.HISTORY:
-            return f"{PREFIX}:{self.verb}:{self.user_id}:{self.page}"
-        return f"{PREFIX}:{self.verb}:{self.generation_id or self.message_id}"
+        if self.action is Action.HISTORY:
+            return f"{PREFIX}:{self.action}:{self.user_id}:{self.page}"
+        return f"{PREFIX}:{self.action}:{self.generation_id or self.message_id}"
 
     def generation(self) -> GenerationId:
         """The generation this is about.

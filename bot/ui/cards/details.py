@@ -7,10 +7,10 @@ from discord import ui
 from bot.domain.catalogue import Catalogue, Mode
 from bot.domain.generation import Generation, State
 from bot.ui.cards.buttons import control
-from bot.ui.cards.custom_ids import Verb
+from bot.ui.cards.custom_ids import Action
 from bot.ui.cards.links import _link, video_url
 from bot.ui.cards.status import adjustments, options, state_word
-from bot.ui.cards.theme import _COLOURS, BLURPLE, SEPARATOR, Brush, card
+from bot.ui.cards.theme import _COLOURS, BLURPLE, SEPARATOR, CardContext, card
 from bot.ui.text.markdown import plain
 from bot.ui.text.messages import Messages
 
@@ -28,12 +28,14 @@ def _price(generation: Generation, messages: Messages) -> list[str]:
     return lines
 
 
-def details_card(generation: Generation, brush: Brush) -> ui.LayoutView:
+def details_card(generation: Generation, card_context: CardContext) -> ui.LayoutView:
     """Everything about one video, with its whole prompt."""
-    messages, plan = brush.messages, generation.plan
+    messages, plan = card_context.messages, generation.plan
     known = messages.has(f"word.provider.{plan.provider}")
     model = "details.model" if known else "details.model_elsewhere"
-    lines = [messages.say(model, model=brush.title(plan), provider=plan.provider, mode=plan.mode)]
+    lines = [
+        messages.say(model, model=card_context.title(plan), provider=plan.provider, mode=plan.mode)
+    ]
     if chosen := options(plan, messages):
         lines.append(messages.say("details.format", format=SEPARATOR.join(chosen)))
     if inputs := _inputs(generation, messages):
@@ -57,7 +59,7 @@ def details_card(generation: Generation, brush: Brush) -> ui.LayoutView:
         items.append(ui.ActionRow[Any](_link(messages.say("status.watch"), url)))
     elif generation.state is State.UNDELIVERABLE and not generation.erased:
         items.append(
-            ui.ActionRow[Any](control(Verb.FETCH, generation, messages.say("button.fetch")))
+            ui.ActionRow[Any](control(Action.FETCH, generation, messages.say("button.fetch")))
         )
     return card(*items, colour=_COLOURS.get(generation.state, BLURPLE))
 

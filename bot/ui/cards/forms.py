@@ -14,7 +14,7 @@ from discord import ui
 from bot.domain.catalogue import Catalogue, Mode
 from bot.domain.generation import Generation
 from bot.domain.ports.media import IncomingFile
-from bot.ui.cards.custom_ids import ControlId, Verb
+from bot.ui.cards.custom_ids import Action, ControlId
 from bot.ui.cards.details import can_extend
 from bot.ui.text.messages import Messages
 
@@ -79,7 +79,7 @@ def edit_form(generation: Generation, messages: Messages, *, most_images: int) -
     """What should change in a video of ours; prefilled with its last instruction."""
     form = Form(
         title=messages.say("form.edit.title"),
-        custom_id=ControlId(verb=Verb.FORM_EDIT, generation_id=generation.id),
+        custom_id=ControlId(action=Action.FORM_EDIT, generation_id=generation.id),
     )
     return _edit_fields(form, generation.request.prompt, messages, most_images=most_images)
 
@@ -88,7 +88,7 @@ def upload_form(message_id: int, messages: Messages, *, most_images: int) -> For
     """What should change in a video that somebody uploaded."""
     form = Form(
         title=messages.say("form.edit.title"),
-        custom_id=ControlId(verb=Verb.FORM_UPLOAD, message_id=message_id),
+        custom_id=ControlId(action=Action.FORM_UPLOAD, message_id=message_id),
     )
     return _edit_fields(form, "", messages, most_images=most_images)
 
@@ -97,7 +97,7 @@ def extend_form(generation: Generation, catalogue: Catalogue, messages: Messages
     """What happens next, and how much longer."""
     form = Form(
         title=messages.say("form.extend.title"),
-        custom_id=ControlId(verb=Verb.FORM_EXTEND, generation_id=generation.id),
+        custom_id=ControlId(action=Action.FORM_EXTEND, generation_id=generation.id),
     )
     form.add_item(ui.Label(text=messages.say("form.extend.prompt"), component=_prompt("")))
     longest = max(
@@ -122,7 +122,7 @@ def make_form(message_id: int, prompt: str, catalogue: Catalogue, messages: Mess
     """A video from the images or the words of a message."""
     form = Form(
         title=messages.say("form.make.title"),
-        custom_id=ControlId(verb=Verb.FORM_MAKE, message_id=message_id),
+        custom_id=ControlId(action=Action.FORM_MAKE, message_id=message_id),
     )
     form.add_item(ui.Label(text=messages.say("form.make.prompt"), component=_prompt(prompt)))
     auto = messages.say("form.make.auto")

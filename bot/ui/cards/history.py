@@ -7,26 +7,28 @@ from discord import ui
 from bot.domain.generation import Generation
 from bot.domain.ids import UserId
 from bot.ui.cards.buttons import control, page_control
-from bot.ui.cards.custom_ids import Verb
+from bot.ui.cards.custom_ids import Action
 from bot.ui.cards.links import watch_link
 from bot.ui.cards.status import state_word
-from bot.ui.cards.theme import BLURPLE, SEPARATOR, Brush, card
+from bot.ui.cards.theme import BLURPLE, SEPARATOR, CardContext, card
 from bot.ui.text.messages import Messages
 
 if TYPE_CHECKING:
     from bot.services.history import HistoryPage
 
 
-def history_card(page: "HistoryPage", *, of: UserId, own: bool, brush: Brush) -> ui.LayoutView:
+def history_card(
+    page: "HistoryPage", *, of: UserId, own: bool, card_context: CardContext
+) -> ui.LayoutView:
     """A page of somebody's videos, with buttons for the next and the one before."""
-    messages = brush.messages
+    messages = card_context.messages
     title = messages.say("history.title") if own else messages.say("history.title_of", who=of)
     if not page.items and page.page == 0:
         none = messages.say("history.none") if own else messages.say("history.none_of", who=of)
         return card(title, none, colour=BLURPLE)
     items: list[ui.Item[Any] | str] = [title]
     for generation in page.items:
-        button = control(Verb.DETAILS, generation, messages.say("button.details"))
+        button = control(Action.DETAILS, generation, messages.say("button.details"))
         items.append(ui.Section[Any](_history_entry(generation, messages), accessory=button))
     if page.page or page.has_more:
         newer, older = messages.say("button.newer"), messages.say("button.older")

@@ -5,26 +5,28 @@ from typing import Any
 
 from discord import ui
 
-from bot.domain.generation import Generation, Standing
+from bot.domain.generation import Generation, LiveStatus
 from bot.ui.cards.buttons import control
-from bot.ui.cards.custom_ids import Verb
+from bot.ui.cards.custom_ids import Action
 from bot.ui.cards.status import state_line
-from bot.ui.cards.theme import BLURPLE, Brush, card
+from bot.ui.cards.theme import BLURPLE, CardContext, card
 from bot.ui.text.markdown import plain
 
 MOST_JOBS = 9
 
 
-def jobs_card(jobs: Sequence[tuple[Generation, Standing]], brush: Brush) -> ui.LayoutView:
+def jobs_card(
+    jobs: Sequence[tuple[Generation, LiveStatus]], card_context: CardContext
+) -> ui.LayoutView:
     """What somebody has in the making, each with its cancel button."""
-    messages = brush.messages
+    messages = card_context.messages
     if not jobs:
         return card(messages.say("jobs.none"), colour=BLURPLE)
     items: list[ui.Item[Any] | str] = [messages.say("jobs.title")]
-    for generation, standing in jobs[:MOST_JOBS]:
+    for generation, live_status in jobs[:MOST_JOBS]:
         prompt = plain(generation.request.prompt, 120) or messages.say("status.no_prompt")
-        text = f"**{prompt}**\n{state_line(generation, standing, brush)}"
-        button = control(Verb.CANCEL, generation, messages.say("button.cancel"))
+        text = f"**{prompt}**\n{state_line(generation, live_status, card_context)}"
+        button = control(Action.CANCEL, generation, messages.say("button.cancel"))
         items.append(ui.Section[Any](text, accessory=button))
     if len(jobs) > MOST_JOBS:
         items.append(messages.say("jobs.more", count=len(jobs) - MOST_JOBS))

@@ -11,22 +11,26 @@ if TYPE_CHECKING:
     from bot.services.generate import Receipt
 from bot.ui.cards.links import place_mention
 from bot.ui.cards.status import adjustments, options
-from bot.ui.cards.theme import SEPARATOR, YELLOW, Brush, card
+from bot.ui.cards.theme import SEPARATOR, YELLOW, CardContext, card
 
 
-def receipt_card(receipt: "Receipt", brush: Brush) -> ui.LayoutView:
+def receipt_card(receipt: "Receipt", card_context: CardContext) -> ui.LayoutView:
     """What was taken on: place in line, price, expected end, what is left of the quota."""
-    messages, generation, standing = brush.messages, receipt.generation, receipt.standing
+    messages, generation, live_status = (
+        card_context.messages,
+        receipt.generation,
+        receipt.live_status,
+    )
     plan = generation.plan
     title = "receipt.title_repeated" if receipt.repeated else "receipt.title"
     when = [
         messages.say("receipt.starts")
-        if standing.position is None
-        else messages.say("receipt.position", position=standing.position)
+        if live_status.position is None
+        else messages.say("receipt.position", position=live_status.position)
     ]
-    if standing.eta_at is not None:
-        when.append(messages.say("receipt.ready", at=standing.eta_at))
-    what = SEPARATOR.join([brush.title(plan), *options(plan, messages)])
+    if live_status.eta_at is not None:
+        when.append(messages.say("receipt.ready", at=live_status.eta_at))
+    what = SEPARATOR.join([card_context.title(plan), *options(plan, messages)])
     lines = [
         f"{messages.template(title)}\n-# {what}",
         f"{' '.join(when)} {_where(generation, messages)}",

@@ -9,28 +9,33 @@ from discord import ui
 
 from bot.domain.catalogue import Adjustment, Mode, Plan
 from bot.domain.errors import Code
-from bot.domain.generation import Generation, Standing, State
+from bot.domain.generation import Generation, LiveStatus, State
 from bot.domain.request import Operation
 from bot.ui.cards.buttons import control
-from bot.ui.cards.custom_ids import Verb
+from bot.ui.cards.custom_ids import Action
 from bot.ui.cards.links import _link, video_url
-from bot.ui.cards.theme import _COLOURS, BLURPLE, SEPARATOR, Brush, bar, card
+from bot.ui.cards.theme import _COLOURS, BLURPLE, SEPARATOR, CardContext, bar, card
 from bot.ui.text.markdown import plain
 from bot.ui.text.messages import Messages
 from bot.ui.text.naming import shown_prompt
 
 
-def status_card(generation: Generation, standing: Standing, brush: Brush) -> ui.LayoutView:
+def status_card(
+    generation: Generation, live_status: LiveStatus, card_context: CardContext
+) -> ui.LayoutView:
     """The status message, in whatever state."""
-    messages = brush.messages
+    messages = card_context.messages
     prompt = plain(shown_prompt(generation), 240) or messages.say("status.no_prompt")
     facts = [
         messages.say("status.version", version=generation.version),
         origin(generation, messages),
-        brush.title(generation.plan),
+        card_context.title(generation.plan),
         *options(generation.plan, messages),
     ]
-    lines = [f"**{prompt}**\n-# {SEPARATOR.join(facts)}", state_line(generation, standing, brush)]
+    lines = [
+        f"**{prompt}**\n-# {SEPARATOR.join(facts)}",
+        state_line(generation, live_status, card_context),
+    ]
     if changed := adjustments(generation.plan.adjustments, messages):
         lines.append(f"-# {changed}")
     row = ui.ActionRow[Any](*_status_buttons(generation, messages))
@@ -87,36 +92,36 @@ def adjustments(changes: tuple[Adjustment, ...], messages: Messages) -> str:
     return messages.say("status.adjusted", changes=SEPARATOR.join(told)) if told else ""
 
 
-def state_line(generation: Generation, standing: Standing, brush: Brush) -> str:
+def state_line(generation: Generation, live_status: LiveStatus, card_context: CardContext) -> str:
     """Where it stands, in one or two lines."""
-    messages = brush.messages
+    messages = card_context.messages
     if generation.deleted_at is not None:
         return messages.say("status.deleted")
     if generation.ended:
-        return end_line(generation, brush)
-    if (park := generation.park or standing.park) is not None:
+        return end_line(generation, card_context)
+    if (park := generation.park or live_status.park) is not None:
         parts = [messages.say("status.parked", reason=park.reason, until=park.until)]
     else:
-        parts = [_activity(generation, standing, messages)]
-        if standing.eta_at is not None:
-            parts.append(messages.say("status.ready", at=standing.eta_at))
+        parts = [_activity(generation, live_status, messages)]
+        if live_status.eta_at is not None:
+            parts.append(messages.say("status.ready", at=live_status.eta_at))
     line = SEPARATOR.join(parts)
-    if generation.state is State.RUNNING and standing.progress is not None:
-        percent = min(max(standing.progress, 0), 100)
+    if generation.state is State.RUNNING and live_status.progress is not None:
+        percent = min(max(live_status.progress, 0), 100)
         line += "\n" + messages.say("status.bar", bar=bar(percent), percent=percent)
     if generation.abandoned:
         line += "\n-# " + messages.say("status.abandoned")
     return line
 
 
-def end_line(generation: Generation, brush: Brush) -> str:
+def end_line(generation: Generation, card_context: CardContext) -> str:
     """How it ended, and whether it counted: told from what was booked, never guessed."""
-    messages = brush.messages
+    messages = card_context.messages
     counted = messages.say("status.not_counted")
     why = ""
     if generation.failure is not None:
         failure = generation.failure
-        why = messages.explain(failure.code, failure.facts, titles=brush.titles)
+        why = messages.explain(failure.code, failure.facts, titles=card_context.titles)
     match generation.state:
         case State.DELIVERED:
             return messages.say("status.done")
@@ -142,10 +147,10 @@ def state_word(generation: Generation, messages: Messages) -> str:
     return messages.template(f"state.{state}")
 
 
-def _activity(generation: Generation, standing: Standing, messages: Messages) -> str:
+def _activity(generation: Generation, live_status: LiveStatus, messages: Messages) -> str:
     match generation.state:
-        case State.QUEUED if standing.position is not None:
-            return messages.say("status.waiting", position=standing.position)
+        case State.QUEUED if live_status.position is not None:
+            return messages.say("status.waiting", position=live_status.position)
         case State.QUEUED:
             return messages.say("status.queued")
         case State.SUBMITTING:
@@ -161,15 +166,15 @@ def _activity(generation: Generation, standing: Standing, messages: Messages) ->
 
 
 def _status_buttons(generation: Generation, messages: Messages) -> list[ui.Item[Any]]:
-    details = control(Verb.DETAILS, generation, messages.say("button.details"))
+    details = control(Action.DETAILS, generation, messages.say("button.details"))
     if not generation.ended:
-        return [control(Verb.CANCEL, generation, messages.say("button.cancel")), details]
+        return [control(Action.CANCEL, generation, messages.say("button.cancel")), details]
     if (url := video_url(generation)) is not None:
         return [_link(messages.say("status.watch"), url), details]
     if generation.erased:
         return [details]
-    again = control(Verb.AGAIN, generation, messages.say("button.again"))
+    again = control(Action.AGAIN, generation, messages.say("button.again"))
     if generation.state is State.UNDELIVERABLE and generation.file is not None:
         # What is made is had without paying once more, so that comes first.
-        return [control(Verb.FETCH, generation, messages.say("button.fetch")), again, details]
+        return [control(Action.FETCH, generation, messages.say("button.fetch")), again, details]
     return [again, details]

@@ -30,7 +30,7 @@ _COLOURS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Brush:
+class CardContext:
     """What every card needs: the words, and what models are called and can do."""
 
     messages: Messages

@@ -22,11 +22,11 @@ from discord.http import Route
 from bot.domain.errors import Code, Refused
 from bot.ui.cards.buttons import Control
 from bot.ui.cards.custom_ids import FORMS, ControlId
-from bot.ui.cards.theme import Brush
+from bot.ui.cards.theme import CardContext
 from bot.ui.discord_errors import TROUBLE
 from bot.ui.inbound.answers import answer
-from bot.ui.inbound.control_router import Switchboard
-from bot.ui.inbound.errors import Wall, sentence
+from bot.ui.inbound.control_router import ControlRouter
+from bot.ui.inbound.errors import ErrorBoundary, sentence
 from bot.ui.inbound.form_files import SourceMemory
 from bot.ui.inbound.membership import leave
 from bot.ui.inbound.registration import register
@@ -56,7 +56,7 @@ def configure_endpoints(api_url: str, gateway_url: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wishes:
+class ClientOptions:
     """The plain numbers a client is made with.
 
     ``sync_guild`` is the one server that gets the commands (0: everywhere), ``patience`` the
@@ -103,10 +103,10 @@ class RetakeClient(commands.Bot):
         self,
         *,
         extensions: Sequence[str],
-        wishes: Wishes | None = None,
+        wishes: ClientOptions | None = None,
         connector: aiohttp.BaseConnector | None = None,
     ) -> None:
-        self.wishes = wishes or Wishes()
+        self.wishes = wishes or ClientOptions()
         # There is nothing to hear here, so nothing is missing when voice is not installed.
         discord.VoiceClient.warn_nacl = False
         discord.VoiceClient.warn_dave = False
@@ -128,7 +128,7 @@ class RetakeClient(commands.Bot):
             ),
             allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
         )
-        self.switchboard = Switchboard()
+        self.control_router = ControlRouter()
         self.sources = SourceMemory()
         self.rivals = Rivals()
         self._names = tuple(extensions)
@@ -159,9 +159,9 @@ class RetakeClient(commands.Bot):
         """The sentences in the person's language."""
         return Messages.for_locale(interaction.locale.value)
 
-    def brush(self, interaction: discord.Interaction[Any]) -> Brush:
+    def card_context(self, interaction: discord.Interaction[Any]) -> CardContext:
         """What cards for this person are made with."""
-        return Brush(messages=self.messages(interaction), catalogue=self.services.catalogue)
+        return CardContext(messages=self.messages(interaction), catalogue=self.services.catalogue)
 
     def titles(self) -> dict[str, str]:
         """The models' names for people; none before services are attached."""
@@ -198,13 +198,13 @@ class RetakeClient(commands.Bot):
         async def tell(text: str) -> None:
             await answer(interaction, text)
 
-        async with Wall(messages=messages, titles=self.titles(), tell=tell):
+        async with ErrorBoundary(messages=messages, titles=self.titles(), tell=tell):
             self.check_served(interaction.guild_id)
             control = ControlId.parse(custom_id)
             is_form = interaction.type is discord.InteractionType.modal_submit
             handler = None
-            if control is not None and (control.verb in FORMS) == is_form:
-                handler = self.switchboard.handler(control.verb)
+            if control is not None and (control.action in FORMS) == is_form:
+                handler = self.control_router.handler(control.action)
             if control is None or handler is None:
                 log.warning("unknown_control", custom_id=custom_id[:100])
                 await answer(interaction, messages.say("failure.unknown_control"))
@@ -241,7 +241,7 @@ class RetakeClient(commands.Bot):
             self.tree.copy_global_to(guild=guild)
         try:
             async with asyncio.timeout(SYNC_SECONDS):
-                told = await register(self, guild)
+                told = await register(self.tree, guild)
         except TROUBLE as error:
             log.warning("commands_not_synced", guild=self.wishes.sync_guild, error=str(error))
             return

@@ -12,7 +12,7 @@ from bot.domain.access import Viewer
 from bot.domain.errors import Code, Refused
 from bot.domain.ids import DIRECT, ChannelId, GenerationId, GuildId, UserId
 from bot.domain.request import VideoRequest
-from bot.services.generate import Ask
+from bot.services.generate import GenerationRequest
 from bot.services.missed import reply_key
 from bot.ui.inbound.rights import rights_of_channel, rights_of_interaction
 
@@ -51,7 +51,7 @@ def ask(
     *,
     parent_id: GenerationId | None = None,
     private: bool = False,
-) -> Ask:
+) -> GenerationRequest:
     """A wish made by a command, button or form.
 
     Raises:
@@ -65,7 +65,7 @@ def ask(
     if private and not here_private:
         # Others read along in a public thread: a private request gets a thread of its own.
         thread_id = None
-    return Ask(
+    return GenerationRequest(
         request_key=f"interaction:{interaction.id}",
         requester_id=UserId(interaction.user.id),
         guild_id=GuildId(guild_id or DIRECT),
@@ -86,11 +86,11 @@ def ask_of_reply(
     *,
     parent_id: GenerationId,
     locale: str,
-) -> Ask:
+) -> GenerationRequest:
     """A wish made by replying; ``channel`` is the message's, fetched where it was unknown."""
     channel_id, thread_id = _channel(channel)
     who = author(message)
-    return Ask(
+    return GenerationRequest(
         request_key=reply_key(message.id),
         requester_id=who.user_id,
         guild_id=who.guild_id,

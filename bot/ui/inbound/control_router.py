@@ -2,27 +2,25 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
 import discord
 
-if TYPE_CHECKING:
-    from bot.ui.inbound.client import RetakeClient
-from bot.ui.cards.custom_ids import ControlId, Verb
+from bot.ui.cards.custom_ids import Action, ControlId
 
-Handler = Callable[[discord.Interaction["RetakeClient"], ControlId], Awaitable[None]]
+Handler = Callable[[discord.Interaction[Any], ControlId], Awaitable[None]]
 
 
 @dataclass(kw_only=True)
-class Switchboard:
-    """Which handler serves which verb. Cogs register theirs when they are loaded."""
+class ControlRouter:
+    """Which handler serves which action. Cogs register theirs when they are loaded."""
 
-    _handlers: dict[Verb, Handler] = field(default_factory=dict[Verb, Handler])
+    _handlers: dict[Action, Handler] = field(default_factory=dict[Action, Handler])
 
-    def on(self, verb: Verb, handler: Handler) -> None:
-        """Serve a verb."""
-        self._handlers[verb] = handler
+    def on(self, action: Action, handler: Handler) -> None:
+        """Serve an action."""
+        self._handlers[action] = handler
 
-    def handler(self, verb: Verb) -> Handler | None:
-        """Who serves it."""
-        return self._handlers.get(verb)
+    def handler(self, action: Action) -> Handler | None:
+        """The handler of an action; None if no cog registered one."""
+        return self._handlers.get(action)

@@ -43,7 +43,7 @@ def sentence(error: BaseException, messages: Messages, titles: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wall:
+class ErrorBoundary:
     """``async with Wall(...)``: whatever is raised inside is told to the person and ends here."""
 
     messages: Messages

@@ -5,15 +5,14 @@ cogs' business.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
+from discord import app_commands
 from discord.http import Route
 
-if TYPE_CHECKING:
-    from bot.ui.inbound.client import RetakeClient
-
 Json = Mapping[str, Any]
+Tree = app_commands.CommandTree[Any]
 _PLAIN = ("name", "description", "min_value", "max_value")
 _LENGTHS = ("min_length", "max_length", "value")
 _RIGHTS = "default_member_permissions"
@@ -23,12 +22,12 @@ _SETS = ("contexts", "integration_types", "channel_types")
 _OF_EVERYWHERE = ("contexts", "integration_types")
 
 
-async def register(client: "RetakeClient", guild: discord.Object | None) -> bool:
+async def register(tree: Tree, guild: discord.Object | None) -> bool:
     """Make Discord know the commands; whether it had to be told."""
-    wanted = await _wanted(client, guild)
-    if same(await _registered(client, guild), wanted, everywhere=guild is None):
+    wanted = await _wanted(tree, guild)
+    if same(await _registered(tree, guild), wanted, everywhere=guild is None):
         return False
-    await client.tree.sync(guild=guild)
+    await tree.sync(guild=guild)
     return True
 
 
@@ -62,21 +61,21 @@ def _essence(item: Json, left_out: Sequence[str] = ()) -> dict[str, Any]:
     return kept
 
 
-async def _wanted(client: "RetakeClient", guild: discord.Object | None) -> list[Json]:
-    translator = client.tree.translator
-    commands = client.tree.get_commands(guild=guild)
+async def _wanted(tree: Tree, guild: discord.Object | None) -> list[Json]:
+    translator = tree.translator
+    commands = tree.get_commands(guild=guild)
     if translator is None:
-        return [command.to_dict(client.tree) for command in commands]
-    return [await command.get_translated_payload(client.tree, translator) for command in commands]
+        return [command.to_dict(tree) for command in commands]
+    return [await command.get_translated_payload(tree, translator) for command in commands]
 
 
-async def _registered(client: "RetakeClient", guild: discord.Object | None) -> list[Json]:
+async def _registered(tree: Tree, guild: discord.Object | None) -> list[Json]:
     scope = "/applications/{application_id}" + ("" if guild is None else "/guilds/{guild_id}")
     route = Route(
         "GET",
         scope + "/commands",
-        application_id=client.application_id,
+        application_id=tree.client.application_id,
         guild_id=0 if guild is None else guild.id,
     )
     # The library's own call leaves out the words in other languages.
-    return await client.http.request(route, params={"with_localizations": "true"})
+    return await tree.client.http.request(route, params={"with_localizations": "true"})

@@ -17,7 +17,7 @@ from bot.domain.generation import Generation
 from bot.domain.ids import MessageId
 from bot.domain.wording import has_words, wording
 from bot.ui.cards.buttons import control
-from bot.ui.cards.custom_ids import Verb, control_ids
+from bot.ui.cards.custom_ids import Action, control_ids
 from bot.ui.discord_errors import outgoing
 from bot.ui.inbound import context
 from bot.ui.inbound.answers import LONGEST_SECONDS
@@ -139,7 +139,7 @@ async def tell(message: discord.Message, text: str, *, about: Generation | None)
     said: dict[str, Any] = {"mention_author": False}
     if about is not None:
         view = ui.View(timeout=None)
-        view.add_item(control(Verb.EDIT, about, messages(message).say("button.edit")))
+        view.add_item(control(Action.EDIT, about, messages(message).say("button.edit")))
         said["view"] = view
     if message.guild is not None:
         said["delete_after"] = SHOWN_SECONDS

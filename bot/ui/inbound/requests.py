@@ -20,11 +20,11 @@ from bot.ui.inbound.mentions import in_words
 
 if TYPE_CHECKING:
     from bot.services import Services
-    from bot.services.generate import Ask, Receipt
+    from bot.services.generate import GenerationRequest, Receipt
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given:
+class IncomingFiles:
     """The files of a wish, by what they are for.
 
     ``shown_images`` and ``shown_videos`` are the files of a message that was pointed at: its images
@@ -48,7 +48,7 @@ class Given:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Taken:
+class StoredFiles:
     """The same files, checked and kept. ``video_url`` is where Discord keeps the video."""
 
     images: tuple[StoredMedia, ...] = ()
@@ -57,7 +57,7 @@ class Taken:
     video_url: str | None = None
 
 
-async def take_in(services: "Services", given: Given) -> Taken:
+async def take_in(services: "Services", given: IncomingFiles) -> StoredFiles:
     """Fetch, check and keep the files.
 
     Raises:
@@ -75,7 +75,7 @@ async def take_in(services: "Services", given: Given) -> Taken:
         )
     elif source is not None:
         (video,) = await services.intake.take([source], kinds=(MediaKind.VIDEO,))
-    return Taken(
+    return StoredFiles(
         images=(*images[: len(given.images)], *shown),
         last_frame=next(iter(images[len(given.images) :]), None),
         video=video,
@@ -83,7 +83,7 @@ async def take_in(services: "Services", given: Given) -> Taken:
     )
 
 
-async def _shown_images(services: "Services", given: Given) -> list[StoredMedia]:
+async def _shown_images(services: "Services", given: IncomingFiles) -> list[StoredMedia]:
     files, kind = given.shown_images, MediaKind.IMAGE
     try:
         picked = await services.intake.pick(files, kind=kind, most=len(files))
@@ -95,19 +95,23 @@ async def _shown_images(services: "Services", given: Given) -> list[StoredMedia]
     return [picture for _, picture in picked]
 
 
-async def order(interaction: Interaction, given: Given, wish: Callable[[Taken], "Ask"]) -> None:
+async def order(
+    interaction: Interaction,
+    given: IncomingFiles,
+    wish: Callable[[StoredFiles], "GenerationRequest"],
+) -> None:
     """Take the files in, ask for the video, show the receipt."""
     services = interaction.client.services
     if given:
         await think(interaction)
         taken = await take_in(services, given)
     else:
-        taken = Taken()
+        taken = StoredFiles()
     work = _request(interaction, wish(taken))
     await show(interaction, await promptly(interaction, work, patience=_patience(interaction)))
 
 
-async def _request(interaction: Interaction, ask: "Ask") -> "Receipt":
+async def _request(interaction: Interaction, ask: "GenerationRequest") -> "Receipt":
     """Ask for the video, once the request says in words and names what the person typed."""
     client = interaction.client
     request = client.services.catalogue.understood(ask.request)
@@ -123,7 +127,9 @@ async def _request(interaction: Interaction, ask: "Ask") -> "Receipt":
     )
 
 
-async def repeat(interaction: Interaction, generation_id: GenerationId, ask: "Ask") -> None:
+async def repeat(
+    interaction: Interaction, generation_id: GenerationId, ask: "GenerationRequest"
+) -> None:
     """Ask for the same video once more and show the receipt."""
     work = interaction.client.services.generate.again(generation_id, ask)
     await show(interaction, await promptly(interaction, work, patience=_patience(interaction)))
@@ -131,7 +137,7 @@ async def repeat(interaction: Interaction, generation_id: GenerationId, ask: "As
 
 async def show(interaction: Interaction, receipt: "Receipt") -> None:
     """The receipt, for the one who asked."""
-    await answer(interaction, receipt_card(receipt, interaction.client.brush(interaction)))
+    await answer(interaction, receipt_card(receipt, interaction.client.card_context(interaction)))
 
 
 def _patience(interaction: Interaction) -> float:

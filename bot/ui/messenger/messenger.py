@@ -17,17 +17,17 @@ import structlog
 
 from bot.domain.catalogue import Catalogue
 from bot.domain.errors import Code, PostError
-from bot.domain.generation import Generation, Place, Posting, Standing, Target, TargetKind
+from bot.domain.generation import Generation, LiveStatus, Place, Posting, Target, TargetKind
 from bot.domain.ids import DIRECT, ChannelId, MessageId, message_nonce
 from bot.domain.ports.clock import Clock
 from bot.ui.cards.caption import caption, video_buttons
 from bot.ui.cards.status import status_card
-from bot.ui.cards.theme import Brush
+from bot.ui.cards.theme import CardContext
 from bot.ui.discord_errors import SEND_SECONDS, logged_in, outgoing
 from bot.ui.messenger.filters import passing
 from bot.ui.messenger.posted import posted_link
 from bot.ui.messenger.search import find_ours
-from bot.ui.messenger.status_editor import StatusBoard
+from bot.ui.messenger.status_editor import StatusEditor
 from bot.ui.messenger.threads import private_thread, respect_lock, thread_from
 from bot.ui.messenger.uplink import OutgoingFile, Uplink
 from bot.ui.messenger.upload_limits import UploadLimits
@@ -51,7 +51,7 @@ class DiscordMessenger:
         self._client = client
         self._clock = clock
         self._catalogue = catalogue
-        self._board = StatusBoard(client=client, clock=clock, catalogue=catalogue)
+        self._board = StatusEditor(client=client, clock=clock, catalogue=catalogue)
         self._limits = UploadLimits(now=clock.now)
         self._uplink = Uplink()
         self._uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
@@ -62,17 +62,17 @@ class DiscordMessenger:
         await self._board.run()
 
     async def open_status(
-        self, generation: Generation, standing: Standing, *, again: bool
+        self, generation: Generation, live_status: LiveStatus, *, again: bool
     ) -> Place:
         logged_in(self._client)
         place = generation.place
         if place.private and place.guild_id and not place.in_thread:
-            return await self._open_private(generation, standing, again=again)
+            return await self._open_private(generation, live_status, again=again)
         inside = place.thread_id if place.in_thread else None
         if inside is not None:
             await respect_lock(self._client, inside)
         channel = self._client.get_partial_messageable(inside or place.channel_id)
-        message, generation = await self._post_status(channel, generation, standing, again=again)
+        message, generation = await self._post_status(channel, generation, live_status, again=again)
         place = replace(
             generation.place,
             status_message_id=MessageId(message.id),
@@ -83,11 +83,11 @@ class DiscordMessenger:
             place = replace(place, thread_id=thread_id)
         return place
 
-    async def update_status(self, generation: Generation, standing: Standing) -> None:
+    async def update_status(self, generation: Generation, live_status: LiveStatus) -> None:
         if generation.ended:
             await self._board.finish(generation)
         else:
-            self._board.note(generation, standing)
+            self._board.note(generation, live_status)
 
     async def post_video(
         self,
@@ -213,7 +213,7 @@ class DiscordMessenger:
     # ---- status messages -----------------------------------------------------------------------
 
     async def _open_private(
-        self, generation: Generation, standing: Standing, *, again: bool
+        self, generation: Generation, live_status: LiveStatus, *, again: bool
     ) -> Place:
         """In a private thread of the channel, or where there can be none in a direct message."""
         thread_id = None
@@ -223,7 +223,7 @@ class DiscordMessenger:
             channel: discord.abc.Messageable = self._client.get_partial_messageable(thread_id)
         else:
             channel = await self._direct(generation.requester_id)
-        message, generation = await self._post_status(channel, generation, standing, again=again)
+        message, generation = await self._post_status(channel, generation, live_status, again=again)
         return replace(
             generation.place,
             thread_id=thread_id,
@@ -235,7 +235,7 @@ class DiscordMessenger:
         self,
         channel: discord.abc.Messageable,
         generation: Generation,
-        standing: Standing,
+        live_status: LiveStatus,
         *,
         again: bool,
     ) -> tuple[discord.Message, Generation]:
@@ -248,12 +248,12 @@ class DiscordMessenger:
                 return found, generation
 
         async def send(shown: Generation) -> discord.Message:
-            card = status_card(shown, standing, self._brush(shown))
+            card = status_card(shown, live_status, self._brush(shown))
             async with outgoing(SEND_SECONDS):
                 return await channel.send(view=card, nonce=message_nonce(shown.id, "status"))
 
         message, shown = await passing(generation, send)
-        self._board.opened(shown, standing)
+        self._board.opened(shown, live_status)
         return message, shown
 
     # ---- finished videos -----------------------------------------------------------------------
@@ -336,12 +336,12 @@ class DiscordMessenger:
         return False
 
     async def _show_end(self, message: discord.Message, generation: Generation) -> None:
-        card = status_card(generation, Standing(), self._brush(generation))
+        card = status_card(generation, LiveStatus(), self._brush(generation))
         async with outgoing(SEND_SECONDS):
             await message.edit(view=card, allowed_mentions=discord.AllowedMentions.none())
 
     async def _post_ended(self, channel: discord.abc.Messageable, generation: Generation) -> None:
-        card = status_card(generation, Standing(), self._brush(generation))
+        card = status_card(generation, LiveStatus(), self._brush(generation))
         async with outgoing(SEND_SECONDS):
             await channel.send(view=card, nonce=message_nonce(generation.id, "ended"))
 
@@ -359,9 +359,9 @@ class DiscordMessenger:
     def _guild_of(self, generation: Generation, target: Target) -> int:
         return DIRECT if target.kind is TargetKind.DIRECT else generation.place.guild_id
 
-    def _brush(self, generation: Generation) -> Brush:
+    def _brush(self, generation: Generation) -> CardContext:
         messages = Messages.for_locale(generation.locale)
-        return Brush(messages=messages, catalogue=self._catalogue)
+        return CardContext(messages=messages, catalogue=self._catalogue)
 
 
 def _alert(code: Code, facts: Mapping[str, object]) -> str:

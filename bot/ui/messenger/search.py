@@ -10,7 +10,7 @@ import discord
 from bot.domain.errors import Code, PostError
 from bot.domain.generation import Generation
 from bot.domain.ids import GenerationId
-from bot.ui.cards.custom_ids import Verb, control_ids
+from bot.ui.cards.custom_ids import Action, control_ids
 from bot.ui.discord_errors import LATER_SECONDS, SEND_SECONDS, outgoing
 from bot.ui.messenger.threads import SKEW
 
@@ -60,6 +60,6 @@ async def find_ours(
 def _marked(message: discord.Message, generation_id: GenerationId, *, video: bool) -> bool:
     if bool(message.attachments) != video:
         return False
-    verbs = {mark.verb for mark in control_ids(message) if mark.generation_id == generation_id}
+    verbs = {mark.action for mark in control_ids(message) if mark.generation_id == generation_id}
     # A video that lost its file on the way has the buttons of one: it is no status message either.
-    return Verb.DETAILS in verbs and (Verb.EDIT in verbs) == video
+    return Action.DETAILS in verbs and (Action.EDIT in verbs) == video

@@ -17,11 +17,11 @@ import structlog
 
 from bot.domain.catalogue import Catalogue
 from bot.domain.errors import FILTERS, PostError
-from bot.domain.generation import Generation, Standing
+from bot.domain.generation import Generation, LiveStatus
 from bot.domain.ids import GenerationId
 from bot.domain.ports.clock import Clock
 from bot.ui.cards.status import status_card
-from bot.ui.cards.theme import Brush
+from bot.ui.cards.theme import CardContext
 from bot.ui.discord_errors import EDIT_SECONDS, logged_in, outgoing
 from bot.ui.messenger.filters import without_prompt
 from bot.ui.text.messages import Messages
@@ -48,9 +48,9 @@ class _Status:
     """
 
     revision: int = -1
-    pending: tuple[Generation, Standing] | None = None
+    pending: tuple[Generation, LiveStatus] | None = None
     shown: str | None = None
-    eta: Standing | None = None
+    eta: LiveStatus | None = None
     without_prompt: bool = False
     free_at: float = 0.0
     queued: bool = False
@@ -58,7 +58,7 @@ class _Status:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class StatusBoard:
+class StatusEditor:
     """All status messages of unended generations. ``run`` must be running for them to change."""
 
     def __init__(self, *, client: discord.Client, clock: Clock, catalogue: Catalogue) -> None:
@@ -72,15 +72,15 @@ class StatusBoard:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._turn_at = 0.0
 
-    def opened(self, generation: Generation, standing: Standing) -> None:
+    def opened(self, generation: Generation, live_status: LiveStatus) -> None:
         """A status message was just posted with this on it."""
         status = self._statuses.setdefault(generation.id, _Status())
         status.revision = max(status.revision, generation.revision)
-        status.shown = _drawn(self._card(generation, standing))
-        status.eta = standing
+        status.shown = _drawn(self._card(generation, live_status))
+        status.eta = live_status
         status.free_at = self._clock.monotonic() + GAP_SECONDS
 
-    def note(self, generation: Generation, standing: Standing) -> None:
+    def note(self, generation: Generation, live_status: LiveStatus) -> None:
         """Show this when the message may next be edited; what was waiting before is forgotten."""
         if generation.place.status_message_id is None or generation.ended:
             return
@@ -90,7 +90,7 @@ class StatusBoard:
         if status.ended or generation.revision < status.revision:
             return
         status.revision = generation.revision
-        status.pending = (generation, standing)
+        status.pending = (generation, live_status)
         self._queue(generation.id, status)
 
     async def finish(self, generation: Generation) -> bool:
@@ -107,7 +107,7 @@ class StatusBoard:
         status.pending = None
         async with status.lock:
             await self._clock.sleep(max(status.free_at - self._clock.monotonic(), 0.0))
-            shown = await self._show(status, generation, Standing())
+            shown = await self._show(status, generation, LiveStatus())
         self._forget(generation.id)
         return shown
 
@@ -184,12 +184,12 @@ class StatusBoard:
         if status.pending is not None:
             self._queue(generation_id, status)
 
-    async def _show(self, status: _Status, generation: Generation, standing: Standing) -> bool:
+    async def _show(self, status: _Status, generation: Generation, live_status: LiveStatus) -> bool:
         """Edit the message if it would change; False when it cannot be edited any more."""
         if status.without_prompt:
             generation = without_prompt(generation)
-        standing = _steadied(standing, status.eta)
-        card = self._card(generation, standing)
+        live_status = _steadied(live_status, status.eta)
+        card = self._card(generation, live_status)
         drawn = _drawn(card)
         if drawn == status.shown:
             return True
@@ -212,23 +212,23 @@ class StatusBoard:
         except PostError as error:
             if error.code in FILTERS and not generation.place.without_prompt:
                 status.without_prompt = True
-                return await self._show(status, generation, standing)
+                return await self._show(status, generation, live_status)
             if error.final:
                 log.info("status_gone", generation=generation.id, error=str(error))
                 return False
             raise
-        status.shown, status.eta = drawn, standing
+        status.shown, status.eta = drawn, live_status
         status.free_at = self._clock.monotonic() + GAP_SECONDS
         return True
 
-    def _card(self, generation: Generation, standing: Standing) -> discord.ui.LayoutView:
+    def _card(self, generation: Generation, live_status: LiveStatus) -> discord.ui.LayoutView:
         messages = Messages.for_locale(generation.locale)
         return status_card(
-            generation, standing, Brush(messages=messages, catalogue=self._catalogue)
+            generation, live_status, CardContext(messages=messages, catalogue=self._catalogue)
         )
 
 
-def _steadied(new: Standing, old: Standing | None) -> Standing:
+def _steadied(new: LiveStatus, old: LiveStatus | None) -> LiveStatus:
     """The expected end as last shown, unless it moved by more than a few seconds."""
     if old is None or old.eta_at is None or new.eta_at is None:
         return new

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.discord.rules.command_rules import CHAT, LIMITS, check_command, check_set
 from sandbox.discord.rules.errors import DiscordError, Form, invalid, unknown
 from sandbox.discord.state import permissions
+from sandbox.discord.state.world import in_guild
 
 if TYPE_CHECKING:
     from sandbox.discord.standin import DiscordStandIn
@@ -165,7 +166,7 @@ class Commands:
         if contexts is not None and 0 not in contexts:
             return False
         world = self._standin.world
-        allowed = permissions.in_guild(world.guilds[guild_id], user_id)
+        allowed = in_guild(world.guilds[guild_id], user_id)
         if allowed & permissions.Permission.ADMINISTRATOR:
             return True
         needed = command["default_member_permissions"]

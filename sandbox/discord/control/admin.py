@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-class Behind:
+class Admin:
     """HTTP in; faults, connections and the world out."""
 
     def __init__(self, standin: DiscordStandIn) -> None:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import BodyPartReader, web
 
 from sandbox.discord.control.replies import answering, json_body, refusal, seconds
-from sandbox.discord.state import permissions
 from sandbox.discord.state.permissions import Permission
-from sandbox.discord.state.world import Channel, ChannelKind, Guild
+from sandbox.discord.state.world import Channel, ChannelKind, Guild, in_guild
 
 if TYPE_CHECKING:
     from sandbox.discord.standin import DiscordStandIn
@@ -85,8 +84,7 @@ class Control:
             "global_name": user.global_name,
             "bot": user.bot,
             "admin": any(
-                permissions.in_guild(guild, user_id)
-                & (Permission.ADMINISTRATOR | Permission.MANAGE_GUILD)
+                in_guild(guild, user_id) & (Permission.ADMINISTRATOR | Permission.MANAGE_GUILD)
                 for guild in world.guilds.values()
             ),
             "color": user.color,

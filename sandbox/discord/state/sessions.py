@@ -63,7 +63,7 @@ class Close(IntEnum):
     DISALLOWED_INTENTS = 4014
 
 
-class Hangup(Exception):
+class CloseConnection(Exception):
     """This conversation ends with a close code."""
 
     def __init__(self, code: Close) -> None:

@@ -12,7 +12,6 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sandbox.discord.state import permissions
 from sandbox.discord.state.permissions import NOTHING, Permission
 
 if TYPE_CHECKING:
@@ -269,7 +268,7 @@ class World:
         return (channel for channel in guild.channels.values() if channel.thread)
 
     def allowed(self, user_id: str, channel: Channel) -> Permission:
-        return permissions.in_channel(self, user_id, channel)
+        return in_channel(self, user_id, channel)
 
     def sees(self, user_id: str, channel: Channel) -> bool:
         return bool(self.allowed(user_id, channel) & Permission.VIEW_CHANNEL)

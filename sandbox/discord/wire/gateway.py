@@ -20,7 +20,7 @@ from sandbox.discord.state.sessions import (
     PRIVILEGED,
     RESUMABLE_SECONDS,
     Close,
-    Hangup,
+    CloseConnection,
     Intent,
     Line,
     Op,
@@ -113,7 +113,7 @@ class Gateway:
                 writer = tasks.create_task(line.write())
                 try:
                     await self._converse(line)
-                except Hangup as end:
+                except CloseConnection as end:
                     await socket.close(code=end.code, message=end.code.name.encode())
                 finally:
                     line.put(None)
@@ -136,7 +136,7 @@ class Gateway:
 
     async def _converse(self, line: Line) -> None:
         if line.request.query.get("v", "10") not in {"9", "10"}:
-            raise Hangup(Close.INVALID_API_VERSION)
+            raise CloseConnection(Close.INVALID_API_VERSION)
         line.say(
             Op.HELLO,
             {"heartbeat_interval": int(HEARTBEAT_SECONDS * 1000), "_trace": ["sandbox"]},
@@ -145,12 +145,12 @@ class Gateway:
             try:
                 frame = await line.socket.receive(timeout=HEARTBEAT_SECONDS * 2)
             except TimeoutError:
-                raise Hangup(Close.SESSION_TIMED_OUT) from None
+                raise CloseConnection(Close.SESSION_TIMED_OUT) from None
             if frame.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 return
             now = asyncio.get_running_loop().time()
             if len(line.heard) == line.heard.maxlen and now - line.heard[0] < 60:
-                raise Hangup(Close.RATE_LIMITED)
+                raise CloseConnection(Close.RATE_LIMITED)
             line.heard.append(now)
             payload = _payload(frame.data)
             await self._hear(line, payload["op"], payload.get("d"))
@@ -162,30 +162,30 @@ class Gateway:
             asyncio.get_running_loop().call_later(ACK_SECONDS, line.say, Op.HEARTBEAT_ACK)
             return
         if op in (Op.IDENTIFY, Op.RESUME) and not isinstance(data, dict):
-            raise Hangup(Close.DECODE_ERROR)
+            raise CloseConnection(Close.DECODE_ERROR)
         if op == Op.IDENTIFY:
             self._identify(line, data)
         elif op == Op.RESUME:
             self._resume(line, data)
         elif line.session is None:
-            raise Hangup(Close.NOT_AUTHENTICATED)
+            raise CloseConnection(Close.NOT_AUTHENTICATED)
         elif op == Op.REQUEST_MEMBERS:
             self._members(line.session, data or {})
         elif op not in (Op.PRESENCE, Op.VOICE_STATE):
-            raise Hangup(Close.UNKNOWN_OPCODE)
+            raise CloseConnection(Close.UNKNOWN_OPCODE)
 
     def _identify(self, line: Line, data: Json) -> None:
         if line.session:
-            raise Hangup(Close.ALREADY_AUTHENTICATED)
+            raise CloseConnection(Close.ALREADY_AUTHENTICATED)
         if data.get("token") != self._standin.token:
-            raise Hangup(Close.AUTHENTICATION_FAILED)
+            raise CloseConnection(Close.AUTHENTICATION_FAILED)
         if data.get("shard", [0, 1]) != [0, 1]:
-            raise Hangup(Close.INVALID_SHARD)
+            raise CloseConnection(Close.INVALID_SHARD)
         intents = data.get("intents")
         if not isinstance(intents, int) or intents & ~KNOWN_INTENTS:
-            raise Hangup(Close.INVALID_INTENTS)
+            raise CloseConnection(Close.INVALID_INTENTS)
         if Intent(intents) & PRIVILEGED & ~self.allowed_privileged:
-            raise Hangup(Close.DISALLOWED_INTENTS)
+            raise CloseConnection(Close.DISALLOWED_INTENTS)
         session = Session(Intent(intents))
         self._sessions[session.id] = session
         self._take(line, session)
@@ -223,16 +223,16 @@ class Gateway:
 
     def _resume(self, line: Line, data: Json) -> None:
         if line.session:
-            raise Hangup(Close.ALREADY_AUTHENTICATED)
+            raise CloseConnection(Close.ALREADY_AUTHENTICATED)
         if data.get("token") != self._standin.token:
-            raise Hangup(Close.AUTHENTICATION_FAILED)
+            raise CloseConnection(Close.AUTHENTICATION_FAILED)
         session = self._sessions.get(str(data.get("session_id")))
         seq = data.get("seq")
         if session is None or self._expired(session):
             line.say(Op.INVALID_SESSION, False)
             return
         if not isinstance(seq, int) or seq > session.seq:
-            raise Hangup(Close.INVALID_SEQ)
+            raise CloseConnection(Close.INVALID_SEQ)
         if session.replay and session.replay[0][0] > seq + 1:
             self._forget(session)
             line.say(Op.INVALID_SESSION, False)
@@ -252,7 +252,7 @@ class Gateway:
         if wanted is not None:
             wanted = {str(item) for item in (wanted if isinstance(wanted, list) else [wanted])}
         elif not session.intents & Intent.GUILD_MEMBERS:
-            raise Hangup(Close.DISALLOWED_INTENTS)
+            raise CloseConnection(Close.DISALLOWED_INTENTS)
         found = [
             self._standin.render.member(member)
             for member in guild.members.values()
@@ -270,7 +270,7 @@ def _payload(raw: str | bytes) -> Json:
     try:
         payload = json.loads(raw)
     except ValueError:
-        raise Hangup(Close.DECODE_ERROR) from None
+        raise CloseConnection(Close.DECODE_ERROR) from None
     if not isinstance(payload, dict) or "op" not in payload:
-        raise Hangup(Close.DECODE_ERROR)
+        raise CloseConnection(Close.DECODE_ERROR)
     return payload

@@ -30,7 +30,7 @@ def document() -> Path | None:
     return path if path.is_file() else None
 
 
-class Judge:
+class OpenApiValidator:
     """Finds what is wrong with an exchange; an empty list when nothing is."""
 
     def __init__(self, spec: Json) -> None:
@@ -43,7 +43,7 @@ class Judge:
         self._known: dict[tuple[str, str, str], Any] = {}
 
     @classmethod
-    def load(cls, path: Path | str | None = None) -> Judge:
+    def load(cls, path: Path | str | None = None) -> OpenApiValidator:
         found = Path(path) if path else document()
         if found is None:
             raise FileNotFoundError(

@@ -11,7 +11,7 @@ from typing import Any
 import discord
 import pytest
 
-from bot.domain.generation import Generation, Place, Posting, Standing, State, Target, TargetKind
+from bot.domain.generation import Generation, LiveStatus, Place, Posting, State, Target, TargetKind
 from bot.domain.ids import ChannelId, GuildId, UserId, message_nonce
 from bot.ui.messenger.messenger import DiscordMessenger
 from sandbox.discord import DiscordStandIn
@@ -23,7 +23,7 @@ from tests.integration.conftest import bot, clock, judge, standin, start  # noqa
 from tests.integration.discord_client import Bot
 
 Json = dict[str, Any]
-WORKING = Standing(progress=40)
+WORKING = LiveStatus(progress=40)
 
 
 class SteppedClock:
@@ -97,7 +97,7 @@ class Desk:
     async def opened(self, **changes: Any) -> Generation:
         """One with its status message and thread."""
         asked = self.generation(**changes)
-        place = await self.messenger.open_status(asked, Standing(position=2), again=False)
+        place = await self.messenger.open_status(asked, LiveStatus(position=2), again=False)
         return replace(asked, place=place, revision=1)
 
     def file(self, data: bytes = b"film") -> Path:

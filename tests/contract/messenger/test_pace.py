@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bot.domain.generation import Generation, Standing, State
+from bot.domain.generation import Generation, LiveStatus, State
 from bot.ui.messenger.status_editor import PACE_SECONDS
 from tests.contract.messenger.conftest import Desk
 
@@ -19,7 +19,7 @@ async def test_edits_of_many_messages_leave_room_for_other_calls(desk: Desk) -> 
     async with desk.running():
         for asked in many:
             working = replace(asked, state=State.RUNNING, revision=2)
-            await desk.messenger.update_status(working, Standing(progress=10))
+            await desk.messenger.update_status(working, LiveStatus(progress=10))
         await desk.clock.step(3)
         for number in (1, 2, 3):
             event = await desk.standin.wait("MESSAGE_UPDATE", after=after)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.errors import Code, PostError
-from bot.domain.generation import Place, Standing
+from bot.domain.generation import LiveStatus, Place
 from bot.domain.ids import DIRECT, ChannelId, GuildId
 from bot.domain.request import VideoRequest
 from sandbox.discord.state.permissions import Permission
@@ -18,7 +18,7 @@ V2 = 32768
 
 async def test_a_status_message_and_its_thread(desk: Desk) -> None:
     asked = desk.generation()
-    place = await desk.messenger.open_status(asked, Standing(position=2), again=False)
+    place = await desk.messenger.open_status(asked, LiveStatus(position=2), again=False)
     assert place.status_channel_id == int(VIDEOS)
     assert place.thread_id == place.status_message_id
     shown = desk.message(place.status_message_id)
@@ -32,17 +32,17 @@ async def test_a_status_message_and_its_thread(desk: Desk) -> None:
 async def test_asking_twice_posts_once(desk: Desk) -> None:
     """Within Discord's memory the nonce does it; later the message is looked for."""
     asked = desk.generation()
-    first = await desk.messenger.open_status(asked, Standing(), again=False)
-    assert await desk.messenger.open_status(asked, Standing(), again=False) == first
+    first = await desk.messenger.open_status(asked, LiveStatus(), again=False)
+    assert await desk.messenger.open_status(asked, LiveStatus(), again=False) == first
     desk.standin.advance(3600)
-    assert await desk.messenger.open_status(asked, Standing(), again=True) == first
+    assert await desk.messenger.open_status(asked, LiveStatus(), again=True) == first
     assert len(desk.standin.world.channels[VIDEOS].messages) == 1
 
 
 async def test_anothers_status_is_not_taken_for_this_one(desk: Desk) -> None:
     one, other = desk.generation(), desk.generation()
-    first = await desk.messenger.open_status(one, Standing(), again=False)
-    second = await desk.messenger.open_status(other, Standing(), again=True)
+    first = await desk.messenger.open_status(one, LiveStatus(), again=False)
+    second = await desk.messenger.open_status(other, LiveStatus(), again=True)
     assert first.status_message_id != second.status_message_id
 
 
@@ -61,7 +61,7 @@ async def test_where_the_bot_may_not_write(desk: Desk) -> None:
         place=Place(guild_id=GuildId(int(STUDIO)), channel_id=ChannelId(int(ANNOUNCEMENTS)))
     )
     with pytest.raises(PostError) as refused:
-        await desk.messenger.open_status(asked, Standing(), again=False)
+        await desk.messenger.open_status(asked, LiveStatus(), again=False)
     assert refused.value.code is Code.POST_FORBIDDEN
     assert refused.value.definite
 
@@ -70,7 +70,7 @@ async def test_where_there_is_nothing_any_more(desk: Desk) -> None:
     asked = desk.generation()
     desk.standin.delete_channel(desk.standin.world.channel("videos"))
     with pytest.raises(PostError) as refused:
-        await desk.messenger.open_status(asked, Standing(), again=False)
+        await desk.messenger.open_status(asked, LiveStatus(), again=False)
     assert refused.value.code is Code.POST_TARGET_GONE
     assert refused.value.definite
 
@@ -79,7 +79,7 @@ async def test_from_inside_a_thread_it_stays_there(desk: Desk) -> None:
     first = await desk.opened()
     place = replace(desk.generation().place, thread_id=first.place.thread_id, in_thread=True)
     asked = desk.generation(place=place)
-    opened = await desk.messenger.open_status(asked, Standing(), again=False)
+    opened = await desk.messenger.open_status(asked, LiveStatus(), again=False)
     assert opened.status_channel_id == first.place.thread_id
     assert opened.thread_id == first.place.thread_id
 
@@ -108,9 +108,9 @@ async def test_private_is_a_private_thread(desk: Desk) -> None:
 
 async def test_a_private_thread_is_made_once(desk: Desk) -> None:
     asked = desk.generation(place=private(desk))
-    first = await desk.messenger.open_status(asked, Standing(), again=False)
+    first = await desk.messenger.open_status(asked, LiveStatus(), again=False)
     desk.standin.advance(3600)
-    assert await desk.messenger.open_status(asked, Standing(), again=True) == first
+    assert await desk.messenger.open_status(asked, LiveStatus(), again=True) == first
 
 
 async def test_private_without_private_threads_is_a_direct_message(desk: Desk) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.errors import Code, PostError
-from bot.domain.generation import Failure, Generation, Place, Standing, State, Target, TargetKind
+from bot.domain.generation import Failure, Generation, LiveStatus, Place, State, Target, TargetKind
 from bot.domain.ids import ChannelId, GuildId
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import STUDIO, TOM, VIDEOS
@@ -55,7 +55,7 @@ async def test_one_that_cannot_be_taken_away_is_no_video_and_no_status(desk: Des
     found = await desk.messenger.find_video(asked, posting.target, since=posting.started_at)
     assert found is None
     place = replace(asked.place, status_message_id=None, in_thread=True)
-    opened = await desk.messenger.open_status(replace(asked, place=place), Standing(), again=True)
+    opened = await desk.messenger.open_status(replace(asked, place=place), LiveStatus(), again=True)
     assert "is ready" not in words(desk.message(opened.status_message_id))
 
 
@@ -170,7 +170,7 @@ async def test_a_blocked_title_makes_a_neutral_thread(desk: Desk) -> None:
     asked = desk.generation()
     route = {"method": "POST", "route": "/channels/{channel.id}/messages/{message.id}/threads"}
     desk.standin.faults.order(route | {"status": 400, "body": {"code": 200001, "message": "no"}})
-    place = await desk.messenger.open_status(asked, Standing(), again=False)
+    place = await desk.messenger.open_status(asked, LiveStatus(), again=False)
     assert desk.standin.world.channels[str(place.thread_id)].name == "Untitled"
 
 
@@ -231,7 +231,7 @@ async def test_a_moderators_lock_holds_even_where_we_could_write(desk: Desk) -> 
     assert thread.thread.archived
     inside = replace(asked.place, status_message_id=None, in_thread=True)
     with pytest.raises(PostError) as caught:
-        await desk.messenger.open_status(desk.generation(place=inside), Standing(), again=False)
+        await desk.messenger.open_status(desk.generation(place=inside), LiveStatus(), again=False)
     assert caught.value.code is Code.POST_LOCKED
 
 

@@ -11,14 +11,14 @@ from bot.domain.errors import Code, PostError
 from bot.domain.generation import (
     Failure,
     Generation,
+    LiveStatus,
     Posting,
-    Standing,
     State,
     Target,
     TargetKind,
 )
 from bot.domain.ids import ChannelId, MessageId
-from bot.ui.cards.theme import Brush
+from bot.ui.cards.theme import CardContext
 from bot.ui.messenger import status_editor
 from bot.ui.messenger.messenger import DiscordMessenger
 from sandbox.discord.state.permissions import Permission
@@ -52,7 +52,7 @@ async def edited(desk: Desk, asked: Generation, count: int) -> list[str]:
 async def settled(desk: Desk) -> None:
     """Whatever was due has been edited: what is due last is another message, and it was."""
     other = await desk.opened()
-    await desk.messenger.update_status(working(other), Standing(progress=77))
+    await desk.messenger.update_status(working(other), LiveStatus(progress=77))
     await desk.clock.step(3)
     assert "77 %" in (await edited(desk, other, 1))[0]
 
@@ -70,15 +70,15 @@ async def test_many_updates_are_one_edit_with_the_last_of_them(desk: Desk) -> No
     asked = await desk.opened()
     async with desk.running():
         for percent in (10, 20, 30):
-            await desk.messenger.update_status(working(asked), Standing(progress=percent))
+            await desk.messenger.update_status(working(asked), LiveStatus(progress=percent))
         await desk.clock.idle()
         assert edits(desk, asked) == []
         await desk.clock.step(3)
         (shown,) = await edited(desk, asked, 1)
         assert "30 %" in shown
-        await desk.messenger.update_status(working(asked), Standing(progress=40))
+        await desk.messenger.update_status(working(asked), LiveStatus(progress=40))
         await desk.clock.step(2.9)
-        await desk.messenger.update_status(working(asked), Standing(progress=50))
+        await desk.messenger.update_status(working(asked), LiveStatus(progress=50))
         assert len(edits(desk, asked)) == 1
         await desk.clock.step(0.1)
         assert "50 %" in (await edited(desk, asked, 2))[-1]
@@ -88,13 +88,13 @@ async def test_nothing_new_is_no_edit(desk: Desk) -> None:
     eta_at = desk.clock.now() + timedelta(seconds=60)
     asked = await desk.opened()
     async with desk.running():
-        await desk.messenger.update_status(working(asked), Standing(progress=10, eta_at=eta_at))
+        await desk.messenger.update_status(working(asked), LiveStatus(progress=10, eta_at=eta_at))
         await desk.clock.step(3)
         await edited(desk, asked, 1)
-        jitter = Standing(progress=10, eta_at=eta_at + timedelta(seconds=4))
+        jitter = LiveStatus(progress=10, eta_at=eta_at + timedelta(seconds=4))
         await desk.messenger.update_status(working(asked), jitter)
         await settled(desk)
-        moved = Standing(progress=10, eta_at=eta_at + timedelta(seconds=40))
+        moved = LiveStatus(progress=10, eta_at=eta_at + timedelta(seconds=40))
         await desk.messenger.update_status(working(asked), moved)
         await desk.clock.step(3)
         shown = await edited(desk, asked, 2)
@@ -105,8 +105,8 @@ async def test_nothing_new_is_no_edit(desk: Desk) -> None:
 async def test_older_news_does_not_undo_newer(desk: Desk) -> None:
     asked = await desk.opened()
     async with desk.running():
-        await desk.messenger.update_status(working(asked, revision=5), Standing(progress=60))
-        await desk.messenger.update_status(working(asked, revision=4), Standing(progress=10))
+        await desk.messenger.update_status(working(asked, revision=5), LiveStatus(progress=60))
+        await desk.messenger.update_status(working(asked, revision=4), LiveStatus(progress=10))
         await desk.clock.step(3)
         (shown,) = await edited(desk, asked, 1)
     assert "60 %" in shown
@@ -115,10 +115,10 @@ async def test_older_news_does_not_undo_newer(desk: Desk) -> None:
 async def test_the_end_is_shown_before_the_call_returns_and_never_undone(desk: Desk) -> None:
     asked = await desk.opened()
     async with desk.running():
-        await desk.messenger.update_status(working(asked), Standing(progress=10))
+        await desk.messenger.update_status(working(asked), LiveStatus(progress=10))
         await desk.clock.step(3)
         await edited(desk, asked, 1)
-        await desk.messenger.update_status(working(asked), Standing(progress=99))
+        await desk.messenger.update_status(working(asked), LiveStatus(progress=99))
         telling = asyncio.ensure_future(desk.messenger.tell_ended(ended(asked)))
         await desk.clock.idle(2)
         await desk.clock.step(3)
@@ -127,7 +127,7 @@ async def test_the_end_is_shown_before_the_call_returns_and_never_undone(desk: D
         assert "It did not work out" in edits(desk, asked)[-1]
         assert "under its content rules" in edits(desk, asked)[-1]
         assert "This did not count against your limit." in edits(desk, asked)[-1]
-        await desk.messenger.update_status(working(asked, revision=99), Standing(progress=99))
+        await desk.messenger.update_status(working(asked, revision=99), LiveStatus(progress=99))
         await settled(desk)
     assert len(edits(desk, asked)) == before
 
@@ -145,7 +145,7 @@ async def test_a_delivered_video_is_linked(desk: Desk) -> None:
         channel_id=ChannelId(thread),
     )
     done = replace(asked, state=State.DELIVERED, posting=posting, revision=8)
-    await desk.messenger.update_status(done, Standing())
+    await desk.messenger.update_status(done, LiveStatus())
     shown = desk.message(asked.place.status_message_id)
     assert "**Done**" in words(shown)
     guild = asked.place.guild_id
@@ -167,7 +167,7 @@ async def test_an_edit_that_fails_is_made_later(desk: Desk) -> None:
     async with desk.running():
         desk.standin.faults.order(EDIT | {"status": 503})
         after = desk.standin.position
-        await desk.messenger.update_status(working(asked), Standing(progress=10))
+        await desk.messenger.update_status(working(asked), LiveStatus(progress=10))
         path = f"/{asked.place.status_message_id}"
         update = asyncio.ensure_future(
             desk.standin.wait("MESSAGE_UPDATE", {"id": path.strip("/")}, after=after)
@@ -185,15 +185,17 @@ async def test_a_card_that_cannot_be_drawn_stops_no_other(
     asked = await desk.opened()
     drawn = status_editor.status_card
 
-    def status_card(generation: Generation, standing: Standing, brush: Brush) -> ui.LayoutView:
+    def status_card(
+        generation: Generation, live_status: LiveStatus, card_context: CardContext
+    ) -> ui.LayoutView:
         if generation.id == asked.id:
             raise LookupError("no such sentence")
-        return drawn(generation, standing, brush)
+        return drawn(generation, live_status, card_context)
 
     monkeypatch.setattr(status_editor, "status_card", status_card)
     async with desk.running():
         for revision in range(2, 8):
-            await desk.messenger.update_status(working(asked, revision), Standing(progress=30))
+            await desk.messenger.update_status(working(asked, revision), LiveStatus(progress=30))
             await desk.clock.step(3)
         await settled(desk)
     assert edits(desk, asked) == []
@@ -202,7 +204,7 @@ async def test_a_card_that_cannot_be_drawn_stops_no_other(
 async def test_an_edit_mentions_nobody(desk: Desk) -> None:
     asked = await desk.opened()
     async with desk.running():
-        await desk.messenger.update_status(working(asked), Standing(progress=10))
+        await desk.messenger.update_status(working(asked), LiveStatus(progress=10))
         await desk.clock.step(3)
         await edited(desk, asked, 1)
     await desk.messenger.tell_ended(ended(asked), again=False)
@@ -215,11 +217,11 @@ async def test_a_deleted_status_message_is_no_error(desk: Desk) -> None:
     asked = await desk.opened()
     await desk.standin.people.delete("mira", str(asked.place.status_message_id))
     async with desk.running():
-        await desk.messenger.update_status(working(asked), Standing(progress=10))
+        await desk.messenger.update_status(working(asked), LiveStatus(progress=10))
         await desk.clock.step(3)
         await desk.clock.idle()
         done = replace(asked, state=State.DELIVERED, revision=8)
-        await desk.messenger.update_status(done, Standing())
+        await desk.messenger.update_status(done, LiveStatus())
 
 
 async def test_an_end_without_a_status_message_is_posted(desk: Desk) -> None:
@@ -328,14 +330,14 @@ async def test_without_the_right_to_see_the_channel_the_status_is_let_go(desk: D
     )
     path = f"/{asked.place.status_message_id}"
     async with desk.running():
-        await desk.messenger.update_status(working(asked), Standing(progress=10))
+        await desk.messenger.update_status(working(asked), LiveStatus(progress=10))
         await desk.clock.step(3)
         async with asyncio.timeout(10):
             while not (refused := desk.calls("PATCH", path)):
                 await asyncio.sleep(0)
                 await desk.clock.idle()
         await desk.clock.step(3)
-        await desk.messenger.update_status(working(asked), Standing(progress=20))
+        await desk.messenger.update_status(working(asked), LiveStatus(progress=20))
         await desk.clock.step(60)
         await desk.clock.idle()
     assert [call["status"] for call in refused] == [403]

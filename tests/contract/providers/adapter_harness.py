@@ -24,7 +24,7 @@ from bot.providers.addresses import AddressPolicy
 from bot.providers.apimart import ApiMart
 from bot.providers.catalogue import load_catalogue
 from bot.providers.evolink import EvoLink
-from bot.providers.http import HttpDoor, Timeouts
+from bot.providers.http import HttpClient, Timeouts
 from bot.providers.uploads import VideoHost
 from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Gateway
 from tests.integration.gateways.bench import Bench, Clock, draw, running
@@ -166,7 +166,7 @@ async def counter(
     async with running(directory / "standins", rendered) as bench:
         root = directory / "media"
         root.mkdir()
-        door = HttpDoor(party=name, policy=AddressPolicy.beside(bench.url), timeouts=timeouts)
+        door = HttpClient(party=name, policy=AddressPolicy.beside(bench.url), timeouts=timeouts)
         time = StandInTime(bench.clock)
         provider: InformedProvider
         if name == EVOLINK:

@@ -106,7 +106,7 @@ async def test_progress_is_told_and_estimates_are_seconds(desk: Counter) -> None
 
 async def test_the_same_key_gives_the_same_task_and_pays_once(desk: Counter) -> None:
     prepared = await desk.prepared()
-    assert desk.provider.knows_keys
+    assert desk.provider.supports_idempotency_keys
     first = await desk.provider.submit(prepared, key="retake-generation-1")
     again = await desk.provider.submit(prepared, key="retake-generation-1")
     other = await desk.provider.submit(prepared, key="retake-generation-2")

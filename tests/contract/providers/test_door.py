@@ -16,7 +16,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from bot.domain.errors import Accepted, Code, MediaError, ProviderError
 from bot.providers.addresses import AddressPolicy
-from bot.providers.http import HttpDoor, Timeouts
+from bot.providers.http import HttpClient, Timeouts
 
 KEY = "sk-key-of-the-door-0123456789"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -57,8 +57,8 @@ async def site() -> AsyncIterator[Site]:
 @contextlib.asynccontextmanager
 async def opened(
     *, policy: AddressPolicy | None = None, resolver: AbstractResolver | None = None
-) -> AsyncIterator[HttpDoor]:
-    door = HttpDoor(
+) -> AsyncIterator[HttpClient]:
+    door = HttpClient(
         party="test",
         policy=policy or AddressPolicy(loopback=True),
         timeouts=QUICK,
@@ -68,7 +68,7 @@ async def opened(
         yield door
 
 
-async def buy(door: HttpDoor, url: str) -> object:
+async def buy(door: HttpClient, url: str) -> object:
     return await door.buy(url, key=KEY, body={"model": "m"}, headers={"Idempotency-Key": "k"})
 
 
@@ -189,7 +189,7 @@ async def test_few_connections_are_kept(site: Site) -> None:
         return web.json_response({})
 
     site.handler = wait
-    door = HttpDoor(
+    door = HttpClient(
         party="test", policy=AddressPolicy(loopback=True), timeouts=QUICK, connections=2
     )
     async with door:
@@ -228,7 +228,7 @@ async def test_no_cookies_and_no_proxies_of_the_environment(
 
 
 async def download(
-    door: HttpDoor, url: str, target: Path, max_bytes: int = 1_000_000
+    door: HttpClient, url: str, target: Path, max_bytes: int = 1_000_000
 ) -> ProviderError:
     with pytest.raises(ProviderError) as caught:
         await door.download(url, target, max_bytes=max_bytes)

@@ -108,7 +108,7 @@ async def test_a_long_list_is_read_page_by_page(evolink: Counter) -> None:
 async def test_the_callback_is_asked_for(evolink: Counter) -> None:
     url = f"{evolink.bench.url}/callbacks/evolink/g/signature"
     submission = await evolink.submitted(callback_url=url)
-    assert evolink.provider.calls_back
+    assert evolink.provider.supports_callbacks
     told = evolink.standin.tasks[submission.task_id].submission
     assert told.callback_url == url
 

@@ -12,12 +12,12 @@ from bot.providers.addresses import AddressPolicy
 from bot.providers.apimart import ApiMart
 from bot.providers.evolink import EvoLink
 from bot.providers.failures import NotSentError
-from bot.providers.http import HttpDoor
+from bot.providers.http import HttpClient
 from bot.providers.mirrors import Mirrors, base_url
 from tests.contract.providers.adapter_harness import EVOLINK, PATIENT, Counter
 
 
-def adapter(desk: Counter, door: HttpDoor, ending: str) -> InformedProvider:
+def adapter(desk: Counter, door: HttpClient, ending: str) -> InformedProvider:
     """The adapter of a desk, with its addresses written another way."""
     given = {"api_key": desk.key, "http": door, "media_root": desk.root, "clock": desk.time}
     if desk.name == EVOLINK:
@@ -26,12 +26,12 @@ def adapter(desk: Counter, door: HttpDoor, ending: str) -> InformedProvider:
     return ApiMart(api_url=f"{desk.bench.url}/apimart{ending}", **given)
 
 
-def opened(desk: Counter) -> HttpDoor:
+def opened(desk: Counter) -> HttpClient:
     policy = AddressPolicy.beside(desk.bench.url)
-    return HttpDoor(party=desk.name, policy=policy, timeouts=PATIENT)
+    return HttpClient(party=desk.name, policy=policy, timeouts=PATIENT)
 
 
-def apimart_at(desk: Counter, door: HttpDoor, *urls: str) -> ApiMart:
+def apimart_at(desk: Counter, door: HttpClient, *urls: str) -> ApiMart:
     return ApiMart(api_url=urls, api_key=desk.key, http=door, media_root=desk.root, clock=desk.time)
 
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from bot.domain.errors import Accepted, Code, ProviderError
 from bot.providers import transport
 from bot.providers.addresses import AddressPolicy
-from bot.providers.http import HttpDoor, Timeouts
+from bot.providers.http import HttpClient, Timeouts
 from bot.providers.proxy import Proxy
 from tests.proxies import PASSWORD, USER, ProxyServer, proxying
 
@@ -60,8 +60,8 @@ async def gateway(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Gateway]:
         await runner.cleanup()
 
 
-def door(proxy: str, *, loopback: bool = False) -> HttpDoor:
-    return HttpDoor(
+def door(proxy: str, *, loopback: bool = False) -> HttpClient:
+    return HttpClient(
         party="test",
         policy=AddressPolicy(loopback=loopback),
         timeouts=QUICK,

@@ -8,7 +8,7 @@ import pytest
 
 from bot.storage import SqlStorage, migrate, open_storage
 from tests.contract.storage import postgres
-from tests.contract.storage.samples import OwnedClock, Shelf
+from tests.contract.storage.samples import OwnedClock, Seeder
 
 _TEMPLATE = "retake_template"
 _numbers = count(1)
@@ -77,5 +77,5 @@ async def other(url: str, clock: OwnedClock, storage: SqlStorage) -> AsyncIterat
 
 
 @pytest.fixture
-def shelf(storage: SqlStorage) -> Shelf:
-    return Shelf(storage=storage)
+def shelf(storage: SqlStorage) -> Seeder:
+    return Seeder(storage=storage)

@@ -202,7 +202,7 @@ def everything(of: ConversationId, **changes: Any) -> Generation:
 
 
 @dataclass(kw_only=True)
-class Shelf:
+class Seeder:
     """Puts things into a storage the way the services do."""
 
     storage: Storage

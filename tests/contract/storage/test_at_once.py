@@ -12,13 +12,13 @@ from bot.domain.ports.storage import Storage, Transaction
 from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.quota import LimitChanges, Limits
 from bot.domain.request import VideoRequest
-from bot.engine.context import Outside, Policy
-from bot.engine.in_flight import Board
-from bot.services.generate import Ask, Generate
-from bot.services.limits import LimitsDesk
-from tests.contract.storage.samples import GUILD, JON, MIRA, OwnedClock, Shelf, conversation, raw
+from bot.engine.context import Policy, Ports
+from bot.engine.in_flight import Flights
+from bot.services.generate import Generate, GenerationRequest
+from bot.services.limits import LimitService
+from tests.contract.storage.samples import GUILD, JON, MIRA, OwnedClock, Seeder, conversation, raw
 from tests.contract.storage.samples import generation as sample
-from tests.fakes.services import ports
+from tests.fakes import ports
 
 ROUNDS = 10
 ADMIN = UserId(77)
@@ -27,7 +27,7 @@ ADMIN = UserId(77)
 def generate(storage: Storage, clock: OwnedClock, folder: Path, *, limits: Limits) -> Generate:
     """The service of one process."""
     own = ports.OwnedClock()
-    around = Outside(
+    around = Ports(
         storage=storage,
         clock=clock,
         providers=ports.FakeDirectory(ports.FakeProvider(ports.EVOLINK, own)),
@@ -36,12 +36,12 @@ def generate(storage: Storage, clock: OwnedClock, folder: Path, *, limits: Limit
         telemetry=NoTelemetry(),
         policy=Policy(limits=limits),
     )
-    board = Board(max_running=around.policy.max_running)
-    return Generate(outside=around, board=board, owner=lambda: None, wake=lambda _: None)
+    flights = Flights(max_running=around.policy.max_running)
+    return Generate(ports=around, flights=flights, owner=lambda: None, wake=lambda _: None)
 
 
-def ask(key: str) -> Ask:
-    return Ask(
+def ask(key: str) -> GenerationRequest:
+    return GenerationRequest(
         request_key=key,
         requester_id=MIRA,
         guild_id=GUILD,
@@ -68,7 +68,7 @@ async def test_one_wish_that_arrives_twice_at_once_is_one_generation(
         assert [receipt.quota.usage.videos for receipt in receipts] == [number + 1] * 2
     assert await storage.read(raw("SELECT COUNT(*) FROM generations")) == [(ROUNDS,)]
     assert await storage.read(raw("SELECT COUNT(*) FROM conversations")) == [(ROUNDS,)]
-    assert await Shelf(storage=storage).faults() == []
+    assert await Seeder(storage=storage).faults() == []
 
 
 async def test_a_wish_that_another_member_took_meanwhile_is_the_known_one(
@@ -98,14 +98,16 @@ async def test_a_wish_that_another_member_took_meanwhile_is_the_known_one(
     receipt = asked.result()
     assert (receipt.generation.id, receipt.repeated) == (taken.id, True)
     assert await storage.read(raw("SELECT COUNT(*) FROM generations")) == [(1,)]
-    assert await Shelf(storage=storage).faults() == []
+    assert await Seeder(storage=storage).faults() == []
 
 
 async def test_two_admins_at_once_lose_no_change(
     storage: Storage, other: Storage, clock: OwnedClock
 ) -> None:
     default = Limits(videos=5, concurrent=1)
-    one, two = (LimitsDesk(storage=each, clock=clock, default=default) for each in (storage, other))
+    one, two = (
+        LimitService(storage=each, clock=clock, default=default) for each in (storage, other)
+    )
     for number in range(1, ROUNDS + 1):
         member = UserId(1000 + number)
         await asyncio.gather(
@@ -129,7 +131,7 @@ async def blocked(storage: Storage, task: asyncio.Task[object]) -> None:
 
 
 async def test_a_worker_is_not_robbed_of_what_it_claims_with_its_first_heartbeat(
-    storage: Storage, other: Storage, shelf: Shelf, clock: OwnedClock, url: str
+    storage: Storage, other: Storage, shelf: Seeder, clock: OwnedClock, url: str
 ) -> None:
     """One claim sees the world of before another one that is committed while it goes on.
 
@@ -196,4 +198,4 @@ async def test_a_refusal_at_once_holds_nothing(
     )
     assert sorted(isinstance(outcome, Refused) for outcome in outcomes) == [False, True]
     assert await storage.read(raw("SELECT COUNT(*) FROM generations")) == [(1,)]
-    assert await Shelf(storage=storage).faults() == []
+    assert await Seeder(storage=storage).faults() == []

@@ -19,7 +19,7 @@ from tests.contract.storage.samples import (
     GUILD,
     MIRA,
     NOON,
-    Shelf,
+    Seeder,
     conversation,
     everything,
     picture,
@@ -30,7 +30,7 @@ SECRETS = ("SECRET-prompt", "SECRET-body", "SECRET-link", "SECRET-upload", "SECR
 LATER = NOON + timedelta(days=31)
 
 
-async def delivered(shelf: Shelf, **changes: Any) -> Generation:
+async def delivered(shelf: Seeder, **changes: Any) -> Generation:
     """One with a prompt, a picture, a request's body and a signed link, delivered and charged."""
     sample = everything(conversation())
     posting = sample.posting
@@ -84,7 +84,7 @@ async def books(storage: Storage) -> list[Any]:
 
 
 async def test_what_was_kept_long_enough_loses_its_content_and_nothing_else(
-    storage: Storage, shelf: Shelf
+    storage: Storage, shelf: Seeder
 ) -> None:
     made = await delivered(shelf)
     before, used = (
@@ -118,14 +118,14 @@ async def test_what_was_kept_long_enough_loses_its_content_and_nothing_else(
 
 
 async def test_what_has_not_ended_or_was_not_shown_is_left_alone(
-    storage: Storage, shelf: Shelf
+    storage: Storage, shelf: Seeder
 ) -> None:
     await shelf.put()
     await shelf.move(await shelf.put(), State.CANCELLED)
     assert await prune(storage, LATER) == 0
 
 
-async def test_a_little_at_a_time_the_oldest_first(storage: Storage, shelf: Shelf) -> None:
+async def test_a_little_at_a_time_the_oldest_first(storage: Storage, shelf: Seeder) -> None:
     made: list[Generation] = []
     for minute in (2, 0, 1):
         shelf.at = NOON + timedelta(minutes=minute)
@@ -140,7 +140,7 @@ async def test_a_little_at_a_time_the_oldest_first(storage: Storage, shelf: Shel
     assert await prune(storage, LATER, limit=2) == 1
 
 
-async def test_a_deleted_one_loses_its_content_at_once(storage: Storage, shelf: Shelf) -> None:
+async def test_a_deleted_one_loses_its_content_at_once(storage: Storage, shelf: Seeder) -> None:
     made = await delivered(shelf)
     deleted = replace(made, deleted_at=NOON)
 
@@ -158,7 +158,7 @@ async def test_a_deleted_one_loses_its_content_at_once(storage: Storage, shelf: 
 
 
 async def test_a_task_stays_known_although_nothing_is_kept_of_it(
-    storage: Storage, shelf: Shelf
+    storage: Storage, shelf: Seeder
 ) -> None:
     """Its id is taken: no other generation is ever given the same task."""
     deleted, mine = await delivered(shelf), await shelf.put()
@@ -179,7 +179,7 @@ async def test_a_task_stays_known_although_nothing_is_kept_of_it(
 
 
 async def test_a_change_that_was_on_its_way_does_not_bring_the_content_back(
-    storage: Storage, shelf: Shelf
+    storage: Storage, shelf: Seeder
 ) -> None:
     made = await delivered(shelf)
     await prune(storage, LATER)
@@ -190,7 +190,7 @@ async def test_a_change_that_was_on_its_way_does_not_bring_the_content_back(
     assert SECRETS[0] not in await content(storage)
 
 
-async def test_files_in_work_are_those_of_all_that_is_open(storage: Storage, shelf: Shelf) -> None:
+async def test_files_in_work_are_those_of_all_that_is_open(storage: Storage, shelf: Seeder) -> None:
     """Whoever works on it; with the video that is changed, and until the end was shown."""
 
     def video(name: str) -> StoredMedia:
@@ -218,7 +218,7 @@ async def test_files_in_work_are_those_of_all_that_is_open(storage: Storage, she
     assert over.file is not None
 
 
-async def test_files_that_others_use_are_named(storage: Storage, shelf: Shelf) -> None:
+async def test_files_that_others_use_are_named(storage: Storage, shelf: Seeder) -> None:
     shared, own = picture("shared.png"), picture("own.png")
     first = await shelf.put(request=VideoRequest(images=(shared, own), last_frame=shared))
     second = await shelf.put(request=VideoRequest(video=shared))
@@ -235,7 +235,7 @@ async def test_files_that_others_use_are_named(storage: Storage, shelf: Shelf) -
     assert await used(first) == set()
 
 
-async def test_a_damaged_row_is_pruned_as_well(storage: Storage, shelf: Shelf) -> None:
+async def test_a_damaged_row_is_pruned_as_well(storage: Storage, shelf: Seeder) -> None:
     made = await shelf.move(await shelf.put(), State.CANCELLED, announced=True)
     await storage.transact(raw('UPDATE generations SET request = \'{"prompt": "SECRET\''))
     assert await prune(storage, LATER) == 1

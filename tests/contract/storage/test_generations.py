@@ -18,7 +18,7 @@ from tests.contract.storage.samples import (
     JON,
     MIRA,
     NOON,
-    Shelf,
+    Seeder,
     conversation,
     everything,
     generation,
@@ -79,7 +79,7 @@ async def test_every_field_comes_back_exactly(storage: Storage) -> None:
     assert type(back.state) is State
 
 
-async def test_unknown_keys_and_missing_ones_do_not_hurt(storage: Storage, shelf: Shelf) -> None:
+async def test_unknown_keys_and_missing_ones_do_not_hurt(storage: Storage, shelf: Seeder) -> None:
     """A row of a newer or an older version of Retake."""
     made = await shelf.put()
 
@@ -91,12 +91,12 @@ async def test_unknown_keys_and_missing_ones_do_not_hurt(storage: Storage, shelf
     assert await shelf.get(made) == made
 
 
-async def test_a_time_without_a_zone_is_refused(shelf: Shelf) -> None:
+async def test_a_time_without_a_zone_is_refused(shelf: Seeder) -> None:
     with pytest.raises(Exception, match="without a zone"):
         await shelf.put(updated_at=NOON.replace(tzinfo=None))
 
 
-async def test_the_same_request_twice_is_once(storage: Storage, shelf: Shelf) -> None:
+async def test_the_same_request_twice_is_once(storage: Storage, shelf: Seeder) -> None:
     first = await shelf.put(request_key="interaction:same")
     about = conversation()
     second = generation(about, request_key="interaction:same")
@@ -132,7 +132,7 @@ async def test_the_same_request_from_two_processes_is_once(
     assert sorted(answers) == [False] * 9 + [True]
 
 
-async def test_it_is_found_by_message_and_by_task(storage: Storage, shelf: Shelf) -> None:
+async def test_it_is_found_by_message_and_by_task(storage: Storage, shelf: Seeder) -> None:
     made = await shelf.put()
     await shelf.put()
     made = await shelf.move(made, State.SUBMITTING, task=submitted("t-1"))
@@ -154,7 +154,7 @@ async def test_it_is_found_by_message_and_by_task(storage: Storage, shelf: Shelf
         assert await storage.read(nobody) is None
 
 
-async def test_no_two_generations_share_a_task_or_a_message(shelf: Shelf) -> None:
+async def test_no_two_generations_share_a_task_or_a_message(shelf: Seeder) -> None:
     """The database itself keeps a video from being counted for two."""
     await shelf.put(task=submitted("t-1"))
     with pytest.raises(Exception, match=r"(?i)unique"):
@@ -164,7 +164,7 @@ async def test_no_two_generations_share_a_task_or_a_message(shelf: Shelf) -> Non
         await shelf.put(posting=posted(7))
 
 
-async def test_save_counts_a_revision_and_writes_history(storage: Storage, shelf: Shelf) -> None:
+async def test_save_counts_a_revision_and_writes_history(storage: Storage, shelf: Seeder) -> None:
     made = await shelf.put(owner_id=ALPHA)
     assert await storage.read(raw(HISTORY, id=made.id)) == [(0, "queued")]
     noted = await shelf.move(made, State.QUEUED, strikes=1)
@@ -188,7 +188,7 @@ async def test_save_counts_a_revision_and_writes_history(storage: Storage, shelf
     ids=str,
 )
 async def test_a_stale_view_is_superseded(
-    storage: Storage, shelf: Shelf, stale: dict[str, object]
+    storage: Storage, shelf: Seeder, stale: dict[str, object]
 ) -> None:
     made = await shelf.put(owner_id=ALPHA)
     before = replace(made, **stale)  # pyright: ignore[reportArgumentType]
@@ -197,7 +197,7 @@ async def test_a_stale_view_is_superseded(
     assert await shelf.get(made) == made
 
 
-async def test_of_two_savers_one_wins(storage: Storage, other: Storage, shelf: Shelf) -> None:
+async def test_of_two_savers_one_wins(storage: Storage, other: Storage, shelf: Seeder) -> None:
     for _ in range(10):
         made = await shelf.put()
 
@@ -216,7 +216,7 @@ async def test_of_two_savers_one_wins(storage: Storage, other: Storage, shelf: S
         assert len(rows) == 2
 
 
-async def test_states_follow_the_rules(shelf: Shelf) -> None:
+async def test_states_follow_the_rules(shelf: Seeder) -> None:
     made = await shelf.put()
     with pytest.raises(ValueError, match="delivered may not follow queued"):
         await shelf.move(made, State.DELIVERED)
@@ -232,13 +232,13 @@ async def test_states_follow_the_rules(shelf: Shelf) -> None:
     [{"request_key": "x"}, {"requester_id": JON}, {"version": 9}, {"id": "x"}],
     ids=lambda change: next(iter(change)),
 )
-async def test_what_identifies_it_never_changes(shelf: Shelf, change: dict[str, object]) -> None:
+async def test_what_identifies_it_never_changes(shelf: Seeder, change: dict[str, object]) -> None:
     made = await shelf.put()
     with pytest.raises(ValueError, match="never changes"):
         await shelf.move(made, State.QUEUED, **change)
 
 
-async def test_the_end_has_a_time_and_only_the_end(shelf: Shelf) -> None:
+async def test_the_end_has_a_time_and_only_the_end(shelf: Seeder) -> None:
     made = await shelf.put()
     with pytest.raises(ValueError, match="ended_at"):
         await shelf.move(made, State.CANCELLED, ended_at=None)
@@ -270,7 +270,7 @@ async def beat(storage: Storage, worker_id: WorkerId, seconds: int = 0) -> None:
     await storage.transact(lambda tx: tx.workers.beat(worker_id, now=now))
 
 
-async def test_the_unowned_are_claimed_oldest_first(storage: Storage, shelf: Shelf) -> None:
+async def test_the_unowned_are_claimed_oldest_first(storage: Storage, shelf: Seeder) -> None:
     young = await shelf.put(created_at=NOON + timedelta(hours=1))
     old = await shelf.put(created_at=NOON - timedelta(hours=1))
     middle = await shelf.put()
@@ -282,7 +282,7 @@ async def test_the_unowned_are_claimed_oldest_first(storage: Storage, shelf: She
     assert await claim(storage, ALPHA) == []
 
 
-async def test_only_what_a_dead_worker_owned_is_claimed(storage: Storage, shelf: Shelf) -> None:
+async def test_only_what_a_dead_worker_owned_is_claimed(storage: Storage, shelf: Seeder) -> None:
     await beat(storage, ALPHA, seconds=10)
     await shelf.put(owner_id=ALPHA)
     assert await claim(storage, BETA, dead_before=10) == []
@@ -296,25 +296,25 @@ async def test_only_what_a_dead_worker_owned_is_claimed(storage: Storage, shelf:
         )
 
 
-async def test_an_owner_without_a_heartbeat_is_dead(storage: Storage, shelf: Shelf) -> None:
+async def test_an_owner_without_a_heartbeat_is_dead(storage: Storage, shelf: Seeder) -> None:
     await shelf.put(owner_id=WorkerId("long-gone"))
     assert len(await claim(storage, BETA)) == 1
 
 
-async def test_nobody_claims_from_oneself(storage: Storage, shelf: Shelf) -> None:
+async def test_nobody_claims_from_oneself(storage: Storage, shelf: Seeder) -> None:
     """A worker that was slow to beat must not invalidate what it holds in its own hands."""
     await beat(storage, ALPHA)
     await shelf.put(owner_id=ALPHA)
     assert await claim(storage, ALPHA, dead_before=3600) == []
 
 
-async def test_claiming_is_a_sign_of_life(storage: Storage, shelf: Shelf) -> None:
+async def test_claiming_is_a_sign_of_life(storage: Storage, shelf: Seeder) -> None:
     await shelf.put()
     assert len(await claim(storage, ALPHA)) == 1
     assert await claim(storage, BETA) == []
 
 
-async def test_an_old_heartbeat_never_replaces_a_newer_one(storage: Storage, shelf: Shelf) -> None:
+async def test_an_old_heartbeat_never_replaces_a_newer_one(storage: Storage, shelf: Seeder) -> None:
     await beat(storage, ALPHA, seconds=60)
     await beat(storage, ALPHA, seconds=1)
     await shelf.put(owner_id=ALPHA)
@@ -322,7 +322,7 @@ async def test_an_old_heartbeat_never_replaces_a_newer_one(storage: Storage, she
 
 
 async def test_the_announced_are_left_alone_and_the_ended_are_not(
-    storage: Storage, shelf: Shelf
+    storage: Storage, shelf: Seeder
 ) -> None:
     announced = await shelf.move(await shelf.put(), State.CANCELLED, announced=True)
     ended = await shelf.move(await shelf.put(), State.CANCELLED)
@@ -331,7 +331,7 @@ async def test_the_announced_are_left_alone_and_the_ended_are_not(
 
 
 async def test_two_workers_never_get_the_same(
-    storage: Storage, other: Storage, shelf: Shelf
+    storage: Storage, other: Storage, shelf: Seeder
 ) -> None:
     made = {(await shelf.put()).id for _ in range(12)}
     claims = await asyncio.gather(
@@ -351,7 +351,7 @@ async def test_two_workers_never_get_the_same(
         assert row.owner_id == owners[generation_id]
 
 
-async def test_an_orderly_stop_gives_everything_up(storage: Storage, shelf: Shelf) -> None:
+async def test_an_orderly_stop_gives_everything_up(storage: Storage, shelf: Seeder) -> None:
     mine = await shelf.put(owner_id=ALPHA)
     told = await shelf.move(await shelf.put(owner_id=ALPHA), State.CANCELLED, announced=True)
     theirs = await shelf.put(owner_id=BETA)
@@ -361,7 +361,7 @@ async def test_an_orderly_stop_gives_everything_up(storage: Storage, shelf: Shel
     assert await shelf.get(theirs) == theirs
 
 
-async def test_a_worker_finds_all_that_is_its_own(storage: Storage, shelf: Shelf) -> None:
+async def test_a_worker_finds_all_that_is_its_own(storage: Storage, shelf: Seeder) -> None:
     mine = await shelf.put(owner_id=ALPHA)
     await shelf.move(await shelf.put(owner_id=ALPHA), State.CANCELLED, announced=True)
     untold = await shelf.move(await shelf.put(owner_id=ALPHA), State.CANCELLED)
@@ -371,7 +371,7 @@ async def test_a_worker_finds_all_that_is_its_own(storage: Storage, shelf: Shelf
     assert sorted(ids) == sorted([mine.id, untold.id])
 
 
-async def test_a_worker_that_is_alone_forgets_the_others(storage: Storage, shelf: Shelf) -> None:
+async def test_a_worker_that_is_alone_forgets_the_others(storage: Storage, shelf: Seeder) -> None:
     await beat(storage, ALPHA)
     await beat(storage, BETA)
     await shelf.put(owner_id=ALPHA)
@@ -384,7 +384,7 @@ async def test_a_worker_that_is_alone_forgets_the_others(storage: Storage, shelf
 
 
 async def test_whether_any_is_unowned_is_asked_without_taking_it(
-    storage: Storage, shelf: Shelf
+    storage: Storage, shelf: Seeder
 ) -> None:
     async def unowned() -> bool:
         return await storage.read(lambda tx: tx.generations.any_unowned())
@@ -400,7 +400,7 @@ async def test_whether_any_is_unowned_is_asked_without_taking_it(
 
 
 async def test_the_silent_are_forgotten_once_they_own_nothing(
-    storage: Storage, shelf: Shelf
+    storage: Storage, shelf: Seeder
 ) -> None:
     await beat(storage, ALPHA)
     await beat(storage, BETA, seconds=100)
@@ -421,7 +421,7 @@ async def test_the_silent_are_forgotten_once_they_own_nothing(
 # -- lists ------------------------------------------------------------------------------------
 
 
-async def test_posted_ones_since_a_time_newest_first(storage: Storage, shelf: Shelf) -> None:
+async def test_posted_ones_since_a_time_newest_first(storage: Storage, shelf: Seeder) -> None:
     def made_at(hours: int) -> GenerationId:
         return new_generation_id(NOON + timedelta(hours=hours))
 
@@ -444,7 +444,7 @@ async def test_posted_ones_since_a_time_newest_first(storage: Storage, shelf: Sh
     assert await found(5) == []
 
 
-async def test_open_and_ended_ones_of_a_member(storage: Storage, shelf: Shelf) -> None:
+async def test_open_and_ended_ones_of_a_member(storage: Storage, shelf: Seeder) -> None:
     hours = [timedelta(hours=number) for number in range(5)]
     made = [await shelf.put(created_at=NOON + hour) for hour in hours]
     await shelf.put(requester_id=JON)
@@ -470,7 +470,7 @@ async def test_a_version_of_a_conversation_is_given_once(storage: Storage) -> No
         await storage.transact(lambda tx: tx.generations.add(generation(about, version=3)))
 
 
-async def test_the_unended_are_counted_by_state(storage: Storage, shelf: Shelf) -> None:
+async def test_the_unended_are_counted_by_state(storage: Storage, shelf: Seeder) -> None:
     assert await storage.read(lambda tx: tx.generations.count_open()) == {}
     for _ in range(3):
         await shelf.put()
@@ -480,7 +480,7 @@ async def test_the_unended_are_counted_by_state(storage: Storage, shelf: Shelf) 
     assert counted == {State.QUEUED: 3, State.SUBMITTING: 1}
 
 
-async def test_tasks_of_others_are_the_known_ones(shelf: Shelf, storage: Storage) -> None:
+async def test_tasks_of_others_are_the_known_ones(shelf: Seeder, storage: Storage) -> None:
     mine = await shelf.put()
     shelf.at = NOON - timedelta(hours=1)
     before = await shelf.put(state=State.RUNNING, task=submitted("task-old"))

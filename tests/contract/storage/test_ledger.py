@@ -20,7 +20,7 @@ from tests.contract.storage.samples import (
     JON,
     MIRA,
     NOON,
-    Shelf,
+    Seeder,
     conversation,
     generation,
     raw,
@@ -60,7 +60,7 @@ async def balances(storage: Storage, user_id: UserId = MIRA) -> Sequence[int]:
     return row
 
 
-async def finish(storage: Storage, shelf: Shelf, made: Generation) -> Generation:
+async def finish(storage: Storage, shelf: Seeder, made: Generation) -> Generation:
     """Through all steps to the posting, which is where a settlement happens."""
     for state in (State.SUBMITTING, State.RUNNING, State.READY, State.FETCHED, State.POSTING):
         made = await shelf.move(made, state)
@@ -73,7 +73,7 @@ async def test_a_member_who_never_asked_has_used_nothing(storage: Storage) -> No
     assert await usage(storage) == Usage()
 
 
-async def test_a_hold_counts_at_once(storage: Storage, shelf: Shelf) -> None:
+async def test_a_hold_counts_at_once(storage: Storage, shelf: Seeder) -> None:
     await shelf.put()
     assert await usage(storage) == Usage(videos=1, seconds=8, open=1, last_at=NOON)
     assert await balances(storage) == (-1, 1, 0, -8, 8, 0)
@@ -82,7 +82,7 @@ async def test_a_hold_counts_at_once(storage: Storage, shelf: Shelf) -> None:
 
 
 async def test_settled_seconds_are_spent_and_the_rest_goes_back(
-    storage: Storage, shelf: Shelf
+    storage: Storage, shelf: Seeder
 ) -> None:
     made = await shelf.put()
     await settle(storage, made, 5)
@@ -91,13 +91,13 @@ async def test_settled_seconds_are_spent_and_the_rest_goes_back(
     assert (used.videos, used.seconds) == (1, 5)
 
 
-async def test_never_more_is_spent_than_was_held(storage: Storage, shelf: Shelf) -> None:
+async def test_never_more_is_spent_than_was_held(storage: Storage, shelf: Seeder) -> None:
     made = await shelf.put()
     await settle(storage, made, 60)
     assert await balances(storage) == (-1, 0, 1, -8, 0, 8)
 
 
-async def test_a_release_gives_everything_back(storage: Storage, shelf: Shelf) -> None:
+async def test_a_release_gives_everything_back(storage: Storage, shelf: Seeder) -> None:
     made = await shelf.put()
     await release(storage, made, at=NOON + timedelta(minutes=1))
     assert await balances(storage) == (0, 0, 0, 0, 0, 0)
@@ -105,7 +105,7 @@ async def test_a_release_gives_everything_back(storage: Storage, shelf: Shelf) -
     assert (used.videos, used.seconds, used.last_at) == (0, 0, NOON)
 
 
-async def test_what_is_held_is_closed_once(storage: Storage, shelf: Shelf) -> None:
+async def test_what_is_held_is_closed_once(storage: Storage, shelf: Seeder) -> None:
     made = await shelf.put()
     await settle(storage, made, 8)
     before = await balances(storage)
@@ -116,7 +116,7 @@ async def test_what_is_held_is_closed_once(storage: Storage, shelf: Shelf) -> No
     assert await balances(storage) == before
 
 
-async def test_parallel_closes_charge_once(storage: Storage, other: Storage, shelf: Shelf) -> None:
+async def test_parallel_closes_charge_once(storage: Storage, other: Storage, shelf: Seeder) -> None:
     made = await shelf.put()
     closed = await asyncio.gather(
         *(settle(which, made, 8) for which in (storage, other) * 4), return_exceptions=True
@@ -126,7 +126,7 @@ async def test_parallel_closes_charge_once(storage: Storage, other: Storage, she
     assert await balances(storage) == (-1, 0, 1, -8, 0, 8)
 
 
-async def test_nothing_is_held_twice_or_closed_unheld(storage: Storage, shelf: Shelf) -> None:
+async def test_nothing_is_held_twice_or_closed_unheld(storage: Storage, shelf: Seeder) -> None:
     made = await shelf.put()
     with pytest.raises(ValueError, match="already held"):
         await storage.transact(lambda tx: tx.ledger.hold(made, seconds=8, at=NOON))
@@ -138,7 +138,7 @@ async def test_nothing_is_held_twice_or_closed_unheld(storage: Storage, shelf: S
         await release(storage, unheld)
 
 
-async def test_negative_seconds_are_refused(storage: Storage, shelf: Shelf) -> None:
+async def test_negative_seconds_are_refused(storage: Storage, shelf: Seeder) -> None:
     made = await shelf.put()
     with pytest.raises(ValueError, match="-1 seconds"):
         await settle(storage, made, -1)
@@ -146,7 +146,7 @@ async def test_negative_seconds_are_refused(storage: Storage, shelf: Shelf) -> N
         await storage.transact(lambda tx: tx.ledger.hold(made, seconds=-1, at=NOON))
 
 
-async def test_usage_counts_from_the_start_of_the_period(storage: Storage, shelf: Shelf) -> None:
+async def test_usage_counts_from_the_start_of_the_period(storage: Storage, shelf: Seeder) -> None:
     shelf.at = MIDNIGHT - timedelta(microseconds=1)
     yesterday = await shelf.put()
     shelf.at = MIDNIGHT
@@ -160,7 +160,7 @@ async def test_usage_counts_from_the_start_of_the_period(storage: Storage, shelf
 
 
 async def test_a_reset_begins_anew_even_within_the_same_instant(
-    storage: Storage, shelf: Shelf
+    storage: Storage, shelf: Seeder
 ) -> None:
     before = await shelf.put()
     await storage.transact(lambda tx: tx.ledger.reset(GUILD, MIRA, at=NOON))
@@ -173,20 +173,20 @@ async def test_a_reset_begins_anew_even_within_the_same_instant(
     assert (await usage(storage, since=NOON + timedelta(hours=1))).videos == 0
 
 
-async def test_a_reset_of_somebody_unknown_is_no_mistake(storage: Storage, shelf: Shelf) -> None:
+async def test_a_reset_of_somebody_unknown_is_no_mistake(storage: Storage, shelf: Seeder) -> None:
     await storage.transact(lambda tx: tx.ledger.reset(GUILD, JON, at=NOON))
     assert await usage(storage, JON) == Usage()
     assert await shelf.faults() == []
 
 
-async def test_open_ones_leave_when_they_end(storage: Storage, shelf: Shelf) -> None:
+async def test_open_ones_leave_when_they_end(storage: Storage, shelf: Seeder) -> None:
     made = await shelf.put()
     await shelf.put()
     await shelf.move(made, State.CANCELLED)
     assert (await usage(storage)).open == 1
 
 
-async def test_spend_is_recorded_once_per_task(storage: Storage, shelf: Shelf) -> None:
+async def test_spend_is_recorded_once_per_task(storage: Storage, shelf: Seeder) -> None:
     made = await shelf.put()
     for provider, task, micro_usd in (
         (EVOLINK, "t-1", 640_000),
@@ -213,7 +213,7 @@ async def test_spend_is_recorded_once_per_task(storage: Storage, shelf: Shelf) -
     ids=["videos", "seconds", "concurrent", "cooldown"],
 )
 async def test_parallel_requests_cannot_slip_past_a_limit(
-    storage: Storage, other: Storage, shelf: Shelf, limits: Limits, allowed: int
+    storage: Storage, other: Storage, shelf: Seeder, limits: Limits, allowed: int
 ) -> None:
     rule = effective(limits, None, None)
 
@@ -243,7 +243,7 @@ async def test_parallel_requests_cannot_slip_past_a_limit(
 
 
 @pytest.mark.parametrize("change", ["UPDATE ledger SET user_id = 1", "DELETE FROM ledger"])
-async def test_the_ledger_is_append_only(storage: Storage, shelf: Shelf, change: str) -> None:
+async def test_the_ledger_is_append_only(storage: Storage, shelf: Seeder, change: str) -> None:
     await shelf.put()
     with pytest.raises(Exception, match="append-only"):
         await storage.transact(raw(change))
@@ -263,7 +263,7 @@ async def test_an_entry_must_balance(storage: Storage) -> None:
 # -- faults -----------------------------------------------------------------------------------
 
 
-async def test_honest_books_have_no_faults(storage: Storage, shelf: Shelf) -> None:
+async def test_honest_books_have_no_faults(storage: Storage, shelf: Seeder) -> None:
     await shelf.put()
     cancelled = await shelf.put()
     await shelf.move(cancelled, State.CANCELLED)
@@ -274,18 +274,18 @@ async def test_honest_books_have_no_faults(storage: Storage, shelf: Shelf) -> No
     assert await shelf.faults() == []
 
 
-async def test_an_end_without_a_close_is_a_fault(shelf: Shelf) -> None:
+async def test_an_end_without_a_close_is_a_fault(shelf: Seeder) -> None:
     made = await shelf.move(await shelf.put(), State.CANCELLED)
     assert await shelf.faults() == [f"generation {made.id} ended (cancelled) and has no close"]
 
 
-async def test_a_close_without_an_end_is_a_fault(storage: Storage, shelf: Shelf) -> None:
+async def test_a_close_without_an_end_is_a_fault(storage: Storage, shelf: Seeder) -> None:
     made = await shelf.put()
     await settle(storage, made, 8)
     assert await shelf.faults() == [f"generation {made.id} has not ended (queued) and has a close"]
 
 
-async def test_a_generation_without_a_hold_is_a_fault(storage: Storage, shelf: Shelf) -> None:
+async def test_a_generation_without_a_hold_is_a_fault(storage: Storage, shelf: Seeder) -> None:
     about = conversation()
     made = generation(about)
 
@@ -297,7 +297,7 @@ async def test_a_generation_without_a_hold_is_a_fault(storage: Storage, shelf: S
     assert await shelf.faults() == [f"generation {made.id} has no hold"]
 
 
-async def test_a_wrong_balance_is_a_fault(storage: Storage, shelf: Shelf) -> None:
+async def test_a_wrong_balance_is_a_fault(storage: Storage, shelf: Seeder) -> None:
     await shelf.put()
     await storage.transact(raw("UPDATE accounts SET videos_held = 2, videos_available = -2"))
     member = f"member {MIRA} of server {GUILD}"
@@ -308,21 +308,21 @@ async def test_a_wrong_balance_is_a_fault(storage: Storage, shelf: Shelf) -> Non
     ]
 
 
-async def test_a_lost_account_is_a_fault(storage: Storage, shelf: Shelf) -> None:
+async def test_a_lost_account_is_a_fault(storage: Storage, shelf: Seeder) -> None:
     await shelf.put()
     await storage.transact(raw("DELETE FROM accounts"))
     found = await shelf.faults()
     assert f"member {MIRA} of server {GUILD}: seconds_held is 0, open holds are 8" in found
 
 
-async def test_a_charge_to_somebody_else_is_a_fault(storage: Storage, shelf: Shelf) -> None:
+async def test_a_charge_to_somebody_else_is_a_fault(storage: Storage, shelf: Seeder) -> None:
     made = await shelf.put()
     await storage.transact(raw("UPDATE generations SET requester_id = 5"))
     (found,) = await shelf.faults()
     assert found.endswith(f"charges another member than the one who asked for generation {made.id}")
 
 
-async def test_a_close_that_undoes_too_little_is_a_fault(storage: Storage, shelf: Shelf) -> None:
+async def test_a_close_that_undoes_too_little_is_a_fault(storage: Storage, shelf: Seeder) -> None:
     made = await shelf.move(await shelf.put(), State.CANCELLED)
 
     async def work(tx: Transaction) -> None:
@@ -350,7 +350,7 @@ async def test_a_close_that_undoes_too_little_is_a_fault(storage: Storage, shelf
     ids=lambda wrong: next(iter(wrong)),
 )
 async def test_whatever_a_close_has_otherwise_than_its_hold_is_a_fault(
-    storage: Storage, shelf: Shelf, wrong: dict[str, str]
+    storage: Storage, shelf: Seeder, wrong: dict[str, str]
 ) -> None:
     """Each value alone: all others are right."""
     made = await shelf.move(await shelf.put(), State.CANCELLED)
@@ -370,7 +370,7 @@ async def test_whatever_a_close_has_otherwise_than_its_hold_is_a_fault(
     assert found[0].endswith(f"does not undo the hold of generation {made.id}")
 
 
-async def test_a_close_without_a_hold_is_a_fault(storage: Storage, shelf: Shelf) -> None:
+async def test_a_close_without_a_hold_is_a_fault(storage: Storage, shelf: Seeder) -> None:
     about = conversation()
     made = generation(about)
 
@@ -395,7 +395,7 @@ async def test_a_close_without_a_hold_is_a_fault(storage: Storage, shelf: Shelf)
     ]
 
 
-async def test_a_history_that_goes_on_is_a_fault(storage: Storage, shelf: Shelf) -> None:
+async def test_a_history_that_goes_on_is_a_fault(storage: Storage, shelf: Seeder) -> None:
     """The last entry counts, not whether the state is among them."""
     made = await shelf.put()
     await storage.transact(
@@ -406,7 +406,7 @@ async def test_a_history_that_goes_on_is_a_fault(storage: Storage, shelf: Shelf)
     ]
 
 
-async def test_a_broken_history_is_a_fault(storage: Storage, shelf: Shelf) -> None:
+async def test_a_broken_history_is_a_fault(storage: Storage, shelf: Seeder) -> None:
     made = await shelf.put()
     await storage.transact(raw("UPDATE generation_events SET state = 'running'"))
     assert await shelf.faults() == [
@@ -414,7 +414,7 @@ async def test_a_broken_history_is_a_fault(storage: Storage, shelf: Shelf) -> No
     ]
 
 
-async def test_orphans_are_faults(storage: Storage, shelf: Shelf, url: str) -> None:
+async def test_orphans_are_faults(storage: Storage, shelf: Seeder, url: str) -> None:
     """What foreign keys forbid, as it looks after somebody worked on the database without them."""
     made = await shelf.put()
     await storage.transact(

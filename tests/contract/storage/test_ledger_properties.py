@@ -28,7 +28,7 @@ from tests.contract.storage.samples import (
     GUILD,
     NOON,
     OwnedClock,
-    Shelf,
+    Seeder,
     conversation,
     generation,
     plan,
@@ -70,7 +70,7 @@ class Books(RuleBasedStateMachine):
         url = self.url or f"sqlite:///{Path(self.folder.name) / 'retake.db'}"
         self.storage = open_storage(url, clock=OwnedClock())
         self.run(self.storage.start())
-        self.shelf = Shelf(storage=self.storage)
+        self.shelf = Seeder(storage=self.storage)
         self.hour = 0
         self.known: list[Known] = []
         self.resets = {UserId(1): 0, UserId(2): 0}

@@ -21,7 +21,7 @@ from tests.contract.storage.samples import (
     MIRA,
     NOON,
     OwnedClock,
-    Shelf,
+    Seeder,
     generation,
     sql,
 )
@@ -41,7 +41,7 @@ async def lost(storage: Storage, **asked: object) -> list[str]:
     return [each.id for each in found]
 
 
-async def ended(shelf: Shelf, state: State, *, task: Task | None = TASK) -> Generation:
+async def ended(shelf: Seeder, state: State, *, task: Task | None = TASK) -> Generation:
     before = {
         State.EXPIRED: State.RUNNING,
         State.UNDELIVERABLE: State.FETCHED,
@@ -51,7 +51,7 @@ async def ended(shelf: Shelf, state: State, *, task: Task | None = TASK) -> Gene
 
 
 async def test_those_that_ended_without_a_video_are_found_latest_first(
-    storage: Storage, shelf: Shelf
+    storage: Storage, shelf: Seeder
 ) -> None:
     first = await ended(shelf, State.EXPIRED)
     shelf.at = NOON + timedelta(minutes=1)
@@ -66,7 +66,7 @@ async def test_those_that_ended_without_a_video_are_found_latest_first(
     assert await lost(storage, since=NOON + timedelta(seconds=1)) == [third.id, second.id]
 
 
-async def test_those_in_limbo_are_found_oldest_first(storage: Storage, shelf: Shelf) -> None:
+async def test_those_in_limbo_are_found_oldest_first(storage: Storage, shelf: Seeder) -> None:
     second = await shelf.put(state=State.SUBMIT_UNKNOWN, created_at=NOON + timedelta(minutes=1))
     first = await shelf.put(state=State.SUBMIT_UNKNOWN)
     await shelf.put(state=State.RUNNING)
@@ -76,7 +76,7 @@ async def test_those_in_limbo_are_found_oldest_first(storage: Storage, shelf: Sh
 
 
 async def test_a_task_moves_to_the_one_that_delivers_it_late(
-    storage: Storage, shelf: Shelf
+    storage: Storage, shelf: Seeder
 ) -> None:
     task = replace(TASK, task_id=TaskId("t-1"))
     old = await ended(shelf, State.EXPIRED, task=task)
@@ -101,7 +101,7 @@ async def test_a_task_moves_to_the_one_that_delivers_it_late(
 
 
 async def test_a_free_hold_takes_no_place_begins_no_pause_and_costs_nothing(
-    storage: Storage, shelf: Shelf
+    storage: Storage, shelf: Seeder
 ) -> None:
     paid = await shelf.put()
     late = generation(
@@ -137,12 +137,12 @@ async def test_every_sign_of_life_is_told(storage: Storage) -> None:
 
 async def test_a_look_beside_the_one_that_writes(sqlite_url: str, clock: OwnedClock) -> None:
     async with open_storage(sqlite_url, clock=clock) as storage:
-        made = await Shelf(storage=storage).put()
+        made = await Seeder(storage=storage).put()
         async with look_into(sqlite_url, clock=clock) as look:
             assert await look.read(lambda tx: tx.generations.get(made.id)) == made
             with pytest.raises(RuntimeError):
                 await look.transact(lambda tx: tx.workers.beat(ALPHA, now=NOON))
-            again = await Shelf(storage=storage).put()
+            again = await Seeder(storage=storage).put()
             assert await look.read(lambda tx: tx.generations.get(again.id)) == again
     assert await look_is_refused(sqlite_url, clock) is None
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.storage import migrate, open_storage
 from bot.storage.tables import metadata
-from tests.contract.storage.samples import OwnedClock, Shelf, raw
+from tests.contract.storage.samples import OwnedClock, Seeder, raw
 
 
 def differences(connection: Any) -> list[Any]:
@@ -77,7 +77,7 @@ async def test_a_folder_whose_name_needs_care(tmp_path: Path) -> None:
     folder.mkdir()
     url = f"sqlite:///{folder / 'retake.db'}"
     async with open_storage(url, clock=OwnedClock()) as storage:
-        await Shelf(storage=storage).put()
+        await Seeder(storage=storage).put()
     assert [path.name for path in folder.iterdir()] == ["retake.db"]
 
 

@@ -37,7 +37,7 @@ from tests.contract.storage.samples import (
     MIRA,
     NOON,
     OwnedClock,
-    Shelf,
+    Seeder,
     conversation,
     everything,
     generation,
@@ -72,7 +72,7 @@ NOUNS = {
     "workers": SqlWorkers,
     "durations": SqlDurations,
 }
-Ask = Callable[[Transaction], Awaitable[Any]]
+GenerationRequest = Callable[[Transaction], Awaitable[Any]]
 
 
 class Books:
@@ -83,7 +83,7 @@ class Books:
         self.opened = opened
 
 
-def questions(books: Books) -> dict[str, Ask]:
+def questions(books: Books) -> dict[str, GenerationRequest]:
     """One call of each query."""
     ended, opened = books.ended, books.opened
     deleted = replace(ended, deleted_at=NOON)
@@ -186,7 +186,7 @@ def queries() -> Iterator[str]:
 
 async def filled(storage: SqlStorage, *, count: int = 2000) -> Books:
     """Many that have ended, of many members; a few under way."""
-    shelf = Shelf(storage=storage)
+    shelf = Seeder(storage=storage)
     sample = everything(conversation())
     assert sample.task is not None
     assert sample.posting is not None
@@ -237,7 +237,7 @@ class Undo(Exception):
     """Ends a transaction that was only asked for its statements."""
 
 
-async def statements(storage: SqlStorage, ask: Ask) -> list[tuple[str, Any]]:
+async def statements(storage: SqlStorage, ask: GenerationRequest) -> list[tuple[str, Any]]:
     """What a query sends, with its values; nothing is kept."""
     seen: list[tuple[str, Any]] = []
 

@@ -20,7 +20,7 @@ from tests.contract.storage.samples import (
     MIRA,
     NOON,
     OwnedClock,
-    Shelf,
+    Seeder,
     conversation,
     raw,
 )
@@ -38,7 +38,7 @@ async def claim(tx: Transaction, limit: int) -> list[Generation]:
 
 
 async def test_a_claim_passes_by_what_another_claim_holds(
-    storage: Storage, other: Storage, shelf: Shelf
+    storage: Storage, other: Storage, shelf: Seeder
 ) -> None:
     made = [await shelf.put() for _ in range(5)]
     holding, go_on = asyncio.Event(), asyncio.Event()
@@ -206,7 +206,7 @@ async def test_starting_at_once_on_an_empty_database(
     storages = [open_storage(url, clock=clock) for _ in range(3)]
     await asyncio.gather(*(storage.start() for storage in storages))
     for storage in storages:
-        assert await Shelf(storage=storage).faults() == []
+        assert await Seeder(storage=storage).faults() == []
         await storage.close()
     await postgres.administer(postgres_server, f"DROP DATABASE {name}")
 

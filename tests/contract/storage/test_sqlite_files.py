@@ -23,7 +23,7 @@ from bot.domain.ports.storage import Transaction
 from bot.domain.request import VideoRequest
 from bot.storage import SqlStorage, backup, migrate, open_storage, sqlite
 from tests.contract.storage.grouping import Group, Mistake, add, add_and_fail, count
-from tests.contract.storage.samples import ALPHA, EVOLINK, NOON, OwnedClock, Shelf, raw
+from tests.contract.storage.samples import ALPHA, EVOLINK, NOON, OwnedClock, Seeder, raw
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ async def test_after_kill_9_everything_told_is_there_and_nothing_else(
     assert len(told) == 25
     assert path.with_name("retake.db-wal").stat().st_size > 0, "nothing was checkpointed"
     async with open_storage(url, clock=clock) as storage:
-        shelf = Shelf(storage=storage)
+        shelf = Seeder(storage=storage)
         assert await shelf.faults() == []
         claimed = await storage.transact(
             lambda tx: tx.generations.claim(ALPHA, now=NOON, dead_before=NOON, limit=100)
@@ -170,7 +170,7 @@ async def test_another_programs_database_stays_as_it_is(url: str, path: Path) ->
 
 async def test_a_damaged_file_is_unavailable(url: str, path: Path, clock: OwnedClock) -> None:
     async with open_storage(url, clock=clock) as storage:
-        await Shelf(storage=storage).put()
+        await Seeder(storage=storage).put()
     damage(path)
     assert "malformed" in await refusal(url)
 
@@ -261,7 +261,7 @@ def test_a_url_that_cannot_be_used(url: str, told: str, clock: OwnedClock) -> No
 
 
 @pytest.fixture
-async def busy(storage: SqlStorage) -> AsyncIterator[Shelf]:
+async def busy(storage: SqlStorage) -> AsyncIterator[Seeder]:
     """A storage that is written to all the time."""
     enough = asyncio.Event()
 
@@ -271,28 +271,28 @@ async def busy(storage: SqlStorage) -> AsyncIterator[Shelf]:
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(write())
-        yield Shelf(storage=storage)
+        yield Seeder(storage=storage)
         enough.set()
 
 
 async def test_a_backup_is_a_database_of_one_moment(
-    url: str, tmp_path: Path, busy: Shelf, clock: OwnedClock
+    url: str, tmp_path: Path, busy: Seeder, clock: OwnedClock
 ) -> None:
     made = await busy.put()
     copy = tmp_path / "copy.db"
     await backup(url, copy)
     async with open_storage(f"sqlite:///{copy}", clock=clock) as copied:
         assert await copied.read(lambda tx: tx.generations.get(made.id)) == made
-        assert await Shelf(storage=copied).faults() == []
+        assert await Seeder(storage=copied).faults() == []
     assert sorted(path.name for path in tmp_path.glob("copy*")) == ["copy.db"]
 
 
 async def test_a_backup_of_a_resting_database(url: str, tmp_path: Path, clock: OwnedClock) -> None:
     async with open_storage(url, clock=clock) as storage:
-        made = await Shelf(storage=storage).put()
+        made = await Seeder(storage=storage).put()
     await backup(url, tmp_path / "copy.db")
     async with open_storage(f"sqlite:///{tmp_path / 'copy.db'}", clock=clock) as copied:
-        assert await Shelf(storage=copied).get(made) == made
+        assert await Seeder(storage=copied).get(made) == made
 
 
 async def test_a_backup_replaces_nothing(url: str, tmp_path: Path, storage: SqlStorage) -> None:
@@ -320,7 +320,7 @@ async def test_what_was_deleted_is_nowhere_in_the_file(
     """Not in a page that became free either, nor in the log once the file was closed."""
     secret = "SECRET" * 2000
     async with open_storage(sqlite_url, clock=clock) as storage:
-        shelf = Shelf(storage=storage)
+        shelf = Seeder(storage=storage)
         made = await shelf.put(request=VideoRequest(prompt=secret))
         made = await shelf.move(made, State.CANCELLED, announced=True)
         for _ in range(20):
@@ -338,7 +338,9 @@ async def test_what_was_deleted_is_nowhere_in_the_file(
 # -- room -------------------------------------------------------------------------------------
 
 
-async def test_pruned_rows_share_their_pages(storage: SqlStorage, shelf: Shelf, path: Path) -> None:
+async def test_pruned_rows_share_their_pages(
+    storage: SqlStorage, shelf: Seeder, path: Path
+) -> None:
     """Also those that come after a time in which nothing was made, and all of before was pruned."""
     many, used = 60, [_pages_of_generations(path)]
     later = NOON + timedelta(days=31)

@@ -7,7 +7,7 @@ import pytest
 from bot.domain.errors import StorageUnavailable
 from bot.domain.ports.storage import Storage, Transaction
 from bot.storage import SqlStorage, migrate, open_storage
-from tests.contract.storage.samples import MIRA, NOON, OwnedClock, Shelf, conversation, raw
+from tests.contract.storage.samples import MIRA, NOON, OwnedClock, Seeder, conversation, raw
 
 COUNT = "SELECT COUNT(*) FROM conversations"
 
@@ -183,7 +183,7 @@ async def test_a_reader_cancelled_within_a_statement_harms_nobody(storage: Stora
 
 
 async def test_it_is_all_there_after_a_restart(
-    url: str, storage: SqlStorage, shelf: Shelf, clock: OwnedClock
+    url: str, storage: SqlStorage, shelf: Seeder, clock: OwnedClock
 ) -> None:
     made = await shelf.put()
     await storage.close()

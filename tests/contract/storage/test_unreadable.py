@@ -26,7 +26,7 @@ from tests.contract.storage.samples import (
     MIRA,
     NOON,
     OwnedClock,
-    Shelf,
+    Seeder,
     raw,
 )
 
@@ -66,7 +66,7 @@ def task(number: int) -> Task:
 
 
 @pytest.mark.parametrize("what", LISTS)
-async def test_a_list_goes_on_without_it(storage: SqlStorage, shelf: Shelf, what: str) -> None:
+async def test_a_list_goes_on_without_it(storage: SqlStorage, shelf: Seeder, what: str) -> None:
     made: list[Generation] = []
     for number in range(3):
         one = await shelf.put(owner_id=ALPHA, state=State.SUBMIT_UNKNOWN, task=task(number))
@@ -82,7 +82,7 @@ async def test_a_list_goes_on_without_it(storage: SqlStorage, shelf: Shelf, what
 
 @pytest.mark.parametrize("how", DAMAGE)
 async def test_whoever_asks_for_that_one_is_told_which(
-    storage: SqlStorage, shelf: Shelf, how: str
+    storage: SqlStorage, shelf: Seeder, how: str
 ) -> None:
     made, other = await shelf.put(), await shelf.put()
     await damage(storage, made, DAMAGE[how])
@@ -99,7 +99,7 @@ async def test_whoever_asks_for_that_one_is_told_which(
     assert counted[State.QUEUED] >= 1
 
 
-async def test_a_claim_takes_it_once_and_not_again(storage: SqlStorage, shelf: Shelf) -> None:
+async def test_a_claim_takes_it_once_and_not_again(storage: SqlStorage, shelf: Seeder) -> None:
     made = await shelf.put()
     await damage(storage, made, DAMAGE["not JSON"])
     assert await storage.read(lambda tx: tx.generations.any_unowned()) is True
@@ -116,7 +116,7 @@ async def test_a_claim_takes_it_once_and_not_again(storage: SqlStorage, shelf: S
     assert await storage.read(lambda tx: tx.generations.any_unowned()) is False
 
 
-async def test_a_look_through_all_names_those_under_way(storage: SqlStorage, shelf: Shelf) -> None:
+async def test_a_look_through_all_names_those_under_way(storage: SqlStorage, shelf: Seeder) -> None:
     made = [await shelf.put() for _ in range(3)]
     for one in made[1:]:
         await damage(storage, one, DAMAGE["cut short"])
@@ -152,7 +152,7 @@ async def test_the_documented_repair_brings_it_back(
     found = re.search(r"```sql\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
     assert found is not None
     async with open_storage(sqlite_url, clock=clock) as storage:
-        shelf = Shelf(storage=storage)
+        shelf = Seeder(storage=storage)
         made, other = await shelf.put(request=VideoRequest(prompt="a fox")), await shelf.put()
         await backup(sqlite_url, tmp_path / "backup.db")
         await damage(storage, made, DAMAGE["cut short"])
@@ -161,14 +161,14 @@ async def test_the_documented_repair_brings_it_back(
     with closing(sqlite3.connect(tmp_path / "retake.db")) as connection:
         connection.executescript(found[1].replace("06dcj60104qhp3kgbl7g", made.id))
     async with open_storage(sqlite_url, clock=clock) as storage:
-        shelf = Shelf(storage=storage)
+        shelf = Seeder(storage=storage)
         assert [await shelf.get(made), await shelf.get(other)] == [made, other]
         held = await storage.read(lambda tx: tx.ledger.usage(GUILD, MIRA, since=NOON))
         assert (held.videos, await shelf.faults()) == (2, [])
 
 
 async def test_a_reset_leaves_out_what_an_unreadable_one_holds(
-    storage: SqlStorage, shelf: Shelf
+    storage: SqlStorage, shelf: Seeder
 ) -> None:
     """It still takes a place among those under way, as the guide says."""
     await damage(storage, await shelf.put(), DAMAGE["not JSON"])

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.ports.storage import Storage, Transaction
-from tests.contract.storage.samples import ALPHA, BETA, NOON, Shelf
+from tests.contract.storage.samples import ALPHA, BETA, NOON, Seeder
 
 DAY = timedelta(days=1)
 
@@ -39,7 +39,7 @@ async def test_a_heartbeat_that_the_server_timed_comes_back_as_it_was_told(
 
 
 async def test_heartbeats_from_the_future_count_as_given_now(
-    storage: Storage, shelf: Shelf
+    storage: Storage, shelf: Seeder
 ) -> None:
     """The shared clock was set back by a day: the dead are found out, the living stay alive."""
     earlier = NOON - timedelta(seconds=20)

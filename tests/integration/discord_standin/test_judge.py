@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.discord.rules.errors import DiscordError, Form, rate_limited, unknown
 from sandbox.discord.state.seed import GENERAL
-from sandbox.discord.wire.openapi import Judge
+from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.integration.discord_client import Bot
 
 MESSAGES = "/channels/{channel_id}/messages"
@@ -24,7 +24,7 @@ async def answer(bot: Bot) -> dict[str, Any]:
     return bot.standin.render.message(bot.standin.world.messages[str(sent.id)])
 
 
-def judged(judge: Judge, answer: Any = None, **changed: Any) -> list[str]:
+def judged(judge: OpenApiValidator, answer: Any = None, **changed: Any) -> list[str]:
     exchange: dict[str, Any] = {
         "method": "POST",
         "template": MESSAGES,
@@ -37,7 +37,7 @@ def judged(judge: Judge, answer: Any = None, **changed: Any) -> list[str]:
     return judge.exchange(**exchange | changed)
 
 
-async def test_an_honest_exchange(judge: Judge, answer: Any) -> None:
+async def test_an_honest_exchange(judge: OpenApiValidator, answer: Any) -> None:
     assert judged(judge, answer) == []
 
 
@@ -55,7 +55,7 @@ async def test_an_honest_exchange(judge: Judge, answer: Any) -> None:
         None,
     ],
 )
-async def test_a_planted_request(judge: Judge, answer: Any, request_body: Any) -> None:
+async def test_a_planted_request(judge: OpenApiValidator, answer: Any, request_body: Any) -> None:
     [*violations] = judged(judge, answer, request=request_body)
     assert violations
     assert all(text.startswith("request:") for text in violations)
@@ -73,14 +73,16 @@ async def test_a_planted_request(judge: Judge, answer: Any, request_body: Any) -
         {"components": [{"type": 10, "content": "x"}]},
     ],
 )
-async def test_a_planted_answer(judge: Judge, answer: Any, planted: Any) -> None:
+async def test_a_planted_answer(judge: OpenApiValidator, answer: Any, planted: Any) -> None:
     violations = judged(judge, answer | planted)
     assert violations
     assert all(text.startswith("answer:") for text in violations)
 
 
 @pytest.mark.parametrize("missing", ["author", "edited_timestamp", "flags", "mentions", "type"])
-async def test_an_answer_with_something_missing(judge: Judge, answer: Any, missing: str) -> None:
+async def test_an_answer_with_something_missing(
+    judge: OpenApiValidator, answer: Any, missing: str
+) -> None:
     del answer[missing]
     assert judged(judge, answer)
 
@@ -98,7 +100,9 @@ async def test_an_answer_with_something_missing(judge: Judge, answer: Any, missi
         {"files": [0], "request": {"attachments": [{"id": "1", "filename": "a"}]}},
     ],
 )
-async def test_what_is_around_the_bodies(judge: Judge, answer: Any, changed: Any) -> None:
+async def test_what_is_around_the_bodies(
+    judge: OpenApiValidator, answer: Any, changed: Any
+) -> None:
     assert judged(judge, **{"response": answer} | changed)
 
 
@@ -133,7 +137,7 @@ ALARMS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("exchange", ALARMS.values(), ids=ALARMS.keys())
-async def test_false_alarms_pass(judge: Judge, answer: Any, exchange: Any) -> None:
+async def test_false_alarms_pass(judge: OpenApiValidator, answer: Any, exchange: Any) -> None:
     assert judged(judge, **{"response": answer} | exchange) == []
 
 
@@ -146,12 +150,12 @@ async def test_false_alarms_pass(judge: Judge, answer: Any, exchange: Any) -> No
         {"request": {"embeds": [{"title": "x", "nsfw": False}]}},
     ],
 )
-async def test_no_other_alarm_passes(judge: Judge, answer: Any, exchange: Any) -> None:
+async def test_no_other_alarm_passes(judge: OpenApiValidator, answer: Any, exchange: Any) -> None:
     response = None if exchange.get("status") == 204 else answer
     assert judged(judge, **{"response": response} | exchange)
 
 
-async def test_every_kind_of_error_the_stand_in_answers_fits(judge: Judge) -> None:
+async def test_every_kind_of_error_the_stand_in_answers_fits(judge: OpenApiValidator) -> None:
     form = Form()
     form.required("data", "components", 0, "label")
     with pytest.raises(DiscordError) as refused:
@@ -178,4 +182,4 @@ async def test_a_violation_on_the_wire_is_kept_and_listed(bot: Bot) -> None:
 def test_the_document_may_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("RETAKE_DISCORD_OPENAPI", str(tmp_path / "absent.json"))
     with pytest.raises(FileNotFoundError, match="RETAKE_DISCORD_OPENAPI"):
-        Judge.load()
+        OpenApiValidator.load()

@@ -14,8 +14,8 @@ from discord.http import Route
 
 from bot.domain.generation import Generation
 from bot.ui.cards.buttons import control
-from bot.ui.cards.custom_ids import Verb
-from bot.ui.inbound.client import RetakeClient, Wishes, configure_endpoints
+from bot.ui.cards.custom_ids import Action
+from bot.ui.inbound.client import ClientOptions, RetakeClient, configure_endpoints
 from cogs import EXTENSIONS
 from sandbox.discord import DiscordStandIn
 from sandbox.discord.state.seed import GENERAL, VIDEOS
@@ -89,7 +89,7 @@ def texts(interaction: Json) -> str:
 def video_view(generation: Generation) -> discord.ui.View:
     """The buttons under a finished video."""
     view = discord.ui.View(timeout=None)
-    for verb in (Verb.EDIT, Verb.AGAIN, Verb.EXTEND, Verb.DETAILS, Verb.DELETE):
+    for verb in (Action.EDIT, Action.AGAIN, Action.EXTEND, Action.DETAILS, Action.DELETE):
         view.add_item(control(verb, generation, verb.value.title()))
     return view
 
@@ -118,7 +118,7 @@ async def start(
 
     async def starting(*, attached: bool = True, **wishes: Any) -> Retake:
         client = RetakeClient(
-            extensions=EXTENSIONS, wishes=Wishes(guild_ready_timeout=0.1, **wishes)
+            extensions=EXTENSIONS, wishes=ClientOptions(guild_ready_timeout=0.1, **wishes)
         )
         services = FakeServices()
         if attached:

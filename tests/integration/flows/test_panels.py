@@ -10,7 +10,7 @@ import pytest
 from discord import ui
 
 from bot.domain.errors import Code, Refused
-from bot.domain.generation import Generation, Place, Standing, State
+from bot.domain.generation import Generation, LiveStatus, Place, State
 from bot.domain.ids import ChannelId, GuildId
 from bot.domain.quota import LimitChanges, Period
 from bot.services.cancel import CancelResult
@@ -28,8 +28,8 @@ async def test_nothing_in_the_making(retake: Retake) -> None:
 
 async def test_jobs_show_where_they_stand_and_can_be_cancelled(retake: Retake) -> None:
     retake.services.jobs.open = [
-        (generation(1), Standing(position=2, eta_at=NOON)),
-        (generation(2, state=State.RUNNING), Standing(progress=50)),
+        (generation(1), LiveStatus(position=2, eta_at=NOON)),
+        (generation(2, state=State.RUNNING), LiveStatus(progress=50)),
     ]
     shown = await retake.command("tom", "jobs")
     text = texts(shown)
@@ -44,7 +44,7 @@ async def test_jobs_show_where_they_stand_and_can_be_cancelled(retake: Retake) -
 
 async def test_many_jobs_fit_one_card(retake: Retake) -> None:
     retake.services.jobs.open = [
-        (generation(n, request=replace(generation().request, prompt="long " * 200)), Standing())
+        (generation(n, request=replace(generation().request, prompt="long " * 200)), LiveStatus())
         for n in range(1, 31)
     ]
     assert "And 21 videos more." in texts(await retake.command("tom", "jobs"))
@@ -56,7 +56,7 @@ async def test_what_the_service_cannot_stop_is_for_the_person_to_decide(
 ) -> None:
     retake.services.cancel.result = CancelResult.SUBMITTED
     retake.services.cancel.subject = subject = generation(5, state=State.RUNNING)
-    retake.services.jobs.open = [(subject, Standing())]
+    retake.services.jobs.open = [(subject, LiveStatus())]
     jobs = await retake.command("tom", "jobs")
     asked = await retake.press("tom", jobs["responses"][0]["id"], f"rt:cancel:{subject.id}")
     assert "cannot be stopped" in texts(asked)
@@ -68,7 +68,7 @@ async def test_what_the_service_cannot_stop_is_for_the_person_to_decide(
 
 async def test_what_is_over_cannot_be_cancelled(retake: Retake) -> None:
     retake.services.cancel.result = CancelResult.ENDED
-    retake.services.jobs.open = [(generation(1), Standing())]
+    retake.services.jobs.open = [(generation(1), LiveStatus())]
     jobs = await retake.command("tom", "jobs")
     pressed = f"rt:cancel:{generation(1).id}"
     answered = await retake.press("tom", jobs["responses"][0]["id"], pressed)

@@ -12,7 +12,7 @@ from bot.domain.errors import Code, MediaError, Refused
 from bot.domain.generation import Place
 from bot.domain.ids import ChannelId, GuildId
 from bot.ui.cards.buttons import control
-from bot.ui.cards.custom_ids import Verb
+from bot.ui.cards.custom_ids import Action
 from bot.ui.text.messages import Messages
 from bot.ui.text.translation import CatalogueTranslator, said
 from sandbox.discord.state.permissions import Permission
@@ -246,7 +246,7 @@ async def test_a_file_that_discord_does_not_take_is_not_waited_for(
         restrictions.uploads_limited.add(STUDIO)
     people = retake.standin.people
     view = discord.ui.View(timeout=None)
-    view.add_item(control(Verb.FETCH, FOX, "Get the file"))
+    view.add_item(control(Action.FETCH, FOX, "Get the file"))
     place = retake.client.get_partial_messageable(int(VIDEOS))
     offered = await place.send("made", view=view)
     await people.press("tom", str(offered.id), f"rt:fetch:{FOX.id}")

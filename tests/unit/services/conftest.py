@@ -17,11 +17,11 @@ from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.quota import Limits, Usage
 from bot.domain.request import VideoRequest
 from bot.engine.advance import Advance
-from bot.engine.context import Outside, Policy
-from bot.engine.in_flight import Board
+from bot.engine.context import Policy, Ports
+from bot.engine.in_flight import Flights
 from bot.engine.worker import Scheduler
 from bot.services.cancel import Cancel
-from bot.services.generate import Ask, Generate, Receipt
+from bot.services.generate import Generate, GenerationRequest, Receipt
 from bot.storage import open_storage
 from tests.fakes.ports import (
     APIMART,
@@ -44,7 +44,7 @@ NOBODY = Limits(videos=0, concurrent=0)
 class Worker:
     """One process: its memory, and the task it runs in."""
 
-    board: Board
+    flights: Flights
     scheduler: Scheduler
     generate: Generate
     cancel: Cancel
@@ -66,9 +66,9 @@ class World:
     asked: int = 0
     only_evolink: bool = False
 
-    def outside(self, clock: Clock | None = None) -> Outside:
+    def ports(self, clock: Clock | None = None) -> Ports:
         providers = [self.evolink] if self.only_evolink else [self.evolink, self.apimart]
-        return Outside(
+        return Ports(
             storage=self.storage,
             clock=clock or self.clock,
             providers=FakeDirectory(*providers),
@@ -80,21 +80,21 @@ class World:
 
     def start(self, *, alone: bool = True, clock: Clock | None = None) -> Worker:
         """``clock``: that of the worker's host, where it is not everybody's."""
-        outside = self.outside(clock)
-        board = Board(max_running=self.policy.max_running)
+        ports = self.ports(clock)
+        flights = Flights(max_running=self.policy.max_running)
         worker_id = new_worker_id(self.clock.now())
         scheduler = Scheduler(
-            outside=outside,
-            board=board,
-            advance=Advance.build(outside, board),
+            ports=ports,
+            flights=flights,
+            advance=Advance.build(ports, flights),
             worker_id=worker_id,
             alone=alone,
         )
         generate = Generate(
-            outside=outside, board=board, owner=scheduler.ownership.owner, wake=scheduler.take
+            ports=ports, flights=flights, owner=scheduler.ownership.owner, wake=scheduler.take
         )
-        cancel = Cancel(outside=outside, board=board, nudge=scheduler.nudge)
-        worker = Worker(board, scheduler, generate, cancel)
+        cancel = Cancel(ports=ports, flights=flights, wake=scheduler.wake)
+        worker = Worker(flights, scheduler, generate, cancel)
         worker.task = asyncio.ensure_future(scheduler.run())
         self.workers.append(worker)
         return worker
@@ -115,7 +115,7 @@ class World:
         **changes: object,
     ) -> Receipt:
         self.asked += 1
-        ask = Ask(
+        ask = GenerationRequest(
             request_key=f"interaction:{self.asked}",
             requester_id=UserId(by),
             guild_id=GUILD,
@@ -162,7 +162,7 @@ class World:
     async def until_over(self, *, seconds: float = 100_000) -> None:
         """Move time until no generation is live any more."""
         await self.until(
-            lambda: not any(worker.board.live for worker in self.workers), seconds=seconds
+            lambda: not any(worker.flights.live for worker in self.workers), seconds=seconds
         )
 
     async def until_state(

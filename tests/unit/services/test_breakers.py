@@ -52,7 +52,7 @@ async def test_a_top_up_works_within_a_minute_without_a_member_as_the_probe(worl
 
     topped_up_at = world.clock.seconds
     world.evolink.micro_usd = 5_000_000
-    await world.until(lambda: not worker.board.queue.breaker(EVOLINK).is_open)
+    await world.until(lambda: not worker.flights.queue.breaker(EVOLINK).is_open)
     assert world.clock.seconds - topped_up_at <= 60
     receipt = await world.ask(worker)
     await world.until_over()
@@ -68,8 +68,8 @@ async def test_who_waits_in_line_hears_at_once_that_there_is_no_money(world: Wor
     await world.until_state(first.generation.id, State.RUNNING)
     second = await world.ask(worker)
     await world.settle()
-    assert worker.board.queue.position(second.generation.id) == 1
-    worker.board.failed(EVOLINK, refusal(Code.PROVIDER_BALANCE), world.clock.seconds)
+    assert worker.flights.queue.position(second.generation.id) == 1
+    worker.flights.failed(EVOLINK, refusal(Code.PROVIDER_BALANCE), world.clock.seconds)
     await world.until_state(second.generation.id, State.FAILED)
     failure = (await world.row(second.generation.id)).failure
     assert failure is not None
@@ -104,14 +104,14 @@ async def test_a_pause_that_was_asked_for_is_kept_by_everybody(world: World) -> 
     later = [await world.ask(worker) for _ in range(15)]
     await world.until(lambda: world.clock.seconds >= throttled_at + 59)
     assert world.evolink.posted_at[-1] == throttled_at
-    standing = worker.board.standing(
+    live_status = worker.flights.live_status(
         await world.row(later[0].generation.id),
         now=world.clock.now(),
         monotonic=world.clock.monotonic(),
     )
-    assert standing.park is not None
-    assert standing.park.reason is ParkReason.PROVIDER_BUSY
-    assert (standing.park.until - world.clock.now()).total_seconds() <= 1
+    assert live_status.park is not None
+    assert live_status.park.reason is ParkReason.PROVIDER_BUSY
+    assert (live_status.park.until - world.clock.now()).total_seconds() <= 1
     await world.until(lambda: world.evolink.posted_at[-1] > throttled_at)
     assert throttled_at + 60 <= world.evolink.posted_at[-1] < throttled_at + 62
     await world.until_over()

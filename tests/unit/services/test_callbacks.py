@@ -50,7 +50,7 @@ def callbacks(world: World, worker: Worker) -> Callbacks:
     return Callbacks(
         storage=world.storage,
         clock=world.clock,
-        board=worker.board,
+        flights=worker.flights,
         scheduler=worker.scheduler,
         late=LateResults(
             storage=world.storage,
@@ -63,7 +63,7 @@ def callbacks(world: World, worker: Worker) -> Callbacks:
 
 async def unanswered(world: World, worker: Worker) -> tuple[Generation, TaskId]:
     """A generation whose POST arrived and was not answered, and the task that it made."""
-    world.evolink.knows_keys = world.evolink.can_list_tasks = False
+    world.evolink.supports_idempotency_keys = world.evolink.can_list_tasks = False
     world.evolink.submit_faults.append(("after", silence()))
     generation = (await world.ask(worker)).generation
     row = await world.until_state(generation.id, State.SUBMIT_UNKNOWN)
@@ -116,11 +116,13 @@ async def test_a_name_that_may_not_be_saved_is_an_error_and_is_heard_the_next_ti
 
 async def test_a_name_that_comes_before_the_answer_is_lost_counts(world: World) -> None:
     """It is saved while the POST is under way, whose lost answer must not undo that."""
-    world.evolink = evolink = Beside(EVOLINK, world.clock, knows_keys=False, can_list_tasks=False)
+    world.evolink = evolink = Beside(
+        EVOLINK, world.clock, supports_idempotency_keys=False, can_list_tasks=False
+    )
     worker = world.start()
 
     async def call_back() -> None:
-        (generation_id,) = worker.board.live
+        (generation_id,) = worker.flights.live
         await callbacks(world, worker).called(EVOLINK, generation_id, next(iter(evolink.tasks)))
 
     evolink.after_a_post = call_back

@@ -185,7 +185,7 @@ async def test_a_list_proves_nothing_by_a_calendar_set_back_while_nobody_was_the
 
 @both_ways
 async def test_limbo_ends_after_its_deadline(world: World, jump: float) -> None:
-    only_evolink(world, knows_keys=False, can_list_tasks=False)
+    only_evolink(world, supports_idempotency_keys=False, can_list_tasks=False)
     worker = world.start()
     world.evolink.submit_faults = [("after", silence())]
     generation = (await world.ask(worker)).generation
@@ -367,8 +367,8 @@ async def test_a_host_with_a_wrong_clock_claims_nothing_of_a_living_one(
     other = (await world.ask(wrong)).generation
     world.evolink.seconds = 300.0
     await world.until(lambda: world.clock.seconds > 200)
-    assert list(right.board.live) == [generation.id]
-    assert list(wrong.board.live) == [other.id]
+    assert list(right.flights.live) == [generation.id]
+    assert list(wrong.flights.live) == [other.id]
     await world.until_over()
     assert len(world.evolink.tasks) == len(world.messenger.videos) == 2
 
@@ -387,7 +387,7 @@ async def test_a_host_that_died_is_found_dead_whatever_its_clock_was(
     await world.until_state(generation.id, State.RUNNING)
     await world.kill(workers.pop(dies))
     (survivor,) = workers.values()
-    await world.until(lambda: generation.id in survivor.board.live, seconds=TAKE_OVER)
+    await world.until(lambda: generation.id in survivor.flights.live, seconds=TAKE_OVER)
     await world.until_over()
     await assert_delivered_once(world, generation)
 
@@ -405,8 +405,8 @@ async def test_the_servers_clock_jumps_and_the_living_keep_what_they_have(
     for jumps in range(1, 40):
         await world.until(lambda jumps=jumps: world.clock.seconds >= 7.3 * jumps)
         server.ahead += jump
-        assert list(second.board.live) == []
-    assert list(first.board.live) == [generation.id]
+        assert list(second.flights.live) == []
+    assert list(first.flights.live) == [generation.id]
     await world.until_over()
     await assert_delivered_once(world, generation)
 
@@ -421,7 +421,7 @@ async def test_the_servers_clock_jumps_and_the_dead_are_found_all_the_same(
     await world.until_state(generation.id, State.RUNNING)
     await world.kill(first)
     server.ahead += jump
-    await world.until(lambda: generation.id in second.board.live, seconds=TAKE_OVER)
+    await world.until(lambda: generation.id in second.flights.live, seconds=TAKE_OVER)
     await world.until_over()
     await assert_delivered_once(world, generation)
 
@@ -447,7 +447,7 @@ async def test_what_is_shown_goes_on_after_a_jump(
 
 @pytest.fixture
 def lease(world: World) -> Lease:
-    lease = Lease(outside=world.outside())
+    lease = Lease(ports=world.ports())
     lease.keep(lease.now())
     return lease
 

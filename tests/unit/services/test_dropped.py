@@ -152,7 +152,7 @@ async def test_dropped_by_another_process_during_the_conversion_it_is_not_posted
 
     async def elsewhere() -> None:
         cancel = replace(
-            worker.cancel, board=type(worker.board)(max_running={}), nudge=lambda _: None
+            worker.cancel, flights=type(worker.flights)(max_running={}), wake=lambda _: None
         )
         await cancel.drop(receipts[0].generation.id, viewer=world.viewer())
 

@@ -81,7 +81,7 @@ async def test_a_row_that_cannot_be_read_any_more_stops_nobody_else(world: World
         raw("UPDATE generations SET request = '{' WHERE id = :id", id=broken.id)
     )
     await world.until(lambda: len(world.messenger.videos) == 1)
-    await world.until(lambda: other.id not in worker.board.live)
+    await world.until(lambda: other.id not in worker.flights.live)
     assert await world.state(other.id) is State.DELIVERED
     await world.until(lambda: world.clock.seconds > SET_ASIDE_SECONDS + 100)
     assert worker.task is not None

@@ -38,18 +38,18 @@ async def test_what_somebody_else_owns_is_not_changed(world: World) -> None:
     await taken_over(world, before)
     now = await world.row(before.id)
     with pytest.raises(Superseded):
-        await Transitions(outside=world.outside()).move(before, lambda g: replace(g, strikes=1))
+        await Transitions(ports=world.ports()).move(before, lambda g: replace(g, strikes=1))
     with pytest.raises(Superseded):
-        await Transitions(outside=world.outside()).record(
+        await Transitions(ports=world.ports()).record(
             before, lambda g: replace(g, strikes=1), in_any_state=True
         )
     assert await world.row(before.id) == now
-    await Transitions(outside=world.outside()).end(now, State.EXPIRED)
+    await Transitions(ports=world.ports()).end(now, State.EXPIRED)
 
 
 async def test_what_has_moved_on_is_not_changed_but_for_mere_facts(world: World) -> None:
     before = await running(world)
-    transitions = Transitions(outside=world.outside())
+    transitions = Transitions(ports=world.ports())
     ended = await transitions.end(before, State.EXPIRED)
     with pytest.raises(Superseded):
         await transitions.move(before, lambda g: replace(g, strikes=1))
@@ -60,7 +60,7 @@ async def test_what_has_moved_on_is_not_changed_but_for_mere_facts(world: World)
 
 async def test_a_lease_that_ran_out_asks_the_row(world: World) -> None:
     before = await running(world)
-    lease = Lease(outside=world.outside())
+    lease = Lease(ports=world.ports())
     lease.keep(lease.now())
     await taken_over(world, before)
     world.clock.seconds += SURE_SECONDS
@@ -68,14 +68,14 @@ async def test_a_lease_that_ran_out_asks_the_row(world: World) -> None:
         await lease.check(before)
     now = await world.row(before.id)
     await lease.check(now)
-    await Transitions(outside=world.outside()).end(now, State.EXPIRED)
+    await Transitions(ports=world.ports()).end(now, State.EXPIRED)
     with pytest.raises(Superseded):
         await lease.check(now)
 
 
 async def test_a_lease_that_holds_asks_nobody(world: World) -> None:
     before = await running(world)
-    lease = Lease(outside=world.outside())
+    lease = Lease(ports=world.ports())
     lease.keep((before.updated_at, world.clock.monotonic()))
     assert lease.holds()
     reads = world.storage.reads
@@ -83,4 +83,4 @@ async def test_a_lease_that_holds_asks_nobody(world: World) -> None:
     assert world.storage.reads == reads + 1, "the row of this test"
     world.clock.seconds += SURE_SECONDS
     assert not lease.holds()
-    await Transitions(outside=world.outside()).end(before, State.EXPIRED)
+    await Transitions(ports=world.ports()).end(before, State.EXPIRED)

@@ -7,7 +7,7 @@ from tests.unit.services.conftest import World
 
 
 async def test_another_generations_task_is_not_ours(world: World) -> None:
-    world.evolink.knows_keys = world.evolink.can_list_tasks = False
+    world.evolink.supports_idempotency_keys = world.evolink.can_list_tasks = False
     worker = world.start()
     other = (await world.ask(worker)).generation
     await world.until_state(other.id, State.RUNNING)

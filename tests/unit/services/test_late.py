@@ -40,7 +40,7 @@ async def call_back(
     callbacks = Callbacks(
         storage=world.storage,
         clock=world.clock,
-        board=worker.board,
+        flights=worker.flights,
         scheduler=worker.scheduler,
         late=late,
     )
@@ -191,7 +191,7 @@ async def test_a_hint_about_nothing_of_ours_asks_nobody(world: World) -> None:
 
 async def test_a_task_is_never_guessed_from_the_list(world: World) -> None:
     """The one unexplained task may be another application's, and its video anybody's."""
-    world.evolink.knows_keys = world.evolink.can_list_tasks = False
+    world.evolink.supports_idempotency_keys = world.evolink.can_list_tasks = False
     world.evolink.submit_faults.append(("before", silence()))
     worker = world.start()
     ended = (await world.ask(worker)).generation
@@ -206,7 +206,7 @@ async def test_a_task_is_never_guessed_from_the_list(world: World) -> None:
 
 
 async def test_a_task_that_the_callback_names_is_delivered_late(world: World) -> None:
-    world.evolink.knows_keys = world.evolink.can_list_tasks = False
+    world.evolink.supports_idempotency_keys = world.evolink.can_list_tasks = False
     world.evolink.submit_faults.append(("after", silence()))
     worker = world.start()
     ended = (await world.ask(worker)).generation
@@ -227,7 +227,7 @@ async def test_a_callback_cannot_name_a_task_that_is_not_ours(world: World, wron
     worker = world.start()
     other = (await world.ask(worker)).generation
     await world.until_over()
-    world.evolink.knows_keys = False
+    world.evolink.supports_idempotency_keys = False
     world.evolink.submit_faults.append(("before", silence()))
     ended = (await world.ask(worker)).generation
     await world.until_over()
@@ -258,7 +258,7 @@ async def test_a_callback_cannot_name_a_task_that_is_not_ours(world: World, wron
 async def test_a_list_proves_nothing_so_soon_after_the_last_repetition(world: World) -> None:
     """The request arrived with its last repetition, whose task is not in the list yet."""
     world.apimart.prepare_faults = [refusal(Code.PROVIDER_MODEL_ACCESS)]
-    world.evolink = SlowList(EVOLINK, world.clock, knows_keys=True)
+    world.evolink = SlowList(EVOLINK, world.clock, supports_idempotency_keys=True)
     world.evolink.submit_faults = [*[("before", silence())] * REPLAYS, ("after", silence())]
     worker = world.start()
     generation = (await world.ask(worker)).generation
@@ -278,7 +278,7 @@ async def test_a_list_proves_nothing_so_soon_after_the_last_repetition(world: Wo
 
 
 async def test_a_task_proven_absent_is_not_looked_for_again(world: World) -> None:
-    world.evolink.knows_keys = world.evolink.can_list_tasks = False
+    world.evolink.supports_idempotency_keys = world.evolink.can_list_tasks = False
     world.evolink.submit_faults.append(("before", silence()))
     worker = world.start()
     await world.ask(worker)

@@ -42,9 +42,9 @@ async def test_what_is_made_has_no_expected_end_any_more(world: World) -> None:
     )
     generation = (await world.ask(worker)).generation
     running = await world.until_state(generation.id, State.RUNNING)
-    assert worker.board.standing(running, now=world.clock.now()).eta_at is not None
+    assert worker.flights.live_status(running, now=world.clock.now()).eta_at is not None
     posting = await world.until_state(generation.id, State.POSTING)
-    assert worker.board.standing(posting, now=world.clock.now()).eta_at is None
+    assert worker.flights.live_status(posting, now=world.clock.now()).eta_at is None
 
 
 async def test_few_polls_find_the_end_soon(world: World) -> None:
@@ -192,7 +192,7 @@ async def test_a_refused_replay_proves_nothing_about_the_first_post(
 
 
 async def test_without_keys_a_lost_answer_is_never_guessed_from_the_list(world: World) -> None:
-    world.evolink.knows_keys = False
+    world.evolink.supports_idempotency_keys = False
     world.evolink.submit_faults.append(("after", silence()))
     worker = world.start()
     receipt = await world.ask(worker)
@@ -209,7 +209,7 @@ async def test_the_one_unexplained_task_of_the_account_is_never_taken_for_ours(
     world: World,
 ) -> None:
     """Another application made it; ours never arrived."""
-    world.evolink.knows_keys = False
+    world.evolink.supports_idempotency_keys = False
     world.evolink.submit_faults.append(("before", silence()))
     world.evolink.foreign.append(START + timedelta(seconds=1))
     worker = world.start()
@@ -223,7 +223,7 @@ async def test_the_one_unexplained_task_of_the_account_is_never_taken_for_ours(
 
 
 async def test_a_post_that_never_arrived_is_proven_absent_and_made_anew(world: World) -> None:
-    world.evolink.knows_keys = False
+    world.evolink.supports_idempotency_keys = False
     world.evolink.submit_faults.append(("before", silence()))
     worker = world.start()
     receipt = await world.ask(worker)
@@ -235,7 +235,7 @@ async def test_a_post_that_never_arrived_is_proven_absent_and_made_anew(world: W
 async def test_an_outcome_nobody_can_find_out_ends_released_and_the_owner_hears(
     world: World,
 ) -> None:
-    world.evolink.knows_keys = world.evolink.can_list_tasks = False
+    world.evolink.supports_idempotency_keys = world.evolink.can_list_tasks = False
     world.evolink.submit_faults.append(("after", silence()))
     worker = world.start()
     receipt = await world.ask(worker)

@@ -7,19 +7,19 @@ import pytest
 from bot.domain.errors import Code, Refused
 from bot.domain.ids import UserId
 from bot.domain.quota import LimitChanges, Limits
-from bot.services.limits import LimitsDesk
+from bot.services.limits import LimitService
 from tests.unit.services.conftest import GUILD, TOM, World
 
 ADMIN = UserId(9)
 
 
 @pytest.fixture
-def desk(world: World) -> LimitsDesk:
-    return LimitsDesk(storage=world.storage, clock=world.clock, default=Limits())
+def desk(world: World) -> LimitService:
+    return LimitService(storage=world.storage, clock=world.clock, default=Limits())
 
 
 @pytest.mark.parametrize("name", ["videos", "seconds", "concurrent"])
-async def test_zero_never_lifts_a_limit(desk: LimitsDesk, name: str) -> None:
+async def test_zero_never_lifts_a_limit(desk: LimitService, name: str) -> None:
     changes = replace(LimitChanges(cooldown=5), **{name: 0})
     with pytest.raises(Refused) as server:
         await desk.set_server(GUILD, ADMIN, changes)
@@ -31,7 +31,7 @@ async def test_zero_never_lifts_a_limit(desk: LimitsDesk, name: str) -> None:
     assert (await desk.show(GUILD)).server is None
 
 
-async def test_a_pause_of_zero_is_none(desk: LimitsDesk) -> None:
+async def test_a_pause_of_zero_is_none(desk: LimitService) -> None:
     await desk.set_server(GUILD, ADMIN, LimitChanges(cooldown=60))
     quota = await desk.set_member(GUILD, ADMIN, TOM, LimitChanges(cooldown=0))
     assert quota.rule.limits.cooldown == 0

@@ -7,14 +7,14 @@ import pytest
 from bot.domain.generation import Generation, TargetKind
 from bot.domain.ids import ChannelId, UserId
 from bot.domain.request import VideoRequest
-from bot.services.generate import Ask
+from bot.services.generate import GenerationRequest
 from tests.unit.services.conftest import CHANNEL, GUILD, TOM, World
 
 PUBLIC_THREAD, PRIVATE_THREAD = ChannelId(301), ChannelId(302)
 
 
-def pressed(*, thread_id: ChannelId | None, private: bool = False) -> Ask:
-    return Ask(
+def pressed(*, thread_id: ChannelId | None, private: bool = False) -> GenerationRequest:
+    return GenerationRequest(
         request_key=f"interaction:pressed-{thread_id}-{private}",
         requester_id=UserId(TOM),
         guild_id=GUILD,

@@ -14,9 +14,9 @@ from bot.domain.ids import UserId
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.request import VideoRequest
 from bot.engine.pruning import AT_MOST, AT_ONCE, Pruning
-from bot.services.generate import Ask
+from bot.services.generate import GenerationRequest
 from bot.services.history import History
-from bot.services.lookup import Edit
+from bot.services.lookup import VideoLookup
 from tests.unit.services.conftest import CHANNEL, GUILD, TOM, World
 
 MONTH = timedelta(days=30)
@@ -117,7 +117,7 @@ async def test_nothing_can_be_made_of_it_any_more(world: World, how: str) -> Non
     world.clock.ahead = MONTH.total_seconds() + 1
     await Pruning(storage=world.storage, clock=world.clock, retention=MONTH).look()
     generate, posts = world.workers[0].generate, world.evolink.posts
-    ask = Ask(
+    ask = GenerationRequest(
         request_key="interaction:later",
         requester_id=TOM,
         guild_id=GUILD,
@@ -130,7 +130,7 @@ async def test_nothing_can_be_made_of_it_any_more(world: World, how: str) -> Non
     assert made.posting is not None
     message_id = made.posting.message_id
     assert message_id is not None
-    edit = Edit(storage=world.storage)
+    edit = VideoLookup(storage=world.storage)
     asked: dict[str, Callable[[], Awaitable[object]]] = {
         "again": lambda: generate.again(made.id, ask),
         "edit": lambda: generate.request(replace(ask, parent_id=made.id)),

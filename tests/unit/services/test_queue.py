@@ -7,7 +7,7 @@ from bot.domain.errors import Code, PostError
 from bot.domain.generation import State
 from bot.domain.ids import UserId
 from bot.engine.context import Policy
-from bot.engine.pools import WIDTHS, Lane
+from bot.engine.pools import POOL_SIZES, Pool
 from bot.services.generate import Receipt
 from tests.fakes.ports import EVOLINK, refusal
 from tests.unit.services.conftest import NOBODY, TOM, Worker, World
@@ -63,12 +63,12 @@ async def test_who_is_cancelled_when_admitted_leaves_the_place_to_the_next(world
     prepare = world.evolink.prepare
 
     async def slowly(spec: object) -> object:
-        if not worker.board.queue.position(cancelled.generation.id):
+        if not worker.flights.queue.position(cancelled.generation.id):
             await world.clock.sleep(5)
         return await prepare(spec)  # pyright: ignore[reportArgumentType]
 
     world.evolink.prepare = slowly  # pyright: ignore[reportAttributeAccessIssue]
-    await world.until(lambda: worker.board.queue.holds(cancelled.generation.id))
+    await world.until(lambda: worker.flights.queue.holds(cancelled.generation.id))
     viewer = world.viewer(cancelled.generation.requester_id)
     await worker.cancel.request(cancelled.generation.id, viewer=viewer)
     await world.until_state(last.generation.id, State.RUNNING, seconds=200)
@@ -164,8 +164,8 @@ async def test_who_is_admitted_before_the_deadline_may_step_after_it(world: Worl
         return await open_status(*args, **kwargs)
 
     world.messenger.open_status = when_shown
-    others = await in_line(world, worker, WIDTHS[Lane.SUBMIT])
-    await world.until(lambda: worker.board.queue.holds(admitted.generation.id))
+    others = await in_line(world, worker, POOL_SIZES[Pool.SUBMIT])
+    await world.until(lambda: worker.flights.queue.holds(admitted.generation.id))
     assert world.clock.seconds < DEADLINE
     await world.until(lambda: world.clock.seconds > DEADLINE + 30)
     assert await world.state(admitted.generation.id) is State.QUEUED

@@ -2,13 +2,13 @@
 
 from bot.domain.ids import GuildId, UserId
 from bot.domain.request import VideoRequest
-from bot.services.limits import LimitsDesk
+from bot.services.limits import LimitService
 from tests.unit.services.conftest import GUILD, TOM, World
 
 
 async def test_a_receipt_says_what_the_books_say(world: World) -> None:
     worker = world.start()
-    desk = LimitsDesk(storage=world.storage, clock=world.clock, default=world.policy.limits)
+    desk = LimitService(storage=world.storage, clock=world.clock, default=world.policy.limits)
     for duration in (4, 7):
         receipt = await world.ask(worker, VideoRequest(prompt="a red kite", duration=duration))
         books = await desk.mine(GuildId(GUILD), UserId(TOM))

@@ -29,20 +29,20 @@ def desk(world: World, worker: Worker | None = None) -> Reconcile:
 
     def changed(generation: Generation) -> None:
         if worker is not None:
-            worker.board.refresh(generation)
-            worker.scheduler.nudge(generation.id)
+            worker.flights.refresh(generation)
+            worker.scheduler.wake(generation.id)
 
     return Reconcile(
         storage=world.storage,
         clock=world.clock,
         providers=FakeDirectory(world.evolink, world.apimart),
-        nudge=changed,
+        wake=changed,
     )
 
 
 async def in_limbo(world: World, worker: Worker, *, taken: bool = True) -> Generation:
     """A wish of which nobody knows whether the provider took it."""
-    world.evolink.knows_keys = world.evolink.can_list_tasks = False
+    world.evolink.supports_idempotency_keys = world.evolink.can_list_tasks = False
     world.evolink.submit_faults.append(("after" if taken else "before", silence()))
     generation = (await world.ask(worker)).generation
     await world.until_state(generation.id, State.SUBMIT_UNKNOWN)

@@ -9,7 +9,7 @@ from bot.domain.generation import Generation, State
 from bot.domain.ids import TaskId
 from bot.domain.plausible import MOST_TIMES
 from bot.domain.ports.provider import TaskReport, TaskState
-from bot.engine.in_flight import Live
+from bot.engine.in_flight import InFlight
 from bot.engine.timing import KEPT, MOST_KINDS, Timing, kind_of
 from tests.contract.storage.samples import raw
 from tests.fakes.ports import silence
@@ -111,7 +111,7 @@ async def test_a_silent_providers_time_is_not_learned_as_a_duration(world: World
 
 async def test_what_is_learned_is_bounded(world: World) -> None:
     row = await made(world)
-    timing = Timing(outside=world.outside())
+    timing = Timing(ports=world.ports())
     for number in range(MOST_KINDS + 50):
         plan = replace(row.plan, model_id=f"model-{number}")
         for _ in range(KEPT + 5 if not number else 1):
@@ -125,8 +125,8 @@ async def test_an_absurd_estimate_moves_no_expected_end(world: World, estimate: 
     row = await made(world)
     assert row.task is not None
     task = replace(row.task, estimated_seconds=estimate, submitted_at=world.clock.now())
-    live = Live(generation=replace(row, task=task, state=State.RUNNING))
-    timing = Timing(outside=world.outside())
+    live = InFlight(generation=replace(row, task=task, state=State.RUNNING))
+    timing = Timing(ports=world.ports())
     assert 0 < await timing.start(live) <= 45
     assert live.eta_at is not None
     left = (live.eta_at - world.clock.now()).total_seconds()
@@ -138,8 +138,8 @@ async def test_longer_than_expected_promises_nothing(world: World) -> None:
     worker = world.start()
     generation = (await world.ask(worker)).generation
     await world.until_state(generation.id, State.RUNNING)
-    live = worker.board.live[generation.id]
-    assert worker.board.standing(live.generation, now=world.clock.now()).eta_at is not None
+    live = worker.flights.live[generation.id]
+    assert worker.flights.live_status(live.generation, now=world.clock.now()).eta_at is not None
     await world.kill(worker)
     world.clock.seconds += 10_000
     world.evolink.tasks[TaskId("evolink-1")].ends_after = 20_000.0
@@ -147,4 +147,4 @@ async def test_longer_than_expected_promises_nothing(world: World) -> None:
     live.reading = None
     again._expect(live)
     assert live.eta_at is None
-    assert worker.board.standing(live.generation, now=world.clock.now()).eta_at is None
+    assert worker.flights.live_status(live.generation, now=world.clock.now()).eta_at is None

@@ -32,8 +32,8 @@ async def test_an_insert_without_an_answer_is_looked_after(
     with pytest.raises(type(fault)):
         await world.ask(worker)
     (made,) = await stored(world)
-    await world.until(lambda: made in worker.board.live, seconds=10)
-    assert not worker.board.unclear
+    await world.until(lambda: made in worker.flights.live, seconds=10)
+    assert not worker.flights.unclear
     await world.until_state(made, State.DELIVERED)
 
 
@@ -46,9 +46,9 @@ async def test_an_insert_that_did_not_come_about_is_looked_for_once(
     world.storage.faults = [("before", fault)]
     with pytest.raises(type(fault)):
         await world.ask(worker)
-    assert worker.board.unclear
-    await world.until(lambda: not worker.board.unclear, seconds=10)
-    assert not worker.board.live
+    assert worker.flights.unclear
+    await world.until(lambda: not worker.flights.unclear, seconds=10)
+    assert not worker.flights.live
 
 
 async def test_what_is_known_to_be_undone_is_not_looked_for(world: World) -> None:
@@ -57,7 +57,7 @@ async def test_what_is_known_to_be_undone_is_not_looked_for(world: World) -> Non
     world.storage.faults = [("before", UNDONE)]
     with pytest.raises(StorageUnavailable):
         await world.ask(worker)
-    assert not worker.board.unclear
+    assert not worker.flights.unclear
 
 
 async def test_the_look_is_repeated_until_the_database_answers(world: World) -> None:
@@ -70,7 +70,7 @@ async def test_the_look_is_repeated_until_the_database_answers(world: World) -> 
     world.storage.faults = [("before", UNDONE)] * 20
     await world.until(lambda: not world.storage.faults, seconds=600)
     (made,) = await stored(world)
-    await world.until(lambda: made in worker.board.live, seconds=20)
+    await world.until(lambda: made in worker.flights.live, seconds=20)
     await world.until_state(made, State.DELIVERED)
 
 
@@ -91,7 +91,7 @@ async def test_a_claim_without_an_answer_is_looked_after(world: World) -> None:
         return await real(work)
 
     world.storage.transact = transact
-    await world.until(lambda: made in worker.board.live, seconds=20)
+    await world.until(lambda: made in worker.flights.live, seconds=20)
     assert "lost" in seen
     await world.until_state(made, State.DELIVERED)
 
@@ -123,8 +123,8 @@ async def _by_a_process_without_a_worker(world: World) -> GenerationId:
     own, worker.generate = (
         worker.generate,
         Generate(
-            outside=world.outside(),
-            board=type(worker.board)(max_running={}),
+            ports=world.ports(),
+            flights=type(worker.flights)(max_running={}),
             owner=lambda: None,
             wake=lambda _: None,
         ),

@@ -62,7 +62,7 @@ async def test_files_of_a_refused_request_go_before_it_is_made_again(world: Worl
 
 
 async def test_files_of_a_request_proven_absent_go(world: World) -> None:
-    world.evolink.knows_keys = False
+    world.evolink.supports_idempotency_keys = False
     world.evolink.submit_faults.append(("before", silence()))
     worker = world.start()
     await world.ask(worker, request=with_picture(world))

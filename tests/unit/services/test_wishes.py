@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 
 from bot.domain.errors import Code, Refused
-from bot.domain.generation import Generation, Posting, Standing, State
+from bot.domain.generation import Generation, LiveStatus, Posting, State
 from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId
 from bot.domain.request import Operation, VideoRequest
 from bot.engine.context import Policy
-from bot.services.generate import Ask
+from bot.services.generate import GenerationRequest
 from bot.services.history import History
-from bot.services.lookup import Edit
+from bot.services.lookup import VideoLookup
 from tests.fakes.ports import APIMART, EVOLINK
 from tests.unit.services.conftest import CHANNEL, GUILD, NOBODY, TOM, World
 
 ANA = UserId(2)
 
 
-def wish(by: int, guild_id: GuildId = GUILD) -> Ask:
-    return Ask(
+def wish(by: int, guild_id: GuildId = GUILD) -> GenerationRequest:
+    return GenerationRequest(
         request_key=f"interaction:again-{by}",
         requester_id=UserId(by),
         guild_id=guild_id,
@@ -108,7 +108,7 @@ async def test_only_who_waits_for_every_provider_is_told_a_position(world: World
     told = []
     for _ in range(4):
         receipt = await world.ask(worker)
-        told.append(receipt.standing.position)
+        told.append(receipt.live_status.position)
         await world.settle()
     assert told == [None, None, 1, 2]
     await world.until_over()
@@ -126,7 +126,7 @@ async def posted(world: World) -> Generation:
 
 async def test_a_video_can_be_edited_as_soon_as_it_is_seen(world: World) -> None:
     seen = await posted(world)
-    edit = Edit(storage=world.storage)
+    edit = VideoLookup(storage=world.storage)
     assert edit._checked(seen, world.viewer()) is seen
 
 
@@ -196,9 +196,9 @@ async def test_everybody_behind_hears_that_the_line_moved(world: World) -> None:
     told: dict[GenerationId, list[int | None]] = {}
     show = world.messenger.update_status
 
-    async def noting(generation: Generation, standing: Standing) -> None:
-        told.setdefault(generation.id, []).append(standing.position)
-        await show(generation, standing)
+    async def noting(generation: Generation, live_status: LiveStatus) -> None:
+        told.setdefault(generation.id, []).append(live_status.position)
+        await show(generation, live_status)
 
     world.messenger.update_status = noting  # pyright: ignore[reportAttributeAccessIssue]
     worker = world.start()

@@ -92,7 +92,7 @@ class Exchanges:
         return [exchange for exchange in self._kept if exchange["n"] > number]
 
 
-class Door:
+class RestServer:
     """Every REST request comes through here."""
 
     def __init__(self, standin: DiscordStandIn) -> None:
