@@ -6,10 +6,8 @@ claimed by the next one, which is also how a restart goes on.
 """
 
 import asyncio
-import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
 
 import structlog
 
@@ -22,16 +20,12 @@ from bot.engine.context import Ports
 from bot.engine.in_flight import AT_PROVIDER, Flights, InFlight
 from bot.engine.ownership import Ownership
 from bot.engine.pools import Pool, Pools
+from bot.engine.schedule import Schedule
+from bot.engine.status_news import StatusNews
 from bot.engine.steps import Next, backoff
 from bot.engine.transitions import LONGEST_PARK_SECONDS
 
 log = structlog.get_logger(__name__)
-
-STATUS_SECONDS = 4.0
-"""Between two edits of one status message; Discord allows about five per five seconds a channel."""
-
-POLL_TOGETHER_SECONDS = 0.15
-"""Polls due so soon go out with those due now where a gateway takes several at once."""
 
 ANNOUNCE_STRIKES = 6
 """So many failures of our own, and an end that cannot be shown is left untold."""
@@ -61,20 +55,14 @@ class Scheduler:
     advance: Advance
     worker_id: WorkerId
     alone: bool
-    _heap: list[tuple[float, int, GenerationId]] = field(
-        default_factory=list[tuple[float, int, GenerationId]]
-    )
-    _due: dict[GenerationId, int] = field(default_factory=dict[GenerationId, int])
     _busy: set[GenerationId] = field(default_factory=set[GenerationId])
     _nudged: set[GenerationId] = field(default_factory=set[GenerationId])
-    _shown: dict[GenerationId, tuple[float, int | None]] = field(
-        default_factory=dict[GenerationId, tuple[float, int | None]]
-    )
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
-    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
     ownership: Ownership = field(init=False)
     _balances: Balances = field(init=False)
+    _schedule: Schedule = field(init=False)
+    _status: StatusNews = field(init=False)
 
     def __post_init__(self) -> None:
         self.advance.lease.alone = self.alone
@@ -89,6 +77,10 @@ class Scheduler:
         self._balances = Balances(
             ports=self.ports, queue=self.flights.queue, reopened=self._wake.set
         )
+        self._schedule = Schedule(
+            clock=self.ports.clock, flights=self.flights, changed=self._wake.set
+        )
+        self._status = StatusNews(ports=self.ports, flights=self.flights, lease=self.advance.lease)
 
     # -- what others call ---------------------------------------------------------------------
 
@@ -97,14 +89,14 @@ class Scheduler:
         if generation.id in self.flights.live:
             return
         self.flights.put(generation, claimed=False)
-        self._schedule(generation.id, 0.0)
+        self._schedule.put(generation.id, 0.0)
 
     def wake(self, generation_id: GenerationId) -> None:
         """Look at a generation now: something about it changed."""
         if generation_id in self._busy:
             self._nudged.add(generation_id)
         elif generation_id in self.flights.live:
-            self._schedule(generation_id, 0.0)
+            self._schedule.put(generation_id, 0.0)
 
     def hint(self, generation_id: GenerationId) -> None:
         """A provider says that a generation's task is done: believe nothing, ask now.
@@ -135,7 +127,7 @@ class Scheduler:
                 self._serve_waiting(pools)
                 self._dispatch(pools)
                 self._wake.clear()
-                await self.ports.clock.wait(self._wake, self._until_next())
+                await self.ports.clock.wait(self._wake, self._schedule.seconds_to_next())
             await self._put_down(pools)
 
     async def _put_down(self, pools: Pools) -> None:
@@ -159,45 +151,13 @@ class Scheduler:
             wait = (generation.park.until - self.ports.clock.now()).total_seconds()
             # Longer than any park lasts: the clock was set back since, or differs from its owner's.
             wait = min(max(wait, 0.0), LONGEST_PARK_SECONDS)
-        self._schedule(generation.id, wait)
+        self._schedule.put(generation.id, wait)
 
     # -- due times ----------------------------------------------------------------------------
 
-    def _schedule(self, generation_id: GenerationId, after: float) -> None:
-        number = next(self._numbers)
-        self._due[generation_id] = number
-        due = self.ports.clock.monotonic() + after
-        heapq.heappush(self._heap, (due, number, generation_id))
-        self._wake.set()
-
-    def _until_next(self) -> float | None:
-        while self._heap and self._due.get(self._heap[0][2]) != self._heap[0][1]:
-            heapq.heappop(self._heap)
-        now = self.ports.clock.monotonic()
-        wakes = [self._heap[0][0]] if self._heap else []
-        if (pause_ends := self.flights.queue.wakes_at(now)) is not None:
-            wakes.append(pause_ends)
-        return max(min(wakes) - now, 0.0) if wakes else None
-
-    def _pop_due(self) -> list[InFlight]:
-        now = self.ports.clock.monotonic()
-        due: list[InFlight] = []
-        while self._heap and self._heap[0][0] <= now + POLL_TOGETHER_SECONDS:
-            when, number, generation_id = self._heap[0]
-            live = self.flights.live.get(generation_id)
-            if self._due.get(generation_id) != number or live is None:
-                heapq.heappop(self._heap)
-                continue
-            if when > now and not (due and live.generation.state is State.RUNNING):
-                break
-            heapq.heappop(self._heap)
-            del self._due[generation_id]
-            due.append(live)
-        return due
-
     def _dispatch(self, pools: Pools) -> None:
         running: dict[str, list[InFlight]] = {}
-        for live in self._pop_due():
+        for live in self._schedule.pop():
             generation = live.generation
             if generation.id in self._busy:
                 self._nudged.add(generation.id)
@@ -261,14 +221,14 @@ class Scheduler:
             following = Next()
         if not _needs_place(generation, following):
             self.flights.queue.leave(generation.id)
-        self._schedule(generation.id, following.after or 0.0)
-        self._show(live, pools)
+        self._schedule.put(generation.id, following.after or 0.0)
+        self._status.show(live, pools)
         self._serve_waiting(pools)
 
     def _forget(self, generation_id: GenerationId, pools: Pools) -> None:
         self.flights.drop(generation_id)
-        self._due.pop(generation_id, None)
-        self._shown.pop(generation_id, None)
+        self._schedule.remove(generation_id)
+        self._status.forget(generation_id)
         self._nudged.discard(generation_id)
         self._serve_waiting(pools)
 
@@ -278,10 +238,10 @@ class Scheduler:
             if generation_id in self._busy:
                 self._nudged.add(generation_id)
             else:
-                self._schedule(generation_id, 0.0)
+                self._schedule.put(generation_id, 0.0)
         if self.flights.queue.moved():
             for generation_id in self.flights.queue.line()[:SHOWN_IN_LINE]:
-                self._show(self.flights.live[generation_id], pools)
+                self._status.show(self.flights.live[generation_id], pools)
 
     async def _reread(self, live: InFlight, error: Exception) -> Next:
         """The row is not what we thought, or we could not learn what it is: look before acting."""
@@ -334,48 +294,6 @@ class Scheduler:
             return Next(after=0.0)
         except (Superseded, StorageUnavailable) as trouble:
             return await self._reread(live, trouble)
-
-    # -- showing ------------------------------------------------------------------------------
-
-    def _show(self, live: InFlight, pools: Pools) -> None:
-        """Tell the messenger when there is news; of progress not more often than every few seconds.
-
-        Whatever is left out about a running task, its next poll brings. Nothing else comes by
-        itself.
-        """
-        generation = live.generation
-        if generation.ended or generation.place.status_message_id is None:
-            return
-        now = self.ports.clock.monotonic()
-        live_status = self.flights.live_status(
-            generation, now=self.ports.clock.now(), monotonic=now
-        )
-        # The end of a pause that others share is reckoned each time, and differs by microseconds.
-        park = generation.park or (live_status.park and live_status.park.reason)
-        overdue = live_status.eta_at is None
-        seen = (live_status.progress, live_status.position, generation.abandoned, park, overdue)
-        news = hash((generation.state, *seen))
-        last_at, last_news = self._shown.get(generation.id, (now - STATUS_SECONDS, None))
-        soon = generation.state is State.RUNNING and now - last_at < STATUS_SECONDS
-        if news == last_news or soon:
-            return
-        self._shown[generation.id] = (now, news)
-
-        async def show() -> None:
-            if generation.id not in self.flights.live:
-                return
-            try:
-                await self.advance.lease.check(live.generation)
-            except (Superseded, StorageUnavailable):
-                return  # somebody else may be showing it by now
-            if live.generation.ended:
-                return
-            try:
-                await self.ports.messenger.update_status(live.generation, live_status)
-            except Exception:
-                log.exception("status_not_shown", generation=generation.id)
-
-        pools.run(Pool.TELL, show)
 
 
 def _lane(generation: Generation) -> Pool:

@@ -1,0 +1,77 @@
+"""Status messages of generations in flight: when there is news to show.
+
+Owns how often a message is edited. What it says is the messenger's business.
+"""
+
+from dataclasses import dataclass, field
+
+import structlog
+
+from bot.domain.errors import StorageUnavailable, Superseded
+from bot.domain.generation import State
+from bot.domain.ids import GenerationId
+from bot.engine.context import Ports
+from bot.engine.in_flight import Flights, InFlight
+from bot.engine.lease import Lease
+from bot.engine.pools import Pool, Pools
+
+log = structlog.get_logger(__name__)
+
+STATUS_SECONDS = 4.0
+"""Between two edits of one status message; Discord allows about five per five seconds a channel."""
+
+
+@dataclass(kw_only=True)
+class StatusNews:
+    """What each status message showed last, and when."""
+
+    ports: Ports
+    flights: Flights
+    lease: Lease
+    _shown: dict[GenerationId, tuple[float, int | None]] = field(
+        default_factory=dict[GenerationId, tuple[float, int | None]]
+    )
+
+    def forget(self, generation_id: GenerationId) -> None:
+        """Drop what is known of a message."""
+        self._shown.pop(generation_id, None)
+
+    def show(self, live: InFlight, pools: Pools) -> None:
+        """Tell the messenger when there is news; of progress not more often than every few seconds.
+
+        Whatever is left out about a running task, its next poll brings. Nothing else comes by
+        itself.
+        """
+        generation = live.generation
+        if generation.ended or generation.place.status_message_id is None:
+            return
+        now = self.ports.clock.monotonic()
+        live_status = self.flights.live_status(
+            generation, now=self.ports.clock.now(), monotonic=now
+        )
+        # The end of a pause that others share is reckoned each time, and differs by microseconds.
+        park = generation.park or (live_status.park and live_status.park.reason)
+        overdue = live_status.eta_at is None
+        seen = (live_status.progress, live_status.position, generation.abandoned, park, overdue)
+        news = hash((generation.state, *seen))
+        last_at, last_news = self._shown.get(generation.id, (now - STATUS_SECONDS, None))
+        soon = generation.state is State.RUNNING and now - last_at < STATUS_SECONDS
+        if news == last_news or soon:
+            return
+        self._shown[generation.id] = (now, news)
+
+        async def show() -> None:
+            if generation.id not in self.flights.live:
+                return
+            try:
+                await self.lease.check(live.generation)
+            except (Superseded, StorageUnavailable):
+                return  # somebody else may be showing it by now
+            if live.generation.ended:
+                return
+            try:
+                await self.ports.messenger.update_status(live.generation, live_status)
+            except Exception:
+                log.exception("status_not_shown", generation=generation.id)
+
+        pools.run(Pool.TELL, show)
