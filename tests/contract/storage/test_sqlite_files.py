@@ -47,12 +47,12 @@ async def group(storage: SqlStorage) -> Group:
 _WRITE_AND_DIE = """
 import asyncio, os, signal, sys
 from bot.storage import open_storage
-from tests.contract.storage.samples import ALPHA, OwnedClock, Shelf
+from tests.contract.storage.samples import ALPHA, OwnedClock, Seeder
 
 async def main():
     storage = open_storage(sys.argv[1], clock=OwnedClock())
     await storage.start()
-    shelf = Shelf(storage=storage)
+    shelf = Seeder(storage=storage)
     for _ in range(25):
         made = await shelf.put(owner_id=ALPHA)
         print(made.id, flush=True)
