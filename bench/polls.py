@@ -28,10 +28,10 @@ from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.quota import Limits
 from bot.domain.request import VideoRequest
 from bot.engine.advance import Advance
+from bot.engine.build import build
 from bot.engine.context import Policy, Ports
 from bot.engine.in_flight import Flights, InFlight
 from bot.engine.timing import Timing, kind_of
-from bot.engine.worker import Scheduler
 from bot.services.generate import Generate, GenerationRequest
 from bot.storage import open_storage
 from tests.fakes.ports import (
@@ -208,14 +208,11 @@ class Stage:
             telemetry=NoTelemetry(),
             policy=Policy(limits=Limits(videos=0, concurrent=0), max_running={EVOLINK: TASKS}),
         )
-        self.flights = Flights(max_running=ports.policy.max_running)
-        worker_id = new_worker_id(START)
-        advance = Advance.build(ports, self.flights)
+        advance = Advance.build(ports, Flights(max_running=ports.policy.max_running))
         if schedule.every is not None:
             advance = _with_timing(advance, ports, schedule.every)
-        self.scheduler = Scheduler(
-            ports=ports, flights=self.flights, advance=advance, worker_id=worker_id, alone=True
-        )
+        engine = build(ports, worker_id=new_worker_id(START), alone=True, advance=advance)
+        self.flights, self.scheduler = engine.flights, engine.scheduler
         self.generate = Generate(
             ports=ports,
             flights=self.flights,

@@ -21,9 +21,8 @@ from bot.domain.catalogue import Catalogue, ProviderName
 from bot.domain.errors import MediaError, StorageUnavailable
 from bot.domain.generation import Generation
 from bot.domain.ids import GenerationId, new_worker_id
-from bot.engine.advance import Advance
+from bot.engine.build import build as build_engine
 from bot.engine.context import Policy, Ports
-from bot.engine.in_flight import Flights
 from bot.engine.late_results import LateResults
 from bot.engine.worker import Scheduler
 from bot.media.engine import Engine
@@ -164,16 +163,11 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             telemetry=metrics,
             policy=_policy(settings, signer),
         )
-        flights = Flights(max_running=ports.policy.max_running)
         media.needed = lambda: storage.read(lambda tx: tx.generations.files_in_work())
-        worker_id = new_worker_id(clock.now())
-        scheduler = Scheduler(
-            ports=ports,
-            flights=flights,
-            advance=Advance.build(ports, flights),
-            worker_id=worker_id,
-            alone=is_sqlite(settings),
+        engine = build_engine(
+            ports, worker_id=new_worker_id(clock.now()), alone=is_sqlite(settings)
         )
+        flights, scheduler, late = engine.flights, engine.scheduler, engine.late
         generate = Generate(
             ports=ports,
             flights=flights,
@@ -198,9 +192,6 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
                 missed=missed,
                 catalogue=catalogue,
             )
-        )
-        late = LateResults(
-            storage=storage, clock=clock, providers=ports.providers, telemetry=metrics
         )
         callbacks = Callbacks(
             storage=storage, clock=clock, flights=flights, scheduler=scheduler, late=late

@@ -22,7 +22,7 @@ from bot.domain.ports.storage import Transaction
 from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.quota import Limits, Usage
 from bot.domain.request import Operation, VideoRequest
-from bot.engine.advance import Advance
+from bot.engine.build import build
 from bot.engine.context import Policy, Ports
 from bot.engine.in_flight import Flights
 from bot.engine.late_results import LateResults
@@ -151,23 +151,11 @@ class World:
             telemetry=NoTelemetry(),
             policy=self.policy,
         )
-        flights = Flights(max_running=self.policy.max_running)
         worker_id = WorkerId(f"{len(self.points):04}{new_worker_id(self.clock.now())}")
-        scheduler = Scheduler(
-            ports=ports,
-            flights=flights,
-            advance=Advance.build(ports, flights),
-            worker_id=worker_id,
-            alone=alone,
-        )
+        engine = build(ports, worker_id=worker_id, alone=alone)
+        flights, scheduler, late = engine.flights, engine.scheduler, engine.late
         generate = Generate(
             ports=ports, flights=flights, owner=scheduler.ownership.owner, wake=scheduler.take
-        )
-        late = LateResults(
-            storage=ports.storage,
-            clock=clock,
-            providers=ports.providers,
-            telemetry=ports.telemetry,
         )
         life = Life(
             process=process,

@@ -16,7 +16,7 @@ from bot.domain.ports.clock import Clock
 from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.quota import Limits, Usage
 from bot.domain.request import VideoRequest
-from bot.engine.advance import Advance
+from bot.engine.build import build
 from bot.engine.context import Policy, Ports
 from bot.engine.in_flight import Flights
 from bot.engine.worker import Scheduler
@@ -81,15 +81,8 @@ class World:
     def start(self, *, alone: bool = True, clock: Clock | None = None) -> Worker:
         """``clock``: that of the worker's host, where it is not everybody's."""
         ports = self.ports(clock)
-        flights = Flights(max_running=self.policy.max_running)
-        worker_id = new_worker_id(self.clock.now())
-        scheduler = Scheduler(
-            ports=ports,
-            flights=flights,
-            advance=Advance.build(ports, flights),
-            worker_id=worker_id,
-            alone=alone,
-        )
+        engine = build(ports, worker_id=new_worker_id(self.clock.now()), alone=alone)
+        flights, scheduler = engine.flights, engine.scheduler
         generate = Generate(
             ports=ports, flights=flights, owner=scheduler.ownership.owner, wake=scheduler.take
         )

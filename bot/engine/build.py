@@ -1,0 +1,53 @@
+"""One process's engine, put together from the ports.
+
+Owns which parts belong to each other. The app, the tests' worlds and the benches build it here, so
+that what is tested is what runs.
+"""
+
+from dataclasses import dataclass
+
+from bot.domain.ids import WorkerId
+from bot.engine.advance import Advance
+from bot.engine.context import Ports
+from bot.engine.in_flight import Flights
+from bot.engine.late_results import LateResults
+from bot.engine.worker import Scheduler
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """What one process has in flight, and what carries it on."""
+
+    ports: Ports
+    flights: Flights
+    scheduler: Scheduler
+    late: LateResults
+
+
+def build(
+    ports: Ports, *, worker_id: WorkerId, alone: bool, advance: Advance | None = None
+) -> Engine:
+    """Return the engine of one process; nothing of it runs yet.
+
+    ``alone`` is true if no other worker can exist (SQLite). ``advance`` replaces the usual steps;
+    it must be built on ``ports`` and flights of its own.
+    """
+    if advance is None:
+        advance = Advance.build(ports, Flights(max_running=ports.policy.max_running))
+    return Engine(
+        ports=ports,
+        flights=advance.flights,
+        scheduler=Scheduler(
+            ports=ports,
+            flights=advance.flights,
+            advance=advance,
+            worker_id=worker_id,
+            alone=alone,
+        ),
+        late=LateResults(
+            storage=ports.storage,
+            clock=ports.clock,
+            providers=ports.providers,
+            telemetry=ports.telemetry,
+        ),
+    )
