@@ -137,8 +137,8 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
                 proxy=proxy,
             )
         )
-        engine = await stack.enter_async_context(Engine())
-        media = _media(settings, engine, attachments)
+        media_engine = await stack.enter_async_context(Engine())
+        media = _media(settings, media_engine, attachments)
         configure_endpoints(settings.discord.api_url, settings.discord.gateway_url)
         client = RetakeClient(
             extensions=() if role is Role.WORKER else EXTENSIONS,
