@@ -167,6 +167,45 @@ def test_arguments_reach_pytest_as_they_were_typed(project: Project) -> None:
     assert told(result)["argv"] == ["tests/unit", "-k", "a or b", ""]
 
 
+def fast_checks(project: Project, *, failing: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the fast checks with programs that only print how they were called."""
+    assert project.run("lint", "--prepare").returncode == 0
+    for name in ("ruff", "lint-imports", "pyright"):
+        program = project.folder / ".venv/bin" / name
+        status = int(name == failing)
+        program.write_text(f'#!/bin/sh\necho {name} "$@"\nexit {status}\n', encoding="utf-8")
+        program.chmod(0o755)
+    return project.run("quick", "-k", "quota")
+
+
+def test_quick_checks_style_imports_types_and_fast_tests(project: Project) -> None:
+    result = fast_checks(project)
+    assert result.returncode == 0, result.stderr
+    *programs, tests = result.stdout.splitlines()
+    assert programs == [
+        "ruff check",
+        "ruff format --check",
+        "lint-imports --no-logo",
+        "pyright bot cogs",
+    ]
+    assert json.loads(tests)["argv"][-3:] == ["tests/unit", "-k", "quota"]
+    assert "--ignore=tests/unit/services" in json.loads(tests)["argv"]
+
+
+@pytest.mark.parametrize("failing", ["ruff", "lint-imports", "pyright"])
+def test_quick_fails_if_one_part_fails_and_still_runs_the_others(
+    project: Project, failing: str
+) -> None:
+    result = fast_checks(project, failing=failing)
+    assert result.returncode == 1
+    assert len(result.stdout.splitlines()) == 5
+
+
+def test_quick_fails_if_a_test_fails(project: Project) -> None:
+    (project.folder / "pytest.py").write_text("raise SystemExit(1)", encoding="utf-8")
+    assert fast_checks(project).returncode == 1
+
+
 def test_starts_at_the_same_time_prepare_once(project: Project) -> None:
     pipe = project.hold()
     first = project.start("run")
