@@ -1,8 +1,9 @@
-"""The reference says everything there is, and nothing that is not: error codes and commands.
+"""The documentation is complete and true: error codes, commands, and what pages name and link to.
 
-That the example configuration does so too is told by the tests of the settings.
+The tests of the settings check the example configuration.
 """
 
+import ast
 import importlib
 import pkgutil
 import re
@@ -100,3 +101,107 @@ def test_commands_are_found_in_cogs_groups_and_group_cogs() -> None:
 @pytest.mark.parametrize("heading", ["## /quota", "### `/limits user`"])
 def test_headings_name_commands(heading: str) -> None:
     assert list(sections(f"# Commands\n\n{heading}\ntext\n")) == [heading.strip("#` /")]
+
+
+FOLDERS = ("bot", "cogs", "sandbox", "tests", "bench", "docs", "requirements", ".ci")
+LINK = re.compile(r"\]\((?!\w+://)([^)#\s]*)(?:#([^)\s]*))?\)")
+CODE = re.compile(r"`([^`\n]+)`")
+DECLARED = re.compile(r"((?:`\w+`(?:, | and )?)+) in `([\w./]+\.py)`")
+
+
+def anchors(page: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+?)\s*$", page, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def is_there(name: str, root: Path) -> bool:
+    """True if a path or a dotted module exists; ``<name>`` in a path stands for any name."""
+    if "/" not in name:
+        name = name.replace(".", "/")
+    pattern = re.sub(r"<\w+>", "*", name.strip("/"))
+    return any(any(root.glob(candidate)) for candidate in (pattern, f"{pattern}.py"))
+
+
+def untrue(text: str, page: Path, root: Path) -> list[str]:
+    """Return the links, paths, modules and declarations that a page names and that do not exist."""
+    found: list[str] = []
+    for target, anchor in LINK.findall(text):
+        file = page.parent / target if target else page
+        if not file.exists():
+            found.append(target)
+        elif anchor and anchor not in anchors(file.read_text(encoding="utf-8")):
+            found.append(f"{target}#{anchor}")
+    for code in CODE.findall(text):
+        name = re.sub(r"^python -m |^\./|::.*$", "", code).partition(" ")[0]
+        inside = re.fullmatch(r"[\w<>-]*\.?[\w<>-]+([./][\w<>.-]+)+/?", name)
+        if inside and re.split(r"(?<=\w)[./]", name)[0] in FOLDERS and not is_there(name, root):
+            found.append(name)
+    for names, file in DECLARED.findall(text):
+        if (root / file).is_file():
+            declared = top_level_names((root / file).read_text(encoding="utf-8"))
+            found += [f"{name} in {file}" for name in CODE.findall(names) if name not in declared]
+    return found
+
+
+def top_level_names(source: str) -> set[str]:
+    """The names that a module binds at its top level, imports left out."""
+    names: set[str] = set()
+    for statement in ast.parse(source).body:
+        match statement:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+                names.add(name)
+            case ast.AsyncFunctionDef(name=name) | ast.AnnAssign(target=ast.Name(id=name)):
+                names.add(name)
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                names.add(name)
+            case _:
+                pass
+    return names
+
+
+def test_what_the_pages_name_and_link_to_exists(root: Path, tracked: list[Path]) -> None:
+    pages = [path for path in tracked if path.suffix == ".md"]
+    assert root / "docs/reference/architecture.md" in pages
+    wrong = {
+        str(page.relative_to(root)): names
+        for page in pages
+        if (names := untrue(page.read_text(encoding="utf-8"), page, root))
+    }
+    assert wrong == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[gone](docs/gone.md)",
+        "[gone](README.md#no-such-heading)",
+        "[gone](#no-such-heading)",
+        "`bot/gone`",
+        "`bot/gone/`",
+        "`bot/domain/gone.py`",
+        "`tests/unit/gone.py::test_something`",
+        "`bot/gone/<name>.py`",
+        "`bot.domain.gone`",
+        "`python -m bench.gone --long`",
+        "`.ci/gone`",
+        "`Code` and `Gone` in `bot/domain/errors.py`",
+    ],
+)
+def test_a_name_that_does_not_exist_is_found(root: Path, line: str) -> None:
+    assert untrue(line, root / "README.md", root) != []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[commands](docs/reference/commands.md#limits-user) [web](https://example.org/gone)",
+        "`bot/domain` `bot/domain/` `bot/domain/errors.py` `bot/providers/<name>.py`",
+        "`bot.domain.errors` `python -m bench.ack --quick` `.ci/run --long`",
+        "`tests/architecture/test_documentation.py::untrue`",
+        "`Code` and `Refused` in `bot/domain/errors.py`",
+        "`bot` `data/retake.db` `application/json` `discord.py`",
+    ],
+)
+def test_a_name_that_exists_is_accepted(root: Path, line: str) -> None:
+    assert untrue(line, root / "README.md", root) == []
