@@ -106,9 +106,9 @@ def open_catalogue(settings: Settings) -> Catalogue:
     Raises:
         CatalogueError: with one sentence for each thing that is wrong.
     """
-    told = settings.providers
-    overrides = {name: getattr(told, name).models for name in ("evolink", "apimart", "google")}
-    return load_catalogue(default_model=told.default_model, overrides=overrides)
+    config = settings.providers
+    overrides = {str(name): section.models for name, section in config.sections().items()}
+    return load_catalogue(default_model=config.default_model, overrides=overrides)
 
 
 @asynccontextmanager
@@ -266,11 +266,7 @@ def _policy(settings: Settings, signer: CallbackSigner | None) -> Policy:
 
     return Policy(
         limits=settings.limits.as_limits(),
-        max_running={
-            ProviderName("evolink"): told.evolink.max_running,
-            ProviderName("apimart"): told.apimart.max_running,
-            ProviderName("google"): told.google.max_running,
-        },
+        max_running={name: section.max_running for name, section in told.sections().items()},
         poll_lambda=told.poll_lambda,
         queue_deadline=settings.deadlines.queued,
         unknown_deadline=settings.deadlines.submit_unknown,

@@ -1,11 +1,14 @@
 """The video services that the settings switch on, ready to be asked.
 
-Owns how a section of the settings becomes an adapter. Adding a provider is a line here.
+Owns how a section of the settings becomes an adapter. A provider is added by a function here and
+its line in ``FACTORIES``.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 
+from bot.domain.catalogue import ProviderName
 from bot.domain.ports.provider import InformedProvider
 from bot.ops.clock import SystemClock
 from bot.providers.addresses import AddressPolicy
@@ -22,41 +25,67 @@ def proxy_of(settings: Settings) -> Proxy | None:
     return Proxy.parse(url) if url else None
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Site:
+    """What the adapters are built from; ``made`` are those that are built already."""
+
+    settings: Settings
+    clock: SystemClock
+    stack: AsyncExitStack
+    made: dict[ProviderName, InformedProvider] = field(
+        default_factory=dict[ProviderName, InformedProvider]
+    )
+
+    async def http(self, service: str, *urls: str) -> HttpClient:
+        """Open the client that may reach these addresses, and public ones."""
+        policy = AddressPolicy.beside(*urls)
+        client = HttpClient(party=service, policy=policy, proxy=proxy_of(self.settings))
+        return await self.stack.enter_async_context(client)
+
+
+async def _evolink(site: _Site) -> InformedProvider:
+    config = site.settings.providers.evolink
+    return EvoLink(
+        api_url=config.api_url,
+        files_url=config.files_url,
+        api_key=config.api_key.get_secret_value(),
+        http=await site.http("evolink", config.api_url, config.files_url),
+        media_root=site.settings.media.dir.absolute(),
+        clock=site.clock,
+    )
+
+
+async def _apimart(site: _Site) -> InformedProvider:
+    config = site.settings.providers.apimart
+    # APIMart keeps no videos: one to edit is put where EvoLink keeps its own.
+    evolink = site.made.get(ProviderName("evolink"))
+    return ApiMart(
+        api_url=config.api_url,
+        api_key=config.api_key.get_secret_value(),
+        http=await site.http("apimart", *config.api_url),
+        media_root=site.settings.media.dir.absolute(),
+        clock=site.clock,
+        video_host=evolink if isinstance(evolink, EvoLink) else None,
+        supports_callbacks=site.settings.http.usual_port,
+    )
+
+
+FACTORIES: Mapping[ProviderName, Callable[[_Site], Awaitable[InformedProvider]]] = {
+    ProviderName("evolink"): _evolink,
+    ProviderName("apimart"): _apimart,
+}
+"""How each provider is built, in the order in which they are."""
+
+
 @asynccontextmanager
 async def open_providers(
     settings: Settings, clock: SystemClock
 ) -> AsyncIterator[Sequence[InformedProvider]]:
-    """The providers that have a key, in the configured order, each with a door of its own."""
-    told = settings.providers
-    media_root = settings.media.dir.absolute()
+    """Open the providers that have a key, in the configured order, each with its own client."""
+    enabled = settings.providers.enabled()
     async with AsyncExitStack() as stack:
-
-        async def door(name: str, *urls: str) -> HttpClient:
-            policy = AddressPolicy.beside(*urls)
-            return await stack.enter_async_context(
-                HttpClient(party=name, policy=policy, proxy=proxy_of(settings))
-            )
-
-        providers: dict[str, InformedProvider] = {}
-        evolink: EvoLink | None = None
-        if key := told.evolink.api_key.get_secret_value():
-            evolink = EvoLink(
-                api_url=told.evolink.api_url,
-                files_url=told.evolink.files_url,
-                api_key=key,
-                http=await door("evolink", told.evolink.api_url, told.evolink.files_url),
-                media_root=media_root,
-                clock=clock,
-            )
-            providers["evolink"] = evolink
-        if key := told.apimart.api_key.get_secret_value():
-            providers["apimart"] = ApiMart(
-                api_url=told.apimart.api_url,
-                api_key=key,
-                http=await door("apimart", *told.apimart.api_url),
-                media_root=media_root,
-                clock=clock,
-                video_host=evolink,
-                supports_callbacks=settings.http.usual_port,
-            )
-        yield [providers[name] for name in told.enabled() if name in providers]
+        site = _Site(settings=settings, clock=clock, stack=stack)
+        for name, factory in FACTORIES.items():
+            if name in enabled:
+                site.made[name] = await factory(site)
+        yield [site.made[name] for name in enabled]

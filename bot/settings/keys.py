@@ -5,9 +5,9 @@ where values come from, nor of the parts that are given them.
 """
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import (
@@ -70,9 +70,10 @@ Mirrors = Annotated[
     BeforeValidator(lambda given: (given,) if isinstance(given, str) else given),
 ]
 SocketAddress = Annotated[str, AfterValidator(_socket)]
-Name = Literal["evolink", "apimart", "google"]
+Name = Literal["evolink", "apimart"]
 
 _WEB = "an https:// address (plain http:// only on loopback)"
+_NAMES = ", ".join(f'"{name}"' for name in get_args(Name))
 _KEY = "text in quotes; empty turns the provider off"
 _RUNNING = "a whole number from 1 to 100000"
 _SECONDS = "a whole number of seconds, 60 or more"
@@ -139,18 +140,20 @@ class MediaSettings(_Section):
     )
 
 
-class _ProviderSettings(_Section):
+class ProviderSettings(_Section):
+    """What every provider's section holds; a provider is off while its key is empty."""
+
     api_key: SecretStr = Field(default=SecretStr(""), description=_KEY)
     max_running: Whole = Field(default=20, ge=1, le=100_000, description=_RUNNING)
     models: dict[str, Any] = Field(default={}, description="tables of catalogue entries")
 
 
-class EvolinkSettings(_ProviderSettings):
+class EvolinkSettings(ProviderSettings):
     api_url: WebAddress = Field(default="https://api.evolink.ai", description=_WEB)
     files_url: WebAddress = Field(default="https://files-api.evolink.ai", description=_WEB)
 
 
-class ApimartSettings(_ProviderSettings):
+class ApimartSettings(ProviderSettings):
     api_url: Mirrors = Field(
         default=("https://api.apimart.ai",),
         min_length=1,
@@ -158,17 +161,10 @@ class ApimartSettings(_ProviderSettings):
     )
 
 
-class GoogleSettings(_ProviderSettings):
-    api_url: WebAddress = Field(
-        default="https://generativelanguage.googleapis.com", description=_WEB
-    )
-
-
 class ProvidersSettings(_Section):
-    default: Name = Field(default="evolink", description='one of "evolink", "apimart", "google"')
+    default: Name = Field(default="evolink", description=f"one of {_NAMES}")
     order: tuple[Name, ...] = Field(
-        default=("evolink", "apimart", "google"),
-        description='a list of "evolink", "apimart", "google", each at most once',
+        default=get_args(Name), description=f"a list of {_NAMES}, each at most once"
     )
     default_model: str = Field(
         default="omni-flash-1.1",
@@ -178,7 +174,6 @@ class ProvidersSettings(_Section):
     poll_lambda: Number = Field(default=0.2, ge=0.01, le=60, description="seconds, from 0.01 to 60")
     evolink: EvolinkSettings = EvolinkSettings()
     apimart: ApimartSettings = ApimartSettings()
-    google: GoogleSettings = GoogleSettings()
 
     @field_validator("order")
     @classmethod
@@ -189,15 +184,20 @@ class ProvidersSettings(_Section):
 
     def enabled(self) -> tuple[ProviderName, ...]:
         """The providers with a key: the default, then ``order``, then any that it leaves out."""
-        wished: list[Name] = [self.default, *self.order, "evolink", "apimart", "google"]
-        keyed: dict[Name, SecretStr] = {
-            "evolink": self.evolink.api_key,
-            "apimart": self.apimart.api_key,
-            "google": self.google.api_key,
-        }
-        return tuple(
-            ProviderName(name) for name in dict.fromkeys(wished) if keyed[name].get_secret_value()
+        sections = self.sections()
+        names = dict.fromkeys(
+            [ProviderName(name) for name in (self.default, *self.order)] + list(sections)
         )
+        return tuple(name for name in names if sections[name].api_key.get_secret_value())
+
+    def sections(self) -> Mapping[ProviderName, ProviderSettings]:
+        """The section of every provider that this version knows, by the provider's name."""
+        found = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            ProviderName(name): section
+            for name, section in found.items()
+            if isinstance(section, ProviderSettings)
+        }
 
 
 class LimitsSettings(_Section):
@@ -287,16 +287,10 @@ class Settings(_Section):
             problems.append(
                 "There is no Discord token: set [discord] token, or RETAKE__DISCORD__TOKEN."
             )
-        enabled = self.providers.enabled()
-        if not enabled:
+        if not self.providers.enabled():
             problems.append(
                 "No provider has a key: set api_key in [providers.evolink] or"
                 " [providers.apimart], or RETAKE__PROVIDERS__EVOLINK__API_KEY."
-            )
-        elif enabled == ("google",):
-            problems.append(
-                "Google is the only provider with a key, and this version cannot use it yet:"
-                " set api_key in [providers.evolink] or [providers.apimart] as well."
             )
         return problems
 

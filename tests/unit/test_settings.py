@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from bot.app.providers import FACTORIES
 from bot.domain.quota import Limits, Period
 from bot.settings import Settings, SettingsError, load
 from bot.settings.sources import _paths
@@ -116,13 +117,17 @@ def test_allowed_servers_in_the_environment(written_as: str, allowed: tuple[int,
 
 def test_a_provider_left_out_of_the_order_still_works_as_the_last(written: Written) -> None:
     settings = load(
-        written('[providers]\norder = ["apimart"]\n[providers.google]\napi_key = "g"'),
+        written('[providers]\ndefault = "evolink"\norder = []'),
         {
             "RETAKE__PROVIDERS__EVOLINK__API_KEY": "e",
             "RETAKE__PROVIDERS__APIMART__API_KEY": "a",
         },
     )
-    assert settings.providers.enabled() == ("evolink", "apimart", "google")
+    assert settings.providers.enabled() == ("evolink", "apimart")
+
+
+def test_every_provider_with_a_section_can_be_built() -> None:
+    assert list(FACTORIES) == list(Settings().providers.sections())
 
 
 def test_loopback_may_be_plain(written: Written) -> None:
@@ -221,6 +226,13 @@ BAD_FILES = [
         'config.toml: [providers] has no "evolnk"; did you mean [providers.evolink]?',
     ),
     (
+        "[providers.google]\napi_key = 'hunter2'",
+        (
+            'config.toml: [providers] has no "google"; it has default, order, default_model,'
+            " poll_lambda, evolink, apimart."
+        ),
+    ),
+    (
         "[log]\ncolour = 1",
         'config.toml: [log] has no "colour"; it has level, format.',
     ),
@@ -289,14 +301,14 @@ BAD_FILES = [
         "[providers]\norder = ['evolink', 'evolink']",
         (
             'config.toml: [providers] order is ["evolink", "evolink"]; it must be a list of'
-            ' "evolink", "apimart", "google", each at most once.'
+            ' "evolink", "apimart", each at most once.'
         ),
     ),
     (
         "[providers]\norder = ['evolink', 'openai', 'sora']",
         (
             'config.toml: [providers] order is ["evolink", "openai", "sora"]; it must be a list of'
-            ' "evolink", "apimart", "google", each at most once.'
+            ' "evolink", "apimart", each at most once.'
         ),
     ),
     (
@@ -448,13 +460,6 @@ def test_what_the_bot_needs_to_run() -> None:
         ),
     ]
     token = {"RETAKE__DISCORD__TOKEN": "t"}
-    google = load(EXAMPLE, token | {"RETAKE__PROVIDERS__GOOGLE__API_KEY": "k"})
-    assert google.problems_for_run() == [
-        (
-            "Google is the only provider with a key, and this version cannot use it yet:"
-            " set api_key in [providers.evolink] or [providers.apimart] as well."
-        )
-    ]
     ready = load(EXAMPLE, token | {"RETAKE__PROVIDERS__APIMART__API_KEY": "k"})
     assert ready.problems_for_run() == []
     assert ready.discord.token == SecretStr("t")

@@ -9,7 +9,7 @@ import { local } from "./media.js";
 import { emit, on } from "./store.js";
 import { clockTime, duration, everySecond } from "./time.js";
 
-const NAMES = { evolink: "EvoLink", apimart: "APIMart", google: "Google" };
+const NAMES = { evolink: "EvoLink", apimart: "APIMart" };
 const MODES = { text: "Text to video", image: "Image to video", reference: "References", edit: "Edit", extend: "Extend" };
 const NEXT_TASK = [
   ["Moderation", "Accepted, then refused by moderation", { on: "task", kind: "moderation" }],
