@@ -1,4 +1,4 @@
-"""SECURITY.md says what stops whom, and which test shows it: each of them exists, in every row."""
+"""SECURITY.md names a defence and its tests for every threat: each of those tests exists."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 def rows() -> list[str]:
     text = (ROOT / "SECURITY.md").read_text("utf-8")
     table = [line for line in text.splitlines() if line.startswith("| ")]
-    return [line for line in table if not line.startswith(("| who could", "|---"))]
+    return [line for line in table if not line.startswith(("| threat |", "|---"))]
 
 
 def functions_of(file: str) -> set[str]:
@@ -25,7 +25,7 @@ def functions_of(file: str) -> set[str]:
 
 
 def missing(text: str) -> list[str]:
-    """The tests that a text names and nobody wrote."""
+    """Return the tests that a text names and that do not exist."""
     return [
         f"{file}::{name}"
         for file, name in NAMED.findall(text)
@@ -51,7 +51,7 @@ def test_a_test_that_is_not_there_is_missed() -> None:
 
 
 def test_every_test_of_this_folder_is_named() -> None:
-    """A file that shows something and is named nowhere is a case that the table forgot."""
+    """A file of tests that the table does not name is a threat that it forgot."""
     named = {file for row in rows() for file, _ in NAMED.findall(row)}
     here = {f"tests/security/{path.name}" for path in Path(__file__).parent.glob("test_*.py")}
     assert here - named == {"tests/security/test_threat_model.py"}
