@@ -167,6 +167,7 @@ def tell(report: Report, scene: Scene, seen: Outcome) -> None:
         max_ms=round(max(times, default=float("nan")), 1),
         over_3_s=unanswered,
         held_before=None if scene.usual else f"{held} of {answered}",
+        deferred=sum(ack.seconds is not None and not ack.answered for ack in seen.acks),
         polls_s=round(seen.polls_a_second, 1),
         videos_s=round(seen.deliveries_a_second, 2),
         delivering=round(seen.delivering, 1),
@@ -180,7 +181,8 @@ def tell(report: Report, scene: Scene, seen: Outcome) -> None:
         return
     report.promise(f"{scene.name}: p99", round(p99, 1), MOST_P99_MS, "ms")
     report.promise(f"{scene.name}: over 3 s", unanswered, 0)
-    report.promise(f"{scene.name}: acknowledged without a hold", len(seen.acks) - held, 0)
+    # A deferred one ("thinking") promises nothing yet: its hold follows before its receipt.
+    report.promise(f"{scene.name}: answered without a hold", answered - held, 0)
 
 
 async def measure(report: Report, *, quick: bool) -> None:
