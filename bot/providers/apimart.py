@@ -2,7 +2,7 @@
 
 Owns APIMart's JSON, status words, price fields and image uploads. It must not know of generations,
 quotas or Discord. What the vendor documents and what third parties saw is told apart in
-``docs/reference/gateways.md``.
+``docs/reference/providers.md``.
 """
 
 from collections.abc import Collection, Mapping, Sequence

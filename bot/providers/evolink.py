@@ -2,7 +2,7 @@
 
 Owns EvoLink's JSON, status words, price fields and files service. It must not know of generations,
 quotas or Discord. What the vendor documents and what was only seen once is told apart in
-``docs/reference/gateways.md``.
+``docs/reference/providers.md``.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -482,7 +482,7 @@ def test_the_file_is_part_of_the_package() -> None:
     assert (Path(__file__).parents[2] / "bot/providers/catalog.toml").is_file()
 
 
-@pytest.mark.parametrize("page", ["docs/howto/models.md", "docs/reference/gateways.md"])
+@pytest.mark.parametrize("page", ["docs/howto/models.md", "docs/reference/providers.md"])
 def test_the_examples_in_the_pages_are_right(page: str) -> None:
     text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
     examples = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
