@@ -4,13 +4,9 @@ Owns the driving. What the stories are stands in ``stories``, what must hold in 
 """
 
 import asyncio
-import atexit
-import shutil
 from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 from bot.domain.errors import Refused, StorageUnavailable
@@ -19,12 +15,10 @@ from bot.domain.ids import GenerationId
 from bot.domain.request import VideoRequest
 from bot.engine.context import Policy
 from bot.services.generate import GenerationRequest
-from tests.reliability.inline import inline_sqlite
+from tests.reliability.inline import fresh_folder, inline_sqlite
 from tests.reliability.points import Crash
 from tests.reliability.simulation import CHANNEL, GUILD, POLICY, TOM, Life, World
 from tests.reliability.state_hash import numbered_ids
-
-MEMORY = Path("/dev/shm")
 
 Act = Callable[["Walk", Life], Coroutine[Any, Any, Any]]
 
@@ -220,28 +214,6 @@ async def _walk(
     )
 
 
-@cache
-def _folder() -> Path:
-    """One folder for all walks of this process: what is compiled for a database is kept by name."""
-    folder = Path(mkdtemp(prefix="retake-walks-", dir=MEMORY if MEMORY.is_dir() else None))
-    atexit.register(shutil.rmtree, folder)
-    return folder
-
-
-def _emptied() -> Path:
-    for left in _folder().iterdir():
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
-    return _folder()
-
-
-def fresh_folder() -> Path:
-    """The folder of a new world, with an empty database in it. Driver without threads only."""
-    empty = _empty_database()
-    folder = _emptied()
-    (folder / "retake.db").write_bytes(empty)
-    return folder
-
-
 def walked(
     story: Story, *crashes: Crash, workers: int = 1, known: Collection[bytes] | None = None
 ) -> Walked:
@@ -252,17 +224,3 @@ def walked(
     """
     with inline_sqlite():
         return asyncio.run(_walk(story, crashes, fresh_folder(), workers, known))
-
-
-@cache
-def _empty_database() -> bytes:
-    """A database with the newest schema."""
-    folder = _emptied()
-    asyncio.run(_make_empty(folder))
-    return (folder / "retake.db").read_bytes()
-
-
-async def _make_empty(folder: Path) -> None:
-    world = World(folder=folder)
-    life = await world.boot()
-    await world.bury(life)

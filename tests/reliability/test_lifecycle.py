@@ -32,8 +32,7 @@ from bot.domain.quota import LimitChanges, Limits
 from bot.domain.request import Operation, VideoRequest
 from bot.services.generate import GenerationRequest
 from tests.fakes.ports import refusal
-from tests.reliability.driver import fresh_folder
-from tests.reliability.inline import inline_sqlite
+from tests.reliability.inline import fresh_folder, inline_sqlite
 from tests.reliability.points import Crash, Moment
 from tests.reliability.simulation import CHANNEL, GUILD, POLICY, Life, World
 

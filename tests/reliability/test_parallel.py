@@ -12,8 +12,7 @@ from bot.domain.generation import State
 from bot.domain.quota import Limits
 from bot.domain.request import VideoRequest
 from bot.services.generate import GenerationRequest, Receipt
-from tests.reliability.driver import fresh_folder
-from tests.reliability.inline import inline_sqlite
+from tests.reliability.inline import fresh_folder, inline_sqlite
 from tests.reliability.simulation import CHANNEL, GUILD, POLICY, TOM, World
 
 

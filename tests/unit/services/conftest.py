@@ -33,6 +33,7 @@ from tests.fakes.ports import (
     OwnedClock,
     WatchedStorage,
 )
+from tests.reliability.inline import fresh_folder, inline_sqlite
 
 GUILD = GuildId(100)
 CHANNEL = ChannelId(200)
@@ -186,18 +187,27 @@ def quiet() -> Iterator[None]:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+def folder() -> Iterator[Path]:
+    """Where the world's database and files are. SQLite needs no thread there, so that a virtual
+    day of heartbeats takes seconds.
+    """
+    with inline_sqlite():
+        yield fresh_folder()
+
+
+@pytest.fixture
+async def world(folder: Path) -> AsyncIterator[World]:
     """Two providers, an empty database; at the end the books must be right."""
     clock = OwnedClock()
-    folder = tmp_path / "media"
-    folder.mkdir()
-    async with open_storage(f"sqlite+aiosqlite:///{tmp_path}/retake.db", clock=clock) as storage:
+    media = folder / "media"
+    media.mkdir()
+    async with open_storage(f"sqlite:///{folder}/retake.db", clock=clock) as storage:
         world = World(
             clock=clock,
             storage=WatchedStorage(storage),
             evolink=FakeProvider(EVOLINK, clock),
             apimart=FakeProvider(APIMART, clock),
-            media=FakeMedia(folder),
+            media=FakeMedia(media),
             messenger=FakeMessenger(),
         )
         yield world

@@ -325,20 +325,20 @@ async def test_what_a_provider_refused_is_left_alone(world: World) -> None:
     assert world.evolink.polls == asked
 
 
-async def unfetched(world: World, worker: Worker) -> Generation:
+async def unfetched(world: World) -> Generation:
     """A video that was finished, and whose link was refused until it expired."""
     world.policy = replace(world.policy, fetch_deadline=60)
     world.evolink.keeps = 60.0
     world.evolink.refuses_links = lambda _: refusal(Code.RESULT_GONE)
-    generation = (await world.ask(worker)).generation
-    await world.until_over()
+    generation = (await world.ask(world.start())).generation
+    await world.until_over(seconds=3600)
     assert await world.state(generation.id) is State.FAILED
     world.evolink.refuses_links = lambda _: None
     return await world.row(generation.id)
 
 
 async def test_what_could_not_be_fetched_is_left_alone_while_nothing_is_new(world: World) -> None:
-    ended = await unfetched(world, world.start())
+    ended = await unfetched(world)
     asked = world.evolink.polls
     assert await looker(world).look() == []
     assert world.evolink.polls == asked + 1
@@ -349,7 +349,7 @@ async def test_what_could_not_be_fetched_is_left_alone_while_nothing_is_new(worl
 async def test_what_could_not_be_fetched_is_delivered_when_it_can_be(
     world: World, news: str
 ) -> None:
-    ended = await unfetched(world, world.start())
+    ended = await unfetched(world)
     assert ended.task is not None
     task = world.evolink.tasks[ended.task.task_id or TaskId("")]
     report = replace(world.evolink._report(task), urls_expire_at=None)

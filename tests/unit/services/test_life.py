@@ -298,17 +298,17 @@ async def test_a_task_that_never_ends_expires_and_is_released(world: World) -> N
 
 
 async def test_a_dead_link_is_asked_for_again_and_then_given_up(world: World) -> None:
+    world.policy = Policy(limits=NOBODY, fetch_deadline=60)
     world.evolink.download_faults.append(refusal(Code.RESULT_GONE))
     worker = world.start()
     receipt = await world.ask(worker)
     await world.until_over()
     assert (await world.row(receipt.generation.id)).state is State.DELIVERED
 
-    world.policy = Policy(limits=NOBODY, fetch_deadline=60)
     world.evolink.keeps = 3600.0
     world.evolink.refuses_links = lambda _: refusal(Code.RESULT_GONE)
     receipt = await world.ask(worker)
-    await world.until_over()
+    await world.until_over(seconds=2 * 3600)
     row = await world.row(receipt.generation.id)
     assert row.failure is not None
     assert row.failure.code is Code.RESULT_GONE

@@ -41,14 +41,14 @@ async def restored(world: World, copy: Path) -> None:
 
 
 async def test_what_was_delivered_since_the_copy_is_found_not_posted_again(
-    world: World, tmp_path: Path
+    world: World, folder: Path, tmp_path: Path
 ) -> None:
     world.messenger = Forgetful()
     worker = world.start()
     generation = (await world.ask(worker)).generation
     await world.until_state(generation.id, State.RUNNING)
     copy = tmp_path / "copy.db"
-    await backup(f"sqlite:///{tmp_path}/retake.db", copy)
+    await backup(f"sqlite:///{folder}/retake.db", copy)
     await world.until_over()
     assert len(world.messenger.videos) == 1
     await world.kill(worker)
@@ -71,14 +71,14 @@ async def test_what_was_delivered_since_the_copy_is_found_not_posted_again(
 
 
 async def test_what_was_not_posted_before_the_loss_is_posted_after_it(
-    world: World, tmp_path: Path
+    world: World, folder: Path, tmp_path: Path
 ) -> None:
     world.messenger = Forgetful()
     worker = world.start()
     generation = (await world.ask(worker)).generation
     await world.until_state(generation.id, State.RUNNING)
     copy = tmp_path / "copy.db"
-    await backup(f"sqlite:///{tmp_path}/retake.db", copy)
+    await backup(f"sqlite:///{folder}/retake.db", copy)
     await world.kill(worker)
 
     before = world.storage
