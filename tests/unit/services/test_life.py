@@ -305,10 +305,10 @@ async def test_a_dead_link_is_asked_for_again_and_then_given_up(world: World) ->
     await world.until_over()
     assert (await world.row(receipt.generation.id)).state is State.DELIVERED
 
-    world.evolink.keeps = 3600.0
+    world.evolink.keeps = 600.0
     world.evolink.refuses_links = lambda _: refusal(Code.RESULT_GONE)
     receipt = await world.ask(worker)
-    await world.until_over(seconds=2 * 3600)
+    await world.until_over(seconds=1800)
     row = await world.row(receipt.generation.id)
     assert row.failure is not None
     assert row.failure.code is Code.RESULT_GONE
