@@ -83,20 +83,22 @@ def _discord_away(world: World) -> None:
 
 
 def _discord_away_when_it_ends(world: World) -> None:
-    """For as long as the outage in which ends were never told."""
+    """For more attempts than a failure of our own gets, and still after the longest absence."""
     _moderated(world)
-    down = since_first(world.clock, 840)
+    down = since_first(world.clock, 430)
     world.discord.away = lambda _: bool(world.evolink.tasks) and down()
 
 
 def _result_refused_for_a_while(world: World) -> None:
-    down = since_first(world.clock, 600)
+    """Still after the longest absence."""
+    down = since_first(world.clock, 420)
     refused = refusal(Code.RESULT_GONE, status=403)
     world.evolink.refuses_links = lambda _: refused if down() else None
 
 
 def _disk_full_for_a_while(world: World) -> None:
-    down = since_first(world.clock, 600)
+    """Still after the longest absence."""
+    down = since_first(world.clock, 420)
     world.disk.full = down
 
 
