@@ -15,15 +15,15 @@ ROOT = Path(__file__).resolve().parent.parent
 HEAD = """\
 # Licences of what Retake runs with
 
-Made from the packages' own metadata by `.venv/bin/python .ci/licenses.py >
+Generated from the packages' own metadata by `.venv/bin/python .ci/licenses.py >
 docs/reference/licenses.md`, for every pin in `requirements/run.txt`. Retake itself is under the
-MIT licence (`LICENSE`). The wheel of `av` (PyAV) carries FFmpeg's libraries with x264, and that of
-`pillow-heif` carries libheif with x265: those libraries are under the GNU GPL and LGPL.
+MIT licence (`LICENSE`). The wheel of `av` (PyAV) contains FFmpeg's libraries with x264, and that of
+`pillow-heif` contains libheif with x265: those libraries are under the GNU GPL and LGPL.
 
 | package | version | licence |
 |---|---|---|
 """
-# As their projects say it, where the installed metadata does not in so many words.
+# As their projects state it, where the installed metadata does not.
 KNOWN = {
     "aiosignal": "Apache-2.0",
     "audioop-lts": "PSF-2.0",  # for Python 3.13 and newer
