@@ -197,4 +197,29 @@ REQUEST_FAULTS = (
         ],
         tests=["tests/contract/messenger/test_refused.py", "-k", "in_between"],
     ),
+    Fault(
+        name="lets others retry a member's refused request",
+        changes=[
+            Change(
+                path="bot/ui/inbound/retries.py",
+                old="self._attempts.get((user_id, request_id))",
+                new="next((a for key, a in self._attempts.items() if key[1] == request_id), None)",
+            ),
+        ],
+        tests=["tests/integration/flows/test_retry.py", "-k", "author_alone"],
+    ),
+    Fault(
+        name="offers no retry of a request that could not be saved",
+        changes=[
+            Change(
+                path="bot/ui/inbound/retries.py",
+                old="""\
+    if isinstance(error, StorageUnavailable):
+        return True
+""",
+                new="",
+            ),
+        ],
+        tests=["tests/integration/flows/test_retry.py", "-k", "becomes_the_receipt"],
+    ),
 )

@@ -1,5 +1,6 @@
 """Edits: by replying to a video, by the button Edit, by the menu "Edit video"; and Extend."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -7,7 +8,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.domain.catalogue import Mode
-from bot.domain.errors import Code, Refused
+from bot.domain.errors import Code, Refused, RetakeError
 from bot.domain.generation import Generation
 from bot.domain.request import Operation, VideoRequest
 from bot.ui.cards import forms
@@ -18,6 +19,7 @@ from bot.ui.inbound.client import Interaction, RetakeClient
 from bot.ui.inbound.errors import ErrorBoundary
 from bot.ui.inbound.missed_replies import Absence
 from bot.ui.inbound.requests import IncomingFiles, StoredFiles, order, take_in
+from bot.ui.inbound.retries import passes
 from bot.ui.text.translation import said
 
 if TYPE_CHECKING:
@@ -67,15 +69,22 @@ class EditCog(commands.Cog):
     async def _heard(self, message: discord.Message, *, late: bool = False) -> None:
         messages = replies.messages(message)
         subject: Generation | None = None
+        offer_retry = False
 
         async def tell(text: str) -> None:
-            await replies.tell(message, text, about=subject)
+            await replies.tell(message, text, about=subject, retry=offer_retry)
 
         async with ErrorBoundary(messages=messages, titles=self.client.titles(), tell=tell):
             subject = await replies.subject(self.client, message)
             if subject is None:
                 return
-            receipt = await self._reply(message, subject)
+            attempt = partial(self._reply, message, subject)
+            try:
+                receipt = await attempt()
+            except RetakeError as error:
+                if offer_retry := passes(error):
+                    self.client.retries.remember(message.author.id, message.id, attempt)
+                raise
             if late and not receipt.repeated:
                 await replies.tell(message, messages.say("reply.late"), about=None)
 

@@ -46,7 +46,8 @@ class HistoryCog(commands.Cog):
     async def page(self, interaction: Interaction, pressed: ControlId) -> None:
         """The buttons Newer and Older."""
         who = pressed.user_id or UserId(interaction.user.id)
-        await turn(interaction, await self._drawn(interaction, who, pressed.page))
+        drawn = await self._drawn(interaction, who, pressed.page, in_place=True)
+        await turn(interaction, drawn)
 
     async def details(self, interaction: Interaction, pressed: ControlId) -> None:
         """The button: everything about one video."""
@@ -101,12 +102,15 @@ class HistoryCog(commands.Cog):
         await answer(interaction, messages.say(key))
         await client.services.history.tell_deleted(generation)
 
-    async def _drawn(self, interaction: Interaction, of: UserId, page: int) -> ui.LayoutView:
+    async def _drawn(
+        self, interaction: Interaction, of: UserId, page: int, *, in_place: bool = False
+    ) -> ui.LayoutView:
         client = interaction.client
         found = await promptly(
             interaction,
             client.services.history.page(context.reader(interaction), of=of, page=page),
             patience=client.wishes.patience,
+            in_place=in_place,
         )
         own = of == interaction.user.id
         return history_card(found, of=of, own=own, card_context=client.card_context(interaction))

@@ -1,4 +1,4 @@
-"""New videos: ``/video``, the menu "Make a video of this", and the button Again."""
+"""New videos: ``/video``, the menu "Make a video of this", and the buttons Again and Retry."""
 
 # ruff: noqa: ARG002, PLR0917
 # The options image2 to image16 are read by name, and all options are given by name.
@@ -17,7 +17,7 @@ from bot.ui.inbound import context, sources
 from bot.ui.inbound.answers import answer, open_form
 from bot.ui.inbound.client import Interaction, RetakeClient
 from bot.ui.inbound.mentions import in_words
-from bot.ui.inbound.requests import IncomingFiles, StoredFiles, order, repeat
+from bot.ui.inbound.requests import IncomingFiles, StoredFiles, order, repeat, retry
 from bot.ui.text.translation import said
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class VideoCog(commands.Cog):
     async def cog_load(self) -> None:
         self.client.tree.add_command(self.menu)
         self.client.control_router.on(Action.AGAIN, self.again)
+        self.client.control_router.on(Action.RETRY, self.retry)
         self.client.control_router.on(Action.FORM_MAKE, self.made)
 
     @app_commands.command(name="video", description=said("command.video.about"))
@@ -187,6 +188,10 @@ class VideoCog(commands.Cog):
         """The button: the same wish once more, by whoever pressed it."""
         ask = context.ask(interaction, VideoRequest())
         await repeat(interaction, control.generation(), ask)
+
+    async def retry(self, interaction: Interaction, control: ControlId) -> None:
+        """The button: a refused request once more, by the member who made it."""
+        await retry(interaction, control.message_id)
 
 
 def _duration(chosen: str | None) -> int | Literal["auto"] | None:

@@ -58,6 +58,7 @@ class Code(StrEnum):
     MEDIA_UNAVAILABLE = "media_unavailable"
     FILE_NOT_KEPT = "file_not_kept"
     FILES_FORGOTTEN = "files_forgotten"
+    REQUEST_FORGOTTEN = "request_forgotten"
     NOT_FOUND = "not_found"
     NOT_YOURS = "not_yours"
     NOT_FINISHED = "not_finished"

@@ -1,5 +1,6 @@
 """No room for files, at EvoLink or on our own disk: nothing is lost or paid for in vain."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from sandbox.providers import rules
 from sandbox.providers.hosting import Upload
 from tests.e2e.films import film, picture
 from tests.e2e.running import FREE, QUICK, Running, running_sandbox
-from tests.messages_view import told
+from tests.messages_view import buttons, told
 
 NO_ROOM = "My disk is full or can't be written"
 
@@ -46,6 +47,7 @@ async def test_words_alone_pass_while_evolinks_file_service_is_full(running: Run
     await running.film("only words")
     refused = await ana.video("one more", image=await ana.upload("more.png", picture()))
     assert "having trouble" in told(refused)
+    assert "Retry" in buttons(refused["responses"][0])
     assert [
         prompt for number in range(3) for prompt in running.submitted(f"with a picture {number}")
     ] == []
@@ -59,11 +61,19 @@ async def test_our_own_full_disk_refuses_before_anything_is_paid(running: Runnin
     image = await tom.upload("mine.png", picture())
     scratch.rename(scratch.with_name("away"))
     scratch.write_text("in the way of every file")
-    assert NO_ROOM in told(await tom.video("with a picture", image=image))
+    refused = await tom.video("with a picture", image=image)
+    assert NO_ROOM in told(refused)
     assert NO_ROOM in told(await tom.video("only words"))
     assert running.submissions() == []
     assert "0 in the making" in told(await tom.command("quota"))
     scratch.unlink()
     scratch.with_name("away").rename(scratch)
-    await tom.video("with a picture", image=image)
+    (message,) = refused["responses"]
+    await asyncio.gather(*(tom.press(message, "Retry") for _ in range(2)))
     await running.film("with a picture")
+    await tom.video("to be sure")
+    await running.film("to be sure")
+    assert len(running.submitted("with a picture")) == 1
+    calls = running.sandbox.providers.evolink.calls
+    assert len([call for call in calls if (call.op, call.method) == ("upload", "POST")]) == 1
+    assert len(running.paid()) == 2

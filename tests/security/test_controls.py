@@ -26,7 +26,7 @@ from sandbox.discord.state.world import Overwrite
 from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.films import picture
 from tests.e2e.running import Running, running_bot
-from tests.messages_view import EPHEMERAL, Json, told
+from tests.messages_view import EPHEMERAL, Json, buttons, told
 from tests.security.conftest import Tally
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -35,6 +35,7 @@ ENGLISH = Messages.for_locale("en-US")
 NOT_FOUND = ENGLISH.explain(Code.NOT_FOUND, {})
 NOT_YOURS = ENGLISH.explain(Code.NOT_YOURS, {})
 NOT_REMEMBERED = ENGLISH.explain(Code.FILES_FORGOTTEN, {})
+NOT_RETRIED = ENGLISH.explain(Code.REQUEST_FORGOTTEN, {})
 UNKNOWN = ENGLISH.say("failure.unknown_control")
 
 
@@ -45,6 +46,7 @@ class Right(StrEnum):
     CHANGE = "asked for the video, or moderates there"
     READ = "is the person whose history it is, or moderates the server"
     OPENER = "opened the form"
+    MAKER = "made the request that was refused"
 
 
 RIGHTS: dict[Action, Right] = {
@@ -61,6 +63,7 @@ RIGHTS: dict[Action, Right] = {
     Action.DROP: Right.CHANGE,
     Action.DELIVER: Right.CHANGE,
     Action.HISTORY: Right.READ,
+    Action.RETRY: Right.MAKER,
     Action.FORM_UPLOAD: Right.OPENER,
     Action.FORM_MAKE: Right.OPENER,
 }
@@ -305,12 +308,36 @@ async def test_a_form_is_for_the_one_who_opened_it(scene: Scene, tally: Tally) -
     assert scene.records() == before
 
 
+async def test_a_refused_request_is_retried_by_its_maker_alone(scene: Scene, tally: Tally) -> None:
+    running, before, paid = scene.running, scene.records(), len(scene.running.paid())
+    tom = running.person("tom")
+    image = await tom.upload("mine.png", picture())
+    scratch = running.folder / "media" / "scratch"
+    scratch.rename(scratch.with_name("away"))
+    scratch.write_text("in the way of every file")
+    refused = (await tom.video("refused once", image=image))["responses"][0]
+    scratch.unlink()
+    scratch.with_name("away").rename(scratch)
+    custom_id = buttons(refused)["Retry"]
+    for who, channel in (("ana", VIDEOS), ("mira", GENERAL), ("ana", "dm")):
+        answered = await scene.press(who, channel, custom_id)
+        tally.refused((who, channel), ok=harmless(answered, NOT_RETRIED))
+    for about in (refused["id"], "1", str(2**63)):
+        answered = await scene.press("tom", VIDEOS, f"rt:retry:{about}")
+        tally.refused(("tom", about), ok=harmless(answered, NOT_RETRIED))
+    assert scene.records() == before
+    assert len(running.paid()) == paid
+    await tom.press(refused, "Retry")
+    await running.status("refused once", "🟢 **Done**")
+
+
 @pytest.mark.parametrize("action", list(Action))
 async def test_a_button_is_no_form_and_a_form_no_button(
     scene: Scene, tally: Tally, action: Action
 ) -> None:
     before = scene.records()
-    arguments = {Right.READ: f"{scene.running.user('tom')}:0", Right.OPENER: "1"}
+    tom = scene.running.user("tom")
+    arguments = {Right.READ: f"{tom}:0", Right.OPENER: "1", Right.MAKER: "1"}
     custom_id = f"rt:{action}:{arguments.get(RIGHTS[action], scene.open['public'])}"
     wrong_way = scene.press if action in FORMS else scene.send_form
     answered = await wrong_way("tom", VIDEOS, custom_id)
@@ -325,7 +352,7 @@ BROKEN = [
     "rt:erase:{id}' OR '1'='1", "rt:erase:%", "rt:erase:{id};DROP TABLE generations",
     "rt:history:{tom}:-1", "rt:history:{tom}:99999999999", "rt:history:0:0", "rt:history::",
     "rt:history:{tom}:0:1", "rt:history:" + "9" * 30 + ":0", "rt:nothing:{id}",
-    "rt:__class__:{id}", "rt:again:{id}" + "x" * 60,
+    "rt:__class__:{id}", "rt:retry:{id}", "rt:retry:01", "rt:again:{id}" + "x" * 60,
 ]  # fmt: skip
 
 

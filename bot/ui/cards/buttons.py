@@ -33,6 +33,7 @@ class Control(ui.DynamicItem[ui.Button[Any]], template=rf"(?s:{PREFIX}:.*)"):
 STYLES: dict[Action, tuple[discord.ButtonStyle, str | None]] = {
     Action.EDIT: (discord.ButtonStyle.primary, "✏️"),
     Action.AGAIN: (discord.ButtonStyle.secondary, "🔄"),
+    Action.RETRY: (discord.ButtonStyle.primary, "🔁"),
     Action.EXTEND: (discord.ButtonStyle.secondary, "➕"),
     Action.DETAILS: (discord.ButtonStyle.secondary, "📋"),
     Action.FETCH: (discord.ButtonStyle.primary, "📎"),
@@ -46,9 +47,17 @@ STYLES: dict[Action, tuple[discord.ButtonStyle, str | None]] = {
 
 def control(action: Action, generation: Generation, label: str) -> Control:
     """A button about a generation."""
-    style, emoji = STYLES[action]
-    custom_id = str(ControlId(action=action, generation_id=generation.id))
-    return Control(ui.Button(style=style, label=label, emoji=emoji, custom_id=custom_id))
+    return _control(ControlId(action=action, generation_id=generation.id), label)
+
+
+def retry_control(request_id: int, label: str) -> Control:
+    """The button that makes a refused request once more."""
+    return _control(ControlId(action=Action.RETRY, message_id=request_id), label)
+
+
+def _control(control_id: ControlId, label: str) -> Control:
+    style, emoji = STYLES[control_id.action]
+    return Control(ui.Button(style=style, label=label, emoji=emoji, custom_id=str(control_id)))
 
 
 def page_control(user_id: UserId, page: int, label: str, *, disabled: bool) -> Control:

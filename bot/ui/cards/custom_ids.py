@@ -22,6 +22,7 @@ class Action(StrEnum):
 
     EDIT = "edit"
     AGAIN = "again"
+    RETRY = "retry"
     EXTEND = "extend"
     DETAILS = "details"
     FETCH = "fetch"
@@ -43,6 +44,7 @@ FORMS = frozenset({Action.FORM_EDIT, Action.FORM_EXTEND, Action.FORM_UPLOAD, Act
 _ARGUMENTS: dict[Action, str] = {
     **dict.fromkeys(Action, r"(?P<generation>[0-9a-v]{20})"),
     Action.HISTORY: r"(?P<user>[1-9]\d{0,19}):(?P<page>0|[1-9]\d{0,3})",
+    Action.RETRY: r"(?P<message>[1-9]\d{0,19})",
     Action.FORM_UPLOAD: r"(?P<message>[1-9]\d{0,19})",
     Action.FORM_MAKE: r"(?P<message>[1-9]\d{0,19})",
 }
@@ -56,7 +58,10 @@ _PATTERNS = {
 
 @dataclass(frozen=True, kw_only=True)
 class ControlId:
-    """What a custom id says."""
+    """What a custom id says.
+
+    ``message_id`` names a message, or with ``RETRY`` the interaction or message that was refused.
+    """
 
     action: Action
     generation_id: GenerationId | None = None

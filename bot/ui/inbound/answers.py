@@ -74,14 +74,21 @@ def _check_file(sent: object, said: dict[str, Any]) -> None:
         raise PostError(Code.POST_INCOMPLETE, definite=True)
 
 
-async def turn(interaction: discord.Interaction[Any], view: ui.LayoutView) -> None:
-    """Put another card in the place of the one whose button was pressed."""
+async def turn(
+    interaction: discord.Interaction[Any],
+    content: str | ui.LayoutView,
+    *,
+    view: ui.View | None = None,
+) -> None:
+    """Put something else in the place of the message whose button was pressed."""
+    # A message with a card holds no other content.
+    text, shown = (content, view) if isinstance(content, str) else (None, content)
     try:
         async with outgoing(LONGEST_SECONDS):
             if interaction.response.is_done():
-                await interaction.edit_original_response(view=view)
+                await interaction.edit_original_response(content=text, view=shown)
             else:
-                await interaction.response.edit_message(view=view)
+                await interaction.response.edit_message(content=text, view=shown)
     except PostError as error:
         log.warning("answer_not_shown", interaction=interaction.id, error=str(error))
 
@@ -96,13 +103,16 @@ async def open_form(interaction: discord.Interaction[Any], form: ui.Modal) -> No
         _look_for_rivals(interaction, error)
 
 
-async def think(interaction: discord.Interaction[Any]) -> None:
-    """Acknowledge now, answer later (within 15 minutes)."""
+async def think(interaction: discord.Interaction[Any], *, in_place: bool = False) -> None:
+    """Acknowledge now, answer later (within 15 minutes).
+
+    ``in_place`` is true if the answer will replace the message whose button was pressed.
+    """
     if interaction.response.is_done():
         return
     try:
         async with outgoing(LONGEST_SECONDS):
-            await interaction.response.defer(ephemeral=True, thinking=True)
+            await interaction.response.defer(ephemeral=not in_place, thinking=not in_place)
     except PostError as error:
         log.warning("not_acknowledged", interaction=interaction.id, error=str(error))
         _look_for_rivals(interaction, error)
@@ -114,15 +124,22 @@ def _look_for_rivals(interaction: discord.Interaction[Any], error: PostError) ->
 
 
 async def promptly(
-    interaction: discord.Interaction[Any], work: Coroutine[Any, Any, T], *, patience: float
+    interaction: discord.Interaction[Any],
+    work: Coroutine[Any, Any, T],
+    *,
+    patience: float,
+    in_place: bool = False,
 ) -> T:
-    """The result of ``work``; when it takes longer than ``patience`` seconds, acknowledge first."""
+    """The result of ``work``; when it takes longer than ``patience`` seconds, acknowledge first.
+
+    ``in_place`` is as in ``think``.
+    """
     try:
         async with asyncio.TaskGroup() as group:
             task = group.create_task(work)
             done, _ = await asyncio.wait({task}, timeout=patience)
             if not done:
-                await think(interaction)
+                await think(interaction, in_place=in_place)
     except BaseExceptionGroup as failed:
         # One task, so one error: the group is only its wrapping.
         raise failed.exceptions[0] from None

@@ -30,6 +30,7 @@ from bot.ui.inbound.errors import ErrorBoundary, sentence
 from bot.ui.inbound.form_files import SourceMemory
 from bot.ui.inbound.membership import leave
 from bot.ui.inbound.registration import register
+from bot.ui.inbound.retries import RetryMemory
 from bot.ui.inbound.rivals import Rivals
 from bot.ui.text.messages import Messages
 from bot.ui.text.translation import CatalogueTranslator
@@ -130,6 +131,7 @@ class RetakeClient(commands.Bot):
         )
         self.control_router = ControlRouter()
         self.sources = SourceMemory()
+        self.retries = RetryMemory()
         self.rivals = Rivals()
         self._names = tuple(extensions)
         self._services: Services | None = None

@@ -16,7 +16,7 @@ from bot.domain.errors import Code, PostError, Refused
 from bot.domain.generation import Generation
 from bot.domain.ids import MessageId
 from bot.domain.wording import has_words, wording
-from bot.ui.cards.buttons import control
+from bot.ui.cards.buttons import control, retry_control
 from bot.ui.cards.custom_ids import Action, control_ids
 from bot.ui.discord_errors import outgoing
 from bot.ui.inbound import context
@@ -131,15 +131,21 @@ def messages(message: discord.Message) -> Messages:
     return Messages.for_locale(locale(message))
 
 
-async def tell(message: discord.Message, text: str, *, about: Generation | None) -> None:
+async def tell(
+    message: discord.Message, text: str, *, about: Generation | None, retry: bool = False
+) -> None:
     """Answer below the reply, without a ping; in a server it goes away after a few minutes.
 
-    ``about`` adds the button that opens the form instead.
+    ``about`` adds the button that opens the form instead, ``retry`` the one that makes the same
+    request once more.
     """
     said: dict[str, Any] = {"mention_author": False}
+    view = ui.View(timeout=None)
+    if retry:
+        view.add_item(retry_control(message.id, messages(message).say("button.retry")))
     if about is not None:
-        view = ui.View(timeout=None)
         view.add_item(control(Action.EDIT, about, messages(message).say("button.edit")))
+    if view.children:
         said["view"] = view
     if message.guild is not None:
         said["delete_after"] = SHOWN_SECONDS

@@ -1,22 +1,27 @@
 """From a wish to its receipt: the steps that every command, button and form shares.
 
 Owns the order: acknowledge before anything slow, take the files in, ask the service, show the
-receipt. What a file is, its content says, never its name. What a wish is made of is its caller's
-business.
+receipt, or offer to retry what was refused for a reason that passes. What a file is, its content
+says, never its name. What a wish is made of is its caller's business.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.domain.errors import Code, Refused
+from discord import ui
+
+from bot.domain.errors import Code, Refused, RetakeError
 from bot.domain.ids import GenerationId
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.media import IncomingFile
+from bot.ui.cards.buttons import retry_control
 from bot.ui.cards.receipt import receipt_card
-from bot.ui.inbound.answers import answer, promptly, think
+from bot.ui.inbound.answers import answer, promptly, think, turn
 from bot.ui.inbound.client import Interaction
+from bot.ui.inbound.errors import sentence
 from bot.ui.inbound.mentions import in_words
+from bot.ui.inbound.retries import Attempt, passes
 
 if TYPE_CHECKING:
     from bot.services import Services
@@ -101,14 +106,15 @@ async def order(
     wish: Callable[[StoredFiles], "GenerationRequest"],
 ) -> None:
     """Take the files in, ask for the video, show the receipt."""
-    services = interaction.client.services
+
+    async def attempt() -> "Receipt":
+        services = interaction.client.services
+        taken = await take_in(services, given) if given else StoredFiles()
+        return await _request(interaction, wish(taken))
+
     if given:
         await think(interaction)
-        taken = await take_in(services, given)
-    else:
-        taken = StoredFiles()
-    work = _request(interaction, wish(taken))
-    await show(interaction, await promptly(interaction, work, patience=_patience(interaction)))
+    await _submit(interaction, attempt)
 
 
 async def _request(interaction: Interaction, ask: "GenerationRequest") -> "Receipt":
@@ -131,14 +137,54 @@ async def repeat(
     interaction: Interaction, generation_id: GenerationId, ask: "GenerationRequest"
 ) -> None:
     """Ask for the same video once more and show the receipt."""
-    work = interaction.client.services.generate.again(generation_id, ask)
-    await show(interaction, await promptly(interaction, work, patience=_patience(interaction)))
+
+    async def attempt() -> "Receipt":
+        return await interaction.client.services.generate.again(generation_id, ask)
+
+    await _submit(interaction, attempt)
 
 
-async def show(interaction: Interaction, receipt: "Receipt") -> None:
-    """The receipt, for the one who asked."""
-    await answer(interaction, receipt_card(receipt, interaction.client.card_context(interaction)))
+async def _submit(interaction: Interaction, attempt: Attempt) -> None:
+    """Make a request and show its receipt, or why it was refused and the button Retry."""
+    client = interaction.client
+    try:
+        receipt = await promptly(interaction, attempt(), patience=client.wishes.patience)
+    except RetakeError as error:
+        if not passes(error):
+            raise
+        client.retries.remember(interaction.user.id, interaction.id, attempt)
+        view = _retry_view(interaction, interaction.id)
+        await answer(interaction, _why(interaction, error), view=view)
+        return
+    await answer(interaction, receipt_card(receipt, client.card_context(interaction)))
 
 
-def _patience(interaction: Interaction) -> float:
-    return interaction.client.wishes.patience
+async def retry(interaction: Interaction, request_id: int | None) -> None:
+    """Make a refused request once more.
+
+    The refusal becomes the receipt, or the new refusal. One that others see too, below a reply,
+    stays as it is: then the answer is a message for this person only.
+    """
+    client, message = interaction.client, interaction.message
+    in_place = message is not None and message.flags.ephemeral
+    respond = turn if in_place else answer
+    try:
+        attempt = client.retries.recall(interaction.user.id, request_id)
+        receipt = await promptly(
+            interaction, attempt(), patience=client.wishes.patience, in_place=in_place
+        )
+    except RetakeError as error:
+        view = _retry_view(interaction, request_id) if request_id and passes(error) else None
+        await respond(interaction, _why(interaction, error), view=view)
+        return
+    await respond(interaction, receipt_card(receipt, client.card_context(interaction)))
+
+
+def _why(interaction: Interaction, error: RetakeError) -> str:
+    client = interaction.client
+    return sentence(error, client.messages(interaction), client.titles())
+
+
+def _retry_view(interaction: Interaction, request_id: int) -> ui.View:
+    label = interaction.client.messages(interaction).say("button.retry")
+    return ui.View(timeout=None).add_item(retry_control(request_id, label))
