@@ -273,7 +273,7 @@ def add_video(client: Showcase) -> None:
         clip="A video to change",
         aspect_ratio="The shape of the picture",
         duration="Seconds",
-        model="Which model makes it",
+        model="The model to use",
         private="Only for you",
         member="For whom",
         role="For which role",

@@ -8,7 +8,7 @@ import pytest
 from sandbox.discord.wire.openapi import OpenApiValidator, document
 from tests.e2e.running import Json, Running, running_sandbox
 
-LATE = "I was away when you wrote this"
+LATE = "I was offline when you wrote this"
 
 
 @pytest.fixture

@@ -414,7 +414,7 @@ async def test_settled_while_the_bot_runs_and_delivered_late_after_its_end(line:
     released = await in_limbo(line, "a paper boat")
     said = await line.run("reconcile", "release", released)
     assert said.status == 0, said.all
-    await running.status("a paper boat", "This did not count against your limit")
+    await running.status("a paper boat", "This didn't count against your limit")
     said = await line.run("reconcile", "release", released)
     assert said.status == 1
     assert "only one in submit_unknown can be ended" in said.err
@@ -429,7 +429,7 @@ async def test_settled_while_the_bot_runs_and_delivered_late_after_its_end(line:
     assert "was taken over before" in said.err
     await running.start_bot()
     video = await running.film("a paper boat", version=2)
-    assert "so it did not count against your limit" in video["content"]
+    assert "so it didn't count against your limit" in video["content"]
     await running.status("a paper boat", "Done")
     assert len(running.paid()) == 2
     assert len(running.posted_videos()) == 1

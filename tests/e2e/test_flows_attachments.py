@@ -18,8 +18,8 @@ from tests.messages_view import told
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-IMAGES = "I take PNG, JPEG, WebP, GIF, HEIC, or AVIF."
-VIDEOS = "I take MP4, MOV, WebM, or MKV."
+IMAGES = "I accept PNG, JPEG, WebP, GIF, HEIC, or AVIF."
+VIDEOS = "I accept MP4, MOV, WebM, or MKV."
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -110,20 +110,25 @@ async def test_what_cannot_be_used_is_refused_with_its_reason(
             "image",
             "words.png",
             b"only words",
-            f"“words.png” is not a file I can use here. {IMAGES}",
+            f"I can't use “words.png”. {IMAGES}",
         ),
-        ("image", "film.png", short, f"“film.png” is not a file I can use here. {IMAGES}"),
-        ("video", "photo.mp4", picture(), f"“photo.mp4” is not a file I can use here. {VIDEOS}"),
-        ("video", "list.mp4", page, f"“list.mp4” is not a file I can use here. {VIDEOS}"),
-        ("image", "cut.png", picture()[:150], "“cut.png” looks damaged: I could not read it."),
+        ("image", "film.png", short, f"I can't use “film.png”. {IMAGES}"),
+        ("video", "photo.mp4", picture(), f"I can't use “photo.mp4”. {VIDEOS}"),
+        ("video", "list.mp4", page, f"I can't use “list.mp4”. {VIDEOS}"),
+        ("image", "cut.png", picture()[:150], "“cut.png” looks damaged: I couldn't read it."),
         ("video", "cut.mp4", short[: len(short) // 2], "“cut.mp4” looks damaged"),
         ("image", "wall.png", claimed(30_000, 20_000), "“wall.png” is 30,000 × 20,000 pixels"),
-        ("video", "heavy.mp4", heavy, "“heavy.mp4” is too large: I take files up to 1 MiB."),
+        (
+            "video",
+            "heavy.mp4",
+            heavy,
+            "“heavy.mp4” is too large: I accept files up to 1 MiB. Try a smaller copy.",
+        ),
         (
             "video",
             "long.mp4",
             long,
-            "That video is 33 seconds long; I can take up to 30. Trim it and try again.",
+            "That video is 33 seconds long; I accept up to 30 seconds. Trim it and try again.",
         ),
     ]
     for option, name, data, sentence in refusals:
@@ -134,7 +139,7 @@ async def test_what_cannot_be_used_is_refused_with_its_reason(
     await running.film("the only one that was made")
     for _, name, _, _ in refusals:
         assert running.submitted(f"refused because of {name}") == []
-    assert "in the making" in told(await tom.command("quota"))
+    assert "in progress" in told(await tom.command("quota"))
     history = told(await tom.command("history"))
     assert "refused because" not in history
 
@@ -147,7 +152,10 @@ async def test_a_film_too_long_for_the_model_is_told_what_it_takes(
         "long.mp4", film(tmp_path / "long.mp4", seconds=12, rate=5).read_bytes()
     )
     refused = told(await tom.video("shorten it", video=clip, model="omni-flash-1.1"))
-    assert refused == "That video is 12 seconds long; I can take up to 10. Trim it and try again."
+    assert (
+        refused
+        == "That video is 12 seconds long; I accept up to 10 seconds. Trim it and try again."
+    )
     # The first generation has a second home, which takes longer ones.
     await tom.video("keep it", video=clip, model="omni-flash")
     await running.film("keep it")
@@ -160,7 +168,7 @@ async def test_a_file_that_is_gone_meanwhile(running: Running) -> None:
     opened = await tom.menu("Make a video of this", posted)
     running.sandbox.discord.expire_attachments()
     said = told(await tom.fill(opened, prompt="too late"))
-    assert said == "I could not fetch “here.png” from Discord. Please attach it again."
+    assert said == "I couldn't download “here.png” from Discord. Please attach it again."
     assert running.submitted("too late") == []
 
 
@@ -197,7 +205,7 @@ async def test_menus_take_what_is_shared_by_its_content(running: Running, tmp_pa
         await tom.menu("Make a video of this", drawn)
     )
     opened = await tom.menu("Edit video", wrong)
-    assert f"“holiday.mp4” is not a file I can use here. {VIDEOS}" in told(
+    assert f"I can't use “holiday.mp4”. {VIDEOS}" in told(
         await tom.fill(opened, prompt="paint it red")
     )
     assert running.submitted("paint it red") == []

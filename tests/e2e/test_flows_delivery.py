@@ -52,7 +52,7 @@ async def under_way(running: Running, prompt: str, channel: Channel, *, by: str 
     gateway.add_fault(on="task", kind="stuck")
     await running.person(by).video(prompt, channel=channel.id)
     await gateway.wait(lambda g: any(t.submission.prompt == prompt for t in g.tasks.values()))
-    return await running.status(prompt, "asked by")
+    return await running.status(prompt, "requested by")
 
 
 def finish(running: Running, prompt: str) -> None:
@@ -145,7 +145,9 @@ async def test_without_the_right_any_more_it_comes_in_a_direct_message(running: 
     finish(running, "silenced")
     video = await running.film("silenced")
     assert video["channel_id"] == dm_of(running, "tom").id
-    assert "I may not post where you asked, so I posted the video here." in video["content"]
+    assert (
+        "I'm not allowed to post where you asked, so I posted the video here." in video["content"]
+    )
 
 
 async def test_a_video_that_discord_loses_is_posted_once_more(running: Running) -> None:
@@ -171,12 +173,12 @@ async def test_when_nobody_can_be_reached_it_stays_in_the_history(running: Runni
     await running.person("tom").video("to see that it is over", channel="videos")
     await running.film("to see that it is over")
     shown = await entry(running, "a letter undelivered")
-    assert "could not be posted" in shown
+    assert "couldn't be posted" in shown
     running.sandbox.discord.world.user("ana").dms_open = True
     assert len(running.posted_videos()) == charged + 1
     listed = (await ana.command("history"))["responses"][0]
     details = await ana.press(listed, "Details")
-    assert "**State** could not be posted" in told(details)
+    assert "**State** couldn't be posted" in told(details)
     fetched = await ana.press(details["responses"][0], "Get the file")
     assert len(fetched["responses"][0]["attachments"]) == 1
 
@@ -256,7 +258,7 @@ async def test_much_too_large_is_a_preview_with_a_way_to_the_original(
         assert video["attachments"][0]["size"] <= 1_150_000
         assert video["attachments"][0]["height"] == 480
         said = words(video)
-        assert "This is a smaller preview: the full video is larger than this place allows." in said
+        assert "This is a smaller preview: the full video is too large to upload here." in said
         (task,) = [
             task
             for task in running.sandbox.providers.evolink.tasks.values()

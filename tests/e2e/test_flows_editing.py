@@ -13,8 +13,8 @@ from tests.messages_view import Json, buttons, told, words
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HINT = (
-    "Discord did not show me what you wrote: a reply reaches me only with its ping on."
-    " Reply again with the ping, or use the button."
+    "I can't see your text: Discord shows me a reply only when its @ mention is on."
+    " Reply again with the mention on, or use the button."
 )
 
 
@@ -71,7 +71,7 @@ async def test_a_picture_in_a_reply_goes_along(running: Running, clips: Numbered
     assert (name, body["model"]) == ("evolink", "gemini-omni-1.1-flash-video-edit")
     assert len(body["image_urls"]) == 1
     assert clips.sources["with this hat"] == clips.made["a plain room"]
-    assert "**Given** 1 image" in told(await tom.press(second, "Details"))
+    assert "**Inputs** 1 image" in told(await tom.press(second, "Details"))
 
 
 async def test_a_file_that_is_no_picture_is_refused_below_the_reply(running: Running) -> None:
@@ -79,7 +79,7 @@ async def test_a_file_that_is_no_picture_is_refused_below_the_reply(running: Run
     first = await made(running, "a quiet lake")
     notes = await tom.upload("notes.png", b"these are only words")
     reply = await tom.reply(first, "with these words", files=[notes])
-    said = await running.says(first["channel_id"], "“notes.png” is not a file I can use here.")
+    said = await running.says(first["channel_id"], "I can't use “notes.png”. ")
     assert said["message_reference"]["message_id"] == reply["id"]
     assert said["mentions"] == []
     assert running.submitted("with these words") == []
@@ -144,7 +144,7 @@ async def test_again_makes_the_same_once_more(running: Running) -> None:
     first = await made(running, "a coin is tossed", aspect_ratio="9:16")
     thread = first["channel_id"]
     receipt = told(await ana.press(first, "Again"))
-    assert f"I post it in <#{thread}>" in receipt
+    assert f"I'll post it in <#{thread}>" in receipt
     position = running.sandbox.discord.position
     found = await running.next_video(after=position) if len(videos(running, thread)) < 2 else None
     second = found["data"] if found else videos(running, thread)[1]
@@ -212,7 +212,7 @@ async def test_menus_where_there_is_nothing_to_work_with(running: Running) -> No
     tom, ana = running.person("tom"), running.person("ana")
     chat = await tom.write("general", "only words")
     said = told(await ana.menu("Edit video", chat))
-    assert said == "There is no video in that message that I could edit."
+    assert said == "That message has no video that I can edit."
 
 
 async def test_delete_is_for_who_asked_and_for_moderators(running: Running) -> None:
@@ -221,10 +221,10 @@ async def test_delete_is_for_who_asked_and_for_moderators(running: Running) -> N
     second = await made(running, "a rude gesture")
 
     asked = await ana.press(first, "Delete")
-    assert told(asked) == "Only the person who asked for it, or a moderator, can do that."
+    assert told(asked) == "Only the member who requested it, or a moderator, can do that."
 
     asked = await tom.press(first, "Delete")
-    assert told(asked) == "Delete this video for everyone? It cannot be brought back."
+    assert told(asked) == "Delete this video for everyone? This can't be undone."
     erased = await tom.press(asked["responses"][0], "Delete for good")
     assert told(erased) == "Deleted."
     assert first["id"] not in running.sandbox.discord.world.messages
@@ -234,8 +234,7 @@ async def test_delete_is_for_who_asked_and_for_moderators(running: Running) -> N
     await tom.reply(status, "bring it back")
     await running.says(
         status["channel_id"],
-        "That video is not there to work with: it is still being made, did not work out,"
-        " or was deleted.",
+        "That video isn't available: it's still being made, it failed, or it was deleted.",
     )
 
     asked = await mira.press(second, "Delete")

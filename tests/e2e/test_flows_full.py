@@ -41,8 +41,8 @@ async def test_words_alone_pass_while_evolinks_file_service_is_full(running: Run
         await tom.video(f"with a picture {number}", image=image)
     dm = running.sandbox.discord.world.dm(running.user("mira"))
     assert dm is not None
-    alert = await running.says(dm.id, "**Retake needs you.**")
-    assert "as many uploaded files as it may" in alert["content"]
+    alert = await running.says(dm.id, "**Retake needs your attention.**")
+    assert "can't store any more uploaded files" in alert["content"]
     await ana.video("only words")
     await running.film("only words")
     refused = await ana.video("one more", image=await ana.upload("more.png", picture()))
@@ -65,7 +65,7 @@ async def test_our_own_full_disk_refuses_before_anything_is_paid(running: Runnin
     assert NO_ROOM in told(refused)
     assert NO_ROOM in told(await tom.video("only words"))
     assert running.submissions() == []
-    assert "0 in the making" in told(await tom.command("quota"))
+    assert "0 in progress" in told(await tom.command("quota"))
     scratch.unlink()
     scratch.with_name("away").rename(scratch)
     (message,) = refused["responses"]

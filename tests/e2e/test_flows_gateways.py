@@ -11,7 +11,7 @@ from tests.messages_view import Json, told, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-NOT_COUNTED = "This did not count against your limit."
+NOT_COUNTED = "This didn't count against your limit."
 TEXT_MODEL = "gemini-omni-1.1-flash-text-to-video"
 
 
@@ -69,15 +69,15 @@ async def test_a_model_out_of_reach_is_made_elsewhere(running: Running) -> None:
     assert takers(running, "behind a closed door") == ["apimart"]
     # The other gateway has no such option: people see that the length is only a wish there.
     assert " · 5 s" not in video["content"]
-    status = await running.status("behind a closed door", "length 5 s → asked for in the prompt")
+    status = await running.status("behind a closed door", "length 5 s → requested in the prompt")
     assert status
     dm = running.sandbox.discord.world.dm(running.user("mira"))
     assert dm is not None
-    alert = await running.says(dm.id, "**Retake needs you.**")
+    alert = await running.says(dm.id, "**Retake needs your attention.**")
     assert words(alert) == (
-        "**Retake needs you.** The account may not use a model that somebody asked for: ask for"
-        " access, or take the model out of the catalogue. Where another video service can, it takes"
-        " over.\nIt happened at EvoLink."
+        "**Retake needs your attention.** The account has no access to a model that a member"
+        " requested. Ask the provider for access, or remove the model from the catalogue."
+        " Other providers take over where they can.\nProvider: EvoLink."
     )
 
 
@@ -95,9 +95,12 @@ async def test_a_busy_gateway_is_passed_by(running: Running) -> None:
     [
         (
             "moderation",
-            ("The video service refused this under its content rules. It did not say which rule."),
+            (
+                "The video service rejected this under its content rules. It didn't say which rule."
+                " Try different wording or another image."
+            ),
         ),
-        ("fail", "The video service could not make this video. Trying again often helps."),
+        ("fail", "The video service couldn't make this video. Trying again often helps."),
     ],
 )
 async def test_what_goes_wrong_later_is_told_and_not_counted(
@@ -106,7 +109,7 @@ async def test_what_goes_wrong_later_is_told_and_not_counted(
     before = await used(running)
     running.sandbox.providers.evolink.add_fault(on="task", kind=kind)
     text = await ended(running, f"ends with {plain(kind)}")
-    assert f"🔴 **It did not work out.** {sentence} {NOT_COUNTED}" in text
+    assert f"🔴 **Failed.** {sentence} {NOT_COUNTED}" in text
     assert await used(running) == before
     assert takers(running, f"ends with {plain(kind)}") == ["evolink"]
 
@@ -171,7 +174,7 @@ async def test_discords_own_trouble_delays_and_never_doubles(running: Running) -
     faults = running.sandbox.discord.faults
     where = {"method": "POST", "route": "/channels/{channel_id}/messages"}
     await running.person("tom").video("through bad weather")
-    await running.status("through bad weather", "asked by")
+    await running.status("through bad weather", "requested by")
     faults.order({**where, "status": 429, "headers": {"Retry-After": "1"}})
     faults.order({**where, "drop": "after"})
     faults.order({**where, "status": 503})
@@ -188,8 +191,8 @@ async def test_without_money_anywhere_it_is_said_and_not_counted(running: Runnin
     evolink.balance_usd = apimart.balance_usd = 0
     text = await ended(running, "on an empty purse")
     poor = (
-        "This bot's account at the video service has run out of credit."
-        " The person who runs the bot has been told."
+        "This bot's account at the video service is out of credit."
+        " The bot's owner has been notified."
     )
     assert f"{poor} {NOT_COUNTED}" in text
     # From now on it is known beforehand.

@@ -16,9 +16,9 @@ from tests.messages_view import Json, buttons, told, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-NOT_SEEN = "I do not know that video any more, or it is not one you can see here."
-NO_BUTTON = "That button is not one I know. Please use a newer message."
-NOT_YOURS = "Only the person who asked for it, or a moderator, can do that."
+NOT_SEEN = "I can't find that video, or you don't have access to it here."
+NO_BUTTON = "I don't recognize that button. Please use a newer message."
+NOT_YOURS = "Only the member who requested it, or a moderator, can do that."
 ABOUT_A_VIDEO = ("edit", "again", "extend", "details", "fetch", "delete", "erase")
 UNDER_WAY = ("cancel", "drop", "deliver")
 

@@ -37,13 +37,15 @@ async def test_from_a_command_to_a_video_in_its_thread(running: Running) -> None
     prompt = "a paper boat in the rain"
     answered = await tom.video(prompt, duration="4")
     receipt = told(answered)
-    assert receipt.startswith("### On it\n-# Gemini Omni Flash 1.1 · 4 s · any aspect ratio · 720p")
-    assert "It starts right away. Expected <t:" in receipt
-    assert f"I post it in a thread in <#{VIDEOS}> and ping you there." in receipt
-    assert "Estimated price $0.40 for 4 seconds." in receipt
-    assert re.search(r"99 of 100 videos left today, resets <t:\d+:R>\.", receipt)
+    assert receipt.startswith(
+        "### On it\n-# Gemini Omni Flash 1.1 · 4 s · automatic aspect ratio · 720p"
+    )
+    assert "It will start right away, and your video should be ready <t:" in receipt
+    assert f"I'll post it in a thread in <#{VIDEOS}> and ping you." in receipt
+    assert "Estimated price: $0.40 for 4 seconds." in receipt
+    assert re.search(r"99 of 100 videos left today; resets <t:\d+:R>\.", receipt)
 
-    opened = await running.status(prompt, "asked by <@")
+    opened = await running.status(prompt, "requested by <@")
     assert opened["channel_id"] == VIDEOS
     assert set(buttons(opened)) == {"Cancel", "Details"}
     video = await running.film(prompt)
@@ -121,7 +123,7 @@ async def test_sixteen_images_go_where_sixteen_are_taken(running: Running) -> No
         options[f"image{number}"] = await ana.upload(f"{number}.png", picture(size=(64, 48)))
     answered = await ana.video("all sixteen", duration="8", **options)
     assert "Changed to fit the model: length 8 s → the model decides" in told(answered)
-    status = await running.status("all sixteen", "asked by")
+    status = await running.status("all sixteen", "requested by")
     assert "length 8 s → the model decides" in words(status)
     video = await running.film("all sixteen")
     name, body = the_body(running, "all sixteen")
@@ -129,7 +131,7 @@ async def test_sixteen_images_go_where_sixteen_are_taken(running: Running) -> No
     assert "duration" not in body
     details = told(await ana.press(video, "Details"))
     assert "**Model** Gemini Omni Flash 1.0 (APIMart), video from an image" in details
-    assert "**Given** 16 images" in details
+    assert "**Inputs** 16 images" in details
     assert "length 8 s → the model decides" in details
 
 
@@ -151,23 +153,23 @@ async def test_what_no_model_can_do_is_refused_before_anything_is_spent(running:
     tom = running.person("tom")
     paid = len(running.paid())
     sharp = await tom.video("too sharp", resolution="1080p", model="omni-flash")
-    assert told(sharp) == "Gemini Omni Flash 1.0 cannot make 1080p. It can do 720p."
+    assert told(sharp) == "Gemini Omni Flash 1.0 doesn't support 1080p. Choose 720p."
     unknown = await tom.video("unknown", model="veo-9")
     assert told(unknown) == (
-        "There is no model called “veo-9” here. I have Gemini Omni Flash 1.0 and Gemini Omni Flash"
-        " 1.1: choose from the list that the `model` option offers."
+        "There's no model called “veo-9” here. Choose Gemini Omni Flash 1.0 or Gemini Omni Flash"
+        " 1.1 from the list that the `model` option offers."
     )
     empty = await tom.command("video")
-    assert told(empty) == "Tell me what you would like to see: this needs a prompt."
+    assert told(empty) == "I need a prompt: describe what you'd like to see."
     end = await tom.upload("end.png", picture())
     ending = await tom.video("only an end", last_frame=end)
-    assert "cannot end on an image" in told(ending)
+    assert "can't end on an image" in told(ending)
     quota = told(await tom.command("quota"))
     await tom.video("a last one, to be sure")
     await running.film("a last one, to be sure")
     assert len(running.paid()) == paid + 1
     assert running.submitted("too sharp") == running.submitted("unknown") == []
-    assert "in the making" in quota
+    assert "in progress" in quota
 
 
 async def test_models_and_resolutions_are_offered(running: Running) -> None:
@@ -190,7 +192,7 @@ async def test_models_and_resolutions_are_offered(running: Running) -> None:
 async def test_in_a_direct_message_it_comes_right_there(running: Running) -> None:
     ana = running.person("ana")
     answered = await ana.video("a letter to myself", channel="dm")
-    assert "I post it right here." in told(answered)
+    assert "I'll post it right here." in told(answered)
     video = await running.film("a letter to myself")
     assert video["channel_id"] == answered["channel_id"]
     assert video["content"].startswith("Your video is ready: **a letter to myself**")
@@ -203,7 +205,7 @@ async def test_in_a_direct_message_it_comes_right_there(running: Running) -> Non
 async def test_private_is_a_thread_for_two(running: Running) -> None:
     tom = running.person("tom")
     answered = await tom.video("nobody must know", private=True)
-    assert "I post it where only you can see it, and ping you there." in told(answered)
+    assert "I'll post it in a private thread and ping you." in told(answered)
     video = await running.film("nobody must know")
     channel = running.sandbox.discord.world.channels[video["channel_id"]]
     assert channel.thread is not None
@@ -235,5 +237,5 @@ async def test_in_a_thread_it_stays_in_that_thread(running: Running) -> None:
     answered = await running.person("ana").video("beside it", channel=first["channel_id"])
     assert f"<#{first['channel_id']}>" in told(answered)
     second = await running.film("beside it")
-    status = await running.status("beside it", "asked by")
+    status = await running.status("beside it", "requested by")
     assert second["channel_id"] == status["channel_id"] == first["channel_id"]

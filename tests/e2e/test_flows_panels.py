@@ -59,7 +59,10 @@ async def reset(running: Running, member: str) -> str:
 async def test_a_line_with_cancel_drop_and_deliver(running: Running) -> None:
     tom, ana = running.person("tom"), running.person("ana")
     evolink, apimart = running.sandbox.providers.evolink, running.sandbox.providers.apimart
-    assert told(await tom.command("jobs")) == "You have nothing in the making. `/video` starts one."
+    assert (
+        told(await tom.command("jobs"))
+        == "You have no videos in progress. Start one with `/video`."
+    )
     evolink.add_fault(on="task", kind="stuck")
     apimart.add_fault(on="task", kind="stuck")
     await tom.video("first in line")
@@ -67,58 +70,55 @@ async def test_a_line_with_cancel_drop_and_deliver(running: Running) -> None:
     await tom.video("second in line")
     await taken(apimart, "second in line")
     third = told(await tom.video("third in line"))
-    assert "You are number 1 in line." in third
-    await running.status("third in line", "🟡 **In line**, number 1")
-    assert "You are number 2 in line." in told(await tom.video("fourth in line"))
-    await running.status("fourth in line", "🟡 **In line**, number 2")
+    assert "You're number 1 in the queue" in third
+    await running.status("third in line", "🟡 **Waiting**, number 1 in the queue")
+    assert "You're number 2 in the queue" in told(await tom.video("fourth in line"))
+    await running.status("fourth in line", "🟡 **Waiting**, number 2 in the queue")
 
     jobs = await tom.command("jobs")
     (listed,) = jobs["responses"]
-    assert "**third in line**\n🟡 **In line**, number 1" in told(jobs)
-    assert "**fourth in line**\n🟡 **In line**, number 2" in told(jobs)
+    assert "**third in line**\n🟡 **Waiting**, number 1 in the queue" in told(jobs)
+    assert "**fourth in line**\n🟡 **Waiting**, number 2 in the queue" in told(jobs)
     assert "**first in line**\n🔵 **Working**" in told(jobs)
-    assert told(await ana.command("jobs")).startswith("You have nothing in the making.")
+    assert told(await ana.command("jobs")).startswith("You have no videos in progress.")
 
-    status = await running.status("third in line", "In line")
+    status = await running.status("third in line", "in the queue")
     refused = told(await ana.press(status, "Cancel"))
-    assert refused == "Only the person who asked for it, or a moderator, can do that."
+    assert refused == "Only the member who requested it, or a moderator, can do that."
     done = told(await tom.press(status, "Cancel"))
-    assert done == "Cancelled. Nothing was charged, and it did not count against your limit."
-    await running.status(
-        "third in line", "⚪ **Cancelled.** This did not count against your limit."
-    )
-    await running.status("fourth in line", "🟡 **In line**, number 1")
+    assert done == "Cancelled. Nothing was charged, and it didn't count against your limit."
+    await running.status("third in line", "⚪ **Cancelled.** This didn't count against your limit.")
+    await running.status("fourth in line", "🟡 **Waiting**, number 1 in the queue")
     assert "**Videos** 3 of 50 today" in told(await tom.command("quota"))
     assert running.submitted("third in line") == []
 
     asked = await cancel(running, listed, "first in line")
     assert told(asked) == (
-        "The video service is already at work and cannot be stopped. Shall I drop the video when it"
-        " comes, or deliver it after all? Once made, it counts against your limit either way."
+        "The video service has already started and can't be stopped. Discard the video when it's"
+        " done, or deliver it? It counts against your limit either way."
     )
     (choice,) = asked["responses"]
-    assert list(buttons(choice)) == ["Drop it", "Deliver it"]
-    dropped = told(await tom.press(choice, "Drop it"))
+    assert list(buttons(choice)) == ["Discard", "Deliver"]
+    dropped = told(await tom.press(choice, "Discard"))
     assert dropped == (
-        "All right: I will not post it."
-        " If the video service finishes it, it counts against your limit."
+        "OK, I won't post it. If the video service finishes it, it will count against your limit."
     )
-    await running.status("first in line", "You asked me to drop this one")
+    await running.status("first in line", "You asked me to discard this video")
     finish(evolink, "first in line")
     counted = "The video service had already made it, so it counted against your limit."
     await running.status("first in line", f"⚪ **Cancelled.** {counted}")
 
     asked = await cancel(running, listed, "second in line")
     (choice,) = asked["responses"]
-    await tom.press(choice, "Drop it")
-    kept = told(await tom.press(choice, "Deliver it"))
-    assert kept == "All right: I will post it when it is ready."
+    await tom.press(choice, "Discard")
+    kept = told(await tom.press(choice, "Deliver"))
+    assert kept == "OK, I'll post it when it's ready."
     finish(apimart, "second in line")
     await running.film("second in line")
     await running.film("fourth in line")
     assert all("first in line" not in video["content"] for video in running.posted_videos())
     over = told(await cancel(running, listed, "second in line"))
-    assert over == "There was nothing left to cancel: it is already over."
+    assert over == "Nothing to cancel: it has already finished."
     assert "**Videos** 3 of 50 today" in told(await tom.command("quota"))
 
 
@@ -145,7 +145,7 @@ async def test_a_moderator_cancels_for_others(running: Running) -> None:
     await tom.video("keeps apimart busy")
     await taken(apimart, "keeps apimart busy")
     await tom.video("not in this server")
-    status = await running.status("not in this server", "In line")
+    status = await running.status("not in this server", "in the queue")
     assert told(await mira.press(status, "Cancel")).startswith("Cancelled.")
     await running.status("not in this server", "⚪ **Cancelled.**")
     finish(evolink, "keeps evolink busy")
@@ -156,7 +156,9 @@ async def test_a_moderator_cancels_for_others(running: Running) -> None:
 
 async def test_history_has_pages_links_and_a_door(running: Running) -> None:
     ana, mira, tom = (running.person(name) for name in ("ana", "mira", "tom"))
-    assert "Nothing here yet. `/video` makes the first one." in told(await ana.command("history"))
+    assert "Nothing here yet. Make your first video with `/video`." in told(
+        await ana.command("history")
+    )
     for number in range(1, 8):
         await ana.video(f"memory {number}")
         await running.film(f"memory {number}")
@@ -182,7 +184,7 @@ async def test_history_has_pages_links_and_a_door(running: Running) -> None:
     seen = told(await mira.command("history", member=ana.id))
     assert seen.startswith(f"### Videos of <@{ana.id}>\n**memory 7**")
     refused = told(await tom.command("history", member=ana.id))
-    assert refused == "Only the person who asked for it, or a moderator, can do that."
+    assert refused == "Only the member who requested it, or a moderator, can do that."
     assert "Nothing here yet." in told(await ana.command("history", channel="dm"))
 
 
@@ -194,15 +196,15 @@ async def test_the_number_of_videos_is_limited(running: Running) -> None:
     await tom.video("the one and only")
     refused = told(await tom.video("one too many"))
     assert in_words(refused) == (
-        "You have used 1 of 1 video this week. That is your own limit here; it resets <time>."
-        " If you need more, ask someone who manages this server."
+        "You've used 1 of 1 video this week. That's your personal limit; it resets <time>."
+        " If you need more, ask an admin of this server."
     )
     await running.film("the one and only")
     assert running.submitted("one too many") == []
     quota = in_words(told(await tom.command("quota")))
     assert quota.startswith("### Your quota\n**Videos** 1 of 1 this week · 0 left\n`▰")
     assert "Resets <time> (<time>)." in quota
-    assert "Videos follow your own limit here, seconds follow the bot's usual limit." in quota
+    assert "Videos follow your personal limit; seconds follow the bot's default limit." in quota
     fresh = await reset(running, "tom")
     assert "**Videos** 0 of 50 today · 50 left" in fresh
     await tom.video("one more after all")
@@ -216,7 +218,7 @@ async def test_seconds_companions_and_pauses_are_limited(running: Running) -> No
     await limit(running, "tom", seconds=6)
     refused = told(await tom.video("too long a story", duration="8"))
     assert in_words(refused) == (
-        "This takes 8 seconds, and you have used 0 of 6 seconds today. That is your own limit here;"
+        "This needs 8 seconds, and you've used 0 of 6 seconds today. That's your personal limit;"
         " it resets <time>. A shorter video may still fit."
     )
 
@@ -226,7 +228,7 @@ async def test_seconds_companions_and_pauses_are_limited(running: Running) -> No
     await taken(evolink, "a slow one")
     refused = told(await tom.video("an impatient one"))
     assert refused == (
-        "You already have 1 video in the making, and your own limit here is 1 at a time."
+        "You already have 1 video in progress, and your personal limit is 1 at a time."
         " Wait for one to finish, or cancel one with `/jobs`."
     )
     finish(evolink, "a slow one")
@@ -235,7 +237,8 @@ async def test_seconds_companions_and_pauses_are_limited(running: Running) -> No
     await limit(running, "tom", concurrent=9, cooldown=600)
     refused = told(await tom.video("a hasty one"))
     assert in_words(refused) == (
-        "One moment: your own limit here is one video every 10 minutes. You can go again <time>."
+        "Please wait: your personal limit is one video every 10 minutes."
+        " You can make the next one <time>."
     )
     await reset(running, "tom")
     for prompt in ("too long a story", "an impatient one", "a hasty one"):
@@ -247,20 +250,20 @@ async def test_a_servers_rule_takes_effect_at_once(running: Running) -> None:
     await reset(running, "ana")
     saved = told(await mira.command("limits", path=("server",), videos=1, concurrent=2))
     assert "Saved." in saved
-    assert "**Everybody** 1 video a day · any number of seconds · 2 at a time" in saved
+    assert "**Everyone** 1 video per day · unlimited seconds · 2 at a time" in saved
     assert "1 of 1 videos left" not in saved
     await ana.video("by the new rule")
     refused = told(await ana.video("against the new rule"))
-    assert "You have used 1 of 1 video today. That is this server's limit;" in refused
+    assert "You've used 1 of 1 video today. That's this server's limit;" in refused
     await limit(running, "ana", videos=2)
     await ana.video("by a rule of my own")
     shown = told(await mira.command("limits", path=("show",)))
     assert f"<@{ana.id}> 2 videos" in shown
     nothing = told(await mira.command("limits", path=("server",)))
-    assert nothing == "Give at least one value to change."
+    assert nothing == "Choose at least one limit to change."
     zero = told(await mira.command("limits", path=("server",), videos=0))
-    assert "0 is not accepted for `videos` yet" in zero
-    assert "1 video a day" in told(await mira.command("limits", path=("show",)))
+    assert "`videos` can't be 0 yet" in zero
+    assert "1 video per day" in told(await mira.command("limits", path=("show",)))
     # Direct messages belong to no server: its rule does not reach there.
     await ana.video("far from the rule", channel="dm")
     await mira.command("limits", path=("server",), videos=50, concurrent=9)
@@ -278,7 +281,7 @@ async def test_parallel_requests_cannot_slip_past(running: Running) -> None:
     answers = await asyncio.gather(*(ana.video(f"all at once {n}") for n in range(10)))
     texts = [told(answer) for answer in answers]
     assert sum("### On it" in text for text in texts) == 3
-    assert sum("You have used 3 of 3 videos today." in text for text in texts) == 7
+    assert sum("You've used 3 of 3 videos today." in text for text in texts) == 7
     made = [n for n, text in enumerate(texts) if "### On it" in text]
     for number in made:
         await running.film(f"all at once {number}")
@@ -291,7 +294,7 @@ async def test_what_fails_does_not_count(running: Running) -> None:
     await limit(running, "ana", videos=1)
     running.sandbox.providers.evolink.add_fault(on="task", kind="fail")
     await ana.video("doomed")
-    await running.status("doomed", "This did not count against your limit.")
+    await running.status("doomed", "This didn't count against your limit.")
     assert "**Videos** 0 of 1 today" in told(await ana.command("quota"))
     await ana.video("blessed")
     await running.film("blessed")

@@ -84,7 +84,7 @@ async def test_it_is_delivered_free_in_its_thread_and_the_status_turns_green(
     await running.start_bot()
     video = await running.film(KITE, version=2)
     assert (
-        "It came after I had given up on it, so it did not count against your limit."
+        "It arrived after I'd given up on it, so it didn't count against your limit."
         in (video["content"])
     )
     await running.status(KITE, "Done")

@@ -63,7 +63,7 @@ async def test_a_video_is_asked_for_watched_and_edited_again_and_again(story: St
     receipt = chat.message("Estimated price")
     await expect(receipt).to_contain_text("Only you can see this")
     await expect(receipt).to_contain_text("9 of 10 videos left today")
-    status = chat.message("asked by @Tom")
+    status = chat.message("requested by @Tom")
     await expect(status).to_contain_text("A red kite over the sea")
     await expect(status).to_contain_text("Done", timeout=PATIENCE)
 
@@ -118,7 +118,9 @@ async def test_limits_set_by_an_administrator_hold_at_once(story: Story) -> None
         await chat.type(prompt)
         await chat.press("Enter")
         await chat.messages.filter(has_text="used /video").last.wait_for()
-    await expect(chat.message("You have used 1 of 1 video today")).to_contain_text("your own limit")
+    await expect(chat.message("You've used 1 of 1 video today")).to_contain_text(
+        "your personal limit"
+    )
     assert len(story.running.paid()) <= 1
 
 
@@ -132,7 +134,7 @@ async def test_a_failing_provider_is_told_and_does_not_count(story: Story) -> No
     await chat.press("Enter")
     await chat.type("something the provider will not make")
     await chat.press("Enter")
-    status = chat.message("asked by @Tom")
-    await expect(status).to_contain_text("did not count", timeout=PATIENCE)
+    status = chat.message("requested by @Tom")
+    await expect(status).to_contain_text("didn't count", timeout=PATIENCE)
     await chat.command("quota")
     await expect(chat.message("0 of 10 today · 10 left")).to_be_visible()

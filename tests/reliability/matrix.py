@@ -258,7 +258,7 @@ def _untruths(so: Facts) -> Iterator[str]:
     delivered = any(row["state"] == "delivered" for row in rows)
     failed = any(row["state"] not in {"delivered", "cancelled"} for row in rows)
     badly = any(mark in shown for mark in BADLY)
-    free = "did not count" in shown or "Nothing was charged" in shown
+    free = "didn't count" in shown or "Nothing was charged" in shown
     cases = {
         f"{len(rows)} generations": len(rows) > 1,
         "its hold is not closed once": any(row["closes"] != 1 for row in rows),

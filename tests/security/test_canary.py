@@ -79,7 +79,7 @@ class Run:
         """A wish, until its status message tells an end."""
         await self.running.person("tom").video(prompt, **options)
         self.look()
-        return await self.running.status(prompt, "not count", seconds=30)
+        return await self.running.status(prompt, "didn't count", seconds=30)
 
     async def command(self, *arguments: str, **environment: str) -> str:
         """A command line of its own, with all that it printed."""
@@ -200,7 +200,7 @@ async def the_worst_refusals(run: Run) -> None:
                     on=on, kind="status", status=status, code=code, message=echo(gateway), times=50
                 )
         await run.running.person("tom").video(f"no way {status} {run.made}")
-    await run.running.status(f"no way 402 {run.made}", "not count", seconds=30)
+    await run.running.status(f"no way 402 {run.made}", "didn't count", seconds=30)
     run.look()
     await run.side_door()
 

@@ -43,7 +43,7 @@ MARKS = [
     "<https://evil.example> look", "discord.gg/evil look", "DISCORD.GG/evil look",
     "discord.com/invite/evil look", "steam://run/1 look", "mailto:a@evil.example look",
     "\\**bold\\** look", "\\\\**bold** look", "**\u200b** || || look", "x" * 3000 + " look",
-    "“** · asked by <@1>\n**v9** look",
+    "“** · requested by <@1>\n**v9** look",
     "a** <@&1> **b look",
 ]  # fmt: skip
 NAMES = [
@@ -173,7 +173,7 @@ async def test_what_a_provider_says_is_never_shown_raw(
             gateway.add_fault(on=on, message=text, times=3, **more)
         prompt = f"fails by {on} {SHOUTS.index(text) if text in SHOUTS else MARKS.index(text)}"
         await tom.video(prompt.replace("_", " "))
-        await running.status(prompt, "not count", seconds=30)
+        await running.status(prompt, "didn't count", seconds=30)
         for gateway in (gateways.evolink, gateways.apimart):
             gateway.faults.clear()
     bodies = list(sent(running, after=before))

@@ -83,17 +83,21 @@ def test_the_bar_is_full_only_at_the_end(percent: int, cells: int) -> None:
     ("made", "live_status", "line"),
     [
         (generation(), {}, "🟡 **Getting started**"),
-        (generation(), {"position": 4}, "🟡 **In line**, number 4"),
+        (generation(), {"position": 4}, "🟡 **Waiting**, number 4 in the queue"),
         (
             generation(),
             {"position": 1, "eta_at": NOON},
-            "🟡 **In line**, number 1 · expected <t:1795176000:R>",
+            "🟡 **Waiting**, number 1 in the queue · expected <t:1795176000:R>",
         ),
-        (generation(state=State.SUBMITTING), {}, "🟡 **Handing it to the video service**"),
+        (
+            generation(state=State.SUBMITTING),
+            {},
+            "🟡 **Starting**: sending it to the video service",
+        ),
         (
             generation(state=State.SUBMIT_UNKNOWN),
             {},
-            "🔵 **Checking** whether the video service took it on",
+            "🔵 **Checking** whether the video service accepted it",
         ),
         (generation(state=State.RUNNING), {}, "🔵 **Working**"),
         (
@@ -101,18 +105,18 @@ def test_the_bar_is_full_only_at_the_end(percent: int, cells: int) -> None:
             {"progress": 50, "eta_at": NOON},
             "🔵 **Working** · expected <t:1795176000:R>\n`▰▰▰▰▰▰▱▱▱▱▱▱` 50 %",
         ),
-        (generation(state=State.READY), {}, "🔵 **Almost there**: fetching the video"),
+        (generation(state=State.READY), {}, "🔵 **Almost there**: downloading the video"),
         (generation(state=State.FETCHED), {}, "🔵 **Almost there**: posting the video"),
         (generation(state=State.POSTING), {}, "🔵 **Almost there**: posting the video"),
         (
             generation(park=Park(reason=ParkReason.PROVIDER_BUSY, until=NOON)),
             {"eta_at": NOON},
-            "🟠 **Paused**: the video service is busy. I try again <t:1795176000:R>.",
+            "🟠 **Paused**: the video service is busy. I'll try again <t:1795176000:R>.",
         ),
         (
             generation(state=State.RUNNING, abandoned=True),
             {},
-            "🔵 **Working**\n-# You asked me to drop this one, so it will not be posted.",
+            "🔵 **Working**\n-# You asked me to discard this video, so I won't post it.",
         ),
         (delivered(), {}, "🟢 **Done**"),
         (delivered(deleted_at=NOON), {}, "⚪ **Deleted.**"),
@@ -120,31 +124,31 @@ def test_the_bar_is_full_only_at_the_end(percent: int, cells: int) -> None:
             generation(state=State.FAILED, failure=Failure(code=Code.MODERATED)),
             {},
             (
-                "🔴 **It did not work out.** The video service refused this under its content "
-                "rules. This did not count against your limit."
+                "🔴 **Failed.** The video service rejected this under its content rules."
+                " Try different wording or another image. This didn't count against your limit."
             ),
         ),
         (
             generation(state=State.EXPIRED, failure=Failure(code=Code.DEADLINE)),
             {},
             (
-                "🔴 **It took too long.** This took too long, so I gave up on it. Please try "
-                "again. This did not count against your limit."
+                "🔴 **Timed out.** I waited too long for this video, so I gave up on it. "
+                "Please try again. This didn't count against your limit."
             ),
         ),
         (
             generation(state=State.UNDELIVERABLE, failure=Failure(code=Code.POST_TARGET_GONE)),
             {},
             (
-                "🔴 **Your video is made, but I could not post it.** The place you asked in is "
-                "gone, and I could not reach you directly either. "
-                "This did not count against your limit."
+                "🔴 **Your video is ready, but I couldn't post it.** The channel you asked "
+                "in no longer exists, and I couldn't send you a direct message either. "
+                "This didn't count against your limit."
             ),
         ),
         (
             generation(state=State.CANCELLED),
             {},
-            "⚪ **Cancelled.** This did not count against your limit.",
+            "⚪ **Cancelled.** This didn't count against your limit.",
         ),
         (
             generation(
@@ -207,7 +211,7 @@ def test_the_head_says_what_it_is_made_from() -> None:
     assert "Extension of v2 by" in text(status(longer))
     upload = generation(request=VideoRequest(operation=Operation.EDIT, video=video_file()))
     assert "Edit of an upload by" in text(status(upload))
-    assert "asked by <@130000000000000002>" in text(status(generation()))
+    assert "requested by <@130000000000000002>" in text(status(generation()))
 
 
 def test_what_was_adjusted_is_told() -> None:
@@ -226,7 +230,7 @@ def test_a_length_that_is_only_asked_for_is_not_told_as_done() -> None:
     wish = Adjustment(option="duration", requested="7", applied="7", spoken=True)
     made = generation(plan=plan(duration=7, adjustments=(wish,)))
     shown = text(status(made))
-    assert "length 7 s → asked for in the prompt, the model may make another" in shown
+    assert "length 7 s → requested in the prompt; the model may choose another" in shown
     assert "· 7 s" not in shown
     assert "· 7 s" in text(status(generation(plan=plan(duration=7))))
 
@@ -254,7 +258,7 @@ def test_the_receipt_of_a_free_model_without_limits() -> None:
         receipt_card(receipt(generation(plan=plan(micro_usd=0)), quota=quota(limit=0)), BRUSH)
     )
     assert "5 seconds of video." in shown
-    assert "It starts right away." in shown
+    assert "It will start right away" in shown
     assert "left" not in shown
 
 
@@ -280,7 +284,7 @@ def test_details_tell_everything() -> None:
     )
     shown = text(details_card(made, BRUSH))
     assert "**Model** Omni Flash (elsewhere), video from text" in shown
-    assert "**Given** 2 images · a last frame · a video" in shown
+    assert "**Inputs** 2 images · a last frame · a video" in shown
     assert "**Price** $0.43" in shown
     assert "**Made from** v1" in shown
     assert "**State** done" in shown
@@ -288,14 +292,14 @@ def test_details_tell_everything() -> None:
 
 def test_details_without_a_prompt() -> None:
     shown = text(details_card(generation(request=VideoRequest()), BRUSH))
-    assert "No prompt: it was made from what was attached." in shown
+    assert "No prompt: the video was made from the inputs." in shown
     assert "**Estimated price** $0.50" in shown
 
 
 def test_a_quota_without_limits() -> None:
     shown = text(quota_card(quota(limit=0, concurrent=0), who=None, messages=ENGLISH))
     assert "**Videos** 3 today · no limit" in shown
-    assert "**At a time** 1 in the making · no limit" in shown
+    assert "**At a time** 1 in progress · no limit" in shown
 
 
 def test_a_quota_from_two_rules() -> None:
@@ -303,14 +307,14 @@ def test_a_quota_from_two_rules() -> None:
     sources: Any = {**view.rule.sources, "seconds": "default"}
     view = replace(view, rule=replace(view.rule, sources=sources))
     shown = text(quota_card(view, who=UserId(4), messages=ENGLISH))
-    assert "Videos follow this server's limit, seconds follow the bot's usual limit." in shown
-    assert "**Pause** 30 seconds between two videos" in shown
+    assert "Videos follow this server's limit; seconds follow the bot's default limit." in shown
+    assert "**Cooldown** 30 seconds between videos" in shown
     assert "### Quota of <@4>" in shown
 
 
 @pytest.mark.parametrize(
     ("who", "says"),
-    [(None, "This is your own limit here."), (UserId(4), "This is this member's own limit.")],
+    [(None, "This is your personal limit."), (UserId(4), "This is this member's personal limit.")],
 )
 def test_a_limit_is_only_called_yours_to_the_one_it_binds(who: UserId | None, says: str) -> None:
     view = quota()
@@ -324,7 +328,7 @@ def test_limits_of_everybody_and_of_some() -> None:
     members += ((UserId(99), LimitChanges()),)
     view = LimitsView(default=Limits(), server=LimitChanges(seconds=60), members=members)
     shown = text(limits_card(view, ENGLISH))
-    assert "10 videos a day · 60 seconds of video a day · 3 at a time · no pause" in shown
+    assert "10 videos per day · 60 seconds of video per day · 3 at a time · no cooldown" in shown
     assert "And 10 more." in shown
     assert "<@99>" not in shown
 
@@ -336,8 +340,8 @@ def test_a_period_of_its_own() -> None:
         members=((UserId(1), LimitChanges(period=Limits().period)),),
     )
     shown = text(limits_card(view, ENGLISH))
-    assert "<@1> counted a day" in shown
-    assert "This server has set nothing of its own" in shown
+    assert "<@1> counted per day" in shown
+    assert "This server hasn't set its own limits" in shown
 
 
 def biggest() -> list[ui.LayoutView]:
@@ -433,7 +437,7 @@ def test_places() -> None:
     """A place with a thread is named by it."""
     place = Place(guild_id=GuildId(1), channel_id=ChannelId(2), thread_id=ChannelId(3))
     shown = text(receipt_card(receipt(generation(place=place)), BRUSH))
-    assert "I post it in <#3>" in shown
+    assert "I'll post it in <#3>" in shown
     posting = Posting(
         target=Target(kind=TargetKind.THREAD, id=3),
         nonce="n",
@@ -445,7 +449,7 @@ def test_places() -> None:
 
 @pytest.mark.parametrize(
     ("private", "said"),
-    [(False, "There can be no thread here"), (True, "I send it to you in a direct message")],
+    [(False, "I can't create a thread here"), (True, "I'll send it to you in a direct message")],
 )
 def test_the_receipt_says_where_it_goes_without_a_thread(*, private: bool, said: str) -> None:
     place = Place(guild_id=GuildId(1), channel_id=ChannelId(2), private=private, threadless=True)

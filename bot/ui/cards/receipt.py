@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from discord import ui
 
-from bot.domain.generation import Generation
+from bot.domain.generation import Generation, LiveStatus
 from bot.ui.text.messages import Messages
 
 if TYPE_CHECKING:
@@ -23,17 +23,10 @@ def receipt_card(receipt: "Receipt", card_context: CardContext) -> ui.LayoutView
     )
     plan = generation.plan
     title = "receipt.title_repeated" if receipt.repeated else "receipt.title"
-    when = [
-        messages.say("receipt.starts")
-        if live_status.position is None
-        else messages.say("receipt.position", position=live_status.position)
-    ]
-    if live_status.eta_at is not None:
-        when.append(messages.say("receipt.ready", at=live_status.eta_at))
     what = SEPARATOR.join([card_context.title(plan), *options(plan, messages)])
     lines = [
         f"{messages.template(title)}\n-# {what}",
-        f"{' '.join(when)} {_where(generation, messages)}",
+        _when(live_status, _where(generation, messages), messages),
     ]
     price = (
         messages.say("receipt.cost", price=plan.micro_usd, seconds=plan.seconds)
@@ -46,6 +39,13 @@ def receipt_card(receipt: "Receipt", card_context: CardContext) -> ui.LayoutView
     if changed := adjustments(plan.adjustments, messages):
         lines.append(f"-# {changed}")
     return card(*lines, colour=YELLOW)
+
+
+def _when(live_status: LiveStatus, where: str, messages: Messages) -> str:
+    """When it will start and be ready, followed by the sentence about where."""
+    facts = {"position": live_status.position, "at": live_status.eta_at, "where": where}
+    key = "receipt.starts" if live_status.position is None else "receipt.position"
+    return messages.say(key if live_status.eta_at is None else f"{key}_ready", **facts)
 
 
 def _where(generation: Generation, messages: Messages) -> str:

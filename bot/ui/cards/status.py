@@ -115,30 +115,37 @@ def state_line(generation: Generation, live_status: LiveStatus, card_context: Ca
 
 
 def end_line(generation: Generation, card_context: CardContext) -> str:
-    """How it ended, and whether it counted: told from what was booked, never guessed."""
-    messages = card_context.messages
-    counted = messages.say("status.not_counted")
+    """Return how it ended and whether it counted, according to the ledger."""
+    messages, failure = card_context.messages, generation.failure
+    counted = messages.say("status.counted" if _counted(generation) else "status.not_counted")
     why = ""
-    if generation.failure is not None:
-        failure = generation.failure
+    if failure is not None:
         why = messages.explain(failure.code, failure.facts, titles=card_context.titles)
     match generation.state:
         case State.DELIVERED:
             return messages.say("status.done")
         case State.CANCELLED:
-            if generation.abandoned and generation.result is not None:
-                counted = messages.say("status.counted")
-            return f"{messages.say('status.cancelled')} {counted}"
+            return messages.say("status.cancelled", counted=counted)
         case State.EXPIRED:
-            return f"{messages.say('status.expired', why=why)} {counted}"
+            return messages.say("status.expired", why=why, counted=counted)
         case State.UNDELIVERABLE:
-            unsure = generation.failure is not None and generation.failure.code is Code.POST_UNKNOWN
+            unsure = failure is not None and failure.code is Code.POST_UNKNOWN
             key = "status.uncertain" if unsure else "status.undeliverable"
-            return f"{messages.say(key, why=why)} {counted}"
+            return messages.say(key, why=why, counted=counted)
         case _:
-            if generation.failure is not None and generation.failure.facts.get("counted"):
-                counted = messages.say("status.counted")
-            return f"{messages.say('status.failed', why=why)} {counted}"
+            return messages.say("status.failed", why=why, counted=counted)
+
+
+def _counted(generation: Generation) -> bool:
+    """Whether a generation that ended without a posted video counts against the limit."""
+    match generation.state:
+        case State.CANCELLED:
+            return generation.abandoned and generation.result is not None
+        case State.EXPIRED | State.UNDELIVERABLE:
+            return False
+        case _:
+            failure = generation.failure
+            return failure is not None and bool(failure.facts.get("counted"))
 
 
 def state_word(generation: Generation, messages: Messages) -> str:

@@ -25,7 +25,7 @@ async def test_a_status_message_and_its_thread(desk: Desk) -> None:
     assert shown["flags"] & V2
     assert shown["mentions"] == []
     assert "**a fox in the snow**" in words(shown)
-    assert "**In line**, number 2" in words(shown)
+    assert "**Waiting**, number 2 in the queue" in words(shown)
     assert desk.standin.world.channels[str(place.thread_id)].name == "a fox in the snow"
 
 

@@ -202,7 +202,7 @@ async def test_a_status_whose_prompt_is_blocked_goes_on_without_it(desk: Desk) -
     await desk.clock.step(4)
     await desk.messenger.tell_ended(ended)
     end = words(desk.message(asked.place.status_message_id))
-    assert "did not work out" in end
+    assert "Failed" in end
     assert "fox" not in end
 
 
@@ -216,7 +216,7 @@ async def test_an_end_without_a_status_message_passes_the_filter_too(desk: Desk)
     await desk.messenger.tell_ended(ended)
     thread = desk.standin.world.channels[str(asked.place.thread_id)]
     told = words(desk.message(int(next(reversed(thread.messages)))))
-    assert "did not work out" in told
+    assert "Failed" in told
     assert "fox" not in told
 
 
@@ -247,7 +247,7 @@ async def test_one_rung_down_it_says_why(desk: Desk) -> None:
     other = replace(moved, failure=Failure(code=Code.POST_EXPLICIT), id=desk.generation().id)
     posting = replace(posting, nonce="another")
     content = desk.message((await desk.post(other, posting)).message_id)["content"]
-    assert "did not take the video where you asked" in content
+    assert "didn't accept the video where you asked" in content
 
 
 @pytest.mark.parametrize("kind", [ChannelKind.VOICE, ChannelKind.STAGE])

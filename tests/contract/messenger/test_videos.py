@@ -114,7 +114,7 @@ async def test_the_last_rung_is_a_direct_message(desk: Desk) -> None:
     ("link", "line"),
     [
         ("https://results.example/1.mp4", "[Get the original](<https://results.example/1.mp4>)"),
-        (None, "larger than this place allows."),
+        (None, "too large to upload here."),
     ],
 )
 async def test_a_preview_says_so(desk: Desk, link: str | None, line: str) -> None:

@@ -14,7 +14,7 @@ from tests.integration.flows.conftest import Json, Retake, Starting
 from tests.messages_view import buttons
 
 FOX = delivered(7)
-LATE = "I was away when you wrote this"
+LATE = "I was offline when you wrote this"
 
 
 class Away:

@@ -132,7 +132,7 @@ async def test_a_reply_without_ping_gets_a_hint_and_the_button(retake: Retake) -
     )
     # The hint is the second message after: the person's own comes first.
     said = await hint(retake, after)
-    assert "a reply reaches me only with its ping on" in said["content"]
+    assert "Discord shows me a reply only when its @ mention is on" in said["content"]
     assert said["mentions"] == []
     assert buttons(said) == {"Edit": f"rt:edit:{FOX.id}"}
     opened = await retake.press("tom", said["id"], f"rt:edit:{FOX.id}")
@@ -168,7 +168,7 @@ async def test_a_refused_reply_is_told_without_a_ping(retake: Retake) -> None:
     after = retake.standin.position
     await retake.standin.people.send("tom", "videos", "bluer", reply_to=str(video.id))
     said = await hint(retake, after)
-    assert "You already have 3 videos in the making" in said["content"]
+    assert "You already have 3 videos in progress" in said["content"]
     assert said["mentions"] == []
     sent = [e for e in retake.standin.exchanges if e["path"].endswith(f"{VIDEOS}/messages")]
     assert sent[-1]["request"]["allowed_mentions"] == {"parse": [], "replied_user": False}
@@ -317,7 +317,7 @@ async def test_a_sticker_in_reply_is_a_reaction(retake: Retake) -> None:
 async def test_the_menu_needs_a_video(retake: Retake) -> None:
     posted = await retake.standin.people.send("ana", "videos", "just words")
     answered = await retake.menu("tom", "Edit video", posted["id"])
-    assert "There is no video in that message" in texts(answered)
+    assert "That message has no video" in texts(answered)
 
 
 async def test_a_form_about_an_upload_is_for_the_one_who_opened_it(retake: Retake) -> None:

@@ -9,7 +9,7 @@ from sandbox.discord.state.world import Channel, ChannelKind, Overwrite
 from tests.fakes.services import delivered
 from tests.integration.flows.conftest import Retake, Starting, texts
 
-WHY = "I work only in the servers that my owner has allowed"
+WHY = "I only work in servers that the bot's owner has allowed"
 FOX = delivered(7)
 
 

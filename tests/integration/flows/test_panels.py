@@ -23,7 +23,7 @@ FOX = delivered(7)
 
 
 async def test_nothing_in_the_making(retake: Retake) -> None:
-    assert "nothing in the making" in texts(await retake.command("tom", "jobs"))
+    assert "no videos in progress" in texts(await retake.command("tom", "jobs"))
 
 
 async def test_jobs_show_where_they_stand_and_can_be_cancelled(retake: Retake) -> None:
@@ -33,13 +33,13 @@ async def test_jobs_show_where_they_stand_and_can_be_cancelled(retake: Retake) -
     ]
     shown = await retake.command("tom", "jobs")
     text = texts(shown)
-    assert "**In line**, number 2 · expected <t:1795176000:R>" in text
+    assert "**Waiting**, number 2 in the queue · expected <t:1795176000:R>" in text
     assert "`▰▰▰▰▰▰▱▱▱▱▱▱` 50 %" in text
     (viewer,) = [call[1] for call in retake.services.jobs.made]
     assert (viewer.user_id, viewer.guild_id, viewer.moderator) == (int(TOM), int(STUDIO), False)
     message = shown["responses"][0]
     answered = await retake.press("tom", message["id"], f"rt:cancel:{generation(1).id}")
-    assert "did not count against your limit" in texts(answered)
+    assert "didn't count against your limit" in texts(answered)
 
 
 async def test_many_jobs_fit_one_card(retake: Retake) -> None:
@@ -50,7 +50,7 @@ async def test_many_jobs_fit_one_card(retake: Retake) -> None:
     assert "And 21 videos more." in texts(await retake.command("tom", "jobs"))
 
 
-@pytest.mark.parametrize(("label", "decision"), [("Drop it", "drop"), ("Deliver it", "keep")])
+@pytest.mark.parametrize(("label", "decision"), [("Discard", "drop"), ("Deliver", "keep")])
 async def test_what_the_service_cannot_stop_is_for_the_person_to_decide(
     retake: Retake, label: str, decision: str
 ) -> None:
@@ -59,11 +59,11 @@ async def test_what_the_service_cannot_stop_is_for_the_person_to_decide(
     retake.services.jobs.open = [(subject, LiveStatus())]
     jobs = await retake.command("tom", "jobs")
     asked = await retake.press("tom", jobs["responses"][0]["id"], f"rt:cancel:{subject.id}")
-    assert "cannot be stopped" in texts(asked)
+    assert "can't be stopped" in texts(asked)
     choice = asked["responses"][0]
     answered = await retake.press("tom", choice["id"], buttons(choice)[label])
     assert retake.services.cancel.made[-1][:2] == (decision, subject.id)
-    assert "All right" in texts(answered)
+    assert "OK, I" in texts(answered)
 
 
 async def test_what_is_over_cannot_be_cancelled(retake: Retake) -> None:
@@ -72,7 +72,7 @@ async def test_what_is_over_cannot_be_cancelled(retake: Retake) -> None:
     jobs = await retake.command("tom", "jobs")
     pressed = f"rt:cancel:{generation(1).id}"
     answered = await retake.press("tom", jobs["responses"][0]["id"], pressed)
-    assert "already over" in texts(answered)
+    assert "already finished" in texts(answered)
 
 
 async def test_history_has_pages_links_and_details(retake: Retake) -> None:
@@ -90,14 +90,14 @@ async def test_history_has_pages_links_and_details(retake: Retake) -> None:
 
 
 async def test_an_empty_history(retake: Retake) -> None:
-    assert "`/video` makes the first one." in texts(await retake.command("tom", "history"))
+    assert "Make your first video with `/video`." in texts(await retake.command("tom", "history"))
 
 
 async def test_somebody_elses_history_is_the_services_to_refuse(retake: Retake) -> None:
     retake.services.history.refusals.append(Refused(Code.NOT_YOURS))
     assert "or a moderator" in texts(await retake.command("tom", "history", member=ANA))
     shown = await retake.command("mira", "history", member=ANA)
-    assert f"<@{ANA}> has not made a video here." in texts(shown)
+    assert f"<@{ANA}> hasn't made a video here." in texts(shown)
     viewer = retake.services.history.made[-1][1]
     assert (viewer.user_id, viewer.moderator) == (int(MIRA), True)
 
@@ -150,7 +150,7 @@ async def test_others_may_not_delete(retake: Retake) -> None:
     retake.services.history.items = [posted_at(message)]
     answered = await retake.press("ana", str(message.id), f"rt:delete:{FOX.id}")
     assert buttons(answered["responses"][0]) == {}
-    assert "Only the person who asked for it" in texts(answered)
+    assert "Only the member who requested it" in texts(answered)
     assert str(message.id) in retake.standin.world.messages
 
 
@@ -164,7 +164,7 @@ async def test_quota(retake: Retake) -> None:
 
 async def test_limits_are_shown(retake: Retake) -> None:
     text = texts(await retake.command("mira", "limits", path=("show",)))
-    assert "**Everybody** 10 videos a day · any number of seconds · 3 at a time" in text
+    assert "**Everyone** 10 videos per day · unlimited seconds · 3 at a time" in text
     assert f"<@{ANA}> 20 videos" in text
 
 
@@ -173,7 +173,7 @@ async def test_limits_of_the_server_are_set(retake: Retake) -> None:
     changes = LimitChanges(videos=4, period=Period.WEEK)
     assert retake.services.limits.made == [("set_server", int(STUDIO), int(MIRA), changes)]
     assert "Saved." in texts(shown)
-    assert "4 videos a week" in texts(shown)
+    assert "4 videos per week" in texts(shown)
 
 
 async def test_limits_of_a_member_are_set(retake: Retake) -> None:
@@ -186,7 +186,7 @@ async def test_limits_of_a_member_are_set(retake: Retake) -> None:
 
 async def test_limits_without_a_value_change_nothing(retake: Retake) -> None:
     shown = await retake.command("mira", "limits", path=("server",))
-    assert "at least one value" in texts(shown)
+    assert "at least one limit" in texts(shown)
     assert retake.services.limits.made == []
 
 
@@ -218,7 +218,7 @@ async def test_ids_nobody_of_ours_made_are_refused_politely(retake: Retake, cust
     message = await channel.send("x", view=view)
     view.stop()
     answered = await retake.press("tom", str(message.id), custom_id)
-    assert "That button is not one I know." in texts(answered)
+    assert "I don't recognize that button." in texts(answered)
     assert retake.services.generate.made == []
     assert retake.services.edit.made == []
     assert retake.services.history.made == []
@@ -237,4 +237,4 @@ async def test_discords_own_refusal_is_put_into_words(retake: Retake) -> None:
     response: Any = SimpleNamespace(status=400, reason="Bad Request")
     retake.services.history.refusals.append(discord.HTTPException(response, "raw words"))
     answered = await retake.press("tom", str(message.id), f"rt:details:{FOX.id}")
-    assert "I could not do that in Discord just now." in texts(answered)
+    assert "I couldn't do that in Discord just now." in texts(answered)

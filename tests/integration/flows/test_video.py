@@ -33,10 +33,10 @@ async def test_words_become_a_wish_and_a_receipt(retake: Retake) -> None:
     (shown,) = answered["responses"]
     assert shown["flags"] & EPHEMERAL
     text = texts(answered)
-    assert "You are number 3 in line." in text
-    assert "Expected <t:1795176090:R>." in text
-    assert "Estimated price $0.50 for 5 seconds." in text
-    assert "2 of 5 videos left today, resets <t:1795219200:R>." in text
+    assert "You're number 3 in the queue" in text
+    assert "your video should be ready <t:1795176090:R>." in text
+    assert "Estimated price: $0.50 for 5 seconds." in text
+    assert "2 of 5 videos left today; resets <t:1795219200:R>." in text
     assert f"<#{VIDEOS}>" in text
 
 
@@ -132,7 +132,7 @@ async def test_a_refused_file_is_told_after_thinking(retake: Retake) -> None:
     [
         (
             Refused(Code.QUOTA_VIDEOS, limit=5, used=5, period="day", source="server", resets_at=9),
-            "You have used 5 of 5 videos today. That is this server's limit; it resets <t:9:R>.",
+            "You've used 5 of 5 videos today. That's this server's limit; it resets <t:9:R>.",
         ),
         (
             Refused(
@@ -140,7 +140,7 @@ async def test_a_refused_file_is_told_after_thinking(retake: Retake) -> None:
             ),
             "Omni Flash makes videos of 3 to 10 seconds, not 12.",
         ),
-        (StorageUnavailable("no disk"), "I cannot reach my records right now"),
+        (StorageUnavailable("no disk"), "I can't reach my database right now"),
         (ValueError("a secret detail"), "Something went wrong on my side. Nothing was charged."),
     ],
 )
@@ -168,7 +168,7 @@ async def test_in_a_direct_message(retake: Retake) -> None:
     answered = await retake.command("tom", "video", channel="dm", prompt="a fox")
     (ask,) = retake.services.generate.asks
     assert ask.guild_id == DIRECT
-    assert "I post it right here." in texts(answered)
+    assert "I'll post it right here." in texts(answered)
 
 
 async def test_in_a_thread(retake: Retake) -> None:
@@ -185,7 +185,7 @@ async def test_a_private_wish_leaves_a_public_thread(retake: Retake) -> None:
     )
     (ask,) = retake.services.generate.asks
     assert (ask.channel_id, ask.thread_id, ask.private) == (int(GENERAL), None, True)
-    assert "only you can see it" in texts(answered)
+    assert "private thread" in texts(answered)
 
 
 async def test_a_request_in_a_private_thread_says_that_it_is_private(retake: Retake) -> None:
@@ -218,7 +218,7 @@ async def test_models_and_resolutions_are_offered_while_typing(retake: Retake) -
 async def test_before_the_services_are_there(start: Starting) -> None:
     retake: Retake = await start(attached=False)
     answered = await retake.command("tom", "video", prompt="x")
-    assert "I am just restarting." in texts(answered)
+    assert "I'm restarting" in texts(answered)
 
 
 async def test_again_asks_for_the_same_from_where_it_was_pressed(retake: Retake) -> None:
@@ -262,7 +262,7 @@ async def test_the_menu_needs_something_to_begin_with(retake: Retake) -> None:
     lottie = people.sharing.add_sticker("Wave", drawing["id"], 3)
     empty = await people.send("ana", "videos", "\u200b.")
     answered = await retake.menu("tom", "Make a video of this", empty["id"])
-    assert "no image in that message" in texts(answered)
+    assert "no usable image" in texts(answered)
     drawn = await people.send("ana", "videos", stickers=[lottie])
     answered = await retake.menu("tom", "Make a video of this", drawn["id"])
     assert "That sticker is an animation that Discord draws itself" in texts(answered)
@@ -292,7 +292,7 @@ async def test_words_are_enough_where_no_file_is_an_image(retake: Retake) -> Non
         answers.append(texts(await retake.submit("tom", opened, prompt=prompt)))
     (ask,) = retake.services.generate.asks
     assert (ask.request.prompt, ask.request.images) == ("a storm", ())
-    assert "file I can use" in answers[1]
+    assert "I can't use" in answers[1]
 
 
 async def test_the_menu_takes_stickers_links_and_forwarded_images(retake: Retake) -> None:
@@ -327,7 +327,7 @@ async def test_a_players_link_has_no_file(retake: Retake) -> None:
     people = retake.standin.people
     posted = await people.send("ana", "videos", link, previews=[{"type": "video", "url": link}])
     answered = await retake.menu("tom", "Edit video", posted["id"])
-    assert "There is no video in that message" in texts(answered)
+    assert "That message has no video" in texts(answered)
 
 
 async def test_a_form_opened_before_a_restart_asks_to_be_opened_again(
