@@ -12,6 +12,8 @@ from tests.reliability.points import Blow, Crash, Moment, amid_heartbeats
 from tests.reliability.stories import STORIES
 from tests.reliability.test_crashes import LONG, by_story, told
 
+pytestmark = pytest.mark.no_cover
+
 STILL_SECONDS = 250.0
 """Long enough to be taken for dead, and for Discord to forget a nonce."""
 

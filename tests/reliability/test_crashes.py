@@ -12,6 +12,9 @@ crashes with the same ends; and a walk is left at its second restart when an ear
 from there. That this is so, and not only thought to be, is seen on every restart after a single
 crash: those are all walked to the end, and those that are the same must pass the same points and
 end in the same world.
+
+Which lines run is not watched in the walks with crashes (``no_cover``): that would double their
+time, and other tests pass the same lines.
 """
 
 import gc
@@ -83,6 +86,7 @@ def test_a_story_ends_well_without_a_crash(story: Story) -> None:
 
 
 @by_story
+@pytest.mark.no_cover
 @pytest.mark.timeout(600)
 def test_a_crash_at_any_point_changes_nothing(story: Story, counted: Counted) -> None:
     points = walked(story).lives[0]
@@ -112,6 +116,7 @@ def alike(story: Story) -> list[list[Crash]]:
 
 
 @by_story
+@pytest.mark.no_cover
 @pytest.mark.timeout(600)
 def test_restarts_that_are_the_same_go_on_alike(story: Story) -> None:
     groups = alike(story)
@@ -154,6 +159,7 @@ class Pairs:
 
 
 @by_story
+@pytest.mark.no_cover
 @pytest.mark.timeout(TIMEOUT)
 def test_two_crashes_change_nothing(story: Story, counted: Counted) -> None:
     rng = random.Random(f"{SEED} {story.name}")

@@ -356,6 +356,7 @@ Lifecycle.TestCase.settings = settings(
 )
 
 
+@pytest.mark.no_cover
 @pytest.mark.timeout(3600)
 class TestLifecycle(Lifecycle.TestCase):
     """Any order of events."""
