@@ -83,9 +83,9 @@ def _discord_away(world: World) -> None:
 
 
 def _discord_away_when_it_ends(world: World) -> None:
-    """For more attempts than a failure of our own gets, and still after the longest absence."""
+    """For as long as the outage in which ends were never told."""
     _moderated(world)
-    down = since_first(world.clock, 430)
+    down = since_first(world.clock, 840)
     world.discord.away = lambda _: bool(world.evolink.tasks) and down()
 
 
