@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-STEPS = "bot/services/steps/"
+STEPS = "bot/engine/steps/"
 CRASHES = "tests/reliability/test_crashes.py"
 BLOWS = "tests/reliability/test_blows.py"
 PARALLEL = "tests/reliability/test_parallel.py"

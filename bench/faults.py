@@ -547,7 +547,7 @@ FAULTS = (
         name="a batch that fails is a provider that does not answer",
         changes=[
             Change(
-                path=STEPS + "watch.py",
+                path=STEPS + "polling.py",
                 old="if not alone and await self._single_queries_work(provider, lives, error):",
                 new="if False and await self._single_queries_work(provider, lives, error):",
             ),
