@@ -27,8 +27,8 @@ from bot.ops.clock import SystemClock
 from bot.storage import open_storage
 from sandbox.discord import DiscordStandIn
 from sandbox.discord.rules.message_rules import Draft
+from sandbox.discord.state.models import Channel, ChannelKind
 from sandbox.discord.state.seed import STUDIO, TOM
-from sandbox.discord.state.world import Channel, ChannelKind
 from sandbox.process import BotProcess
 from sandbox.providers import APIMART_KEY, EVOLINK_KEY
 

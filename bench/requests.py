@@ -13,8 +13,8 @@ from typing import Any
 
 from PIL import Image
 
+from sandbox.discord.state.models import Message
 from sandbox.discord.state.seed import GENERAL, MIRA, TOM, VIDEOS
-from sandbox.discord.state.world import Message
 from sandbox.providers.faults import TaskFault
 from sandbox.server import Sandbox
 

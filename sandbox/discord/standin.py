@@ -24,19 +24,12 @@ from sandbox.discord.rules.message_rules import MessageRules
 from sandbox.discord.rules.restrictions import Restrictions
 from sandbox.discord.state.cdn import Cdn
 from sandbox.discord.state.events import EventLog, Match, Streams
+from sandbox.discord.state.models import Channel, ChannelKind, Guild, Member, Overwrite, Thread
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import APPLICATION_ID, opening_world
 from sandbox.discord.state.sessions import Intent
 from sandbox.discord.state.snowflakes import Clock, Snowflakes, iso
-from sandbox.discord.state.world import (
-    Channel,
-    ChannelKind,
-    Guild,
-    Member,
-    Overwrite,
-    Thread,
-    World,
-)
+from sandbox.discord.state.world import World
 from sandbox.discord.wire.faults import Faults, RateLimits
 from sandbox.discord.wire.gateway import Gateway
 from sandbox.discord.wire.loopback import loopback_only

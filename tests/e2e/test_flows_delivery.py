@@ -8,9 +8,9 @@ import pytest
 import pytest_asyncio
 
 from sandbox.clips import FixedClips
+from sandbox.discord.state.models import Channel, ChannelKind
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import OTHER, STUDIO
-from sandbox.discord.state.world import Channel, ChannelKind
 from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.films import film
 from tests.e2e.running import Running, running_bot

@@ -13,7 +13,7 @@ from aiohttp import web
 from discord import app_commands
 
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.state.world import Thread
+from sandbox.discord.state.models import Thread
 
 
 class OwnedClock:

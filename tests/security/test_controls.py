@@ -20,9 +20,9 @@ from bot.ui.cards.custom_ids import FORMS, Action
 from bot.ui.text.messages import Messages
 from sandbox.discord.behaviour.interactions import Kind
 from sandbox.discord.rules.message_rules import Draft
+from sandbox.discord.state.models import Overwrite
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import GENERAL, OTHER_GENERAL, VIDEOS
-from sandbox.discord.state.world import Overwrite
 from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.films import picture
 from tests.e2e.running import Running, running_bot

@@ -14,7 +14,7 @@ from sandbox.discord.behaviour.messages import Origin
 from sandbox.discord.rules.errors import DiscordError, Form, invalid, too_large, unknown
 from sandbox.discord.rules.message_rules import Draft, Upload
 from sandbox.discord.rules.modals import check_modal
-from sandbox.discord.state.world import Message, MessageFlag, MessageKind
+from sandbox.discord.state.models import Message, MessageFlag, MessageKind
 
 if TYPE_CHECKING:
     from sandbox.discord.standin import DiscordStandIn

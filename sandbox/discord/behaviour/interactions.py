@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sandbox.discord.state.world import Channel, Message
+from sandbox.discord.state.models import Channel, Message
 
 if TYPE_CHECKING:
     from sandbox.discord.standin import DiscordStandIn

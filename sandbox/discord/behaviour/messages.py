@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.discord.rules.errors import DiscordError, invalid, missing_permissions, unknown
 from sandbox.discord.rules.mentions import mention
 from sandbox.discord.rules.message_rules import Draft
-from sandbox.discord.state.permissions import Permission
-from sandbox.discord.state.sessions import Intent, Session
-from sandbox.discord.state.world import (
+from sandbox.discord.state.models import (
     HOLDS_POSTS,
     Channel,
     Message,
@@ -23,6 +21,8 @@ from sandbox.discord.state.world import (
     MessageKind,
     Sticker,
 )
+from sandbox.discord.state.permissions import Permission
+from sandbox.discord.state.sessions import Intent, Session
 
 if TYPE_CHECKING:
     from sandbox.discord.standin import DiscordStandIn

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from sandbox.discord.rules import command_rules as commands
-from sandbox.discord.state.world import Attachment, Channel
+from sandbox.discord.state.models import Attachment, Channel
 
 if TYPE_CHECKING:
     from sandbox.discord.standin import DiscordStandIn

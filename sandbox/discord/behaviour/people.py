@@ -20,14 +20,8 @@ from sandbox.discord.rules.choices import SELECTS
 from sandbox.discord.rules.components import walk
 from sandbox.discord.rules.errors import DiscordError
 from sandbox.discord.rules.message_rules import Draft
+from sandbox.discord.state.models import Channel, Message, MessageFlag, MessageKind, User
 from sandbox.discord.state.permissions import Permission
-from sandbox.discord.state.world import (
-    Channel,
-    Message,
-    MessageFlag,
-    MessageKind,
-    User,
-)
 
 if TYPE_CHECKING:
     from sandbox.discord.standin import DiscordStandIn

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.discord.state.world import Message, Sticker
+from sandbox.discord.state.models import Message, Sticker
 
 if TYPE_CHECKING:
     from sandbox.discord.standin import DiscordStandIn

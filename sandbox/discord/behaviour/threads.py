@@ -10,9 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from sandbox.discord.rules.errors import DiscordError, Form, missing_access, missing_permissions
-from sandbox.discord.state.permissions import Permission
-from sandbox.discord.state.sessions import Intent
-from sandbox.discord.state.world import (
+from sandbox.discord.state.models import (
     HOLDS_THREADS,
     Channel,
     ChannelKind,
@@ -20,6 +18,8 @@ from sandbox.discord.state.world import (
     MessageKind,
     Thread,
 )
+from sandbox.discord.state.permissions import Permission
+from sandbox.discord.state.sessions import Intent
 
 if TYPE_CHECKING:
     from sandbox.discord.standin import DiscordStandIn

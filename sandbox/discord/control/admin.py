@@ -12,7 +12,7 @@ from aiohttp import web
 
 from sandbox.discord.control.replies import answering, json_body, seconds
 from sandbox.discord.state import permissions
-from sandbox.discord.state.world import Channel, ChannelKind
+from sandbox.discord.state.models import Channel, ChannelKind
 
 if TYPE_CHECKING:
     from sandbox.discord.standin import DiscordStandIn

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import BodyPartReader, web
 
 from sandbox.discord.control.replies import answering, json_body, refusal, seconds
+from sandbox.discord.state.models import Channel, ChannelKind, Guild
 from sandbox.discord.state.permissions import Permission
-from sandbox.discord.state.world import Channel, ChannelKind, Guild, in_guild
+from sandbox.discord.state.world import in_guild
 
 if TYPE_CHECKING:
     from sandbox.discord.standin import DiscordStandIn

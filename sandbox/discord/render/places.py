@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.discord.state.snowflakes import iso
-from sandbox.discord.state.world import (
+from sandbox.discord.state.models import (
     HOLDS_POSTS,
     SPOKEN,
     Channel,
@@ -17,8 +16,9 @@ from sandbox.discord.state.world import (
     Member,
     Role,
     User,
-    World,
 )
+from sandbox.discord.state.snowflakes import iso
+from sandbox.discord.state.world import World
 
 Json = dict[str, Any]
 

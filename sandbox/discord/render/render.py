@@ -13,15 +13,9 @@ from typing import Any
 from sandbox.discord.render.places import PlaceRenderer
 from sandbox.discord.rules.components import walk
 from sandbox.discord.state.cdn import Cdn
+from sandbox.discord.state.models import Attachment, Message, MessageFlag, MessageKind, Sticker
 from sandbox.discord.state.snowflakes import iso
-from sandbox.discord.state.world import (
-    Attachment,
-    Message,
-    MessageFlag,
-    MessageKind,
-    Sticker,
-    World,
-)
+from sandbox.discord.state.world import World
 
 Json = dict[str, Any]
 _UNREADABLE: Json = {"content": "", "embeds": [], "attachments": [], "components": []}

@@ -12,7 +12,7 @@ from typing import Any
 
 from sandbox.discord.rules.choices import SELECTS, Kind, check_select
 from sandbox.discord.rules.errors import Form
-from sandbox.discord.state.world import Attachment
+from sandbox.discord.state.models import Attachment
 
 Json = dict[str, Any]
 Path = tuple[str | int, ...]

@@ -9,8 +9,9 @@ import re
 from typing import Any
 
 from sandbox.discord.rules.components import walk
+from sandbox.discord.state.models import Channel, Message
 from sandbox.discord.state.permissions import Permission
-from sandbox.discord.state.world import Channel, Message, World
+from sandbox.discord.state.world import World
 
 Json = dict[str, Any]
 MENTION = re.compile(r"<@!?(\d+)>")

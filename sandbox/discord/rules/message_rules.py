@@ -15,7 +15,7 @@ from sandbox.discord.rules.components import Layout
 from sandbox.discord.rules.embeds import check_embeds
 from sandbox.discord.rules.errors import DiscordError, Form, invalid
 from sandbox.discord.state.cdn import Cdn, safe_name
-from sandbox.discord.state.world import Attachment, Message, MessageFlag
+from sandbox.discord.state.models import Attachment, Message, MessageFlag
 
 Json = dict[str, Any]
 SETTABLE = (

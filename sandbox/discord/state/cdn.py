@@ -19,8 +19,9 @@ from urllib.parse import quote
 from aiohttp import web
 
 from sandbox.discord.state.dimensions import content_type, dimensions
+from sandbox.discord.state.models import Attachment
 from sandbox.discord.state.snowflakes import Snowflakes
-from sandbox.discord.state.world import Attachment, World
+from sandbox.discord.state.world import World
 
 LIFETIME = 24 * 3600
 # Files given to a command or a modal belong to nobody's message and go with the interaction.

@@ -4,18 +4,10 @@ Owns the names, ids and permissions that a demo and the tests start from. The id
 a script may name them. Must not know anything that happens afterwards.
 """
 
+from sandbox.discord.state.models import Channel, ChannelKind, Guild, Member, Overwrite, Role, User
 from sandbox.discord.state.permissions import EVERYONE, INVITED, Permission
 from sandbox.discord.state.snowflakes import made_at
-from sandbox.discord.state.world import (
-    Channel,
-    ChannelKind,
-    Guild,
-    Member,
-    Overwrite,
-    Role,
-    User,
-    World,
-)
+from sandbox.discord.state.world import World
 
 APPLICATION_ID = 120000000000000001
 STUDIO = "110000000000000001"

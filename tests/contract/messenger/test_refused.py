@@ -9,9 +9,9 @@ import pytest
 from bot.domain.errors import Code, PostError
 from bot.domain.generation import Failure, Generation, LiveStatus, Place, State, Target, TargetKind
 from bot.domain.ids import ChannelId, GuildId
+from sandbox.discord.state.models import ChannelKind
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import STUDIO, TOM, VIDEOS
-from sandbox.discord.state.world import ChannelKind
 from tests.contract.messenger.conftest import WORKING, Desk
 from tests.fakes.services import video_file
 from tests.messages_view import buttons, words

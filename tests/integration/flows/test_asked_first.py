@@ -4,9 +4,9 @@ import pytest
 
 from bot.domain.errors import Code, Refused
 from bot.domain.rights import PlaceRights, Right
+from sandbox.discord.state.models import Channel, ChannelKind
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import STUDIO, TOM, VIDEOS
-from sandbox.discord.state.world import Channel, ChannelKind
 from tests.fakes.services import delivered
 from tests.integration.flows.conftest import Retake, texts
 

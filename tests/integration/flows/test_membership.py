@@ -3,9 +3,9 @@
 import discord
 
 from sandbox.discord import DiscordStandIn
+from sandbox.discord.state.models import Channel, ChannelKind, Overwrite
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import MIRA, OTHER, OTHER_GENERAL, STUDIO
-from sandbox.discord.state.world import Channel, ChannelKind, Overwrite
 from tests.fakes.services import delivered
 from tests.integration.flows.conftest import Retake, Starting, texts
 

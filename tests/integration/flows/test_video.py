@@ -10,9 +10,9 @@ from bot.domain.ids import DIRECT
 from bot.domain.media import MediaKind
 from bot.domain.request import Operation
 from sandbox.discord import DiscordStandIn
+from sandbox.discord.state.models import Overwrite
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import ANA, GENERAL, MIRA, OTHER_GENERAL, STUDIO, TOM, VIDEOS
-from sandbox.discord.state.world import Overwrite
 from tests.fakes.services import delivered
 from tests.integration.flows.conftest import Retake, Starting, texts
 

@@ -17,8 +17,8 @@ from sandbox.discord.rules.errors import DiscordError, too_large, unknown
 from sandbox.discord.rules.message_rules import Upload
 from sandbox.discord.rules.restrictions import CHUNK, Restrictions
 from sandbox.discord.state.cdn import Spool
+from sandbox.discord.state.models import Channel, Guild
 from sandbox.discord.state.permissions import Permission
-from sandbox.discord.state.world import Channel, Guild
 
 if TYPE_CHECKING:
     from sandbox.discord.standin import DiscordStandIn

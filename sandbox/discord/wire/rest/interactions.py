@@ -3,7 +3,7 @@
 from sandbox.discord.behaviour.answers import Callback
 from sandbox.discord.behaviour.interactions import WIRE_TYPE, Interaction
 from sandbox.discord.rules.errors import unknown
-from sandbox.discord.state.world import MessageFlag
+from sandbox.discord.state.models import MessageFlag
 from sandbox.discord.wire.rest.call import Answer, Call, Json, Route
 
 

@@ -2,8 +2,8 @@
 
 from sandbox.discord.rules.errors import DiscordError, invalid, missing_permissions, too_large
 from sandbox.discord.rules.restrictions import words_of
+from sandbox.discord.state.models import Channel
 from sandbox.discord.state.permissions import Permission
-from sandbox.discord.state.world import Channel
 from sandbox.discord.wire.rest.call import Answer, Call, Route
 
 NEWEST_FIRST_LIMIT = 50

@@ -1,8 +1,8 @@
 """Threads: made, and who is in them."""
 
 from sandbox.discord.rules.errors import DiscordError, missing_permissions, unknown
+from sandbox.discord.state.models import Channel, Thread
 from sandbox.discord.state.permissions import Permission
-from sandbox.discord.state.world import Channel, Thread
 from sandbox.discord.wire.rest.call import Answer, Call, Route
 
 
