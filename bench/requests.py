@@ -133,7 +133,7 @@ class Wishes:
             held = io.BytesIO()
             Image.new("RGB", (320, 200), "#c2410c").save(held, "PNG")
             people = self.sandbox.discord.people
-            told = await people.upload("picture.png", held.getvalue(), "image/png")
+            told = await people.upload("picture.png", held.getvalue())
             self._picture = str(told["id"])
         return self._picture
 

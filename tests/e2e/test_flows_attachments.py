@@ -166,7 +166,7 @@ async def test_a_file_that_is_gone_meanwhile(running: Running) -> None:
     tom = running.person("tom")
     posted = await tom.write("general", files=[await tom.upload("here.png", picture())])
     opened = await tom.menu("Make a video of this", posted)
-    running.sandbox.discord.expire_attachments()
+    running.sandbox.discord.cdn.expire_everything()
     said = told(await tom.fill(opened, prompt="too late"))
     assert said == "I couldn't download “here.png” from Discord. Please attach it again."
     assert running.submitted("too late") == []

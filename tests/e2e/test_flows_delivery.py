@@ -42,7 +42,7 @@ def room(running: Running, name: str, guild_id: str = STUDIO) -> Channel:
     channel = discord.world.add_channel(
         Channel(id=discord.ids.next(), kind=ChannelKind.TEXT, name=name, guild_id=guild_id)
     )
-    discord.set_permissions(channel, allow=Permission(0), deny=Permission(0))
+    discord.places.set_permissions(channel, allow=Permission(0), deny=Permission(0))
     return channel
 
 
@@ -73,7 +73,7 @@ def dm_of(running: Running, name: str) -> Channel:
 
 async def test_without_the_right_to_threads_it_comes_in_the_channel(running: Running) -> None:
     channel = room(running, "no-threads")
-    running.sandbox.discord.set_permissions(channel, allow=Permission(0), deny=THREADS)
+    running.sandbox.discord.places.set_permissions(channel, allow=Permission(0), deny=THREADS)
     await running.person("tom").video("no thread for me", channel=channel.id)
     video = await running.film("no thread for me")
     assert video["channel_id"] == channel.id
@@ -85,7 +85,7 @@ async def test_without_the_right_to_threads_it_comes_in_the_channel(running: Run
 async def test_a_deleted_thread_gives_way_to_its_channel(running: Running) -> None:
     channel = room(running, "thread-goes")
     status = await under_way(running, "my thread is gone", channel)
-    running.sandbox.discord.delete_channel(thread_of(running, status))
+    running.sandbox.discord.places.delete_channel(thread_of(running, status))
     finish(running, "my thread is gone")
     video = await running.film("my thread is gone")
     assert video["channel_id"] == channel.id
@@ -96,7 +96,7 @@ async def test_a_deleted_thread_gives_way_to_its_channel(running: Running) -> No
 async def test_an_archived_thread_wakes_up(running: Running) -> None:
     channel = room(running, "thread-sleeps")
     status = await under_way(running, "wake up", channel)
-    running.sandbox.discord.threads.archive(thread_of(running, status), archived=True)
+    running.sandbox.discord.membership.archive(thread_of(running, status), archived=True)
     finish(running, "wake up")
     video = await running.film("wake up")
     assert video["channel_id"] == status["id"]
@@ -109,8 +109,8 @@ async def test_a_locked_thread_gives_way_to_its_channel(running: Running) -> Non
     channel = room(running, "thread-locks")
     status = await under_way(running, "locked out", channel)
     thread = thread_of(running, status)
-    running.sandbox.discord.threads.archive(thread, archived=True)
-    running.sandbox.discord.threads.lock(thread)
+    running.sandbox.discord.membership.archive(thread, archived=True)
+    running.sandbox.discord.membership.lock(thread)
     finish(running, "locked out")
     video = await running.film("locked out")
     assert video["channel_id"] == channel.id
@@ -119,7 +119,7 @@ async def test_a_locked_thread_gives_way_to_its_channel(running: Running) -> Non
 async def test_a_deleted_channel_gives_way_to_a_direct_message(running: Running) -> None:
     channel = room(running, "channel-goes")
     await under_way(running, "nowhere to go", channel)
-    running.sandbox.discord.delete_channel(channel)
+    running.sandbox.discord.places.delete_channel(channel)
     finish(running, "nowhere to go")
     video = await running.film("nowhere to go")
     assert video["channel_id"] == dm_of(running, "tom").id
@@ -131,7 +131,9 @@ async def test_a_deleted_channel_gives_way_to_a_direct_message(running: Running)
 
 async def test_without_the_right_to_write_nothing_is_taken_on(running: Running) -> None:
     channel = room(running, "read-only")
-    running.sandbox.discord.set_permissions(channel, allow=Permission(0), deny=WRITING | THREADS)
+    running.sandbox.discord.places.set_permissions(
+        channel, allow=Permission(0), deny=WRITING | THREADS
+    )
     answered = await running.person("tom").video("cannot speak", channel=channel.id)
     assert "I need these permissions: Send Messages." in told(answered)
     tasks = running.sandbox.providers.evolink.tasks.values()
@@ -141,7 +143,9 @@ async def test_without_the_right_to_write_nothing_is_taken_on(running: Running) 
 async def test_without_the_right_any_more_it_comes_in_a_direct_message(running: Running) -> None:
     channel = room(running, "falls-silent")
     await under_way(running, "silenced", channel)
-    running.sandbox.discord.set_permissions(channel, allow=Permission(0), deny=WRITING | THREADS)
+    running.sandbox.discord.places.set_permissions(
+        channel, allow=Permission(0), deny=WRITING | THREADS
+    )
     finish(running, "silenced")
     video = await running.film("silenced")
     assert video["channel_id"] == dm_of(running, "tom").id
@@ -167,7 +171,7 @@ async def test_when_nobody_can_be_reached_it_stays_in_the_history(running: Runni
     ana = running.person("ana")
     await under_way(running, "a letter undelivered", channel, by="ana")
     running.sandbox.discord.world.user("ana").dms_open = False
-    running.sandbox.discord.delete_channel(channel)
+    running.sandbox.discord.places.delete_channel(channel)
     charged = len(running.posted_videos())
     finish(running, "a letter undelivered")
     await running.person("tom").video("to see that it is over", channel="videos")
@@ -200,7 +204,7 @@ async def entry(running: Running, prompt: str) -> str:
 async def test_a_bot_that_was_thrown_out_writes_directly(running: Running) -> None:
     channel = room(running, "other-room", guild_id=OTHER)
     await under_way(running, "thrown out", channel)
-    running.sandbox.discord.kick_bot(running.sandbox.discord.world.guild(OTHER))
+    running.sandbox.discord.places.kick_bot(running.sandbox.discord.world.guild(OTHER))
     finish(running, "thrown out")
     video = await running.film("thrown out")
     assert video["channel_id"] == dm_of(running, "tom").id

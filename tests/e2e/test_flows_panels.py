@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from sandbox.discord.behaviour.people import Refused
+from sandbox.discord.rules.errors import Refused
 from sandbox.discord.wire.openapi import OpenApiValidator
 from sandbox.providers.service import Gateway
 from tests.e2e.running import Running, running_bot

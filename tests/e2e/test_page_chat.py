@@ -296,14 +296,14 @@ async def test_archived_and_locked_threads(chat: Chat, stage: Stage) -> None:
     await starter.edit(content="a starter, done")
     await expect(chat.messages.first).to_contain_text("a starter, done (edited)")
     channel = stage.standin.world.channel(str(thread.id))
-    stage.standin.threads.archive(channel, archived=True)
+    stage.standin.membership.archive(channel, archived=True)
     await expect(chat.page.locator(".channel-header .tag")).to_have_text(["Archived"])
     await expect(chat.composer).to_have_attribute(
         "placeholder", "Writing here opens this thread again"
     )
     await chat.say("opens it again")
     await expect(chat.page.locator(".channel-header .tag")).to_have_count(0)
-    stage.standin.threads.lock(channel)
+    stage.standin.membership.lock(channel)
     await expect(chat.composer).to_be_disabled()
     await expect(chat.composer).to_have_attribute("placeholder", "This thread is locked.")
     await chat.become("Mira")
@@ -397,7 +397,7 @@ async def test_an_old_answer_does_not_undo_what_came_meanwhile(chat: Chat, stage
         await route.fulfill(response=answer)
 
     await chat.page.route("**/control/state*", late)
-    stage.standin.commands_changed()
+    stage.standin.publish("COMMANDS", {})
     async with asyncio.timeout(10):
         await asked.wait()
     thread = await starter.create_thread(name="made meanwhile")

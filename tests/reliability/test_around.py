@@ -132,21 +132,21 @@ async def status_is_deleted(stage: Stage) -> None:
 async def thread_is_deleted(stage: Stage) -> None:
     threads = [c for c in stage.discord.world.channels.values() if c.thread is not None]
     for thread in threads:
-        stage.discord.delete_channel(thread)
+        stage.discord.places.delete_channel(thread)
 
 
 async def rights_are_taken(stage: Stage) -> None:
     denied = Permission.SEND_MESSAGES | Permission.SEND_MESSAGES_IN_THREADS
     channel = stage.discord.world.channels[VIDEOS]
-    stage.discord.set_permissions(channel, allow=Permission(0), deny=denied)
+    stage.discord.places.set_permissions(channel, allow=Permission(0), deny=denied)
 
 
 async def channel_is_deleted(stage: Stage) -> None:
-    stage.discord.delete_channel(stage.discord.world.channels[VIDEOS])
+    stage.discord.places.delete_channel(stage.discord.world.channels[VIDEOS])
 
 
 async def bot_is_kicked(stage: Stage) -> None:
-    stage.discord.kick_bot(stage.discord.world.guilds[STUDIO])
+    stage.discord.places.kick_bot(stage.discord.world.guilds[STUDIO])
 
 
 async def person_leaves(stage: Stage) -> None:

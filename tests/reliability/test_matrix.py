@@ -28,7 +28,7 @@ async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 @pytest.mark.timeout(3000 if LONG else 400)
 async def test_no_cell_hangs_crashes_or_says_an_untruth(stage: Stage) -> None:
-    told = await stage.discord.people.upload("p.png", picture(), "image/png")
+    told = await stage.discord.people.upload("p.png", picture())
     player = Player(stage=stage, picture=told["id"])
     rows: list[Row] = []
     figures = Figures("matrix", of=len(CELLS))

@@ -61,7 +61,7 @@ class Run:
         gateways, discord = self.running.sandbox.providers, self.running.sandbox.discord
         for gateway in (gateways.evolink, gateways.apimart):
             gateway.record = self._kept(gateway.record, gateway.name)
-        discord._door._record = self._kept(discord._door._record, "discord")
+        discord.rest._record = self._kept(discord.rest._record, "discord")
 
     def _kept(self, record: Any, name: str) -> Any:
         def keep(request: web.BaseRequest, *rest: Any, **more: Any) -> Any:

@@ -390,7 +390,7 @@ async def test_a_press_that_arrives_twice_counts_once(scene: Scene, tally: Tally
         "INTERACTION_CREATE", lambda wire: wire["id"] == answered["id"], after=position
     )
     for _ in range(3):
-        discord.gateway.send("INTERACTION_CREATE", lambda _: event["data"])
+        discord.sessions.send("INTERACTION_CREATE", event["data"])
     # Whoever comes after them is answered after them: then the repeated ones are through.
     await scene.press("tom", VIDEOS, f"rt:details:{finished}")
     await discord.wait(

@@ -192,9 +192,9 @@ async def test_a_files_name_goes_nowhere(running: Running, tally: Tally) -> None
     for number, name in enumerate(NAMES):
         upload = await people.upload("x.png", picture() if number % 2 else b"no picture")
         attachment = discord.world.attachments[upload["id"]]
-        _, path, size = people._uploads[upload["id"]]
+        _, path, size = people.sharing._uploads[upload["id"]]
         # Discord itself tidies names; whoever stands in for it may not.
-        people._uploads[upload["id"]] = (name, path, size)
+        people.sharing._uploads[upload["id"]] = (name, path, size)
         attachment.filename = name
         await tom.video(f"with a file {number}", image=upload["id"])
     media = running.folder / "media"

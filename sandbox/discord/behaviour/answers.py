@@ -7,17 +7,16 @@ know how an interaction began (`interactions`), nor HTTP.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sandbox.discord.behaviour.interactions import Interaction, Kind, State
-from sandbox.discord.behaviour.messages import Origin
+from sandbox.discord.behaviour.interactions import Interaction, Interactions, Kind, State
+from sandbox.discord.behaviour.messages import Messages, Origin
+from sandbox.discord.core import Core
+from sandbox.discord.rules.access import reference_to
 from sandbox.discord.rules.errors import DiscordError, Form, invalid, too_large, unknown
 from sandbox.discord.rules.message_rules import Draft, Upload
 from sandbox.discord.rules.modals import check_modal
 from sandbox.discord.state.models import Message, MessageFlag, MessageKind
-
-if TYPE_CHECKING:
-    from sandbox.discord.standin import DiscordStandIn
 
 Json = dict[str, Any]
 TOKEN_SECONDS = 15 * 60.0
@@ -35,10 +34,11 @@ class Callback:
 class Answers:
     """What the bot does with an interaction it was given."""
 
-    def __init__(self, standin: DiscordStandIn) -> None:
-        self._standin = standin
-        self._world = standin.world
-        self._interactions = standin.interactions
+    def __init__(self, core: Core, messages: Messages, interactions: Interactions) -> None:
+        self._core = core
+        self._world = core.world
+        self._messages = messages
+        self._interactions = interactions
 
     def open(self, interaction_id: str, token: str) -> Interaction:
         """The interaction a callback is for, if it may still be called back."""
@@ -83,7 +83,7 @@ class Answers:
                 source = self._source(interaction)
                 draft = self._draft(interaction, data, uploads, at=("data",), editing=source)
                 interaction.callback = callback
-                message = self._standin.messages.edit(source, draft)
+                message = self._messages.edit(source, draft)
                 interaction.original_id = source.id
                 self._interactions.move(interaction, State.ANSWERED)
             case Callback.AUTOCOMPLETE:
@@ -137,9 +137,9 @@ class Answers:
             raise unknown("Channel")
         if any(upload.size > self._world.largest_upload(channel) for upload in uploads.values()):
             raise too_large()
-        restrictions = self._standin.restrictions
+        restrictions = self._core.restrictions
         restrictions.check_uploads(channel.guild_id, files=bool(uploads))
-        draft = self._standin.rules.draft(
+        draft = self._core.rules.draft(
             data,
             uploads,
             channel_id=channel.id,
@@ -163,10 +163,8 @@ class Answers:
         if interaction.kind is Kind.COMPONENT and source and shown:
             # What a button answers is a reply to the message it hangs on.
             target, kind = source, MessageKind.REPLY
-            reference = {"type": 0, "channel_id": channel.id, "message_id": source.id}
-            if channel.guild_id:
-                reference["guild_id"] = channel.guild_id
-        message = self._standin.messages.create(
+            reference = reference_to(channel, source)
+        message = self._messages.create(
             channel,
             self._world.bot_id,
             draft,
@@ -192,7 +190,7 @@ class Answers:
             raise unknown("Webhook")
         if interaction.kind is Kind.AUTOCOMPLETE:
             raise unknown("Webhook")
-        if self._standin.clock() - interaction.created_at >= TOKEN_SECONDS:
+        if self._core.clock() - interaction.created_at >= TOKEN_SECONDS:
             raise DiscordError(401, 50027, "Invalid Webhook Token")
         return interaction
 
@@ -208,7 +206,7 @@ class Answers:
             message = self._post(interaction, draft, kind=MessageKind.DEFAULT)
         finally:
             interaction.ephemeral = ephemeral
-        self._interactions.tell(interaction)
+        self._interactions.publish(interaction)
         return message
 
     def message(self, interaction: Interaction, message_id: str) -> Message:
@@ -230,20 +228,20 @@ class Answers:
     ) -> Message:
         message = self.message(interaction, message_id)
         draft = self._draft(interaction, body, uploads, editing=message)
-        self._standin.messages.edit(message, draft)
+        self._messages.edit(message, draft)
         if interaction.state is State.DEFERRED and message.id == interaction.original_id:
             self._interactions.move(interaction, State.ANSWERED)
         else:
-            self._interactions.tell(interaction)
+            self._interactions.publish(interaction)
         return message
 
     def delete(self, interaction: Interaction, message_id: str) -> None:
         message = self.message(interaction, message_id)
-        self._standin.messages.delete(message)
+        self._messages.delete(message)
         if interaction.state is State.DEFERRED and message.id == interaction.original_id:
             self._interactions.move(interaction, State.ANSWERED)
         else:
-            self._interactions.tell(interaction)
+            self._interactions.publish(interaction)
 
 
 def check_choices(data: Json | None) -> list[Json]:

@@ -6,15 +6,13 @@ know the rules for names and options (`command_rules`), nor people using them (`
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sandbox.discord.core import Core
 from sandbox.discord.rules.command_rules import CHAT, LIMITS, check_command, check_set
 from sandbox.discord.rules.errors import DiscordError, Form, invalid, unknown
 from sandbox.discord.state import permissions
 from sandbox.discord.state.world import in_guild
-
-if TYPE_CHECKING:
-    from sandbox.discord.standin import DiscordStandIn
 
 Json = dict[str, Any]
 
@@ -22,8 +20,8 @@ Json = dict[str, Any]
 class Commands:
     """The registered commands: `None` for those offered everywhere, else by server."""
 
-    def __init__(self, standin: DiscordStandIn) -> None:
-        self._standin = standin
+    def __init__(self, core: Core) -> None:
+        self._core = core
         self._scopes: dict[str | None, dict[str, Json]] = {None: {}}
 
     def registered(self, guild_id: str | None) -> list[Json]:
@@ -52,7 +50,7 @@ class Commands:
             for body in bodies
         ]
         self._scopes[guild_id] = {command["id"]: command for command in kept}
-        self._standin.commands_changed()
+        self._core.publish("COMMANDS", {})
         return kept
 
     def upsert(self, guild_id: str | None, body: Json) -> tuple[Json, bool]:
@@ -69,7 +67,7 @@ class Commands:
             )
         command = self._kept(guild_id, body, before)
         scope[command["id"]] = command
-        self._standin.commands_changed()
+        self._core.publish("COMMANDS", {})
         return command, before is None
 
     def edit(self, guild_id: str | None, command_id: str, body: Json) -> Json:
@@ -81,19 +79,19 @@ class Commands:
         form.check()
         command = self._kept(guild_id, merged, before)
         self._scopes[guild_id][command_id] = command
-        self._standin.commands_changed()
+        self._core.publish("COMMANDS", {})
         return command
 
     def delete(self, guild_id: str | None, command_id: str) -> None:
         self.get(guild_id, command_id)
         del self._scopes[guild_id][command_id]
-        self._standin.commands_changed()
+        self._core.publish("COMMANDS", {})
 
     def _kept(self, guild_id: str | None, body: Json, before: Json | None) -> Json:
         kind = body.get("type") or CHAT
         allowed = body.get("default_member_permissions")
         command: Json = {
-            "application_id": self._standin.application_id,
+            "application_id": self._core.application_id,
             "type": kind,
             "name": body["name"],
             "name_localizations": body.get("name_localizations"),
@@ -113,15 +111,15 @@ class Commands:
         if before and command == {k: v for k, v in before.items() if k not in ("id", "version")}:
             return before
         return command | {
-            "id": before["id"] if before else self._standin.ids.next(),
-            "version": self._standin.ids.next(),
+            "id": before["id"] if before else self._core.ids.next(),
+            "version": self._core.ids.next(),
         }
 
     # What a person is offered
 
     def offered(self, user_id: str) -> list[Json]:
         """Everything this person may use somewhere."""
-        world = self._standin.world
+        world = self._core.world
         found = [
             command
             for command in self.registered(None)
@@ -165,7 +163,7 @@ class Commands:
         contexts = command.get("contexts")
         if contexts is not None and 0 not in contexts:
             return False
-        world = self._standin.world
+        world = self._core.world
         allowed = in_guild(world.guilds[guild_id], user_id)
         if allowed & permissions.Permission.ADMINISTRATOR:
             return True

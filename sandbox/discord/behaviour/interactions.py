@@ -10,12 +10,10 @@ import asyncio
 import secrets
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sandbox.discord.core import Core
 from sandbox.discord.state.models import Channel, Message
-
-if TYPE_CHECKING:
-    from sandbox.discord.standin import DiscordStandIn
 
 Json = dict[str, Any]
 ANSWER_SECONDS = 3.0
@@ -76,9 +74,9 @@ class Interaction:
 class Interactions:
     """Every interaction there was lately, by id and by token."""
 
-    def __init__(self, standin: DiscordStandIn) -> None:
-        self._standin = standin
-        self._world = standin.world
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._world = core.world
         self._by_id: dict[str, Interaction] = {}
         self._by_token: dict[str, Interaction] = {}
         self._pending: set[Interaction] = set()
@@ -97,13 +95,13 @@ class Interactions:
     ) -> Interaction:
         """A new interaction, sent to the bot; its three seconds start now."""
         interaction = Interaction(
-            id=self._standin.ids.next(),
+            id=self._core.ids.next(),
             token=secrets.token_urlsafe(48),
             kind=kind,
             user_id=user_id,
             channel_id=channel.id,
             guild_id=channel.guild_id,
-            created_at=self._standin.clock(),
+            created_at=self._core.clock(),
             data=data,
             metadata={},
             source_id=source.id if source else None,
@@ -115,9 +113,9 @@ class Interactions:
         self._forget_old()
         self._arm(interaction)
         wire = self._wire(interaction, channel, source)
-        self._standin.log.append("INTERACTION_CREATE", wire)
-        self._standin.gateway.send("INTERACTION_CREATE", lambda _: wire)
-        self.tell(interaction)
+        self._core.log.append("INTERACTION_CREATE", wire)
+        self._core.sessions.send("INTERACTION_CREATE", wire)
+        self.publish(interaction)
         return interaction
 
     def _metadata(
@@ -126,7 +124,7 @@ class Interactions:
         metadata: Json = {
             "id": interaction.id,
             "type": WIRE_TYPE[interaction.kind],
-            "user": self._standin.render.user(self._world.users[interaction.user_id]),
+            "user": self._core.render.user(self._world.users[interaction.user_id]),
             "authorizing_integration_owners": {"0": interaction.guild_id or "0"},
         }
         if interaction.kind is Kind.CONTEXT:
@@ -138,10 +136,10 @@ class Interactions:
         return metadata
 
     def _wire(self, interaction: Interaction, channel: Channel, source: Message | None) -> Json:
-        render = self._standin.render
+        render = self._core.render
         wire: Json = {
             "id": interaction.id,
-            "application_id": self._standin.application_id,
+            "application_id": self._core.application_id,
             "type": WIRE_TYPE[interaction.kind],
             "token": interaction.token,
             "version": 1,
@@ -183,7 +181,7 @@ class Interactions:
 
     def _arm(self, interaction: Interaction) -> None:
         loop = asyncio.get_running_loop()
-        left = interaction.created_at + ANSWER_SECONDS - self._standin.clock()
+        left = interaction.created_at + ANSWER_SECONDS - self._core.clock()
         interaction.timer = loop.call_later(max(left, 0.05), self._ring, interaction)
 
     def _ring(self, interaction: Interaction) -> None:
@@ -192,12 +190,13 @@ class Interactions:
             self._arm(interaction)
 
     def expire(self, interaction: Interaction) -> None:
-        late = self._standin.clock() - interaction.created_at >= ANSWER_SECONDS
+        late = self._core.clock() - interaction.created_at >= ANSWER_SECONDS
         if interaction.state is State.PENDING and late:
             self.move(interaction, State.FAILED, error="The application did not respond")
 
-    def tick(self) -> None:
-        """The clock has moved: whoever is late has failed."""
+    def advance(self, seconds: float) -> None:
+        """Push the stand-in's clock forward; an interaction that is late now has failed."""
+        self._core.clock.advance(seconds)
         for interaction in list(self._pending):
             self.expire(interaction)
 
@@ -213,7 +212,7 @@ class Interactions:
             self._pending.discard(interaction)
             if interaction.timer:
                 interaction.timer.cancel()
-        self.tell(interaction)
+        self.publish(interaction)
 
     # Seeing
 
@@ -248,17 +247,14 @@ class Interactions:
             "choices": interaction.choices,
             "message_id": message_id,
             "source_message_id": interaction.source_id,
-            "responses": [self._standin.render.message(item) for item in messages if item],
+            "responses": [self._core.render.message(item) for item in messages if item],
         }
 
-    def tell(self, interaction: Interaction) -> None:
+    def publish(self, interaction: Interaction) -> None:
         interaction.changed.set()
         interaction.changed = asyncio.Event()
         rendered = self.render(interaction)
-        self._standin.log.append("INTERACTION", rendered)
-        self._standin.streams.send(
-            "INTERACTION", lambda _: rendered, sees=lambda user: user == interaction.user_id
-        )
+        self._core.publish("INTERACTION", rendered, sees={interaction.user_id}.__contains__)
 
     async def settled(self, interaction_id: str, *, wait: float) -> Interaction:
         """The interaction when it has left `pending` and `deferred`, or after that time."""

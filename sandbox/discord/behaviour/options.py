@@ -5,14 +5,15 @@ Owns types, limits, required options and `resolved`. Must not begin anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
+from sandbox.discord.behaviour.sharing import Sharing
+from sandbox.discord.core import Core
 from sandbox.discord.rules import command_rules as commands
-from sandbox.discord.state.models import Attachment, Channel
-
-if TYPE_CHECKING:
-    from sandbox.discord.standin import DiscordStandIn
+from sandbox.discord.rules.choices import Kind
+from sandbox.discord.rules.errors import Refused
+from sandbox.discord.state.models import Channel
 
 Json = dict[str, Any]
 # A select's kind names the same things as an option's kind does.
@@ -24,24 +25,14 @@ AS_OPTION = {
 }
 
 
-class Unfit(ValueError):
-    """The person's client would have marked this option red."""
-
-
 class Resolved:
     """The users, roles, channels and files that one interaction speaks of."""
 
-    def __init__(
-        self,
-        standin: DiscordStandIn,
-        user_id: str,
-        channel: Channel,
-        attach: Callable[[list[str]], list[Attachment]],
-    ) -> None:
-        self._standin = standin
+    def __init__(self, core: Core, sharing: Sharing, user_id: str, channel: Channel) -> None:
+        self._core = core
+        self._sharing = sharing
         self._user_id = user_id
         self._channel = channel
-        self._attach = attach
         self._found: dict[str, Json] = {}
 
     def json(self) -> Json:
@@ -51,8 +42,22 @@ class Resolved:
         """A select's value checked and resolved."""
         return self.mention(AS_OPTION[select], value)
 
+    def chosen(self, select: Json, values: list[str]) -> Json:
+        """What was chosen in a select of a message, as the interaction carries it."""
+        if not select["min_values"] <= len(values) <= select["max_values"]:
+            raise Refused(
+                f"choose between {select['min_values']} and {select['max_values']} values"
+            )
+        if select["type"] == Kind.STRING_SELECT:
+            offered = {option["value"] for option in select["options"]}
+            if strange := set(values) - offered:
+                raise Refused(f"{min(strange)!r} is not offered")
+            return {"values": values}
+        chosen = [self.entity(select["type"], value) for value in values]
+        return {"values": chosen, "resolved": self.json()}
+
     def mention(self, kind: int, value: str) -> str:
-        world = self._standin.world
+        world = self._core.world
         if kind in (commands.USER_OPTION, commands.MENTIONABLE):
             try:
                 return self._user(value)
@@ -62,12 +67,12 @@ class Resolved:
         if kind in (commands.ROLE, commands.MENTIONABLE):
             return self._role(value)
         channel = world.channel(value, seen_by=self._user_id)
-        rendered = self._standin.render.interaction_channel(channel, self._user_id)
+        rendered = self._core.render.interaction_channel(channel, self._user_id)
         self._found.setdefault("channels", {})[channel.id] = rendered
         return channel.id
 
     def _user(self, value: str) -> str:
-        world, render = self._standin.world, self._standin.render
+        world, render = self._core.world, self._core.render
         user = world.user(value)
         self._found.setdefault("users", {})[user.id] = render.user(user)
         guild = world.guild_of(self._channel)
@@ -79,17 +84,17 @@ class Resolved:
         return user.id
 
     def _role(self, value: str) -> str:
-        guild = self._standin.world.guild_of(self._channel)
+        guild = self._core.world.guild_of(self._channel)
         for role in guild.roles.values() if guild else ():
             if value in (role.id, role.name):
-                self._found.setdefault("roles", {})[role.id] = self._standin.render.role(role)
+                self._found.setdefault("roles", {})[role.id] = self._core.render.role(role)
                 return role.id
         raise KeyError(f"there is no role {value!r}")
 
     def attachments(self, uploads: Iterable[str]) -> list[str]:
-        made = self._attach(list(uploads))
+        made = self._sharing.attach(uploads, self._channel, ephemeral=True)
         for file in made:
-            rendered = self._standin.render.attachment(file)
+            rendered = self._core.render.attachment(file)
             self._found.setdefault("attachments", {})[file.id] = rendered
         return [file.id for file in made]
 
@@ -109,7 +114,7 @@ class Options:
             self._path.append(step)
             level = step.get("options") or []
         if any(option["type"] in (1, 2) for option in level):
-            raise Unfit(f"/{command['name']} needs one of its subcommands")
+            raise Refused(f"/{command['name']} needs one of its subcommands")
         self._options: dict[str, Json] = {option["name"]: option for option in level}
 
     def filled(self, values: Json) -> Json:
@@ -118,14 +123,14 @@ class Options:
         self._known(given)
         for option in self._options.values():
             if option.get("required") and option["name"] not in given:
-                raise Unfit(f"{option['name']} is required")
+                raise Refused(f"{option['name']} is required")
         return self._data([self._one(self._options[name], value) for name, value in given.items()])
 
     def focused(self, values: Json, focused: str) -> Json:
         """The data while one option is still being typed: nothing is checked yet."""
         self._known({**values, focused: ""})
         if not self._options[focused].get("autocomplete"):
-            raise Unfit(f"{focused} offers no autocomplete")
+            raise Refused(f"{focused} offers no autocomplete")
         sent = []
         for name, value in ({focused: ""} | values).items():
             option = self._options[name]
@@ -165,7 +170,7 @@ class Options:
             value = self._number(option, value)
         elif kind == commands.BOOLEAN:
             if not isinstance(value, bool):
-                raise Unfit(f"{name} is true or false")
+                raise Refused(f"{name} is true or false")
         elif kind == commands.ATTACHMENT:
             upload = value["id"] if isinstance(value, dict) else str(value)
             value = self._resolved.attachments([upload])[0]
@@ -177,7 +182,7 @@ class Options:
         name = option["name"]
         low, high = option.get("min_length") or 0, option.get("max_length") or 6000
         if not low <= len(text) <= high:
-            raise Unfit(f"{name} has between {low} and {high} characters")
+            raise Refused(f"{name} has between {low} and {high} characters")
         self._offered(option, text)
         return text
 
@@ -187,16 +192,16 @@ class Options:
         try:
             number = int(value) if whole else float(value)
         except (TypeError, ValueError):
-            raise Unfit(f"{name} is a number") from None
+            raise Refused(f"{name} is a number") from None
         if whole and isinstance(value, float) and value != number:
-            raise Unfit(f"{name} is a whole number")
+            raise Refused(f"{name} is a whole number")
         low, high = option.get("min_value"), option.get("max_value")
         if (low is not None and number < low) or (high is not None and number > high):
-            raise Unfit(f"{name} is between {low} and {high}")
+            raise Refused(f"{name} is between {low} and {high}")
         self._offered(option, number)
         return number
 
     def _offered(self, option: Json, value: str | float) -> None:
         choices = option.get("choices")
         if choices and value not in [choice["value"] for choice in choices]:
-            raise Unfit(f"{option['name']} does not offer {value!r}")
+            raise Refused(f"{option['name']} does not offer {value!r}")

@@ -9,22 +9,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sandbox.discord.behaviour.interactions import Interaction, Kind, State
+from sandbox.discord.behaviour.commands import Commands
+from sandbox.discord.behaviour.interactions import Interaction, Interactions, Kind, State
+from sandbox.discord.behaviour.messages import Messages
 from sandbox.discord.behaviour.options import Options, Resolved
 from sandbox.discord.behaviour.sharing import Sharing
+from sandbox.discord.core import Core
 from sandbox.discord.rules import modals
+from sandbox.discord.rules.access import may_write, reply_target
 from sandbox.discord.rules.choices import SELECTS
 from sandbox.discord.rules.components import walk
-from sandbox.discord.rules.errors import DiscordError
+from sandbox.discord.rules.errors import DiscordError, Refused
 from sandbox.discord.rules.message_rules import Draft
 from sandbox.discord.state.models import Channel, Message, MessageFlag, MessageKind, User
 from sandbox.discord.state.permissions import Permission
-
-if TYPE_CHECKING:
-    from sandbox.discord.standin import DiscordStandIn
 
 Json = dict[str, Any]
 CHAT, MESSAGE_MENU = 1, 3
@@ -34,65 +34,24 @@ AUTOCOMPLETE_SECONDS = 3.0
 MOST_STICKERS = 3
 
 
-class Refused(ValueError):
-    """What this person's client would not have let them do."""
-
-
 class People:
     """Acts for anybody; people and places are named by id, username or channel name."""
 
-    def __init__(self, standin: DiscordStandIn) -> None:
-        self._standin = standin
-        self._world = standin.world
-        self._uploads: dict[str, tuple[str, Path, int]] = {}
-        self.sharing = Sharing(standin)
+    def __init__(
+        self, core: Core, messages: Messages, commands: Commands, interactions: Interactions
+    ) -> None:
+        self._core = core
+        self._world = core.world
+        self._messages = messages
+        self._commands = commands
+        self._interactions = interactions
+        self.sharing = Sharing(core)
 
-    # Files
-
-    async def upload(
-        self, name: str, data: bytes, content_type: str = "application/octet-stream"
-    ) -> Json:
+    async def upload(self, name: str, data: bytes) -> Json:
         """A file made ready to be sent; its `id` goes into `uploads` or an option."""
-        path = self._standin.cdn.spool.new()
+        path = self._core.cdn.spool.new()
         path.write_bytes(data)
-        return self.uploaded(name, path)
-
-    def uploaded(self, name: str, path: Path) -> Json:
-        """A file already spooled."""
-        file = self._standin.cdn.attachment(path, name, channel_id="0")
-        self._world.attachments[file.id] = file
-        self._uploads[file.id] = (name, path, file.size)
-        return {
-            "id": file.id,
-            "filename": file.filename,
-            "size": file.size,
-            "content_type": file.content_type,
-            "url": self._standin.cdn.url(file),
-        }
-
-    def _attach(self, uploads: Iterable[Any], channel: Channel, *, ephemeral: bool) -> list[Any]:
-        """Attachments made of uploads; each use of an upload is a file of its own."""
-        made = []
-        limit = self._world.largest_upload(channel)
-        for upload in uploads:
-            upload_id = upload["id"] if isinstance(upload, dict) else str(upload)
-            try:
-                name, path, size = self._uploads[upload_id]
-            except KeyError:
-                raise KeyError(f"there is no upload {upload_id}") from None
-            if size > limit:
-                raise Refused(f"{name} is larger than this server allows ({limit} bytes)")
-            copy = self._standin.cdn.spool.new()
-            copy.hardlink_to(path)
-            file = self._standin.cdn.attachment(
-                copy,
-                name,
-                channel_id=self._standin.application_id if ephemeral else channel.id,
-                ephemeral=ephemeral,
-            )
-            self._world.attachments[file.id] = file
-            made.append(file)
-        return made
+        return self.sharing.uploaded(name, path)
 
     # Messages
 
@@ -122,17 +81,17 @@ class People:
         if len(content) > CONTENT_LIMIT:
             raise Refused(f"a message has at most {CONTENT_LIMIT} characters")
         try:
-            self._standin.messages.may_write(place, person.id, files=bool(uploads), embeds=False)
+            may_write(self._world, place, person.id, files=bool(uploads))
             given = {"message_id": reply_to} if reply_to else None
-            reference, target = self._standin.messages.reply(place, person.id, given)
+            reference, target = reply_target(self._world, place, person.id, given)
         except DiscordError as error:
             raise Refused(f"you cannot write here: {error.body['message']}") from error
         draft = Draft(
             content=content.strip(),
-            attachments=self._attach(uploads, place, ephemeral=False),
+            attachments=self.sharing.attach(uploads, place, ephemeral=False),
             embeds=[self.sharing.preview(**preview) for preview in previews],
         )
-        message = self._standin.messages.create(
+        message = self._messages.create(
             place,
             person.id,
             draft,
@@ -141,17 +100,17 @@ class People:
             ping=ping,
             stickers=chosen,
         )
-        return self._standin.render.message(message)
+        return self._core.render.message(message)
 
     async def forward(self, user: str, message_id: str, channel: str) -> Json:
         """A message shown again at another place, as a copy of what it holds now."""
         person, place = self._here(user, channel)
         shown = self._message(person, message_id)
         try:
-            self._standin.messages.may_write(place, person.id, files=False, embeds=False)
+            may_write(self._world, place, person.id)
         except DiscordError as error:
             raise Refused(f"you cannot write here: {error.body['message']}") from error
-        message = self._standin.messages.create(
+        message = self._messages.create(
             place,
             person.id,
             Draft(flags=MessageFlag.HAS_SNAPSHOT),
@@ -159,7 +118,7 @@ class People:
             kind=MessageKind.DEFAULT,
             snapshot=shown.snapshot or replace(shown),
         )
-        return self._standin.render.message(message)
+        return self._core.render.message(message)
 
     async def delete(self, user: str, message_id: str) -> None:
         """A person deletes their message, or an admin anybody's."""
@@ -170,7 +129,7 @@ class People:
         own = person.id in (message.author_id, message.visible_to)
         if not own and not (channel.guild_id and allowed & Permission.MANAGE_MESSAGES):
             raise Refused("you may not delete this message")
-        self._standin.messages.delete(message)
+        self._messages.delete(message)
 
     # Interactions
 
@@ -188,7 +147,7 @@ class People:
         command = self._command(name, CHAT, person, place)
         resolved = self._resolved(person, place)
         data = Options(command, list(path), resolved).filled(options or {})
-        return self._standin.interactions.begin(Kind.COMMAND, person.id, place, data).id
+        return self._begin(Kind.COMMAND, person, place, data)
 
     async def autocomplete(
         self,
@@ -205,7 +164,7 @@ class People:
         command = self._command(name, CHAT, person, place)
         resolved = self._resolved(person, place)
         data = Options(command, list(path), resolved).focused(options or {}, focused)
-        interactions = self._standin.interactions
+        interactions = self._interactions
         interaction = interactions.begin(Kind.AUTOCOMPLETE, person.id, place, data)
         settled = await interactions.settled(interaction.id, wait=AUTOCOMPLETE_SECONDS)
         return settled.choices or []
@@ -224,11 +183,11 @@ class People:
             "name": command["name"],
             "type": MESSAGE_MENU,
             "target_id": message.id,
-            "resolved": {"messages": {message.id: self._standin.render.message(message)}},
+            "resolved": {"messages": {message.id: self._core.render.message(message)}},
         }
         if command.get("guild_id"):
             data["guild_id"] = command["guild_id"]
-        return self._standin.interactions.begin(Kind.CONTEXT, person.id, place, data).id
+        return self._begin(Kind.CONTEXT, person, place, data)
 
     async def press(
         self, user: str, message_id: str, custom_id: str, *, values: Iterable[str] = ()
@@ -250,24 +209,8 @@ class People:
             "id": component["id"],
         }
         if component["type"] in SELECTS:
-            data |= self._chosen(component, [str(value) for value in values], person, place)
-        return self._standin.interactions.begin(
-            Kind.COMPONENT, person.id, place, data, source=message
-        ).id
-
-    def _chosen(self, select: Json, values: list[str], person: User, place: Channel) -> Json:
-        if not select["min_values"] <= len(values) <= select["max_values"]:
-            raise Refused(
-                f"choose between {select['min_values']} and {select['max_values']} values"
-            )
-        resolved = self._resolved(person, place)
-        if select["type"] == 3:
-            offered = {option["value"] for option in select["options"]}
-            if strange := set(values) - offered:
-                raise Refused(f"{min(strange)!r} is not offered")
-            return {"values": values}
-        chosen = [resolved.entity(select["type"], value) for value in values]
-        return {"values": chosen, "resolved": resolved.json()}
+            data |= self._resolved(person, place).chosen(component, list(map(str, values)))
+        return self._begin(Kind.COMPONENT, person, place, data, source=message)
 
     async def submit(self, user: str, interaction_id: str, values: Json) -> str:
         """A modal filled in and sent; answers the new interaction's id."""
@@ -277,32 +220,36 @@ class People:
             raise Refused("this interaction has opened no modal")
         place = self._world.channels[opened.channel_id]
         resolved = self._resolved(person, place)
-        try:
-            components = modals.submission(opened.modal, values, resolved.attachments)
-        except modals.Refused as error:
-            raise Refused(str(error)) from error
+        components = modals.submission(opened.modal, values, resolved.attachments)
         for field in walk(components):
             if field["type"] in SELECTS - {3}:
                 field["values"] = [resolved.entity(field["type"], v) for v in field["values"]]
         data: Json = {"custom_id": opened.modal["custom_id"], "components": components}
         if resolved.json():
             data["resolved"] = resolved.json()
-        return self._standin.interactions.begin(
-            Kind.MODAL,
-            person.id,
-            place,
-            data,
-            source=self._world.messages.get(opened.source_id or ""),
-            behind=opened,
-        ).id
+        source = self._world.messages.get(opened.source_id or "")
+        return self._begin(Kind.MODAL, person, place, data, source=source, behind=opened)
 
     async def interaction(self, interaction_id: str, *, wait: float = 0) -> Json:
         """How an interaction stands; with `wait`, once it has been answered or failed."""
-        interactions = self._standin.interactions
+        interactions = self._interactions
         if wait:
             return interactions.render(await interactions.settled(interaction_id, wait=wait))
         await asyncio.sleep(0)
         return interactions.render(interactions.get(interaction_id))
+
+    def _begin(
+        self,
+        kind: Kind,
+        person: User,
+        place: Channel,
+        data: Json,
+        *,
+        source: Message | None = None,
+        behind: Interaction | None = None,
+    ) -> str:
+        interactions = self._interactions
+        return interactions.begin(kind, person.id, place, data, source=source, behind=behind).id
 
     # Finding
 
@@ -323,14 +270,14 @@ class People:
         return message
 
     def _own(self, person: User, interaction_id: str) -> Interaction:
-        interaction = self._standin.interactions.get(interaction_id)
+        interaction = self._interactions.get(interaction_id)
         if interaction.user_id != person.id:
             raise Refused("that is somebody else's interaction")
         return interaction
 
     def _command(self, name: str, kind: int, person: User, place: Channel) -> Json:
         try:
-            command = self._standin.commands.find(name, kind, person.id, place.guild_id)
+            command = self._commands.find(name, kind, person.id, place.guild_id)
         except PermissionError as error:
             raise Refused(str(error)) from error
         may = self._world.allowed(person.id, place)
@@ -341,9 +288,4 @@ class People:
         return command
 
     def _resolved(self, person: User, place: Channel) -> Resolved:
-        return Resolved(
-            self._standin,
-            person.id,
-            place,
-            lambda uploads: self._attach(uploads, place, ephemeral=True),
-        )
+        return Resolved(self._core, self.sharing, person.id, place)

@@ -1,14 +1,17 @@
-"""Threads: made from a message or without one, joined, archived, locked, deleted.
+"""Threads: made from a message or without one, changed by somebody, deleted.
 
-Owns what becomes of a thread and telling everybody. Used by the bot's requests and by the control
-interface. Must not know about HTTP.
+Owns what is refused, and the messages that Discord writes about threads. Used by the bot's requests
+and by the control interface. Must not know about HTTP.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sandbox.discord.behaviour.membership import Membership, gone
+from sandbox.discord.behaviour.messages import Messages
+from sandbox.discord.core import Core
+from sandbox.discord.rules.access import WRITTEN, reference_to
 from sandbox.discord.rules.errors import DiscordError, Form, missing_access, missing_permissions
 from sandbox.discord.state.models import (
     HOLDS_THREADS,
@@ -21,9 +24,6 @@ from sandbox.discord.state.models import (
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.sessions import Intent
 
-if TYPE_CHECKING:
-    from sandbox.discord.standin import DiscordStandIn
-
 Json = dict[str, Any]
 ACTIVE_THREADS = 1000
 ARCHIVE_MINUTES = (60, 1440, 4320, 10080)
@@ -32,9 +32,11 @@ ARCHIVE_MINUTES = (60, 1440, 4320, 10080)
 class Threads:
     """The one way in which threads come, change and go."""
 
-    def __init__(self, standin: DiscordStandIn) -> None:
-        self._standin = standin
-        self._world = standin.world
+    def __init__(self, core: Core, membership: Membership, messages: Messages) -> None:
+        self._core = core
+        self._world = core.world
+        self._membership = membership
+        self._messages = messages
 
     def create(
         self, parent: Channel, author_id: str, body: Json, *, starter: Message | None = None
@@ -42,13 +44,13 @@ class Threads:
         """A new thread; from a message it takes that message's id."""
         private = starter is None and body.get("type", 12) == ChannelKind.PRIVATE_THREAD
         self._check(parent, author_id, body, private=private, starter=starter)
-        now = self._standin.clock()
+        now = self._core.clock()
         kind = ChannelKind.PRIVATE_THREAD if private else ChannelKind.PUBLIC_THREAD
         if parent.kind is ChannelKind.ANNOUNCEMENT:
             kind = ChannelKind.ANNOUNCEMENT_THREAD
         invitable = body.get("invitable")
         channel = Channel(
-            id=starter.id if starter else self._standin.ids.next(),
+            id=starter.id if starter else self._core.ids.next(),
             kind=kind,
             name=body["name"],
             guild_id=parent.guild_id,
@@ -64,18 +66,18 @@ class Threads:
             ),
         )
         self._world.add_channel(channel)
-        self._tell("THREAD_CREATE", channel, newly_created=True)
+        self._membership.created(channel)
         if starter:
             # The starter now carries the thread.
-            self._standin.messages.tell("MESSAGE_UPDATE", starter)
-            self._standin.messages.system(
+            self._messages.publish("MESSAGE_UPDATE", starter)
+            self._messages.system(
                 channel,
                 starter.author_id,
                 MessageKind.THREAD_STARTER_MESSAGE,
-                reference=self._reference(parent, starter.id),
+                reference=reference_to(parent, starter),
             )
         elif not private:
-            self._standin.messages.system(
+            self._messages.system(
                 parent,
                 author_id,
                 MessageKind.THREAD_CREATED,
@@ -87,14 +89,6 @@ class Threads:
                 },
             )
         return channel
-
-    def _reference(self, channel: Channel, message_id: str) -> Json:
-        return {
-            "type": 0,
-            "channel_id": channel.id,
-            "guild_id": channel.guild_id,
-            "message_id": message_id,
-        }
 
     def _check(
         self,
@@ -119,15 +113,10 @@ class Threads:
         if not allowed & needed:
             raise missing_permissions()
         check_settings(body, required=True)
-        self._standin.restrictions.check_words(guild.id, [body["name"]], title=True)
+        self._core.restrictions.check_words(guild.id, [body["name"]], title=True)
         if starter and starter.id in self._world.channels:
             raise DiscordError(400, 160004, "A thread has already been created for this message")
-        if starter and starter.kind not in (
-            MessageKind.DEFAULT,
-            MessageKind.REPLY,
-            MessageKind.CHAT_INPUT_COMMAND,
-            MessageKind.CONTEXT_MENU_COMMAND,
-        ):
+        if starter and starter.kind not in WRITTEN:
             raise DiscordError(400, 50021, "Cannot execute action on a system message")
         active = sum(
             1
@@ -168,103 +157,24 @@ class Threads:
         if body.get("rate_limit_per_user") is not None:
             channel.slowmode = body["rate_limit_per_user"]
         if body.get("archived") is not None:
-            self.archive(channel, archived=body["archived"], tell=False)
-        self.changed(channel)
-
-    def archive(self, channel: Channel, *, archived: bool = True, tell: bool = True) -> None:
-        assert channel.thread is not None
-        channel.thread.archived = archived
-        channel.thread.archived_at = self._standin.clock()
-        if tell:
-            self.changed(channel)
-
-    def lock(self, channel: Channel) -> None:
-        assert channel.thread is not None
-        channel.thread.locked = True
-        self.archive(channel)
-
-    def changed(self, channel: Channel) -> None:
-        self._tell("THREAD_UPDATE", channel)
-
-    def join(self, channel: Channel, users: Iterable[str]) -> list[str]:
-        """Those of these people who were not in the thread yet, and see its parent, are now."""
-        thread = channel.thread
-        assert thread is not None
-        parent = self._world.channels.get(channel.parent_id or "")
-        joined = []
-        for user_id in users:
-            if user_id in thread.members or parent is None:
-                continue
-            if not self._world.sees(user_id, parent):
-                continue
-            thread.members[user_id] = self._standin.clock()
-            joined.append(user_id)
-        for user_id in joined:
-            # A thread one is added to is new to one.
-            if user_id == self._world.bot_id:
-                self._to_bot("THREAD_CREATE", channel)
-            rendered = self._standin.render.channel(channel)
-            self._standin.streams.send(
-                "THREAD_CREATE" if thread.private else "THREAD_UPDATE",
-                lambda _, rendered=rendered: rendered,
-                sees=lambda viewer, user_id=user_id: viewer == user_id,
-            )
-        return joined
+            self._membership.archive(channel, archived=body["archived"])
+        else:
+            self._membership.changed(channel)
 
     def add(self, channel: Channel, author_id: str, user_id: str) -> None:
         """Somebody is added by somebody else: the thread says so."""
-        if self.join(channel, [user_id]) and user_id != author_id:
-            self._standin.messages.system(
-                channel, author_id, MessageKind.RECIPIENT_ADD, mentions=[user_id]
-            )
-
-    def leave(self, channel: Channel, user_id: str) -> None:
-        assert channel.thread is not None
-        channel.thread.members.pop(user_id, None)
-        if channel.thread.private:
-            data = self._gone(channel)
-            self._standin.streams.send(
-                "THREAD_DELETE", lambda _: data, sees=lambda viewer: viewer == user_id
-            )
+        if self._membership.join(channel, [user_id]) and user_id != author_id:
+            self._messages.system(channel, author_id, MessageKind.RECIPIENT_ADD, mentions=[user_id])
 
     def delete(self, channel: Channel) -> None:
-        viewers = self._viewers(channel)
-        data = self._gone(channel)
+        viewers = self._membership.viewers(channel)
         self._world.remove_channel(channel)
-        self._standin.tell(
+        self._core.publish(
             "THREAD_DELETE",
-            data,
+            gone(channel),
             sees=viewers.__contains__,
-            intent=Intent.GUILDS,
-            to_bot=self._world.bot_id in viewers,
+            intent=Intent.GUILDS if self._world.bot_id in viewers else None,
         )
-
-    def _gone(self, channel: Channel) -> Json:
-        return {
-            "id": channel.id,
-            "guild_id": channel.guild_id,
-            "parent_id": channel.parent_id,
-            "type": channel.kind.value,
-        }
-
-    def _viewers(self, channel: Channel) -> set[str]:
-        return {user_id for user_id in self._world.users if self._world.sees(user_id, channel)}
-
-    def _tell(self, event: str, channel: Channel, *, newly_created: bool = False) -> None:
-        viewers = self._viewers(channel)
-        data = self._standin.render.channel(channel)
-        if newly_created:
-            data["newly_created"] = True
-        self._standin.log.append(event, data)
-        self._standin.streams.send(event, lambda _: data, sees=viewers.__contains__)
-        if self._world.bot_id in viewers:
-            self._to_bot(event, channel, newly_created=newly_created)
-
-    def _to_bot(self, event: str, channel: Channel, *, newly_created: bool = False) -> None:
-        data = self._standin.render.channel(channel, member_of=self._world.bot_id)
-        if newly_created:
-            data["newly_created"] = True
-        self._standin.gateway.send(event, lambda _: data, intent=Intent.GUILDS)
 
 
 def check_settings(body: Json, *, required: bool) -> None:

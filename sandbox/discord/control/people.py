@@ -1,24 +1,24 @@
 """Acting as a person over HTTP, as docs/reference/sandbox.md writes it.
 
 Owns reading bodies and the event streams. Must not decide what acting as a person means (`people`),
-nor know the control from behind (`behind`).
+nor know the control from behind the scenes (`admin`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import BodyPartReader, web
 
+from sandbox.discord.behaviour.commands import Commands
+from sandbox.discord.behaviour.people import People
 from sandbox.discord.control.replies import answering, json_body, refusal, seconds
+from sandbox.discord.core import Core
 from sandbox.discord.state.models import Channel, ChannelKind, Guild
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.world import in_guild
-
-if TYPE_CHECKING:
-    from sandbox.discord.standin import DiscordStandIn
 
 Json = dict[str, Any]
 KEEP_ALIVE_SECONDS = 15.0
@@ -27,8 +27,11 @@ KEEP_ALIVE_SECONDS = 15.0
 class Control:
     """HTTP in, people and the world out."""
 
-    def __init__(self, standin: DiscordStandIn) -> None:
-        self._standin = standin
+    def __init__(self, core: Core, commands: Commands, people: People) -> None:
+        self._core = core
+        self._world = core.world
+        self._commands = commands
+        self._people = people
 
     def mount(self, app: web.Application) -> None:
         add = app.router.add_route
@@ -52,7 +55,7 @@ class Control:
     # What a person sees
 
     async def _state(self, request: web.Request) -> Json:
-        standin, world = self._standin, self._standin.world
+        world = self._world
         user = world.user(request.query.get("user") or next(iter(world.users)))
         return {
             "me": self._user(user.id),
@@ -72,12 +75,12 @@ class Control:
                 for channel in world.channels.values()
                 if channel.kind is ChannelKind.DM and user.id in channel.recipients
             ],
-            "commands": standin.commands.offered(user.id),
-            "bot": {"id": world.bot_id, "online": standin.gateway.online},
+            "commands": self._commands.offered(user.id),
+            "bot": {"id": world.bot_id, "online": self._core.sessions.online},
         }
 
     def _user(self, user_id: str) -> Json:
-        world = self._standin.world
+        world = self._world
         user = world.users[user_id]
         return {
             "id": user.id,
@@ -92,7 +95,7 @@ class Control:
         }
 
     def _guild(self, guild: Guild, user_id: str) -> Json:
-        world, render = self._standin.world, self._standin.render
+        world, render = self._world, self._core.render
         return {
             "id": guild.id,
             "name": guild.name,
@@ -126,11 +129,11 @@ class Control:
             "owner_id": thread.owner_id if thread else None,
             "private": bool(thread and thread.private),
             "last_message_id": channel.last_message_id,
-            "permissions": str(self._standin.world.allowed(user_id, channel).value),
+            "permissions": str(self._world.allowed(user_id, channel).value),
         }
 
     async def _messages(self, request: web.Request) -> Json:
-        world = self._standin.world
+        world = self._world
         user = world.user(request.query["user"])
         channel = world.channel(request.match_info["id"], seen_by=user.id)
         if not world.sees(user.id, channel):
@@ -142,18 +145,18 @@ class Control:
             for message in channel.messages.values()
             if int(message.id) < before and world.sees_message(user.id, message)
         ]
-        return {"messages": [self._standin.render.message(item) for item in seen[-limit:]]}
+        return {"messages": [self._core.render.message(item) for item in seen[-limit:]]}
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         try:
-            user = self._standin.world.user(request.query["user"])
+            user = self._world.user(request.query["user"])
         except KeyError as error:
             return refusal(404, error)
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
         await response.prepare(request)
-        stream = self._standin.streams.open(user.id)
+        stream = self._core.streams.open(user.id)
         try:
             await response.write(b": open\n\n")
             while True:
@@ -168,7 +171,7 @@ class Control:
         except ConnectionError:
             return response
         finally:
-            self._standin.streams.close(stream)
+            self._core.streams.close(stream)
 
     # What a person does
 
@@ -177,26 +180,26 @@ class Control:
         while (part := await reader.next()) is not None:
             if not isinstance(part, BodyPartReader) or part.name != "file":
                 continue
-            path = self._standin.cdn.spool.new()
+            path = self._core.cdn.spool.new()
             with path.open("wb") as file:
                 while chunk := await part.read_chunk(256 * 1024):
                     file.write(chunk)
-            return self._standin.people.uploaded(part.filename or "unknown", path)
+            return self._people.sharing.uploaded(part.filename or "unknown", path)
         raise ValueError("the form has no field called file")
 
     async def _add_sticker(self, request: web.Request) -> Json:
         body = await json_body(request)
-        sharing = self._standin.people.sharing
+        sharing = self._people.sharing
         return {"id": sharing.add_sticker(body["name"], body["upload"], int(body["format_type"]))}
 
     async def _send(self, request: web.Request) -> Json:
         body = await json_body(request)
         if forwarded := body.get("forward"):
-            message = await self._standin.people.forward(
+            message = await self._people.forward(
                 request.match_info["id"], str(forwarded), str(body["channel_id"])
             )
             return {"message": message}
-        message = await self._standin.people.send(
+        message = await self._people.send(
             request.match_info["id"],
             str(body["channel_id"]),
             body.get("content") or "",
@@ -209,15 +212,13 @@ class Control:
         return {"message": message}
 
     async def _delete(self, request: web.Request) -> Json:
-        await self._standin.people.delete(
-            request.match_info["id"], request.match_info["message_id"]
-        )
+        await self._people.delete(request.match_info["id"], request.match_info["message_id"])
         return {}
 
     async def _command(self, request: web.Request) -> Json:
         body = await json_body(request)
         return {
-            "interaction_id": await self._standin.people.command(
+            "interaction_id": await self._people.command(
                 request.match_info["id"],
                 str(body["channel_id"]),
                 body["name"],
@@ -229,7 +230,7 @@ class Control:
     async def _autocomplete(self, request: web.Request) -> Json:
         body = await json_body(request)
         return {
-            "choices": await self._standin.people.autocomplete(
+            "choices": await self._people.autocomplete(
                 request.match_info["id"],
                 str(body["channel_id"]),
                 body["name"],
@@ -242,7 +243,7 @@ class Control:
     async def _context(self, request: web.Request) -> Json:
         body = await json_body(request)
         return {
-            "interaction_id": await self._standin.people.context(
+            "interaction_id": await self._people.context(
                 request.match_info["id"],
                 str(body["channel_id"]),
                 body["name"],
@@ -253,7 +254,7 @@ class Control:
     async def _component(self, request: web.Request) -> Json:
         body = await json_body(request)
         return {
-            "interaction_id": await self._standin.people.press(
+            "interaction_id": await self._people.press(
                 request.match_info["id"],
                 str(body["message_id"]),
                 body["custom_id"],
@@ -264,11 +265,11 @@ class Control:
     async def _modal(self, request: web.Request) -> Json:
         body = await json_body(request)
         return {
-            "interaction_id": await self._standin.people.submit(
+            "interaction_id": await self._people.submit(
                 request.match_info["id"], str(body["interaction_id"]), body.get("values") or {}
             )
         }
 
     async def _interaction(self, request: web.Request) -> Json:
         wait = seconds(request.query.get("wait"))
-        return await self._standin.people.interaction(request.match_info["id"], wait=wait)
+        return await self._people.interaction(request.match_info["id"], wait=wait)

@@ -6,6 +6,10 @@ Owns their shape and their numbers. Must not know which rule found the fault.
 from typing import Any
 
 
+class Refused(ValueError):
+    """What this person's client would not have let them do."""
+
+
 class DiscordError(Exception):
     """An answer that refuses: becomes the HTTP answer as it is."""
 

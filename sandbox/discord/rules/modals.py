@@ -10,15 +10,11 @@ from typing import Any
 
 from sandbox.discord.rules.choices import SELECTS, Kind, check_options, check_select
 from sandbox.discord.rules.components import walk
-from sandbox.discord.rules.errors import Form
+from sandbox.discord.rules.errors import Form, Refused
 
 Json = dict[str, Any]
 Path = tuple[str | int, ...]
 FIELDS = {Kind.TEXT_INPUT, Kind.FILE_UPLOAD, Kind.RADIO_GROUP, Kind.CHECKBOX_GROUP, Kind.CHECKBOX}
-
-
-class Refused(ValueError):
-    """A person's client would not have sent this."""
 
 
 def check_modal(form: Form, data: object) -> None:

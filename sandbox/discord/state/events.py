@@ -85,6 +85,10 @@ def _at(data: Any, path: str) -> Any:
     return data
 
 
+def everybody(_: str) -> bool:
+    return True
+
+
 @dataclass(kw_only=True, eq=False)
 class Stream:
     """One open `/control/events` of one person."""
@@ -125,10 +129,10 @@ class Streams:
     def send(
         self,
         name: str,
-        view: Callable[[str], Any],
+        data: Any,
         *,
-        sees: Callable[[str], bool] = lambda _: True,
+        sees: Callable[[str], bool] = everybody,
     ) -> None:
         for stream in list(self._open):
             if sees(stream.user_id):
-                stream.put({"type": name, "data": view(stream.user_id)})
+                stream.put({"type": name, "data": data})

@@ -9,6 +9,7 @@ import asyncio
 import json
 import secrets
 from collections import deque
+from collections.abc import Callable
 from enum import IntEnum, IntFlag
 
 from aiohttp import web
@@ -88,6 +89,42 @@ class Session:
         self.replay.append((self.seq, frame))
         if self.line:
             self.line.put(frame)
+
+
+class Sessions:
+    """Every session that is connected, or may still be resumed."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._by_id: dict[str, Session] = {}
+
+    @property
+    def online(self) -> bool:
+        return any(session.line for session in self._by_id.values())
+
+    def add(self, session: Session) -> None:
+        self._by_id[session.id] = session
+
+    def get(self, session_id: str) -> Session | None:
+        session = self._by_id.get(session_id)
+        return None if session is None or self._expired(session) else session
+
+    def forget(self, session: Session) -> None:
+        self._by_id.pop(session.id, None)
+
+    def clear(self) -> None:
+        self._by_id.clear()
+
+    def send(self, name: str, data: object, *, intent: Intent = Intent.NONE) -> None:
+        """Send an event to every session that asked for its kind; without an intent, to all."""
+        for session in list(self._by_id.values()):
+            if self._expired(session):
+                self.forget(session)
+            elif not intent or session.intents & intent:
+                session.dispatch(name, data)
+
+    def _expired(self, session: Session) -> bool:
+        return not session.line and self._clock() - session.lost_at > RESUMABLE_SECONDS
 
 
 class Line:

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from sandbox.discord.core import Core
 from sandbox.discord.state.sessions import (
     ACK_SECONDS,
     HEARTBEAT_SECONDS,
     KNOWN_INTENTS,
     PRIVILEGED,
-    RESUMABLE_SECONDS,
     Close,
     CloseConnection,
     Intent,
@@ -27,48 +26,22 @@ from sandbox.discord.state.sessions import (
     Session,
 )
 
-if TYPE_CHECKING:
-    from sandbox.discord.standin import DiscordStandIn
-
 Json = dict[str, Any]
 
 
 class Gateway:
-    """Accepts the bot's sockets and hands events to its sessions."""
+    """Accepts the bot's sockets and joins each to its session."""
 
-    def __init__(self, standin: DiscordStandIn) -> None:
-        self._standin = standin
-        self._sessions: dict[str, Session] = {}
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._sessions = core.sessions
         self._lines: set[Line] = set()
         self._refuse_until = 0.0
-        self.allowed_privileged = Intent.NONE
-
-    @property
-    def online(self) -> bool:
-        return any(session.line for session in self._sessions.values())
+        self._was_online = False
 
     def mount(self, app: web.Application) -> None:
         app.router.add_get("/gateway", self._connect)
         app.router.add_get("/gateway/", self._connect)
-
-    def send(
-        self,
-        name: str,
-        view: Callable[[Session], Json],
-        *,
-        intent: Intent = Intent.NONE,
-    ) -> None:
-        """An event for every session that has asked for its kind."""
-        for session in list(self._sessions.values()):
-            if self._expired(session):
-                del self._sessions[session.id]
-            elif not intent or session.intents & intent:
-                session.dispatch(name, view(session))
-
-    def _expired(self, session: Session) -> bool:
-        if session.line:
-            return False
-        return self._standin.clock() - session.lost_at > RESUMABLE_SECONDS
 
     # What a test or a person behind the scenes may do to the connection.
 
@@ -79,7 +52,7 @@ class Gateway:
     def invalidate(self, *, resumable: bool) -> None:
         for line in list(self._lines):
             if line.session and not resumable:
-                self._forget(line.session)
+                self._sessions.forget(line.session)
             line.say(Op.INVALID_SESSION, resumable)
 
     def drop(self, *, resumable: bool) -> None:
@@ -89,20 +62,23 @@ class Gateway:
             line.cut()
 
     def refuse(self, seconds: float) -> None:
-        self._refuse_until = self._standin.clock() + seconds
+        self._refuse_until = self._core.clock() + seconds
 
     def close(self) -> None:
         for line in list(self._lines):
             line.put(None)
             line.cut()
 
-    def _forget(self, session: Session) -> None:
-        self._sessions.pop(session.id, None)
+    def _publish_presence(self) -> None:
+        online = self._sessions.online
+        if online != self._was_online:
+            self._was_online = online
+            self._core.publish("BOT", {"id": self._core.world.bot_id, "online": online})
 
     # The conversation.
 
     async def _connect(self, request: web.Request) -> web.StreamResponse:
-        if self._standin.clock() < self._refuse_until:
+        if self._core.clock() < self._refuse_until:
             return web.Response(status=503, text="upstream connect error")
         socket = web.WebSocketResponse(max_msg_size=16 * 1024, compress=False, timeout=1.0)
         await socket.prepare(request)
@@ -128,11 +104,11 @@ class Gateway:
         if session is None or session.line is not line:
             return
         session.line = None
-        session.lost_at = self._standin.clock()
+        session.lost_at = self._core.clock()
         if line.socket.close_code in (1000, 1001):
             # The bot said goodbye: its session is over.
-            self._forget(session)
-        self._standin.bot_presence_changed()
+            self._sessions.forget(session)
+        self._publish_presence()
 
     async def _converse(self, line: Line) -> None:
         if line.request.query.get("v", "10") not in {"9", "10"}:
@@ -177,20 +153,20 @@ class Gateway:
     def _identify(self, line: Line, data: Json) -> None:
         if line.session:
             raise CloseConnection(Close.ALREADY_AUTHENTICATED)
-        if data.get("token") != self._standin.token:
+        if data.get("token") != self._core.token:
             raise CloseConnection(Close.AUTHENTICATION_FAILED)
         if data.get("shard", [0, 1]) != [0, 1]:
             raise CloseConnection(Close.INVALID_SHARD)
         intents = data.get("intents")
         if not isinstance(intents, int) or intents & ~KNOWN_INTENTS:
             raise CloseConnection(Close.INVALID_INTENTS)
-        if Intent(intents) & PRIVILEGED & ~self.allowed_privileged:
+        if Intent(intents) & PRIVILEGED:
             raise CloseConnection(Close.DISALLOWED_INTENTS)
         session = Session(Intent(intents))
-        self._sessions[session.id] = session
+        self._sessions.add(session)
         self._take(line, session)
         self._greet(session)
-        self._standin.bot_presence_changed()
+        self._publish_presence()
 
     def _take(self, line: Line, session: Session) -> None:
         if session.line and session.line is not line:
@@ -199,7 +175,7 @@ class Gateway:
         line.session = session
 
     def _greet(self, session: Session) -> None:
-        world, render = self._standin.world, self._standin.render
+        world, render = self._core.world, self._core.render
         guilds = [guild for guild in world.guilds.values() if world.bot_id in guild.members]
         session.dispatch(
             "READY",
@@ -208,13 +184,13 @@ class Gateway:
                 "user": render.me(),
                 "guilds": [{"id": guild.id, "unavailable": True} for guild in guilds],
                 "session_id": session.id,
-                "resume_gateway_url": self._standin.gateway_url,
+                "resume_gateway_url": self._core.gateway_url,
                 "session_type": "normal",
                 "shard": [0, 1],
                 "private_channels": [],
                 "relationships": [],
                 "user_settings": {},
-                "application": {"id": self._standin.application_id, "flags": 0},
+                "application": {"id": self._core.application_id, "flags": 0},
             },
         )
         if session.intents & Intent.GUILDS:
@@ -224,17 +200,17 @@ class Gateway:
     def _resume(self, line: Line, data: Json) -> None:
         if line.session:
             raise CloseConnection(Close.ALREADY_AUTHENTICATED)
-        if data.get("token") != self._standin.token:
+        if data.get("token") != self._core.token:
             raise CloseConnection(Close.AUTHENTICATION_FAILED)
         session = self._sessions.get(str(data.get("session_id")))
         seq = data.get("seq")
-        if session is None or self._expired(session):
+        if session is None:
             line.say(Op.INVALID_SESSION, False)
             return
         if not isinstance(seq, int) or seq > session.seq:
             raise CloseConnection(Close.INVALID_SEQ)
         if session.replay and session.replay[0][0] > seq + 1:
-            self._forget(session)
+            self._sessions.forget(session)
             line.say(Op.INVALID_SESSION, False)
             return
         self._take(line, session)
@@ -242,25 +218,29 @@ class Gateway:
             if number > seq:
                 line.put(frame)
         session.dispatch("RESUMED", {"_trace": ["sandbox"]})
-        self._standin.bot_presence_changed()
+        self._publish_presence()
 
     def _members(self, session: Session, data: Json) -> None:
-        guild = self._standin.world.guilds.get(str(data.get("guild_id")))
+        guild = self._core.world.guilds.get(str(data.get("guild_id")))
         if guild is None:
             return
         wanted = data.get("user_ids")
-        if wanted is not None:
-            wanted = {str(item) for item in (wanted if isinstance(wanted, list) else [wanted])}
-        elif not session.intents & Intent.GUILD_MEMBERS:
+        if wanted is None:
+            # All members need a privileged intent, which no session has.
             raise CloseConnection(Close.DISALLOWED_INTENTS)
+        wanted = {str(item) for item in (wanted if isinstance(wanted, list) else [wanted])}
         found = [
-            self._standin.render.member(member)
+            self._core.render.member(member)
             for member in guild.members.values()
-            if wanted is None or member.user_id in wanted
+            if member.user_id in wanted
         ]
-        chunk: Json = {"guild_id": guild.id, "members": found, "chunk_index": 0, "chunk_count": 1}
-        if wanted is not None:
-            chunk["not_found"] = sorted(wanted - set(guild.members))
+        chunk: Json = {
+            "guild_id": guild.id,
+            "members": found,
+            "chunk_index": 0,
+            "chunk_count": 1,
+            "not_found": sorted(wanted - set(guild.members)),
+        }
         if data.get("nonce"):
             chunk["nonce"] = data["nonce"]
         session.dispatch("GUILD_MEMBERS_CHUNK", chunk)

@@ -48,7 +48,7 @@ async def test_anothers_status_is_not_taken_for_this_one(desk: Desk) -> None:
 
 async def test_without_the_right_to_make_threads_there_is_none(desk: Desk) -> None:
     channel = desk.standin.world.channel("videos")
-    desk.standin.set_permissions(
+    desk.standin.places.set_permissions(
         channel, allow=Permission(0), deny=Permission.CREATE_PUBLIC_THREADS
     )
     place = (await desk.opened()).place
@@ -68,7 +68,7 @@ async def test_where_the_bot_may_not_write(desk: Desk) -> None:
 
 async def test_where_there_is_nothing_any_more(desk: Desk) -> None:
     asked = desk.generation()
-    desk.standin.delete_channel(desk.standin.world.channel("videos"))
+    desk.standin.places.delete_channel(desk.standin.world.channel("videos"))
     with pytest.raises(PostError) as refused:
         await desk.messenger.open_status(asked, LiveStatus(), again=False)
     assert refused.value.code is Code.POST_TARGET_GONE
@@ -115,7 +115,7 @@ async def test_a_private_thread_is_made_once(desk: Desk) -> None:
 
 async def test_private_without_private_threads_is_a_direct_message(desk: Desk) -> None:
     channel = desk.standin.world.channel("videos")
-    desk.standin.set_permissions(
+    desk.standin.places.set_permissions(
         channel, allow=Permission(0), deny=Permission.CREATE_PRIVATE_THREADS
     )
     opened = (await desk.opened(place=private(desk))).place

@@ -222,10 +222,12 @@ async def test_an_end_without_a_status_message_passes_the_filter_too(desk: Desk)
 
 async def test_a_moderators_lock_holds_even_where_we_could_write(desk: Desk) -> None:
     channel = desk.standin.world.channel("videos")
-    desk.standin.set_permissions(channel, allow=Permission.MANAGE_THREADS, deny=Permission(0))
+    desk.standin.places.set_permissions(
+        channel, allow=Permission.MANAGE_THREADS, deny=Permission(0)
+    )
     asked = await desk.opened()
     thread = desk.standin.world.channels[str(asked.place.thread_id)]
-    desk.standin.threads.lock(thread)
+    desk.standin.membership.lock(thread)
     assert (await refused(desk, asked)).code is Code.POST_LOCKED
     assert thread.thread is not None
     assert thread.thread.archived
@@ -254,7 +256,7 @@ async def test_one_rung_down_it_says_why(desk: Desk) -> None:
 async def test_where_there_are_no_threads_it_stays_in_the_channel(
     desk: Desk, kind: ChannelKind
 ) -> None:
-    channel = desk.standin.add_channel(desk.standin.world.guild(STUDIO), "talk", kind)
+    channel = desk.standin.places.add_channel(desk.standin.world.guild(STUDIO), "talk", kind)
     place = Place(guild_id=GuildId(int(STUDIO)), channel_id=ChannelId(int(channel.id)))
     asked = await desk.opened(place=place)
     assert asked.place.thread_id is None
@@ -263,7 +265,7 @@ async def test_where_there_are_no_threads_it_stays_in_the_channel(
 
 async def test_an_announcement_has_its_thread(desk: Desk) -> None:
     studio = desk.standin.world.guild(STUDIO)
-    channel = desk.standin.add_channel(studio, "news", ChannelKind.ANNOUNCEMENT)
+    channel = desk.standin.places.add_channel(studio, "news", ChannelKind.ANNOUNCEMENT)
     place = Place(guild_id=GuildId(int(STUDIO)), channel_id=ChannelId(int(channel.id)))
     asked = await desk.opened(place=place)
     assert (await desk.post(asked)).channel_id == asked.place.thread_id
@@ -271,8 +273,8 @@ async def test_an_announcement_has_its_thread(desk: Desk) -> None:
 
 async def test_a_forum_takes_posts_and_nothing_else(desk: Desk) -> None:
     studio = desk.standin.world.guild(STUDIO)
-    forum = desk.standin.add_channel(studio, "ideas", ChannelKind.FORUM)
-    post = desk.standin.add_post(forum, TOM, "what do you think")
+    forum = desk.standin.places.add_channel(studio, "ideas", ChannelKind.FORUM)
+    post = desk.standin.places.add_post(forum, TOM, "what do you think")
     place = Place(
         guild_id=GuildId(int(STUDIO)),
         channel_id=ChannelId(int(forum.id)),

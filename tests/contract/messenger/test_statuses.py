@@ -261,7 +261,7 @@ async def test_a_status_message_whose_id_was_lost_shows_the_end(desk: Desk) -> N
 async def test_an_end_reaches_the_person_directly_where_nothing_is_left(desk: Desk) -> None:
     asked = await desk.opened()
     await desk.clock.step(3)
-    desk.standin.delete_channel(desk.standin.world.channel("videos"))
+    desk.standin.places.delete_channel(desk.standin.world.channel("videos"))
     after = desk.standin.position
     await desk.messenger.tell_ended(ended(asked))
     event = await desk.standin.wait("MESSAGE_CREATE", after=after)
@@ -285,7 +285,7 @@ async def test_a_private_end_is_not_told_in_the_channel(desk: Desk) -> None:
 async def test_an_end_that_nobody_can_hear_is_let_go(desk: Desk) -> None:
     asked = await desk.opened()
     await desk.clock.step(3)
-    desk.standin.kick_bot(desk.standin.world.guild(STUDIO))
+    desk.standin.places.kick_bot(desk.standin.world.guild(STUDIO))
     desk.standin.faults.order(
         {"method": "POST", "route": "/users/@me/channels", "status": 403, "times": 9}
     )
@@ -325,7 +325,7 @@ async def test_an_owner_who_cannot_be_reached_stops_nothing(desk: Desk) -> None:
 
 async def test_without_the_right_to_see_the_channel_the_status_is_let_go(desk: Desk) -> None:
     asked = await desk.opened()
-    desk.standin.set_permissions(
+    desk.standin.places.set_permissions(
         desk.standin.world.channel("videos"), allow=Permission(0), deny=Permission.VIEW_CHANNEL
     )
     path = f"/{asked.place.status_message_id}"

@@ -292,7 +292,7 @@ async def test_another_bots_copy_is_not_our_video(desk: Desk) -> None:
 async def test_where_the_place_is_gone_nothing_is_found(desk: Desk) -> None:
     asked = await desk.opened()
     posting = desk.posting(asked)
-    desk.standin.delete_channel(desk.standin.world.channels[str(asked.place.thread_id)])
+    desk.standin.places.delete_channel(desk.standin.world.channels[str(asked.place.thread_id)])
     assert await desk.messenger.find_video(asked, posting.target, since=posting.started_at) is None
 
 
@@ -312,7 +312,9 @@ async def test_where_nothing_can_be_read_nothing_is_proven(desk: Desk) -> None:
     posting = desk.posting(asked)
     await desk.post(asked, posting)
     channel = desk.standin.world.channel("videos")
-    desk.standin.set_permissions(channel, allow=Permission(0), deny=Permission.READ_MESSAGE_HISTORY)
+    desk.standin.places.set_permissions(
+        channel, allow=Permission(0), deny=Permission.READ_MESSAGE_HISTORY
+    )
     with pytest.raises(PostError) as unproven:
         await desk.messenger.find_video(asked, posting.target, since=posting.started_at)
     assert unproven.value.code is Code.POST_FORBIDDEN
@@ -332,11 +334,11 @@ async def test_real_permissions_are_what_the_ladder_stands_on(desk: Desk) -> Non
     assert refused.value.code is Code.POST_FORBIDDEN
     locked = await desk.opened()
     thread = desk.standin.world.channels[str(locked.place.thread_id)]
-    desk.standin.threads.lock(thread)
+    desk.standin.membership.lock(thread)
     with pytest.raises(PostError) as refused:
         await desk.post(locked)
     assert refused.value.code is Code.POST_LOCKED
-    desk.standin.kick_bot(desk.standin.world.guild(STUDIO))
+    desk.standin.places.kick_bot(desk.standin.world.guild(STUDIO))
     with pytest.raises(PostError) as refused:
         await desk.post(desk.generation())
     assert refused.value.definite

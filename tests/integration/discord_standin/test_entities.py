@@ -7,7 +7,7 @@ import discord
 import pytest
 from discord import app_commands
 
-from sandbox.discord.behaviour.people import Refused
+from sandbox.discord.rules.errors import Refused
 from sandbox.discord.state.seed import VIDEOS
 from tests.integration.discord_client import Bot, SmallClient, Start
 

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.discord import DiscordStandIn
 from sandbox.discord.state.seed import GENERAL
-from sandbox.discord.wire.gateway import Intent
+from sandbox.discord.state.sessions import Intent
 from tests.integration.discord_client import Bot, OwnedClock, Start
 
 
@@ -126,9 +126,9 @@ async def test_an_event_of_an_intent_not_asked_for_stays_away(start: Start) -> N
 
 async def test_changes_to_the_world_reach_the_client(bot: Bot) -> None:
     standin = bot.standin
-    standin.delete_channel(standin.world.channels[GENERAL])
+    standin.places.delete_channel(standin.world.channels[GENERAL])
     channel = await bot.client.hear("guild_channel_delete")
     assert channel.name == "general"
-    standin.kick_bot(standin.world.guild("Other Server"))
+    standin.places.kick_bot(standin.world.guild("Other Server"))
     guild = await bot.client.hear("guild_remove")
     assert guild.name == "Other Server"

@@ -10,7 +10,8 @@ import pytest
 from discord import app_commands
 
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.behaviour.people import People, Refused
+from sandbox.discord.behaviour.people import People
+from sandbox.discord.rules.errors import Refused
 from tests.integration.discord_client import Bot, OwnedClock, SmallClient, Start
 from tests.integration.discord_standin.pictures import png
 
@@ -138,7 +139,7 @@ async def desk(start: Start) -> Desk:
 
 
 async def test_a_command_with_every_kind_of_option(desk: Desk) -> None:
-    upload = await desk.people.upload("cat.png", png(2, 2), "image/png")
+    upload = await desk.people.upload("cat.png", png(2, 2))
     begun = await desk.people.command(
         "mira",
         "general",
@@ -291,7 +292,7 @@ async def test_a_follow_up_before_the_answer_is_refused(desk: Desk) -> None:
 
 
 async def test_a_context_menu_delivers_the_whole_message(desk: Desk) -> None:
-    upload = await desk.people.upload("clip.mp4", b"\x00\x00\x00\x18ftypisom", "video/mp4")
+    upload = await desk.people.upload("clip.mp4", b"\x00\x00\x00\x18ftypisom")
     sent = await desk.people.send("tom", "general", "my own words", uploads=[upload["id"]])
     begun = await desk.people.context("mira", "general", "Edit video", sent["id"])
     _, message = await desk.given.get()

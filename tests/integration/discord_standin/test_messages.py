@@ -59,7 +59,7 @@ async def test_addresses_are_signed_and_expire(bot: Bot, clock: OwnedClock) -> N
     assert (await fetch(url))[0] == 404
     again = await bot.channel("general").fetch_message(sent.id)
     assert (await fetch(again.attachments[0].url))[0] == 200
-    bot.standin.expire_attachments()
+    bot.standin.cdn.expire_everything()
     assert (await fetch(again.attachments[0].url))[0] == 404
 
 
@@ -115,7 +115,7 @@ async def test_spooled_files_of_refused_requests_do_not_stay(bot: Bot) -> None:
 
 
 async def test_without_the_intent_words_of_others_are_empty(bot: Bot) -> None:
-    upload = await bot.standin.people.upload("a.png", png(1, 1), "image/png")
+    upload = await bot.standin.people.upload("a.png", png(1, 1))
     await bot.standin.people.send("mira", "general", "not for the bot", uploads=[upload["id"]])
     message = await bot.client.hear("message")
     assert (message.content, message.attachments) == ("", [])

@@ -20,7 +20,7 @@ V2 = 32768
 
 @pytest.fixture
 def lenient(standin: DiscordStandIn) -> None:
-    standin.judge = None
+    standin.rest.judge = None
 
 
 class Wire:

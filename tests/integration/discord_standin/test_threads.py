@@ -70,7 +70,7 @@ async def test_an_archived_thread(bot: Bot) -> None:
     starter = await bot.channel("general").send("status")
     thread = await starter.create_thread(name="Foxes")
     video = await thread.send("the video")
-    bot.standin.threads.archive(bot.standin.world.channels[str(thread.id)])
+    bot.standin.membership.archive(bot.standin.world.channels[str(thread.id)])
     assert await refusal(video.edit(content="x")) == (400, 50083)
     assert await refusal(thread.edit(name="Wolves")) == (400, 50083)
     await thread.send("back again")
@@ -80,7 +80,7 @@ async def test_an_archived_thread(bot: Bot) -> None:
 
 async def test_a_locked_thread_stays_shut(bot: Bot) -> None:
     thread = await (await bot.channel("general").send("status")).create_thread(name="Foxes")
-    bot.standin.threads.lock(bot.standin.world.channels[str(thread.id)])
+    bot.standin.membership.lock(bot.standin.world.channels[str(thread.id)])
     assert await refusal(thread.send("x")) == (403, 160005)
     with pytest.raises(ValueError, match="Thread is locked"):
         await bot.standin.people.send("tom", str(thread.id), "x")
@@ -98,7 +98,7 @@ async def test_a_thread_is_renamed_archived_and_unarchived_by_its_owner(bot: Bot
 
 async def test_a_deleted_thread_is_unknown(bot: Bot) -> None:
     thread = await (await bot.channel("general").send("status")).create_thread(name="Foxes")
-    bot.standin.delete_channel(bot.standin.world.channels[str(thread.id)])
+    bot.standin.places.delete_channel(bot.standin.world.channels[str(thread.id)])
     assert (await bot.client.hear("thread_delete")).id == thread.id
     assert await refusal(thread.send("x")) == (404, 10003)
 
@@ -144,7 +144,7 @@ async def test_a_permission_taken_away_in_a_channel(
     channel = bot.channel("general")
     message = await channel.send("before")
     place = bot.standin.world.channels[GENERAL]
-    bot.standin.set_permissions(place, allow=NOTHING, deny=Permission[denied.upper()])
+    bot.standin.places.set_permissions(place, allow=NOTHING, deny=Permission[denied.upper()])
     assert await refusal(act(channel, message)) == expected
 
 
@@ -152,14 +152,16 @@ async def test_a_thread_needs_its_own_permission(bot: Bot) -> None:
     channel = bot.channel("general")
     thread = await (await channel.send("status")).create_thread(name="Foxes")
     place = bot.standin.world.channels[GENERAL]
-    bot.standin.set_permissions(place, allow=NOTHING, deny=Permission.SEND_MESSAGES)
+    bot.standin.places.set_permissions(place, allow=NOTHING, deny=Permission.SEND_MESSAGES)
     await thread.send("threads are another matter")
-    bot.standin.set_permissions(place, allow=NOTHING, deny=Permission.SEND_MESSAGES_IN_THREADS)
+    bot.standin.places.set_permissions(
+        place, allow=NOTHING, deny=Permission.SEND_MESSAGES_IN_THREADS
+    )
     assert await refusal(thread.send("x")) == (403, 50013)
     await channel.send("the channel is open")
 
 
 async def test_a_kicked_bot_has_no_access(bot: Bot) -> None:
     channel = bot.channel("general")
-    bot.standin.kick_bot(bot.standin.world.guild("Retake Studio"))
+    bot.standin.places.kick_bot(bot.standin.world.guild("Retake Studio"))
     assert await refusal(channel.send("x")) == (403, 50001)

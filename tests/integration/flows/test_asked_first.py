@@ -22,7 +22,7 @@ async def told(retake: Retake, channel: str) -> PlaceRights:
 
 
 def new_channel(retake: Retake, kind: ChannelKind) -> Channel:
-    return retake.standin.add_channel(retake.standin.world.guild(STUDIO), kind.name, kind)
+    return retake.standin.places.add_channel(retake.standin.world.guild(STUDIO), kind.name, kind)
 
 
 async def test_in_an_ordinary_channel_all_is_well(retake: Retake) -> None:
@@ -32,7 +32,7 @@ async def test_in_an_ordinary_channel_all_is_well(retake: Retake) -> None:
 async def test_what_is_denied_is_missing(retake: Retake) -> None:
     channel = retake.standin.world.channel("videos")
     denied = Permission.ATTACH_FILES | Permission.CREATE_PUBLIC_THREADS
-    retake.standin.set_permissions(channel, allow=Permission(0), deny=denied)
+    retake.standin.places.set_permissions(channel, allow=Permission(0), deny=denied)
     rights = await told(retake, VIDEOS)
     assert ALL - rights.may == {Right.ATTACH_FILES, Right.CREATE_PUBLIC_THREADS}
 
@@ -55,7 +55,7 @@ async def test_which_places_hold_threads(
 
 async def test_a_post_in_a_forum_is_a_thread_beside_no_channel(retake: Retake) -> None:
     forum = new_channel(retake, ChannelKind.FORUM)
-    post = retake.standin.add_post(forum, TOM, "ideas")
+    post = retake.standin.places.add_post(forum, TOM, "ideas")
     rights = await told(retake, post.id)
     assert retake.services.generate.asks[-1].thread_id == int(post.id)
     assert (rights.holds_threads, rights.holds_private_threads) == (False, False)
@@ -67,7 +67,7 @@ async def test_a_locked_thread_is_told_also_to_a_button_and_a_reply(retake: Reta
     channel = retake.standin.world.channels[str(made.id)]
     assert channel.thread is not None
     channel.thread.locked = True
-    retake.standin.threads.changed(channel)
+    retake.standin.membership.changed(channel)
     await retake.press("tom", str(video.id), f"rt:again:{FOX.id}")
     rights = (await retake.services.generate.next()).rights
     assert rights is not None
@@ -82,7 +82,7 @@ async def test_a_locked_thread_is_told_also_to_a_button_and_a_reply(retake: Reta
 async def test_a_reply_knows_the_rights_from_the_cache(retake: Retake) -> None:
     video = await retake.post_video(FOX)
     channel = retake.standin.world.channel("videos")
-    retake.standin.set_permissions(
+    retake.standin.places.set_permissions(
         channel, allow=Permission(0), deny=Permission.CREATE_PRIVATE_THREADS
     )
     await retake.standin.people.send("tom", VIDEOS, "bluer", reply_to=str(video.id))

@@ -54,7 +54,7 @@ async def test_a_reply_in_a_direct_message_needs_no_ping(retake: Retake) -> None
 async def test_attachments_of_a_reply_are_references(retake: Retake) -> None:
     video = await retake.post_video(FOX)
     people = retake.standin.people
-    image = await people.upload("hat.png", b"x", "image/png")
+    image = await people.upload("hat.png", b"x")
     await people.send("tom", "videos", "this hat", uploads=[image], reply_to=str(video.id))
     ask = await retake.services.generate.next()
     assert [image.name for image in ask.request.images] == ["hat.png"]
@@ -104,7 +104,7 @@ async def test_a_reply_of_nothing_but_an_image_goes_by_the_image(retake: Retake)
     video = await retake.post_video(FOX)
     people = retake.standin.people
     for text in ("", "🔥"):
-        image = await people.upload("hat.png", b"x", "image/png")
+        image = await people.upload("hat.png", b"x")
         await people.send("tom", "videos", text, uploads=[image], reply_to=str(video.id))
         ask = await retake.services.generate.next()
         assert (ask.request.prompt, len(ask.request.images)) == ("", 1)
@@ -223,7 +223,7 @@ async def test_the_button_opens_a_form_with_the_last_instruction(retake: Retake)
     prompt, images = opened["modal"]["components"]
     assert prompt["component"]["value"] == "a fox in the snow"
     assert images["component"]["max_values"] == 3
-    upload = await retake.standin.people.upload("hat.png", b"x", "image/png")
+    upload = await retake.standin.people.upload("hat.png", b"x")
     answered = await retake.submit("ana", opened, prompt="with this hat", images=[upload["id"]])
     ask = await retake.services.generate.next()
     assert (ask.parent_id, ask.request.prompt) == (FOX.id, "with this hat")
@@ -252,7 +252,7 @@ async def test_the_menu_edits_our_video(retake: Retake) -> None:
 
 async def test_the_menu_edits_what_somebody_uploaded(retake: Retake) -> None:
     people = retake.standin.people
-    clip = await people.upload("cat.mp4", b"x", "video/mp4")
+    clip = await people.upload("cat.mp4", b"x")
     posted = await people.send("ana", "videos", "my cat", uploads=[clip])
     opened = await retake.menu("tom", "Edit video", posted["id"])
     assert opened["modal"]["components"][0]["component"].get("value") is None
@@ -280,13 +280,13 @@ async def test_the_menu_finds_the_video_by_its_content(retake: Retake) -> None:
 
 async def test_the_menu_edits_forwarded_and_linked_videos(retake: Retake) -> None:
     people = retake.standin.people
-    clip = await people.upload("cat.mp4", b"x", "video/mp4")
+    clip = await people.upload("cat.mp4", b"x")
     first = await people.send("ana", "general", "my cat", uploads=[clip])
     forwarded = await people.forward("ana", first["id"], "videos")
     link = "https://example.com/cat.mp4"
     previews = [{"type": "video", "url": link, "upload": clip["id"]}]
     linked = await people.send("ana", "videos", link, previews=previews)
-    picture = await people.upload("a.png", b"x", "image/png")
+    picture = await people.upload("a.png", b"x")
     beside = await people.send("ana", "videos", link, uploads=[picture], previews=previews)
     retake.services.intake.other_kinds = {"a.png"}
     for posted in (forwarded, linked, beside):
@@ -302,7 +302,7 @@ async def test_a_sticker_in_reply_is_a_reaction(retake: Retake) -> None:
     """With the ping it is told what to do; without it nothing is said: there is no text to miss."""
     video = await retake.post_video(FOX)
     people = retake.standin.people
-    picture = await people.upload("wave.png", b"x", "image/png")
+    picture = await people.upload("wave.png", b"x")
     sticker = people.sharing.add_sticker("Wave", picture["id"], 1)
     after = retake.standin.position
     await people.send("tom", "videos", stickers=[sticker], reply_to=str(video.id), ping=False)
@@ -322,7 +322,7 @@ async def test_the_menu_needs_a_video(retake: Retake) -> None:
 
 async def test_a_form_about_an_upload_is_for_the_one_who_opened_it(retake: Retake) -> None:
     people = retake.standin.people
-    clip = await people.upload("cat.mp4", b"x", "video/mp4")
+    clip = await people.upload("cat.mp4", b"x")
     posted = await people.send("ana", "videos", uploads=[clip])
     await retake.menu("tom", "Edit video", posted["id"])
     with pytest.raises(Refused):

@@ -44,7 +44,7 @@ async def test_a_server_that_is_not_allowed_is_left_at_start(
 async def test_an_invitation_to_another_server_ends_at_once(
     standin: DiscordStandIn, start: Starting
 ) -> None:
-    standin.kick_bot(standin.world.guilds[OTHER])
+    standin.places.kick_bot(standin.world.guilds[OTHER])
     await start(allowed_servers=frozenset({int(STUDIO)}))
     after = standin.position
     guild = standin.world.guilds[OTHER]
@@ -52,7 +52,7 @@ async def test_an_invitation_to_another_server_ends_at_once(
         Channel(id="140000000000000012", kind=ChannelKind.TEXT, name="news", guild_id=OTHER)
     )
     guild.system_channel_id = quiet.id
-    standin.invite_bot(guild)
+    standin.places.invite_bot(guild)
     await gone(standin, after)
     assert farewells(standin) == [quiet.id]
 

@@ -17,7 +17,7 @@ from bot.ui.text.messages import Messages
 from bot.ui.text.translation import CatalogueTranslator, said
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import GENERAL, STUDIO, TOM, VIDEOS
-from sandbox.discord.wire.gateway import Intent
+from sandbox.discord.state.sessions import Intent
 from tests.fakes.services import delivered
 from tests.integration.flows.conftest import Json, Retake, Starting, texts
 from tests.messages_view import buttons, words
@@ -48,7 +48,7 @@ async def test_an_answer_that_comes_too_late_costs_nothing(start: Starting) -> N
 async def test_a_lost_acknowledgement_is_not_the_end(start: Starting) -> None:
     """The deferral arrived, its answer did not: the receipt comes as a follow-up."""
     retake: Retake = await start()
-    image = await retake.standin.people.upload("a.png", b"x", "image/png")
+    image = await retake.standin.people.upload("a.png", b"x")
     retake.standin.faults.order(CALLBACK | {"drop": "after"})
     people = retake.standin.people
     options = {"prompt": "x", "image": image["id"]}
@@ -93,7 +93,9 @@ async def test_a_slow_page_is_turned_all_the_same(start: Starting) -> None:
 async def test_an_unwritable_place_gets_no_reply_and_no_crash(retake: Retake) -> None:
     video = await retake.post_video(FOX)
     channel = retake.standin.world.channel("videos")
-    retake.standin.set_permissions(channel, allow=Permission(0), deny=Permission.SEND_MESSAGES)
+    retake.standin.places.set_permissions(
+        channel, allow=Permission(0), deny=Permission.SEND_MESSAGES
+    )
     retake.services.generate.refusals.append(Refused(Code.STOPPING))
     await retake.standin.people.send("tom", "videos", "x", reply_to=str(video.id))
     await still_there(retake)
@@ -103,7 +105,7 @@ def bare_reply(retake: Retake, sent: Json, **changes: Any) -> None:
     """The same message as Discord sends it when it leaves out what it refers to."""
     given = {name: value for name, value in sent.items() if name != "referenced_message"}
     given |= {"id": str(int(sent["id"]) + 1), "guild_id": STUDIO} | changes
-    retake.standin.gateway.send("MESSAGE_CREATE", lambda _: given, intent=Intent.GUILD_MESSAGES)
+    retake.standin.sessions.send("MESSAGE_CREATE", given, intent=Intent.GUILD_MESSAGES)
 
 
 async def test_a_reply_without_its_reference_is_looked_up(retake: Retake) -> None:
@@ -132,7 +134,7 @@ async def test_a_reply_in_a_thread_the_library_has_forgotten(
     video = await retake.post_video(FOX, channel=str(thread.id))
     sent = await retake.standin.people.send("tom", str(thread.id), "x", reply_to=str(video.id))
     await retake.services.generate.next()
-    retake.standin.threads.archive(retake.standin.world.channels[str(thread.id)])
+    retake.standin.membership.archive(retake.standin.world.channels[str(thread.id)])
     await retake.client.close()
     restarted: Retake = await start()
     restarted.services.edit.videos[video.id] = FOX
@@ -191,7 +193,7 @@ async def test_a_video_that_was_never_posted_is_just_deleted(retake: Retake) -> 
 
 async def test_our_own_trouble_with_a_file_is_not_blamed_on_it(retake: Retake) -> None:
     retake.services.intake.calls.refusals.append(MediaError(Code.INTERNAL))
-    image = await retake.standin.people.upload("a.png", b"x", "image/png")
+    image = await retake.standin.people.upload("a.png", b"x")
     answered = await retake.command("tom", "video", prompt="x", image=image["id"])
     assert "Something went wrong on my side." in texts(answered)
 

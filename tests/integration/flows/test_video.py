@@ -87,9 +87,9 @@ async def test_sixteen_images_and_a_last_frame_keep_their_order(retake: Retake) 
     options = {}
     for number in range(1, 17):
         name = "image" if number == 1 else f"image{number}"
-        upload = await retake.standin.people.upload(f"{number}.png", b"x", "image/png")
+        upload = await retake.standin.people.upload(f"{number}.png", b"x")
         options[name] = upload["id"]
-    frame = await retake.standin.people.upload("end.png", b"x", "image/png")
+    frame = await retake.standin.people.upload("end.png", b"x")
     answered = await retake.command("tom", "video", last_frame=frame["id"], **options)
     (ask,) = retake.services.generate.asks
     names = [image.name for image in ask.request.images]
@@ -100,7 +100,7 @@ async def test_sixteen_images_and_a_last_frame_keep_their_order(retake: Retake) 
 
 
 async def test_a_video_to_edit_comes_with_its_link(retake: Retake) -> None:
-    clip = await retake.standin.people.upload("clip.mp4", b"x", "video/mp4")
+    clip = await retake.standin.people.upload("clip.mp4", b"x")
     await retake.command("tom", "video", prompt="make it night", video=clip["id"])
     (ask,) = retake.services.generate.asks
     assert ask.request.operation is Operation.EDIT
@@ -111,7 +111,7 @@ async def test_a_video_to_edit_comes_with_its_link(retake: Retake) -> None:
 
 
 async def test_what_a_file_says_of_itself_decides_nothing(retake: Retake) -> None:
-    text = await retake.standin.people.upload("notes.txt", b"x", "text/plain")
+    text = await retake.standin.people.upload("notes.txt", b"x")
     await retake.command("tom", "video", prompt="x", image=text["id"])
     assert [(file.name, file.content_type) for file in retake.services.intake.files] == [
         ("notes.txt", "text/plain")
@@ -121,7 +121,7 @@ async def test_what_a_file_says_of_itself_decides_nothing(retake: Retake) -> Non
 
 async def test_a_refused_file_is_told_after_thinking(retake: Retake) -> None:
     retake.services.intake.calls.refusals.append(Refused(Code.MEDIA_BROKEN, name="a.png"))
-    image = await retake.standin.people.upload("a.png", b"x", "image/png")
+    image = await retake.standin.people.upload("a.png", b"x")
     answered = await retake.command("tom", "video", prompt="x", image=image["id"])
     assert "“a.png” looks damaged" in texts(answered)
     assert retake.services.generate.asks == []
@@ -233,7 +233,7 @@ async def test_again_asks_for_the_same_from_where_it_was_pressed(retake: Retake)
 
 async def test_the_menu_makes_a_video_of_images(retake: Retake) -> None:
     people = retake.standin.people
-    uploads = [await people.upload(f"{n}.png", b"x", "image/png") for n in "ab"]
+    uploads = [await people.upload(f"{n}.png", b"x") for n in "ab"]
     posted = await people.send("ana", "videos", "my cats", uploads=uploads)
     opened = await retake.menu("tom", "Make a video of this", posted["id"])
     assert opened["state"] == "modal"
@@ -297,8 +297,8 @@ async def test_words_are_enough_where_no_file_is_an_image(retake: Retake) -> Non
 
 async def test_the_menu_takes_stickers_links_and_forwarded_images(retake: Retake) -> None:
     people = retake.standin.people
-    upload = await people.upload("cat.png", b"x", "image/png")
-    gif = await people.upload("cat.gif", b"x", "image/gif")
+    upload = await people.upload("cat.png", b"x")
+    gif = await people.upload("cat.gif", b"x")
     first = await people.send("ana", "general", "my cat", uploads=[upload])
     forwarded = await people.forward("ana", first["id"], "videos")
     sticker = people.sharing.add_sticker("Wave", gif["id"], 4)
@@ -334,7 +334,7 @@ async def test_a_form_opened_before_a_restart_asks_to_be_opened_again(
     retake: Retake, start: Starting
 ) -> None:
     people = retake.standin.people
-    image = await people.upload("a.png", b"x", "image/png")
+    image = await people.upload("a.png", b"x")
     posted = await people.send("ana", "videos", uploads=[image])
     opened = await retake.menu("tom", "Make a video of this", posted["id"])
     await retake.client.close()

@@ -9,19 +9,23 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import BodyPartReader, web
 
-from sandbox.discord.rules.errors import DiscordError, too_large, unknown
+from sandbox.discord.behaviour.answers import Answers
+from sandbox.discord.behaviour.commands import Commands
+from sandbox.discord.behaviour.membership import Membership
+from sandbox.discord.behaviour.messages import Messages
+from sandbox.discord.behaviour.places import Places
+from sandbox.discord.behaviour.threads import Threads
+from sandbox.discord.core import Core
+from sandbox.discord.rules.errors import DiscordError, missing_access, too_large, unknown
 from sandbox.discord.rules.message_rules import Upload
 from sandbox.discord.rules.restrictions import CHUNK, Restrictions
 from sandbox.discord.state.cdn import Spool
-from sandbox.discord.state.models import Channel, Guild
+from sandbox.discord.state.models import Channel, Guild, Message
 from sandbox.discord.state.permissions import Permission
-
-if TYPE_CHECKING:
-    from sandbox.discord.standin import DiscordStandIn
 
 Json = dict[str, Any]
 FILE_FIELD = re.compile(r"^files\[(\d)\]$")
@@ -41,13 +45,25 @@ class Body:
                 upload.path.unlink(missing_ok=True)
 
 
+@dataclass(kw_only=True, frozen=True)
+class Behaviour:
+    """What the bot can do through REST."""
+
+    messages: Messages
+    membership: Membership
+    threads: Threads
+    places: Places
+    commands: Commands
+    answers: Answers
+
+
 @dataclass(kw_only=True)
 class Call:
-    standin: DiscordStandIn
+    core: Core
+    behaviour: Behaviour
     params: dict[str, str]
     query: Mapping[str, str]
     body: Body
-    claimed_host: str = ""
 
     @property
     def json(self) -> Json:
@@ -60,32 +76,39 @@ class Call:
 
     @property
     def bot_id(self) -> str:
-        return self.standin.world.bot_id
+        return self.core.world.bot_id
 
     def channel(self) -> Channel:
         """The channel of the route, when the bot may see it."""
-        channel = self.standin.world.channels.get(self.params["channel_id"])
+        channel = self.core.world.channels.get(self.params["channel_id"])
         if channel is None:
             raise unknown("Channel")
         if not self.allowed(channel) & Permission.VIEW_CHANNEL:
-            raise DiscordError(403, 50001, "Missing Access")
+            raise missing_access()
         return channel
 
+    def message(self, channel: Channel) -> Message:
+        """The message of the route, when it is one that everybody in the channel sees."""
+        message = channel.messages.get(self.params["message_id"])
+        if message is None or message.ephemeral:
+            raise unknown("Message")
+        return message
+
     def allowed(self, channel: Channel) -> Permission:
-        return self.standin.world.allowed(self.bot_id, channel)
+        return self.core.world.allowed(self.bot_id, channel)
 
     def guild(self) -> Guild:
         """The server of the route, when the bot is in it."""
-        guild = self.standin.world.guilds.get(self.params["guild_id"])
+        guild = self.core.world.guilds.get(self.params["guild_id"])
         if guild is None:
             raise unknown("Guild")
         if self.bot_id not in guild.members:
-            raise DiscordError(403, 50001, "Missing Access")
+            raise missing_access()
         return guild
 
     def own_application(self) -> None:
         given = self.params.get("application_id") or self.params.get("webhook_id")
-        if given != self.standin.application_id:
+        if given != self.core.application_id:
             raise unknown("Application" if "application_id" in self.params else "Webhook")
 
 

@@ -8,7 +8,7 @@ from sandbox.discord.wire.rest.call import Answer, Call, Route
 
 def guild(call: Call) -> Answer:
     found = call.guild()
-    answer = call.standin.render.guild(found)
+    answer = call.core.render.guild(found)
     if call.query.get("with_counts") == "true":
         answer |= {
             "approximate_member_count": len(found.members),
@@ -19,33 +19,33 @@ def guild(call: Call) -> Answer:
 
 def channels(call: Call) -> Answer:
     found = call.guild()
-    render = call.standin.render
+    render = call.core.render
     return 200, [
         render.channel(channel) for channel in found.channels.values() if not channel.thread
     ]
 
 
 def roles(call: Call) -> Answer:
-    return 200, [call.standin.render.role(role) for role in call.guild().roles.values()]
+    return 200, [call.core.render.role(role) for role in call.guild().roles.values()]
 
 
 def role(call: Call) -> Answer:
     found = call.guild().roles.get(call.params["role_id"])
     if found is None:
         raise unknown("Role")
-    return 200, call.standin.render.role(found)
+    return 200, call.core.render.role(found)
 
 
 def member(call: Call) -> Answer:
     found = call.guild().members.get(call.params["user_id"])
     if found is None:
-        known = call.params["user_id"] in call.standin.world.users
+        known = call.params["user_id"] in call.core.world.users
         raise unknown("Member" if known else "User")
-    return 200, call.standin.render.member(found)
+    return 200, call.core.render.member(found)
 
 
 def active_threads(call: Call) -> Answer:
-    world, render = call.standin.world, call.standin.render
+    world, render = call.core.world, call.core.render
     threads = [
         channel
         for channel in world.threads_of(call.guild())
@@ -71,11 +71,11 @@ def edit_me(call: Call) -> Answer:
     if nick and len(nick) > 32:
         raise invalid("BASE_TYPE_MAX_LENGTH", "Must be 32 or fewer in length.", "nick")
     found.members[call.bot_id].nick = nick or None
-    return 200, call.standin.render.member(found.members[call.bot_id])
+    return 200, call.core.render.member(found.members[call.bot_id])
 
 
 async def leave(call: Call) -> Answer:
-    call.standin.kick_bot(call.guild())
+    call.behaviour.places.kick_bot(call.guild())
     return 204, None
 
 

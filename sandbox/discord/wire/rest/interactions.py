@@ -8,7 +8,7 @@ from sandbox.discord.wire.rest.call import Answer, Call, Json, Route
 
 
 def callback(call: Call) -> Answer:
-    answers = call.standin.answers
+    answers = call.behaviour.answers
     interaction = answers.open(call.params["interaction_id"], call.params["interaction_token"])
     body = call.json
     message = answers.answer(interaction, body, call.body.uploads)
@@ -28,34 +28,34 @@ def callback(call: Call) -> Answer:
             answer["interaction"]["guild_id"] = interaction.guild_id
         # Discord says 4 for a message that is still "thinking" too.
         kind = Callback.UPDATE if body["type"] == Callback.UPDATE else Callback.MESSAGE
-        answer["resource"] = {"type": kind, "message": call.standin.render.message(message)}
+        answer["resource"] = {"type": kind, "message": call.core.render.message(message)}
     return 200, answer
 
 
 def _interaction(call: Call) -> Interaction:
     call.own_application()
-    return call.standin.answers.by_token(call.params["webhook_token"])
+    return call.behaviour.answers.by_token(call.params["webhook_token"])
 
 
 def follow_up(call: Call) -> Answer:
     interaction = _interaction(call)
-    message = call.standin.answers.follow_up(interaction, call.json, call.body.uploads)
-    return 200, call.standin.render.message(message)
+    message = call.behaviour.answers.follow_up(interaction, call.json, call.body.uploads)
+    return 200, call.core.render.message(message)
 
 
 def get(call: Call) -> Answer:
-    message = call.standin.answers.message(_interaction(call), _id(call))
-    return 200, call.standin.render.message(message)
+    message = call.behaviour.answers.message(_interaction(call), _id(call))
+    return 200, call.core.render.message(message)
 
 
 def edit(call: Call) -> Answer:
     interaction = _interaction(call)
-    message = call.standin.answers.edit(interaction, _id(call), call.json, call.body.uploads)
-    return 200, call.standin.render.message(message)
+    message = call.behaviour.answers.edit(interaction, _id(call), call.json, call.body.uploads)
+    return 200, call.core.render.message(message)
 
 
 def delete(call: Call) -> Answer:
-    call.standin.answers.delete(_interaction(call), _id(call))
+    call.behaviour.answers.delete(_interaction(call), _id(call))
     return 204, None
 
 

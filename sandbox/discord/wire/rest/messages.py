@@ -1,6 +1,13 @@
 """Messages of the bot: listed, read, sent, edited, deleted."""
 
-from sandbox.discord.rules.errors import DiscordError, invalid, missing_permissions, too_large
+from sandbox.discord.rules.access import may_write, reply_target
+from sandbox.discord.rules.errors import (
+    DiscordError,
+    invalid,
+    missing_access,
+    missing_permissions,
+    too_large,
+)
 from sandbox.discord.rules.restrictions import words_of
 from sandbox.discord.state.models import Channel
 from sandbox.discord.state.permissions import Permission
@@ -29,8 +36,8 @@ def listed(call: Call) -> Answer:
         if "before" in query:
             ids = [item for item in ids if int(item) < _number(query["before"], 0)]
         ids = ids[-limit:]
-    reads = call.standin.rest_reads()
-    render = call.standin.render
+    reads = call.behaviour.messages.readable
+    render = call.core.render
     return 200, [render.message(channel.messages[item], reads=reads) for item in reversed(ids)]
 
 
@@ -45,66 +52,68 @@ def _number(text: str | None, default: int) -> int:
 def get(call: Call) -> Answer:
     channel = call.channel()
     if not call.allowed(channel) & Permission.READ_MESSAGE_HISTORY:
-        raise DiscordError(403, 50001, "Missing Access")
-    message = call.standin.messages.find(channel, call.params["message_id"])
-    return 200, call.standin.render.message(message, reads=call.standin.rest_reads())
+        raise missing_access()
+    message = call.message(channel)
+    return 200, call.core.render.message(message, reads=call.behaviour.messages.readable)
 
 
 def check_sizes(call: Call, channel: Channel) -> None:
     """Discord's limit is per file and depends on the server."""
-    limit = call.standin.world.largest_upload(channel)
+    limit = call.core.world.largest_upload(channel)
     if any(upload.size > limit for upload in call.body.uploads.values()):
         raise too_large()
 
 
 def create(call: Call) -> Answer:
-    channel, standin, body = call.channel(), call.standin, call.json
-    standin.messages.may_write(
+    channel, messages, body = call.channel(), call.behaviour.messages, call.json
+    world, restrictions = call.core.world, call.core.restrictions
+    may_write(
+        world,
         channel,
         call.bot_id,
         files=bool(call.body.uploads),
         embeds=bool(body.get("embeds")),
     )
-    restrictions = standin.restrictions
     restrictions.check_write(channel.id, channel.guild_id, files=bool(call.body.uploads))
     check_sizes(call, channel)
     nonce = body.get("nonce")
     if isinstance(nonce, str) and len(nonce) > 25:
         raise invalid("NONCE_TYPE_TOO_LONG", "Nonce must be 25 or fewer characters.", "nonce")
     if nonce is not None and body.get("enforce_nonce"):
-        first = standin.messages.by_nonce(call.bot_id, channel.id, nonce)
+        first = messages.by_nonce(call.bot_id, channel.id, nonce)
         if first:
-            return 200, standin.render.message(first)
-    draft = standin.rules.draft(body, call.body.uploads, channel_id=channel.id)
+            return 200, call.core.render.message(first)
+    draft = call.core.rules.draft(body, call.body.uploads, channel_id=channel.id)
     restrictions.check_words(channel.guild_id, words_of(draft.content, draft.components))
     if draft.attachments and restrictions.loses_files():
         draft.attachments = []
-    reference, target = standin.messages.reply(channel, call.bot_id, body.get("message_reference"))
-    message = standin.messages.create(
+    given = body.get("message_reference")
+    reference, target = reply_target(world, channel, call.bot_id, given)
+    message = messages.create(
         channel, call.bot_id, draft, reference=reference, replied_to=target, nonce=nonce
     )
-    return 200, standin.render.message(message)
+    return 200, call.core.render.message(message)
 
 
 def edit(call: Call) -> Answer:
-    channel, standin = call.channel(), call.standin
-    message = standin.messages.find(channel, call.params["message_id"])
+    channel, messages = call.channel(), call.behaviour.messages
+    message = call.message(channel)
     if message.author_id != call.bot_id:
         raise DiscordError(403, 50005, "Cannot edit a message authored by another user")
     if channel.thread and channel.thread.archived:
         raise DiscordError(400, 50083, "Thread is archived")
     check_sizes(call, channel)
-    draft = standin.rules.draft(
+    draft = call.core.rules.draft(
         call.body.data, call.body.uploads, channel_id=channel.id, editing=message
     )
     words = words_of(draft.content, draft.components)
-    standin.restrictions.check_words(channel.guild_id, words)
-    return 200, standin.render.message(standin.messages.edit(message, draft))
+    call.core.restrictions.check_words(channel.guild_id, words)
+    return 200, call.core.render.message(messages.edit(message, draft))
 
 
 def delete(call: Call) -> Answer:
-    channel, standin = call.channel(), call.standin
-    message = standin.messages.find(channel, call.params["message_id"])
+    channel, messages = call.channel(), call.behaviour.messages
+    message = call.message(channel)
     if message.author_id != call.bot_id:
         if channel.guild_id is None:
             raise DiscordError(403, 50003, "Cannot execute action on a DM channel")
@@ -112,7 +121,7 @@ def delete(call: Call) -> Answer:
             raise missing_permissions()
     if channel.thread and channel.thread.archived:
         raise DiscordError(400, 50083, "Thread is archived")
-    standin.messages.delete(message)
+    messages.delete(message)
     return 204, None
 
 

@@ -13,13 +13,15 @@ import socket
 import struct
 import traceback
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
+from sandbox.discord.core import Core
 from sandbox.discord.rules.errors import DiscordError, not_found, rate_limited, unauthorized
 from sandbox.discord.state.snowflakes import iso
-from sandbox.discord.wire.faults import Fault
+from sandbox.discord.wire.faults import Fault, Faults, RateLimits
+from sandbox.discord.wire.openapi import OpenApiValidator
 from sandbox.discord.wire.rest import (
     channels,
     commands,
@@ -29,10 +31,7 @@ from sandbox.discord.wire.rest import (
     threads,
     users,
 )
-from sandbox.discord.wire.rest.call import Body, Call, Route, read_body
-
-if TYPE_CHECKING:
-    from sandbox.discord.standin import DiscordStandIn
+from sandbox.discord.wire.rest.call import Behaviour, Body, Call, Route, read_body
 
 Json = dict[str, Any]
 PREFIX = "/api/v10"
@@ -95,25 +94,31 @@ class Exchanges:
 class RestServer:
     """Every REST request comes through here."""
 
-    def __init__(self, standin: DiscordStandIn) -> None:
-        self._standin = standin
+    def __init__(self, core: Core, behaviour: Behaviour, judge: OpenApiValidator | None) -> None:
+        self._core = core
+        self._behaviour = behaviour
         self._table = Table(ROUTES)
+        self.judge = judge
+        self.faults = Faults()
+        self.limits = RateLimits(core.clock)
         self.exchanges = Exchanges()
+        self.violations: list[str] = []
+        self.unhandled: list[Json] = []
+        self.crashes: list[Json] = []
 
     def mount(self, app: web.Application) -> None:
         app.router.add_route("*", PREFIX + "/{tail:.*}", self._answer)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        standin = self._standin
         path = request.path.removeprefix(PREFIX)
         found = self._table.find(request.method, path)
         if found is None:
-            standin.unhandled.append({"method": request.method, "path": request.path})
+            self.unhandled.append({"method": request.method, "path": request.path})
             refusal = not_found()
             self._record(request, None, Body(), 404, refusal.body)
             return _response(404, refusal.body, {})
         route, params = found
-        fault = standin.faults.take(route.method, route.template)
+        fault = self.faults.take(route.method, route.template)
         if fault and fault.delay:
             await asyncio.sleep(fault.delay)
         if fault and fault.drop == "before":
@@ -124,10 +129,16 @@ class RestServer:
         body = Body()
         headers: dict[str, str] = {}
         try:
-            body = await read_body(request, standin.cdn.spool, standin.restrictions)
+            body = await self._read(request)
             headers = self._limited(request, route, params)
             self._authorized(request, route)
-            call = Call(standin=standin, params=params, query=request.query, body=body)
+            call = Call(
+                core=self._core,
+                behaviour=self._behaviour,
+                params=params,
+                query=request.query,
+                body=body,
+            )
             result = route.handler(call)
             status, answer = await result if inspect.isawaitable(result) else result
         except DiscordError as error:
@@ -138,7 +149,7 @@ class RestServer:
         except web.HTTPRequestEntityTooLarge:
             status, answer = 413, {"message": "Request entity too large", "code": 40005}
         except Exception as crash:  # noqa: BLE001 - the server's outer wall: it fails the test
-            standin.crashes.append({"route": route.template, "error": traceback.format_exc()})
+            self.crashes.append({"route": route.template, "error": traceback.format_exc()})
             status, answer = 500, {"message": f"500: {type(crash).__name__}", "code": 0}
         finally:
             body.release()
@@ -150,17 +161,19 @@ class RestServer:
     async def _by_fault(
         self, request: web.Request, route: Route, fault: Fault
     ) -> web.StreamResponse:
-        standin = self._standin
-        body = await read_body(request, standin.cdn.spool, standin.restrictions)
+        body = await self._read(request)
         body.release()
         status, answer, headers = fault.answer()
         self._record(request, route, body, status, answer, judged=False)
         return _response(status, answer, headers)
 
+    async def _read(self, request: web.Request) -> Body:
+        return await read_body(request, self._core.cdn.spool, self._core.restrictions)
+
     def _authorized(self, request: web.Request, route: Route) -> None:
         if route.by_token:
             return
-        if request.headers.get("Authorization") != f"Bot {self._standin.token}":
+        if request.headers.get("Authorization") != f"Bot {self._core.token}":
             raise unauthorized()
 
     def _limited(
@@ -169,7 +182,7 @@ class RestServer:
         if route.by_token:
             return {}
         major = params.get("channel_id") or params.get("guild_id") or ""
-        wait, is_global, headers = self._standin.limits.check(route.method, route.template, major)
+        wait, is_global, headers = self.limits.check(route.method, route.template, major)
         if wait > 0:
             error = rate_limited(wait, is_global=is_global)
             error.headers = headers | error.headers
@@ -186,9 +199,8 @@ class RestServer:
         *,
         judged: bool = True,
     ) -> None:
-        standin = self._standin
         exchange: Json = {
-            "at": iso(standin.clock()),
+            "at": iso(self._core.clock()),
             "method": request.method,
             "path": request.path_qs,
             "route": route.template if route else None,
@@ -202,8 +214,8 @@ class RestServer:
                 {"index": upload.index, "filename": upload.filename, "size": upload.size}
                 for upload in body.uploads.values()
             ]
-        if standin.judge and route and judged:
-            exchange["violations"] = standin.judge.exchange(
+        if self.judge and route and judged:
+            exchange["violations"] = self.judge.exchange(
                 method=route.method,
                 template=route.template,
                 query=dict(request.query),
@@ -213,9 +225,9 @@ class RestServer:
                 response=answer,
             )
             for violation in exchange["violations"]:
-                standin.violations.append(f"{request.method} {route.template}: {violation}")
+                self.violations.append(f"{request.method} {route.template}: {violation}")
         self.exchanges.add(exchange)
-        standin.log.append("EXCHANGE", exchange)
+        self._core.log.append("EXCHANGE", exchange)
 
 
 def _response(status: int, answer: Any, headers: dict[str, str]) -> web.Response:

@@ -1,6 +1,6 @@
 """Threads: made, and who is in them."""
 
-from sandbox.discord.rules.errors import DiscordError, missing_permissions, unknown
+from sandbox.discord.rules.errors import DiscordError, missing_access, missing_permissions, unknown
 from sandbox.discord.state.models import Channel, Thread
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.wire.rest.call import Answer, Call, Route
@@ -8,14 +8,14 @@ from sandbox.discord.wire.rest.call import Answer, Call, Route
 
 def from_message(call: Call) -> Answer:
     parent = call.channel()
-    starter = call.standin.messages.find(parent, call.params["message_id"])
-    thread = call.standin.threads.create(parent, call.bot_id, call.json, starter=starter)
-    return 201, call.standin.render.channel(thread, member_of=call.bot_id)
+    starter = call.message(parent)
+    thread = call.behaviour.threads.create(parent, call.bot_id, call.json, starter=starter)
+    return 201, call.core.render.channel(thread, member_of=call.bot_id)
 
 
 def without_message(call: Call) -> Answer:
-    thread = call.standin.threads.create(call.channel(), call.bot_id, call.json)
-    return 201, call.standin.render.channel(thread, member_of=call.bot_id)
+    thread = call.behaviour.threads.create(call.channel(), call.bot_id, call.json)
+    return 201, call.core.render.channel(thread, member_of=call.bot_id)
 
 
 def _thread(call: Call) -> tuple[Channel, Thread]:
@@ -27,14 +27,14 @@ def _thread(call: Call) -> tuple[Channel, Thread]:
 
 def members(call: Call) -> Answer:
     channel, thread = _thread(call)
-    return 200, [call.standin.render.thread_member(channel, user_id) for user_id in thread.members]
+    return 200, [call.core.render.thread_member(channel, user_id) for user_id in thread.members]
 
 
 def member(call: Call) -> Answer:
     channel, thread = _thread(call)
     if call.params["user_id"] not in thread.members:
         raise unknown("Member")
-    return 200, call.standin.render.thread_member(channel, call.params["user_id"])
+    return 200, call.core.render.thread_member(channel, call.params["user_id"])
 
 
 def add(call: Call) -> Answer:
@@ -48,12 +48,12 @@ def add(call: Call) -> Answer:
     if closed and not allowed & Permission.MANAGE_THREADS:
         raise missing_permissions()
     user_id = call.params["user_id"]
-    if user_id not in call.standin.world.users:
+    if user_id not in call.core.world.users:
         raise unknown("User")
-    parent = call.standin.world.channels.get(channel.parent_id or "")
-    if parent is None or not call.standin.world.sees(user_id, parent):
-        raise DiscordError(403, 50001, "Missing Access")
-    call.standin.threads.add(channel, call.bot_id, user_id)
+    parent = call.core.world.channels.get(channel.parent_id or "")
+    if parent is None or not call.core.world.sees(user_id, parent):
+        raise missing_access()
+    call.behaviour.threads.add(channel, call.bot_id, user_id)
     return 204, None
 
 
@@ -61,13 +61,13 @@ def join(call: Call) -> Answer:
     channel, thread = _thread(call)
     if thread.archived:
         raise DiscordError(400, 50083, "Thread is archived")
-    call.standin.threads.join(channel, [call.bot_id])
+    call.behaviour.membership.join(channel, [call.bot_id])
     return 204, None
 
 
 def leave(call: Call) -> Answer:
     channel, _ = _thread(call)
-    call.standin.threads.leave(channel, call.bot_id)
+    call.behaviour.membership.leave(channel, call.bot_id)
     return 204, None
 
 
@@ -76,7 +76,7 @@ def remove(call: Call) -> Answer:
     manages = call.allowed(channel) & Permission.MANAGE_THREADS
     if not manages and not (thread.private and thread.owner_id == call.bot_id):
         raise missing_permissions()
-    call.standin.threads.leave(channel, call.params["user_id"])
+    call.behaviour.membership.leave(channel, call.params["user_id"])
     return 204, None
 
 

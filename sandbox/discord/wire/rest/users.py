@@ -6,18 +6,18 @@ from sandbox.discord.wire.rest.call import Answer, Call, Route
 
 
 def me(call: Call) -> Answer:
-    return 200, call.standin.render.me()
+    return 200, call.core.render.me()
 
 
 def user(call: Call) -> Answer:
-    found = call.standin.world.users.get(call.params["user_id"])
+    found = call.core.world.users.get(call.params["user_id"])
     if found is None:
         raise unknown("User")
-    return 200, call.standin.render.user(found)
+    return 200, call.core.render.user(found)
 
 
 def application(call: Call) -> Answer:
-    return 200, call.standin.render.application()
+    return 200, call.core.render.application()
 
 
 def guilds(call: Call) -> Answer:
@@ -31,31 +31,31 @@ def guilds(call: Call) -> Answer:
             "permissions": str(in_guild(guild, call.bot_id).value),
             "features": [],
         }
-        for guild in call.standin.world.guilds.values()
+        for guild in call.core.world.guilds.values()
         if call.bot_id in guild.members
     ]
 
 
 def open_dm(call: Call) -> Answer:
     recipient = str(call.json.get("recipient_id", ""))
-    world = call.standin.world
+    world = call.core.world
     if recipient not in world.users:
         raise invalid("USER_ID_UNKNOWN", "Unknown user.", "recipient_id")
     if world.users[recipient].bot:
         raise DiscordError(400, 50007, "Cannot send messages to this user")
     channel = world.dm(recipient)
     if channel is None:
-        channel = call.standin.open_dm(recipient)
-    return 200, call.standin.render.channel(channel)
+        channel = call.behaviour.places.open_dm(recipient)
+    return 200, call.core.render.channel(channel)
 
 
 def gateway(call: Call) -> Answer:
-    return 200, {"url": call.standin.gateway_url}
+    return 200, {"url": call.core.gateway_url}
 
 
 def gateway_bot(call: Call) -> Answer:
     return 200, {
-        "url": call.standin.gateway_url,
+        "url": call.core.gateway_url,
         "shards": 1,
         "session_start_limit": {
             "total": 1000,
