@@ -224,7 +224,7 @@ class Chaos:
         ]
         times += [
             datetime.fromisoformat(exchange["at"]).timestamp()
-            for exchange in self.sandbox.discord.exchanges_after(mark[2])
+            for exchange in self.sandbox.discord.rest.exchanges.after(mark[2])
             if exchange["path"].startswith("/api/v10/channels/")
             or exchange["path"].startswith("/channels/")
         ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -27,7 +28,7 @@ from sandbox.discord.state.seed import APPLICATION_ID
 from sandbox.discord.wire.gateway import Gateway
 from sandbox.discord.wire.loopback import loopback_only
 from sandbox.discord.wire.openapi import OpenApiValidator
-from sandbox.discord.wire.rest.call import Behaviour
+from sandbox.discord.wire.rest.call import Call
 from sandbox.discord.wire.rest.server import RestServer
 
 Json = dict[str, Any]
@@ -54,7 +55,9 @@ class DiscordStandIn(Core):
         self.answers = Answers(self, self.messages, self.interactions)
         self.people = People(self, self.messages, self.commands, self.interactions)
         self.gateway = Gateway(self)
-        behaviour = Behaviour(
+        call = partial(
+            Call,
+            core=self,
             messages=self.messages,
             membership=self.membership,
             threads=self.threads,
@@ -62,7 +65,7 @@ class DiscordStandIn(Core):
             commands=self.commands,
             answers=self.answers,
         )
-        self.rest = RestServer(self, behaviour, validator)
+        self.rest = RestServer(self, call, validator)
         self.faults, self.limits = self.rest.faults, self.rest.limits
         self.violations = self.rest.violations
         self.unhandled = self.rest.unhandled
@@ -77,9 +80,6 @@ class DiscordStandIn(Core):
         """The newest REST exchanges, oldest first."""
         return self.rest.exchanges.after(0)
 
-    def exchanges_after(self, number: int) -> list[Json]:
-        return self.rest.exchanges.after(number)
-
     def mount(self, app: web.Application) -> None:
         """Adds `/api/v10`, `/gateway`, `/cdn` and `/control` to an application not yet started."""
         if loopback_only not in app.middlewares:
@@ -88,14 +88,13 @@ class DiscordStandIn(Core):
             part.mount(app)
         app.on_shutdown.append(self._hang_up)
 
-    async def _hang_up(self, app: web.Application) -> None:
+    async def _hang_up(self, *_: web.Application) -> None:
         self.streams.close_all()
         self.gateway.close()
 
     async def close(self) -> None:
         """Ends every connection and removes every file."""
-        self.streams.close_all()
-        self.gateway.close()
+        await self._hang_up()
         self.interactions.close()
         self.cdn.spool.close()
 

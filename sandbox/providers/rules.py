@@ -108,7 +108,6 @@ _LONG = Duration(least=3, most=10, default=10, auto=True)
 _SHORT = Duration(least=3, most=10, default=3, auto=False)
 _QUALITIES = ("360p", "720p", "1080p", "4k")
 
-
 # 1.0: 5,792 tokens a second at 14.875 USD per million tokens; APIMart's as told by third parties.
 _EVOLINK_PRICE = {"720p": 86_156}
 _APIMART_PRICE = {"720p": 88_000}

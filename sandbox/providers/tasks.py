@@ -217,24 +217,20 @@ class TaskBook:
         """End it now, well (a person's wish)."""
         if not task.ended:
             task.fate = None
-            self._move(task, self._clock())
+            task.ends_at = self._clock()
+            self._plan(task)
+            self.tick()
 
     def fail(self, task: Task, code: str | int | None, message: str | None) -> None:
         """Let it fail now (a person's wish)."""
         if not task.ended:
-            self._close(
-                task, State.FAILED, TaskError(fate=TaskFault.FAIL, code=code, message=message)
-            )
+            error = TaskError(fate=TaskFault.FAIL, code=code, message=message)
+            self._close(task, State.FAILED, error)
 
     def advance(self, task: Task, progress: float) -> None:
         """Set the progress; the time that remains stays what it was."""
         if not task.ended:
             task.known_progress, task.known_at = progress, self._clock()
-
-    def _move(self, task: Task, ends_at: float) -> None:
-        task.ends_at = ends_at
-        self._plan(task)
-        self.tick()
 
     def _plan(self, task: Task) -> None:
         if task.ends_at is not None:
@@ -243,19 +239,16 @@ class TaskBook:
 
     def _end(self, task: Task) -> None:
         fault, fate = task.fate, task.fate_kind
-        if fault is not None and fate is not None and fate in _FATAL:
+        if fault and fate and fate in _FATAL:
             state = State.CANCELLED if fate is TaskFault.CANCEL else State.FAILED
-            error = TaskError(fate=fate, code=fault.code, message=fault.message)
-            self._close(task, state, error)
+            self._close(task, state, TaskError(fate=fate, code=fault.code, message=fault.message))
         elif not task.clip.done():
             task.clip.add_done_callback(lambda _: self._rendered(task))
         else:
             self._rendered(task)
 
     def _rendered(self, task: Task) -> None:
-        if task.ended:
-            return
-        if task.clip.cancelled():
+        if task.ended or task.clip.cancelled():
             return
         error = task.clip.exception()
         if error is not None:

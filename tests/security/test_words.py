@@ -66,7 +66,7 @@ async def running(
 
 def sent(running: Running, *, after: int) -> Iterator[Json]:
     """Every message or edit that Discord was sent, also inside answers to interactions."""
-    for exchange in running.sandbox.discord.exchanges_after(after):
+    for exchange in running.sandbox.discord.rest.exchanges.after(after):
         body = exchange["request"]
         if not isinstance(body, dict) or exchange["status"] >= 400:
             continue

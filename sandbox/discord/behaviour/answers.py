@@ -229,15 +229,15 @@ class Answers:
         message = self.message(interaction, message_id)
         draft = self._draft(interaction, body, uploads, editing=message)
         self._messages.edit(message, draft)
-        if interaction.state is State.DEFERRED and message.id == interaction.original_id:
-            self._interactions.move(interaction, State.ANSWERED)
-        else:
-            self._interactions.publish(interaction)
+        self._changed(interaction, message)
         return message
 
     def delete(self, interaction: Interaction, message_id: str) -> None:
         message = self.message(interaction, message_id)
         self._messages.delete(message)
+        self._changed(interaction, message)
+
+    def _changed(self, interaction: Interaction, message: Message) -> None:
         if interaction.state is State.DEFERRED and message.id == interaction.original_id:
             self._interactions.move(interaction, State.ANSWERED)
         else:

@@ -58,7 +58,6 @@ class Interaction:
     metadata: Json
     # The message whose component was pressed, also behind a modal that it opened.
     source_id: str | None = None
-    source_user_saw: bool = True
     state: State = State.PENDING
     error: str | None = None
     modal: Json | None = None

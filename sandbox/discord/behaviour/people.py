@@ -147,7 +147,7 @@ class People:
         command = self._command(name, CHAT, person, place)
         resolved = self._resolved(person, place)
         data = Options(command, list(path), resolved).filled(options or {})
-        return self._begin(Kind.COMMAND, person, place, data)
+        return self._interactions.begin(Kind.COMMAND, person.id, place, data).id
 
     async def autocomplete(
         self,
@@ -187,7 +187,7 @@ class People:
         }
         if command.get("guild_id"):
             data["guild_id"] = command["guild_id"]
-        return self._begin(Kind.CONTEXT, person, place, data)
+        return self._interactions.begin(Kind.CONTEXT, person.id, place, data).id
 
     async def press(
         self, user: str, message_id: str, custom_id: str, *, values: Iterable[str] = ()
@@ -210,7 +210,7 @@ class People:
         }
         if component["type"] in SELECTS:
             data |= self._resolved(person, place).chosen(component, list(map(str, values)))
-        return self._begin(Kind.COMPONENT, person, place, data, source=message)
+        return self._interactions.begin(Kind.COMPONENT, person.id, place, data, source=message).id
 
     async def submit(self, user: str, interaction_id: str, values: Json) -> str:
         """A modal filled in and sent; answers the new interaction's id."""
@@ -228,7 +228,9 @@ class People:
         if resolved.json():
             data["resolved"] = resolved.json()
         source = self._world.messages.get(opened.source_id or "")
-        return self._begin(Kind.MODAL, person, place, data, source=source, behind=opened)
+        return self._interactions.begin(
+            Kind.MODAL, person.id, place, data, source=source, behind=opened
+        ).id
 
     async def interaction(self, interaction_id: str, *, wait: float = 0) -> Json:
         """How an interaction stands; with `wait`, once it has been answered or failed."""
@@ -237,19 +239,6 @@ class People:
             return interactions.render(await interactions.settled(interaction_id, wait=wait))
         await asyncio.sleep(0)
         return interactions.render(interactions.get(interaction_id))
-
-    def _begin(
-        self,
-        kind: Kind,
-        person: User,
-        place: Channel,
-        data: Json,
-        *,
-        source: Message | None = None,
-        behind: Interaction | None = None,
-    ) -> str:
-        interactions = self._interactions
-        return interactions.begin(kind, person.id, place, data, source=source, behind=behind).id
 
     # Finding
 

@@ -82,11 +82,7 @@ class Threads:
                 author_id,
                 MessageKind.THREAD_CREATED,
                 content=body["name"],
-                reference={
-                    "type": 0,
-                    "channel_id": channel.id,
-                    "guild_id": parent.guild_id,
-                },
+                reference={"type": 0, "channel_id": channel.id, "guild_id": parent.guild_id},
             )
         return channel
 

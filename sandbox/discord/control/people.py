@@ -217,59 +217,49 @@ class Control:
 
     async def _command(self, request: web.Request) -> Json:
         body = await json_body(request)
-        return {
-            "interaction_id": await self._people.command(
-                request.match_info["id"],
-                str(body["channel_id"]),
-                body["name"],
-                path=body.get("path") or [],
-                options=body.get("options") or {},
-            )
-        }
+        begun = await self._people.command(
+            request.match_info["id"], str(body["channel_id"]), body["name"], **_filled(body)
+        )
+        return {"interaction_id": begun}
 
     async def _autocomplete(self, request: web.Request) -> Json:
         body = await json_body(request)
-        return {
-            "choices": await self._people.autocomplete(
-                request.match_info["id"],
-                str(body["channel_id"]),
-                body["name"],
-                path=body.get("path") or [],
-                options=body.get("options") or {},
-                focused=body["focused"],
-            )
-        }
+        choices = await self._people.autocomplete(
+            request.match_info["id"],
+            str(body["channel_id"]),
+            body["name"],
+            **_filled(body),
+            focused=body["focused"],
+        )
+        return {"choices": choices}
 
     async def _context(self, request: web.Request) -> Json:
         body = await json_body(request)
-        return {
-            "interaction_id": await self._people.context(
-                request.match_info["id"],
-                str(body["channel_id"]),
-                body["name"],
-                str(body["message_id"]),
-            )
-        }
+        channel_id, message_id = str(body["channel_id"]), str(body["message_id"])
+        begun = await self._people.context(
+            request.match_info["id"], channel_id, body["name"], message_id
+        )
+        return {"interaction_id": begun}
 
     async def _component(self, request: web.Request) -> Json:
         body = await json_body(request)
-        return {
-            "interaction_id": await self._people.press(
-                request.match_info["id"],
-                str(body["message_id"]),
-                body["custom_id"],
-                values=body.get("values") or [],
-            )
-        }
+        message_id, values = str(body["message_id"]), body.get("values") or []
+        begun = await self._people.press(
+            request.match_info["id"], message_id, body["custom_id"], values=values
+        )
+        return {"interaction_id": begun}
 
     async def _modal(self, request: web.Request) -> Json:
         body = await json_body(request)
-        return {
-            "interaction_id": await self._people.submit(
-                request.match_info["id"], str(body["interaction_id"]), body.get("values") or {}
-            )
-        }
+        opener, values = str(body["interaction_id"]), body.get("values") or {}
+        begun = await self._people.submit(request.match_info["id"], opener, values)
+        return {"interaction_id": begun}
 
     async def _interaction(self, request: web.Request) -> Json:
         wait = seconds(request.query.get("wait"))
         return await self._people.interaction(request.match_info["id"], wait=wait)
+
+
+def _filled(body: Json) -> Json:
+    """Return the subcommand meant, and its options as they were filled in."""
+    return {"path": body.get("path") or [], "options": body.get("options") or {}}

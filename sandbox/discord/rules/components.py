@@ -16,8 +16,6 @@ from sandbox.discord.state.models import Attachment
 
 Json = dict[str, Any]
 Path = tuple[str | int, ...]
-
-
 IN_ROW = {2, *SELECTS}
 TOP_V2 = {1, 9, 10, 12, 13, 14, 17}
 IN_CONTAINER = TOP_V2 - {17}
@@ -106,7 +104,9 @@ class Layout:
             case Kind.SECTION:
                 self._section(component, path)
             case Kind.TEXT_DISPLAY:
-                self._text(component, path)
+                content = component.get("content")
+                if not isinstance(content, str) or not 1 <= len(content) <= 4000:
+                    self.form.length(1, 4000, *path, "content")
             case Kind.THUMBNAIL:
                 self._media(component.get("media"), (*path, "media"))
             case Kind.MEDIA_GALLERY:
@@ -114,12 +114,7 @@ class Layout:
             case Kind.FILE:
                 self._media(component.get("file"), (*path, "file"), attached=True)
             case Kind.CONTAINER:
-                children = component.get("components")
-                if not isinstance(children, list) or not 1 <= len(children) <= 40:
-                    self.form.length(1, 40, *path, "components")
-                    return
-                for index, child in enumerate(children):
-                    self._one(child, (*path, "components", index), IN_CONTAINER)
+                self._children(component, path, IN_CONTAINER, most=40)
             case Kind.SEPARATOR:
                 if component.get("spacing", 1) not in (1, 2):
                     self.form.choice((1, 2), *path, "spacing")
@@ -127,11 +122,18 @@ class Layout:
                 check_select(self.form, component, path)
                 self._custom_id(component, path)
 
+    def _children(self, parent: Json, path: Path, allowed: set[int], *, most: int) -> list[Any]:
+        """Check what a component holds; the children, when their number is allowed."""
+        children = parent.get("components")
+        if not isinstance(children, list) or not 1 <= len(children) <= most:
+            self.form.length(1, most, *path, "components")
+            return []
+        for index, child in enumerate(children):
+            self._one(child, (*path, "components", index), allowed)
+        return children
+
     def _row(self, row: Json, path: Path) -> None:
-        children = row.get("components")
-        if not isinstance(children, list) or not 1 <= len(children) <= 5:
-            self.form.length(1, 5, *path, "components")
-            return
+        children = self._children(row, path, IN_ROW, most=5)
         kinds = {child.get("type") for child in children if isinstance(child, dict)}
         if kinds & SELECTS and len(children) > 1:
             self.form.add(
@@ -139,8 +141,6 @@ class Layout:
                 "COMPONENT_LAYOUT_WIDTH_EXCEEDED",
                 "The specified component exceeds the maximum width",
             )
-        for index, child in enumerate(children):
-            self._one(child, (*path, "components", index), IN_ROW)
 
     def _button(self, button: Json, path: Path) -> None:
         style = button.get("style")
@@ -153,13 +153,14 @@ class Layout:
             self.form.add(
                 path, "BUTTON_COMPONENT_INVALID", "A button must have a label or an emoji"
             )
+        other = "custom_id" if style == LINK else "url"
+        if style != PREMIUM and button.get(other):
+            self.form.add(
+                (*path, other),
+                "BUTTON_COMPONENT_CUSTOM_ID_AND_URL_MUTUALLY_EXCLUSIVE",
+                "A custom id and url cannot both be specified",
+            )
         if style == LINK:
-            if button.get("custom_id"):
-                self.form.add(
-                    (*path, "custom_id"),
-                    "BUTTON_COMPONENT_CUSTOM_ID_AND_URL_MUTUALLY_EXCLUSIVE",
-                    "A custom id and url cannot both be specified",
-                )
             if not button.get("url"):
                 self.form.add(
                     (*path, "url"),
@@ -175,12 +176,6 @@ class Layout:
                     "Scheme must be one of ('http', 'https', 'discord').",
                 )
         elif style != PREMIUM:
-            if button.get("url"):
-                self.form.add(
-                    (*path, "url"),
-                    "BUTTON_COMPONENT_CUSTOM_ID_AND_URL_MUTUALLY_EXCLUSIVE",
-                    "A custom id and url cannot both be specified",
-                )
             self._custom_id(button, path)
 
     def _custom_id(self, component: Json, path: Path) -> None:
@@ -203,21 +198,11 @@ class Layout:
             self.custom_ids.add(custom_id)
 
     def _section(self, section: Json, path: Path) -> None:
-        texts = section.get("components")
-        if not isinstance(texts, list) or not 1 <= len(texts) <= 3:
-            self.form.length(1, 3, *path, "components")
-        else:
-            for index, text in enumerate(texts):
-                self._one(text, (*path, "components", index), {Kind.TEXT_DISPLAY})
+        self._children(section, path, {Kind.TEXT_DISPLAY}, most=3)
         if not section.get("accessory"):
             self.form.required(*path, "accessory")
         else:
             self._one(section["accessory"], (*path, "accessory"), {Kind.BUTTON, Kind.THUMBNAIL})
-
-    def _text(self, text: Json, path: Path) -> None:
-        content = text.get("content")
-        if not isinstance(content, str) or not 1 <= len(content) <= 4000:
-            self.form.length(1, 4000, *path, "content")
 
     def _gallery(self, gallery: Json, path: Path) -> None:
         items = gallery.get("items")

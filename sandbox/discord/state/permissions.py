@@ -41,13 +41,8 @@ class Permission(IntFlag):
 
 
 P = Permission
-
-
 NOTHING = Permission(0)
-
-
 ALL = Permission(sum(bit.value for bit in Permission))
-
 
 # What Discord gives to @everyone in a new server, as far as these bits go.
 EVERYONE = (
@@ -65,7 +60,6 @@ EVERYONE = (
     | P.CHANGE_NICKNAME
 )
 
-
 # What the bot's invite link asks for.
 INVITED = (
     P.VIEW_CHANNEL
@@ -77,7 +71,6 @@ INVITED = (
     | P.CREATE_PRIVATE_THREADS
     | P.SEND_MESSAGES_IN_THREADS
 )
-
 
 # In a conversation of two everybody may do everything that makes sense there.
 DIRECT = (

@@ -45,22 +45,17 @@ class Body:
                 upload.path.unlink(missing_ok=True)
 
 
-@dataclass(kw_only=True, frozen=True)
-class Behaviour:
-    """What the bot can do through REST."""
+@dataclass(kw_only=True)
+class Call:
+    """A request, and what it can read and change."""
 
+    core: Core
     messages: Messages
     membership: Membership
     threads: Threads
     places: Places
     commands: Commands
     answers: Answers
-
-
-@dataclass(kw_only=True)
-class Call:
-    core: Core
-    behaviour: Behaviour
     params: dict[str, str]
     query: Mapping[str, str]
     body: Body

@@ -13,7 +13,7 @@ def get(call: Call) -> Answer:
 def edit(call: Call) -> Answer:
     channel = call.channel()
     if channel.thread:
-        call.behaviour.threads.edit(channel, call.bot_id, call.json)
+        call.threads.edit(channel, call.bot_id, call.json)
         return 200, call.core.render.channel(channel, member_of=call.bot_id)
     if not call.allowed(channel) & Permission.MANAGE_CHANNELS:
         raise missing_permissions()
@@ -28,14 +28,14 @@ def delete(call: Call) -> Answer:
     needed = Permission.MANAGE_THREADS if channel.thread else Permission.MANAGE_CHANNELS
     if not call.allowed(channel) & needed:
         raise missing_permissions()
-    call.behaviour.places.delete_channel(channel)
+    call.places.delete_channel(channel)
     return 200, answer
 
 
 def typing(call: Call) -> Answer:
     channel = call.channel()
     may_write(call.core.world, channel, call.bot_id)
-    call.behaviour.messages.typing(channel)
+    call.messages.typing(channel)
     return 204, None
 
 

@@ -9,28 +9,28 @@ def _scope(call: Call) -> str | None:
 
 
 def listed(call: Call) -> Answer:
-    return 200, call.behaviour.commands.registered(_scope(call))
+    return 200, call.commands.registered(_scope(call))
 
 
 def replace(call: Call) -> Answer:
-    return 200, call.behaviour.commands.replace(_scope(call), call.body.data)
+    return 200, call.commands.replace(_scope(call), call.body.data)
 
 
 def upsert(call: Call) -> Answer:
-    command, new = call.behaviour.commands.upsert(_scope(call), call.json)
+    command, new = call.commands.upsert(_scope(call), call.json)
     return 201 if new else 200, command
 
 
 def get(call: Call) -> Answer:
-    return 200, call.behaviour.commands.get(_scope(call), call.params["command_id"])
+    return 200, call.commands.get(_scope(call), call.params["command_id"])
 
 
 def edit(call: Call) -> Answer:
-    return 200, call.behaviour.commands.edit(_scope(call), call.params["command_id"], call.json)
+    return 200, call.commands.edit(_scope(call), call.params["command_id"], call.json)
 
 
 def delete(call: Call) -> Answer:
-    call.behaviour.commands.delete(_scope(call), call.params["command_id"])
+    call.commands.delete(_scope(call), call.params["command_id"])
     return 204, None
 
 

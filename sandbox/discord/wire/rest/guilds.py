@@ -75,7 +75,7 @@ def edit_me(call: Call) -> Answer:
 
 
 async def leave(call: Call) -> Answer:
-    call.behaviour.places.kick_bot(call.guild())
+    call.places.kick_bot(call.guild())
     return 204, None
 
 

@@ -8,7 +8,7 @@ from sandbox.discord.wire.rest.call import Answer, Call, Json, Route
 
 
 def callback(call: Call) -> Answer:
-    answers = call.behaviour.answers
+    answers = call.answers
     interaction = answers.open(call.params["interaction_id"], call.params["interaction_token"])
     body = call.json
     message = answers.answer(interaction, body, call.body.uploads)
@@ -34,28 +34,28 @@ def callback(call: Call) -> Answer:
 
 def _interaction(call: Call) -> Interaction:
     call.own_application()
-    return call.behaviour.answers.by_token(call.params["webhook_token"])
+    return call.answers.by_token(call.params["webhook_token"])
 
 
 def follow_up(call: Call) -> Answer:
     interaction = _interaction(call)
-    message = call.behaviour.answers.follow_up(interaction, call.json, call.body.uploads)
+    message = call.answers.follow_up(interaction, call.json, call.body.uploads)
     return 200, call.core.render.message(message)
 
 
 def get(call: Call) -> Answer:
-    message = call.behaviour.answers.message(_interaction(call), _id(call))
+    message = call.answers.message(_interaction(call), _id(call))
     return 200, call.core.render.message(message)
 
 
 def edit(call: Call) -> Answer:
     interaction = _interaction(call)
-    message = call.behaviour.answers.edit(interaction, _id(call), call.json, call.body.uploads)
+    message = call.answers.edit(interaction, _id(call), call.json, call.body.uploads)
     return 200, call.core.render.message(message)
 
 
 def delete(call: Call) -> Answer:
-    call.behaviour.answers.delete(_interaction(call), _id(call))
+    call.answers.delete(_interaction(call), _id(call))
     return 204, None
 
 

@@ -13,8 +13,6 @@ from sandbox.discord.state.models import Channel
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.wire.rest.call import Answer, Call, Route
 
-NEWEST_FIRST_LIMIT = 50
-
 
 def listed(call: Call) -> Answer:
     channel = call.channel()
@@ -36,7 +34,7 @@ def listed(call: Call) -> Answer:
         if "before" in query:
             ids = [item for item in ids if int(item) < _number(query["before"], 0)]
         ids = ids[-limit:]
-    reads = call.behaviour.messages.readable
+    reads = call.messages.readable
     render = call.core.render
     return 200, [render.message(channel.messages[item], reads=reads) for item in reversed(ids)]
 
@@ -54,7 +52,7 @@ def get(call: Call) -> Answer:
     if not call.allowed(channel) & Permission.READ_MESSAGE_HISTORY:
         raise missing_access()
     message = call.message(channel)
-    return 200, call.core.render.message(message, reads=call.behaviour.messages.readable)
+    return 200, call.core.render.message(message, reads=call.messages.readable)
 
 
 def check_sizes(call: Call, channel: Channel) -> None:
@@ -65,16 +63,11 @@ def check_sizes(call: Call, channel: Channel) -> None:
 
 
 def create(call: Call) -> Answer:
-    channel, messages, body = call.channel(), call.behaviour.messages, call.json
+    channel, messages, body = call.channel(), call.messages, call.json
     world, restrictions = call.core.world, call.core.restrictions
-    may_write(
-        world,
-        channel,
-        call.bot_id,
-        files=bool(call.body.uploads),
-        embeds=bool(body.get("embeds")),
-    )
-    restrictions.check_write(channel.id, channel.guild_id, files=bool(call.body.uploads))
+    files, embeds = bool(call.body.uploads), bool(body.get("embeds"))
+    may_write(world, channel, call.bot_id, files=files, embeds=embeds)
+    restrictions.check_write(channel.id, channel.guild_id, files=files)
     check_sizes(call, channel)
     nonce = body.get("nonce")
     if isinstance(nonce, str) and len(nonce) > 25:
@@ -96,7 +89,7 @@ def create(call: Call) -> Answer:
 
 
 def edit(call: Call) -> Answer:
-    channel, messages = call.channel(), call.behaviour.messages
+    channel = call.channel()
     message = call.message(channel)
     if message.author_id != call.bot_id:
         raise DiscordError(403, 50005, "Cannot edit a message authored by another user")
@@ -108,11 +101,11 @@ def edit(call: Call) -> Answer:
     )
     words = words_of(draft.content, draft.components)
     call.core.restrictions.check_words(channel.guild_id, words)
-    return 200, call.core.render.message(messages.edit(message, draft))
+    return 200, call.core.render.message(call.messages.edit(message, draft))
 
 
 def delete(call: Call) -> Answer:
-    channel, messages = call.channel(), call.behaviour.messages
+    channel = call.channel()
     message = call.message(channel)
     if message.author_id != call.bot_id:
         if channel.guild_id is None:
@@ -121,7 +114,7 @@ def delete(call: Call) -> Answer:
             raise missing_permissions()
     if channel.thread and channel.thread.archived:
         raise DiscordError(400, 50083, "Thread is archived")
-    messages.delete(message)
+    call.messages.delete(message)
     return 204, None
 
 

@@ -13,6 +13,7 @@ import socket
 import struct
 import traceback
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -31,7 +32,7 @@ from sandbox.discord.wire.rest import (
     threads,
     users,
 )
-from sandbox.discord.wire.rest.call import Behaviour, Body, Call, Route, read_body
+from sandbox.discord.wire.rest.call import Body, Call, Route, read_body
 
 Json = dict[str, Any]
 PREFIX = "/api/v10"
@@ -94,9 +95,11 @@ class Exchanges:
 class RestServer:
     """Every REST request comes through here."""
 
-    def __init__(self, core: Core, behaviour: Behaviour, judge: OpenApiValidator | None) -> None:
+    def __init__(
+        self, core: Core, call: Callable[..., Call], judge: OpenApiValidator | None
+    ) -> None:
         self._core = core
-        self._behaviour = behaviour
+        self._call = call
         self._table = Table(ROUTES)
         self.judge = judge
         self.faults = Faults()
@@ -132,13 +135,7 @@ class RestServer:
             body = await self._read(request)
             headers = self._limited(request, route, params)
             self._authorized(request, route)
-            call = Call(
-                core=self._core,
-                behaviour=self._behaviour,
-                params=params,
-                query=request.query,
-                body=body,
-            )
+            call = self._call(params=params, query=request.query, body=body)
             result = route.handler(call)
             status, answer = await result if inspect.isawaitable(result) else result
         except DiscordError as error:

@@ -9,12 +9,12 @@ from sandbox.discord.wire.rest.call import Answer, Call, Route
 def from_message(call: Call) -> Answer:
     parent = call.channel()
     starter = call.message(parent)
-    thread = call.behaviour.threads.create(parent, call.bot_id, call.json, starter=starter)
+    thread = call.threads.create(parent, call.bot_id, call.json, starter=starter)
     return 201, call.core.render.channel(thread, member_of=call.bot_id)
 
 
 def without_message(call: Call) -> Answer:
-    thread = call.behaviour.threads.create(call.channel(), call.bot_id, call.json)
+    thread = call.threads.create(call.channel(), call.bot_id, call.json)
     return 201, call.core.render.channel(thread, member_of=call.bot_id)
 
 
@@ -53,7 +53,7 @@ def add(call: Call) -> Answer:
     parent = call.core.world.channels.get(channel.parent_id or "")
     if parent is None or not call.core.world.sees(user_id, parent):
         raise missing_access()
-    call.behaviour.threads.add(channel, call.bot_id, user_id)
+    call.threads.add(channel, call.bot_id, user_id)
     return 204, None
 
 
@@ -61,13 +61,13 @@ def join(call: Call) -> Answer:
     channel, thread = _thread(call)
     if thread.archived:
         raise DiscordError(400, 50083, "Thread is archived")
-    call.behaviour.membership.join(channel, [call.bot_id])
+    call.membership.join(channel, [call.bot_id])
     return 204, None
 
 
 def leave(call: Call) -> Answer:
     channel, _ = _thread(call)
-    call.behaviour.membership.leave(channel, call.bot_id)
+    call.membership.leave(channel, call.bot_id)
     return 204, None
 
 
@@ -76,7 +76,7 @@ def remove(call: Call) -> Answer:
     manages = call.allowed(channel) & Permission.MANAGE_THREADS
     if not manages and not (thread.private and thread.owner_id == call.bot_id):
         raise missing_permissions()
-    call.behaviour.membership.leave(channel, call.params["user_id"])
+    call.membership.leave(channel, call.params["user_id"])
     return 204, None
 
 

@@ -45,7 +45,7 @@ def open_dm(call: Call) -> Answer:
         raise DiscordError(400, 50007, "Cannot send messages to this user")
     channel = world.dm(recipient)
     if channel is None:
-        channel = call.behaviour.places.open_dm(recipient)
+        channel = call.places.open_dm(recipient)
     return 200, call.core.render.channel(channel)
 
 
