@@ -4,7 +4,9 @@ Owns which sizes are decoded and how much of a damaged picture may be missing. W
 parts that are dropped later does not matter.
 """
 
+import contextlib
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -135,7 +137,21 @@ def _decoded(
 ) -> Image.Image:
     """Decode a file; tolerantly if there is a ``ground``, which shows where nothing was decoded."""
     # For JPEG this would paint what is missing.
-    ImageFile.LOAD_TRUNCATED_IMAGES = ground is not None and format_ == "png"
+    with _truncated_accepted(ground is not None and format_ == "png"):
+        return _loaded(file, format_, limits, ground)
+
+
+@contextlib.contextmanager
+def _truncated_accepted(accepted: bool) -> Iterator[None]:  # noqa: FBT001
+    """Set Pillow's switch inside only: it applies to everything in the process."""
+    before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, accepted
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _loaded(file: BinaryIO, format_: str, limits: PictureLimits, ground: int | None) -> Image.Image:
     file.seek(0)
     image = Image.open(file, formats=[_PILLOW[format_]])
     _check_size(image, limits)

@@ -1,10 +1,12 @@
 """Whatever is wrong in a file, the worker's jobs fail in one way."""
 
 import contextlib
+import io
 import random
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageFile
 
 from bot.media.faults import JobError
 from bot.media.worker import look, pictures
@@ -43,3 +45,13 @@ def test_no_bytes_make_a_job_raise_anything_else(name: str, tmp_path: Path) -> N
                 look.look(path, VIDEOS[path.suffix], max_pixels=10**6)
             else:
                 pictures.convert(path, path.suffix[1:], tmp_path, LIMITS)
+
+
+def test_a_cut_picture_changes_nothing_for_the_rest_of_the_process(tmp_path: Path) -> None:
+    """Pillow's switch is global: left on, it would accept cut pictures everywhere."""
+    whole, path = io.BytesIO(), tmp_path / "cut.png"
+    Image.effect_noise((64, 64), 90).save(whole, "PNG")
+    path.write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
+    with pytest.raises(JobError):
+        pictures.convert(path, "png", tmp_path, LIMITS)
+    assert not ImageFile.LOAD_TRUNCATED_IMAGES
