@@ -175,7 +175,9 @@ def _waited_for(began: datetime) -> dict[str, Work]:
             nobody, provider, since=lately
         ),
         "what nobody owns": lambda tx: tx.generations.any_unowned(),
-        "what may come late": lambda tx: tx.generations.lost(since=lately, limit=1000),
+        "what may come late": lambda tx: tx.generations.ended_without_video(
+            since=lately, limit=1000
+        ),
         "the open ones by state": lambda tx: tx.generations.count_open(),
     }
 

@@ -297,7 +297,7 @@ FAULTS = (
         changes=[
             Change(
                 path=STEPS + "opening.py",
-                old="generation, again = live.generation, live.doubtful",
+                old="generation, again = live.generation, live.unconfirmed",
                 new="generation, again = live.generation, False",
             ),
         ],
@@ -308,7 +308,7 @@ FAULTS = (
         changes=[
             Change(
                 path=STEPS + "posting.py",
-                old="again = live.doubtful or live.misses > 0",
+                old="again = live.unconfirmed or live.misses > 0",
                 new="again = False",
             ),
         ],

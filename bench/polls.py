@@ -283,7 +283,7 @@ def _with_timing(advance: Advance, ports: Ports, seconds: float) -> Advance:
         submission=replace(
             advance.submission, acceptance=replace(advance.submission.acceptance, timing=timing)
         ),
-        watch=replace(advance.watch, timing=timing),
+        polling=replace(advance.polling, timing=timing),
     )
 
 

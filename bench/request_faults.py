@@ -130,7 +130,7 @@ REQUEST_FAULTS = (
         changes=[
             Change(
                 path="bot/ui/inbound/missed_replies.py",
-                old=" and m.id not in told]",
+                old=" and m.id not in answered]",
                 new="]",
             ),
         ],

@@ -199,12 +199,12 @@ def settle_command(context: click.Context, generation: str, config: Path | None)
     _order(config or context.obj, Action.SETTLE, generation=generation)
 
 
-def _order(config: Path | None, action: Action, **told: Any) -> None:
+def _order(config: Path | None, action: Action, **fields: Any) -> None:
     settings = _quiet(_settings(config))
     try:
-        order = Order(action=action, by=_operator(), **told)
+        order = Order(action=action, by=_operator(), **fields)
     except ValidationError as error:
-        wrong = ", ".join(str(told[str(fault["loc"][0])]) for fault in error.errors())
+        wrong = ", ".join(str(fields[str(fault["loc"][0])]) for fault in error.errors())
         _give_up([f"That is not an id: {wrong!a}."])
     try:
         answer = asyncio.run(give_order(settings, order))

@@ -116,20 +116,22 @@ class EditCog(commands.Cog):
         """The form about one of our videos was sent off."""
         filled = forms.Submission.read(interaction.data or {})
 
-        def wish(taken: StoredFiles) -> "GenerationRequest":
+        def build_request(taken: StoredFiles) -> "GenerationRequest":
             request = VideoRequest(
                 operation=Operation.EDIT, prompt=filled.text(forms.PROMPT), images=taken.images
             )
             return context.ask(interaction, request, parent_id=control.generation())
 
-        await order(interaction, IncomingFiles(images=filled.files.get(forms.IMAGES, ())), wish)
+        await order(
+            interaction, IncomingFiles(images=filled.files.get(forms.IMAGES, ())), build_request
+        )
 
     async def upload_edited(self, interaction: Interaction, control: ControlId) -> None:
         """The form about somebody's upload was sent off."""
         filled = forms.Submission.read(interaction.data or {})
         videos = interaction.client.sources.recall(interaction.user.id, control.message_id)
 
-        def wish(taken: StoredFiles) -> "GenerationRequest":
+        def build_request(taken: StoredFiles) -> "GenerationRequest":
             request = VideoRequest(
                 operation=Operation.EDIT,
                 prompt=filled.text(forms.PROMPT),
@@ -140,7 +142,7 @@ class EditCog(commands.Cog):
             return context.ask(interaction, request)
 
         given = IncomingFiles(images=filled.files.get(forms.IMAGES, ()), shown_videos=videos)
-        await order(interaction, given, wish)
+        await order(interaction, given, build_request)
 
     async def extend(self, interaction: Interaction, control: ControlId) -> None:
         """The button: a form about what happens next."""
@@ -157,7 +159,7 @@ class EditCog(commands.Cog):
         """The form about what happens next was sent off."""
         filled = forms.Submission.read(interaction.data or {})
 
-        def wish(taken: StoredFiles) -> "GenerationRequest":
+        def build_request(taken: StoredFiles) -> "GenerationRequest":
             request = VideoRequest(
                 operation=Operation.EXTEND,
                 prompt=filled.text(forms.PROMPT),
@@ -166,7 +168,7 @@ class EditCog(commands.Cog):
             )
             return context.ask(interaction, request, parent_id=control.generation())
 
-        await order(interaction, IncomingFiles(), wish)
+        await order(interaction, IncomingFiles(), build_request)
 
     async def _reply(self, message: discord.Message, subject: Generation) -> "Receipt":
         """Take a reply for what it is: an instruction, with attachments to go by."""

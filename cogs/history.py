@@ -57,7 +57,7 @@ class HistoryCog(commands.Cog):
             client.services.history.details(
                 pressed.generation(), viewer=context.viewer(interaction)
             ),
-            patience=client.wishes.patience,
+            patience=client.options.patience,
         )
         await answer(interaction, details_card(generation, client.card_context(interaction)))
 
@@ -69,7 +69,7 @@ class HistoryCog(commands.Cog):
             client.services.history.copy(
                 pressed.generation(), viewer=context.viewer(interaction), max_bytes=SMALLEST_LIMIT
             ),
-            patience=client.wishes.patience,
+            patience=client.options.patience,
         )
         file = discord.File(copy.path, filename=file_name(generation))
         messages = client.messages(interaction)
@@ -96,7 +96,7 @@ class HistoryCog(commands.Cog):
             client.services.history.delete(
                 pressed.generation(), viewer=context.viewer(interaction)
             ),
-            patience=client.wishes.patience,
+            patience=client.options.patience,
         )
         key = "delete.done" if await withdraw(client, generation) else "delete.message_left"
         await answer(interaction, messages.say(key))
@@ -109,7 +109,7 @@ class HistoryCog(commands.Cog):
         found = await promptly(
             interaction,
             client.services.history.page(context.reader(interaction), of=of, page=page),
-            patience=client.wishes.patience,
+            patience=client.options.patience,
             in_place=in_place,
         )
         own = of == interaction.user.id

@@ -33,7 +33,7 @@ class JobsCog(commands.Cog):
         found = await promptly(
             interaction,
             client.services.jobs.of(context.viewer(interaction)),
-            patience=client.wishes.patience,
+            patience=client.options.patience,
         )
         await answer(interaction, jobs_card(found, client.card_context(interaction)))
 
@@ -46,7 +46,7 @@ class JobsCog(commands.Cog):
             client.services.cancel.request(
                 pressed.generation(), viewer=context.viewer(interaction)
             ),
-            patience=client.wishes.patience,
+            patience=client.options.patience,
         )
         if result is CancelResult.CANCELLED:
             await answer(interaction, messages.say("cancel.done"))
@@ -73,19 +73,19 @@ class JobsCog(commands.Cog):
         generation = await promptly(
             interaction,
             decide(pressed.generation(), viewer=context.viewer(interaction)),
-            patience=client.wishes.patience,
+            patience=client.options.patience,
         )
         if generation.state is State.CANCELLED and generation.task is None:
-            told = "cancel.done"
+            message_key = "cancel.done"
         elif generation.ended:
-            told = "cancel.ended"
+            message_key = "cancel.ended"
         elif wanted:
-            told = "cancel.kept"
+            message_key = "cancel.kept"
         elif generation.state is State.POSTING:
-            told = "cancel.dropped_late"
+            message_key = "cancel.dropped_late"
         else:
-            told = "cancel.dropped"
-        await answer(interaction, messages.say(told))
+            message_key = "cancel.dropped"
+        await answer(interaction, messages.say(message_key))
 
 
 async def setup(client: Any) -> None:

@@ -130,7 +130,7 @@ async def _rules(
     interaction: Interaction, work: Coroutine[Any, Any, "LimitsView"], *, saved: bool
 ) -> None:
     client = interaction.client
-    view = await promptly(interaction, work, patience=client.wishes.patience)
+    view = await promptly(interaction, work, patience=client.options.patience)
     await answer(interaction, limits_card(view, client.messages(interaction), saved=saved))
 
 
@@ -138,7 +138,7 @@ async def _quota(
     interaction: Interaction, work: Coroutine[Any, Any, "QuotaView"], member: discord.abc.User
 ) -> None:
     client = interaction.client
-    view = await promptly(interaction, work, patience=client.wishes.patience)
+    view = await promptly(interaction, work, patience=client.options.patience)
     card: ui.LayoutView = quota_card(
         view, who=UserId(member.id), messages=client.messages(interaction)
     )

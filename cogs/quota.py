@@ -21,7 +21,7 @@ class QuotaCog(commands.Cog):
         view = await promptly(
             interaction,
             client.services.limits.mine(who.guild_id, who.user_id),
-            patience=client.wishes.patience,
+            patience=client.options.patience,
         )
         messages = client.messages(interaction)
         await answer(interaction, quota_card(view, who=None, messages=messages))

@@ -103,7 +103,7 @@ class VideoCog(commands.Cog):
             video=None if video is None else sources.incoming(video),
         )
 
-        def wish(taken: StoredFiles) -> "GenerationRequest":
+        def build_request(taken: StoredFiles) -> "GenerationRequest":
             request = VideoRequest(
                 operation=Operation.CREATE if taken.video is None else Operation.EDIT,
                 prompt=prompt.strip(),
@@ -118,7 +118,7 @@ class VideoCog(commands.Cog):
             )
             return context.ask(interaction, request, private=private)
 
-        await order(interaction, given, wish)
+        await order(interaction, given, build_request)
 
     @video.autocomplete("model")
     async def models(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
@@ -153,7 +153,7 @@ class VideoCog(commands.Cog):
             asker=interaction.user,
             guild=interaction.guild,
             known=message.mentions,
-            patience=client.wishes.patience,
+            patience=client.options.patience,
         )
         if not images and not wording(words):
             lottie = sources.has_lottie(message)
@@ -169,7 +169,7 @@ class VideoCog(commands.Cog):
         filled = forms.Submission.read(interaction.data or {})
         images = interaction.client.sources.recall(interaction.user.id, control.message_id)
 
-        def wish(taken: StoredFiles) -> "GenerationRequest":
+        def build_request(taken: StoredFiles) -> "GenerationRequest":
             request = VideoRequest(
                 prompt=filled.text(forms.PROMPT),
                 model=filled.text(forms.MODEL) or None,
@@ -181,7 +181,9 @@ class VideoCog(commands.Cog):
 
         words_suffice = bool(wording(filled.text(forms.PROMPT)))
         await order(
-            interaction, IncomingFiles(shown_images=images, words_suffice=words_suffice), wish
+            interaction,
+            IncomingFiles(shown_images=images, words_suffice=words_suffice),
+            build_request,
         )
 
     async def again(self, interaction: Interaction, control: ControlId) -> None:

@@ -142,7 +142,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
         configure_endpoints(settings.discord.api_url, settings.discord.gateway_url)
         client = RetakeClient(
             extensions=() if role is Role.WORKER else EXTENSIONS,
-            wishes=ClientOptions(
+            options=ClientOptions(
                 sync_guild=settings.discord.sync_guild,
                 guild_ready_timeout=settings.discord.guild_ready_timeout,
                 sync=role is not Role.WORKER,
@@ -239,24 +239,25 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
 
 
 def _media(settings: Settings, engine: Engine, attachments: HttpClient) -> DiskMediaStore:
-    told = settings.media
+    config = settings.media
     try:
         return DiskMediaStore(
-            root=told.dir,
+            root=config.dir,
             engine=engine,
             fetch=attachments.fetch,
-            caps=Caps(upload_bytes=told.max_upload_mib * 2**20),
+            caps=Caps(upload_bytes=config.max_upload_mib * 2**20),
             clock=SystemClock(),
-            max_bytes=told.max_gib * 2**30,
+            max_bytes=config.max_gib * 2**30,
         )
     except MediaError:
         raise CannotRunError(
-            f"{told.dir} cannot be written to: set another [media] dir or mend the folder's rights."
+            f"{config.dir} cannot be written to: "
+            "set another [media] dir or mend the folder's rights."
         ) from None
 
 
 def _policy(settings: Settings, signer: CallbackSigner | None) -> Policy:
-    told = settings.providers
+    config = settings.providers
     public_url = settings.http.public_url
 
     def callback_url(provider: ProviderName, generation_id: GenerationId) -> str:
@@ -266,8 +267,8 @@ def _policy(settings: Settings, signer: CallbackSigner | None) -> Policy:
 
     return Policy(
         limits=settings.limits.as_limits(),
-        max_running={name: section.max_running for name, section in told.sections().items()},
-        poll_lambda=told.poll_lambda,
+        max_running={name: section.max_running for name, section in config.sections().items()},
+        poll_lambda=config.poll_lambda,
         queue_deadline=settings.deadlines.queued,
         unknown_deadline=settings.deadlines.submit_unknown,
         running_deadline=settings.deadlines.running,

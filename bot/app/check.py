@@ -177,7 +177,7 @@ async def _books(storage: SqlStorage) -> AsyncIterator[Finding]:
         yield note(f"{_many(limbo)} in limbo: look with `retake reconcile`.")
     now = SystemClock().now()
     found = await storage.read(lambda tx: find_cases(tx, since=now - LOOK_BACK))
-    cases = [case for case in found if case.kind is not Kind.LIMBO]
+    cases = [case for case in found if case.kind is not Kind.UNCONFIRMED]
     if cases:
         days = LOOK_BACK.days
         ended = _many(len(cases), "has", "have")

@@ -119,12 +119,12 @@ def _housekeeping(parts: Parts, settings: Settings, heap: GcTuner) -> Housekeepi
         open_now = await parts.storage.read(lambda tx: tx.generations.count_open())
         parts.metrics.open_generations(open_now)
 
-    told: set[str] = set()
+    reported: set[str] = set()
 
     async def report_damage() -> None:
-        if new := parts.storage.set_aside().keys() - told:
+        if new := parts.storage.set_aside().keys() - reported:
             await parts.messenger.alert_owner(Code.ROW_UNREADABLE, {"rows": sorted(new)})
-            told.update(new)
+            reported.update(new)
 
     pruning = Pruning(storage=parts.storage, clock=parts.clock, retention=retention)
     return Housekeeping(

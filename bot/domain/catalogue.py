@@ -47,8 +47,8 @@ class Offer:
     ``aspect_ratios`` and ``resolutions`` empty mean no such parameter; the first entry of each is
     the default. ``micro_usd_per_second`` maps a resolution to a price; ``""`` is the entry for
     modes without a resolution parameter. ``max_source_seconds`` caps a given video's length.
-    ``own_tasks`` tells that a video made here is edited by naming its task. ``spoken_duration``
-    means that the range of durations holds, but that a length can only be asked for in the prompt.
+    ``spoken_duration`` means that the range of durations holds, but that a length can only be asked
+    for in the prompt.
     """
 
     provider: ProviderName
@@ -66,7 +66,6 @@ class Offer:
     max_images: int = 0
     last_frame: bool = False
     max_source_seconds: int = 0
-    own_tasks: bool = False
     prompt_required: bool = True
     max_prompt: int = 4000
     estimated_seconds: int = 60
@@ -262,14 +261,16 @@ def _fit_duration(
     request: VideoRequest, offer: Offer, adjustments: list[Adjustment]
 ) -> tuple[int | None, bool]:
     """The duration to submit, and whether the word "auto" is to be submitted in its place."""
-    wish = request.duration
+    requested = request.duration
     if not offer.max_duration:
-        if wish is not None:
-            adjustments.append(Adjustment(option="duration", requested=str(wish), applied=None))
+        if requested is not None:
+            adjustments.append(
+                Adjustment(option="duration", requested=str(requested), applied=None)
+            )
         return None, False
-    if wish is None:
+    if requested is None:
         return (None if offer.spoken_duration else offer.default_duration), False
-    if wish == "auto":
+    if requested == "auto":
         if offer.auto_duration:
             return None, True
         if offer.spoken_duration:
@@ -277,40 +278,42 @@ def _fit_duration(
         applied = offer.default_duration
         adjustments.append(Adjustment(option="duration", requested="auto", applied=str(applied)))
         return applied, False
-    if not offer.min_duration <= wish <= offer.max_duration:
+    if not offer.min_duration <= requested <= offer.max_duration:
         raise Refused(
             Code.DURATION_UNSUPPORTED,
-            requested=wish,
+            requested=requested,
             minimum=offer.min_duration,
             maximum=offer.max_duration,
             model=offer.model,
             mode=offer.mode.value,
         )
     if offer.spoken_duration:
-        told = str(wish)
-        adjustments.append(Adjustment(option="duration", requested=told, applied=told, spoken=True))
-    return wish, False
+        seconds = str(requested)
+        adjustments.append(
+            Adjustment(option="duration", requested=seconds, applied=seconds, spoken=True)
+        )
+    return requested, False
 
 
 def _fit_choice(
     option: str,
-    wish: str | None,
+    requested: str | None,
     allowed: Sequence[str],
     code: Code,
     offer: Offer,
     adjustments: list[Adjustment],
 ) -> str | None:
     if not allowed:
-        if wish is not None and wish != "auto":
-            adjustments.append(Adjustment(option=option, requested=wish, applied=None))
+        if requested is not None and requested != "auto":
+            adjustments.append(Adjustment(option=option, requested=requested, applied=None))
         return None
-    if wish is None:
+    if requested is None:
         return allowed[0]
-    if wish in allowed:
-        return wish
-    if wish == "auto":
-        adjustments.append(Adjustment(option=option, requested=wish, applied=allowed[0]))
+    if requested in allowed:
+        return requested
+    if requested == "auto":
+        adjustments.append(Adjustment(option=option, requested=requested, applied=allowed[0]))
         return allowed[0]
     raise Refused(
-        code, requested=wish, allowed=list(allowed), model=offer.model, mode=offer.mode.value
+        code, requested=requested, allowed=list(allowed), model=offer.model, mode=offer.mode.value
     )

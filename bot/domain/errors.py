@@ -128,8 +128,8 @@ class RetakeError(Exception):
         self.facts: Facts = facts
 
     def __str__(self) -> str:
-        told = ", ".join(f"{key}={value!r}" for key, value in self.facts.items())
-        return f"{self.code}({told})"
+        facts = ", ".join(f"{key}={value!r}" for key, value in self.facts.items())
+        return f"{self.code}({facts})"
 
 
 class Refused(RetakeError):

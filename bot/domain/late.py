@@ -33,6 +33,6 @@ def may_come_late(generation: Generation) -> bool:
 def may_bring_a_video(generation: Generation) -> bool:
     """Whether its task may bring a video after the end that its requester wants; tried once."""
     wanted = not generation.abandoned and generation.deleted_at is None and not generation.late
-    untold = generation.failure is not None and generation.failure.code in MAY_COME_LATE
-    undecided = generation.state in {State.EXPIRED, State.FAILED} and untold
+    may_follow = generation.failure is not None and generation.failure.code in MAY_COME_LATE
+    undecided = generation.state in {State.EXPIRED, State.FAILED} and may_follow
     return undecided and wanted and generation.task is not None

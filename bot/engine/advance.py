@@ -12,7 +12,7 @@ from bot.engine.steps import OVER, Next
 from bot.engine.steps.acceptance import Acceptance
 from bot.engine.steps.fetching import FetchSteps
 from bot.engine.steps.opening import OpeningSteps
-from bot.engine.steps.polling import WatchSteps
+from bot.engine.steps.polling import PollingSteps
 from bot.engine.steps.posting import PostingSteps
 from bot.engine.steps.submission import SubmissionSteps
 from bot.engine.steps.unknown import UnknownSteps
@@ -38,7 +38,7 @@ class Advance:
     lease: Lease
     submission: SubmissionSteps
     unknown: UnknownSteps
-    watch: WatchSteps
+    polling: PollingSteps
     fetching: FetchSteps
     posting: PostingSteps
 
@@ -74,7 +74,9 @@ class Advance:
                 lease=lease,
                 acceptance=acceptance,
             ),
-            watch=WatchSteps(ports=ports, flights=flights, timing=timing, transitions=transitions),
+            polling=PollingSteps(
+                ports=ports, flights=flights, timing=timing, transitions=transitions
+            ),
             fetching=FetchSteps(ports=ports, transitions=transitions),
             posting=PostingSteps(
                 ports=ports, flights=flights, transitions=transitions, lease=lease
@@ -87,13 +89,13 @@ class Advance:
         if len(lives) == 1:
             following = {lives[0].generation.id: await self._one(lives[0])}
         else:
-            following = await self.watch.poll(lives[0].generation.plan.provider, lives)
+            following = await self.polling.poll(lives[0].generation.plan.provider, lives)
         for live in lives:
             if are_over(live.generation) and not live.released:
                 live.released = True
                 await release(self.ports, live.generation.task)
         for live, state in zip(lives, before, strict=True):
-            live.hinted = live.hinted and live.generation.state is state
+            live.called_back = live.called_back and live.generation.state is state
         return following
 
     def batch_size(self, generation: Generation) -> int:
@@ -101,7 +103,7 @@ class Advance:
         provider = generation.plan.provider
         if provider not in self.ports.providers.names():
             return 1
-        if not self.watch.batches.work(provider, self.ports.clock.monotonic()):
+        if not self.polling.batches.work(provider, self.ports.clock.monotonic()):
             return 1
         return self.ports.providers.get(provider).batch_size
 
@@ -123,7 +125,7 @@ class Advance:
             case State.SUBMIT_UNKNOWN:
                 return await self.unknown.unknown(live)
             case State.RUNNING:
-                answers = await self.watch.poll(generation.plan.provider, [live])
+                answers = await self.polling.poll(generation.plan.provider, [live])
                 return answers[generation.id]
             case State.READY:
                 return await self._fetch(live)

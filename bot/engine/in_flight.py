@@ -24,7 +24,7 @@ MADE = frozenset({State.READY, State.FETCHED, State.POSTING})
 class InFlight:
     """One generation under this worker's care.
 
-    ``reading`` is the latest progress as (seconds since submission, fraction 0..1). ``doubtful``
+    ``reading`` is the latest progress as (seconds since submission, fraction 0..1). ``unconfirmed``
     tells that an outside effect of the present state may have happened before: look first.
     ``claimed`` ones were somebody else's: where the database was restored from a copy, their rows
     are behind what was posted since, so ``posted_since`` tells from when on to look first.
@@ -41,13 +41,13 @@ class InFlight:
 
     generation: Generation
     reading: tuple[float, float] | None = None
-    doubtful: bool = False
+    unconfirmed: bool = False
     claimed: bool = False
     posted_since: datetime | None = None
     misses: int = 0
     polls: int = 0
     eta_at: datetime | None = None
-    hinted: bool = False
+    called_back: bool = False
     released: bool = False
     solo: bool = False
     status_opened: bool = False
@@ -110,7 +110,7 @@ class Flights:
 
     def put(self, generation: Generation, *, claimed: bool) -> InFlight:
         """Take a generation in; ``claimed`` ones were somebody else's and may be half done."""
-        live = InFlight(generation=generation, doubtful=claimed, claimed=claimed)
+        live = InFlight(generation=generation, unconfirmed=claimed, claimed=claimed)
         self.live[generation.id] = live
         if generation.state in AT_PROVIDER and generation.task is not None:
             self.queue.occupy(generation, generation.task.provider)

@@ -101,14 +101,14 @@ class LateResults:
     clock: Clock
     providers: ProviderDirectory
     telemetry: Telemetry
-    _hinted: set[GenerationId] = field(default_factory=set[GenerationId])
+    _called_back: set[GenerationId] = field(default_factory=set[GenerationId])
     _closed: set[GenerationId] = field(default_factory=set[GenerationId])
     _next_look: float = 0.0
 
-    def hint(self, generation_id: GenerationId) -> None:
+    def callback_received(self, generation_id: GenerationId) -> None:
         """A provider says that a generation's task is done, and nobody here watches it."""
-        if len(self._hinted) < LOOK_AT_MOST:
-            self._hinted.add(generation_id)
+        if len(self._called_back) < LOOK_AT_MOST:
+            self._called_back.add(generation_id)
 
     async def look(self) -> Sequence[Generation]:
         """Ask about what may have come, if it is time or there was a hint; what was taken over.
@@ -118,21 +118,21 @@ class LateResults:
         """
         now = self.clock.monotonic()
         everything = now >= self._next_look
-        hinted, self._hinted = self._hinted, set()
-        if not everything and not hinted:
+        called_back, self._called_back = self._called_back, set()
+        if not everything and not called_back:
             return ()
         since = self.clock.now() - RESULTS_LAST
-        lost = await self.storage.read(
-            lambda tx: tx.generations.lost(since=since, limit=5 * LOOK_AT_MOST)
+        ended = await self.storage.read(
+            lambda tx: tx.generations.ended_without_video(since=since, limit=5 * LOOK_AT_MOST)
         )
         if everything:
             self._next_look = now + LOOK_EVERY_SECONDS
-            self._closed &= {generation.id for generation in lost}
+            self._closed &= {generation.id for generation in ended}
         asked = [
             generation
-            for generation in lost
+            for generation in ended
             if may_come_late(generation)
-            and (generation.id in hinted or (everything and generation.id not in self._closed))
+            and (generation.id in called_back or (everything and generation.id not in self._closed))
         ][:LOOK_AT_MOST]
         found: list[Generation] = []
         for name, generations in _by_provider(asked).items():

@@ -41,7 +41,7 @@ LEAP_SECONDS = 20.0
 
 @dataclass(kw_only=True)
 class Ownership:
-    """``adopt`` is called with every generation that turned out to be ours.
+    """``resume`` is called with every generation that turned out to be ours.
 
     ``alone`` tells that no other worker can exist, so that the first claim takes everything.
     """
@@ -51,7 +51,7 @@ class Ownership:
     lease: Lease
     worker_id: WorkerId
     alone: bool
-    adopt: Callable[[Generation], None]
+    resume: Callable[[Generation], None]
     _beat_at: datetime | None = None
     _claim_unclear: bool = False
 
@@ -158,7 +158,7 @@ class Ownership:
             self._claim_unclear = self._claim_unclear or error.unclear
             raise
         for generation in claimed:
-            self.adopt(generation)
+            self.resume(generation)
         return claimed
 
     async def _find_inserted(
@@ -167,7 +167,7 @@ class Ownership:
         # The insert locks the same account: if it is still under way, this waits for it, and from
         # then on the row is there or never will be.
         await self.ports.storage.transact(lambda tx: tx.ledger.lock(guild_id, requester_id))
-        await self._adopt_if_ours(generation_id)
+        await self._resume_if_owned(generation_id)
         del self.flights.unclear[generation_id]
 
     async def _find_claimed(self) -> None:
@@ -186,12 +186,12 @@ class Ownership:
             owned = await storage.read(lambda tx: tx.generations.owned_ids(self.worker_id))
             for generation_id in owned:
                 if generation_id not in self.flights.live:
-                    await self._adopt_if_ours(generation_id)
+                    await self._resume_if_owned(generation_id)
         except StorageUnavailable:
             self._claim_unclear = True
             raise
 
-    async def _adopt_if_ours(self, generation_id: GenerationId) -> None:
+    async def _resume_if_owned(self, generation_id: GenerationId) -> None:
         try:
             found = await self.ports.storage.read(lambda tx: tx.generations.get(generation_id))
         except RowUnreadable:
@@ -199,4 +199,4 @@ class Ownership:
         if found is None or found.owner_id != self.worker_id or found.announced:
             return
         if found.id not in self.flights.live:
-            self.adopt(found)
+            self.resume(found)

@@ -27,13 +27,13 @@ from bot.engine.transitions import LONGEST_PARK_SECONDS
 
 log = structlog.get_logger(__name__)
 
-ANNOUNCE_STRIKES = 6
+MAX_NOTICE_FAILURES = 6
 """So many failures of our own, and an end that cannot be shown is left untold."""
 
 SET_ASIDE_SECONDS = 3600.0
 """A generation whose failure cannot even be recorded is left alone for this long."""
 
-STRIKES = 3
+MAX_FAILURES = 3
 """So many failures of our own in the same step, and the generation ends as poison."""
 
 SHOWN_IN_LINE = 25
@@ -56,7 +56,7 @@ class Scheduler:
     worker_id: WorkerId
     alone: bool
     _busy: set[GenerationId] = field(default_factory=set[GenerationId])
-    _nudged: set[GenerationId] = field(default_factory=set[GenerationId])
+    _woken: set[GenerationId] = field(default_factory=set[GenerationId])
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
     ownership: Ownership = field(init=False)
@@ -72,7 +72,7 @@ class Scheduler:
             lease=self.advance.lease,
             worker_id=self.worker_id,
             alone=self.alone,
-            adopt=self._adopt,
+            resume=self._resume,
         )
         self._balances = Balances(
             ports=self.ports, queue=self.flights.queue, reopened=self._wake.set
@@ -94,20 +94,20 @@ class Scheduler:
     def wake(self, generation_id: GenerationId) -> None:
         """Look at a generation now: something about it changed."""
         if generation_id in self._busy:
-            self._nudged.add(generation_id)
+            self._woken.add(generation_id)
         elif generation_id in self.flights.live:
             self._schedule.put(generation_id, 0.0)
 
-    def hint(self, generation_id: GenerationId) -> None:
+    def callback_received(self, generation_id: GenerationId) -> None:
         """A provider says that a generation's task is done: believe nothing, ask now.
 
         Only one hint per stay in a state has an effect, so repeating it costs the provider nothing.
         """
         live = self.flights.live.get(generation_id)
-        if live is None or live.hinted:
+        if live is None or live.called_back:
             return
         if live.generation.state in {State.RUNNING, State.SUBMIT_UNKNOWN}:
-            live.hinted = True
+            live.called_back = True
             self.wake(generation_id)
 
     def stop(self) -> None:
@@ -143,7 +143,7 @@ class Scheduler:
             # Nobody is harmed: the heartbeat grows old and others claim them.
             log.warning("ownership_not_released", error=str(error))
 
-    def _adopt(self, generation: Generation) -> None:
+    def _resume(self, generation: Generation) -> None:
         log.info("claimed", generation=generation.id, state=generation.state.value)
         self.flights.put(generation, claimed=True)
         wait = 0.0
@@ -160,7 +160,7 @@ class Scheduler:
         for live in self._schedule.pop():
             generation = live.generation
             if generation.id in self._busy:
-                self._nudged.add(generation.id)
+                self._woken.add(generation.id)
                 continue
             self._busy.add(generation.id)
             if generation.state is State.RUNNING and not live.solo:
@@ -200,7 +200,7 @@ class Scheduler:
             return {live.generation.id: await self._reread(live, error) for live in lives}
         except Exception as error:
             log.exception("step_failed", states=[live.generation.state for live in lives])
-            return await self._struck(lives, error)
+            return await self._failed_step(lives, error)
 
     async def _alert(self, generation_id: GenerationId, error: Exception) -> None:
         facts: dict[str, object] = {"generation": generation_id, "error": type(error).__name__}
@@ -216,8 +216,8 @@ class Scheduler:
         if following.after is None:
             self._forget(generation.id, pools)
             return
-        if generation.id in self._nudged:
-            self._nudged.discard(generation.id)
+        if generation.id in self._woken:
+            self._woken.discard(generation.id)
             following = Next()
         if not _needs_place(generation, following):
             self.flights.queue.leave(generation.id)
@@ -229,14 +229,14 @@ class Scheduler:
         self.flights.drop(generation_id)
         self._schedule.remove(generation_id)
         self._status.forget(generation_id)
-        self._nudged.discard(generation_id)
+        self._woken.discard(generation_id)
         self._serve_waiting(pools)
 
     def _serve_waiting(self, pools: Pools) -> None:
         """Places may have become free: let those in front of the line take them."""
         for generation_id in self.flights.queue.admit(self.ports.clock.monotonic()):
             if generation_id in self._busy:
-                self._nudged.add(generation_id)
+                self._woken.add(generation_id)
             else:
                 self._schedule.put(generation_id, 0.0)
         if self.flights.queue.moved():
@@ -245,7 +245,7 @@ class Scheduler:
 
     async def _reread(self, live: InFlight, error: Exception) -> Next:
         """The row is not what we thought, or we could not learn what it is: look before acting."""
-        live.doubtful = True
+        live.unconfirmed = True
         live.misses += 1
         generation_id = live.generation.id
         try:
@@ -258,25 +258,25 @@ class Scheduler:
         live.generation = fresh
         return Next(after=0.0 if isinstance(error, Superseded) else backoff(live.misses))
 
-    async def _struck(
+    async def _failed_step(
         self, lives: Sequence[InFlight], error: Exception
     ) -> dict[GenerationId, Next]:
         if len(lives) == 1:
-            return {lives[0].generation.id: await self._strike(lives[0], error)}
+            return {lives[0].generation.id: await self._retry_or_end(lives[0], error)}
         # One of them is to blame; alone, it will show itself.
         for live in lives:
             live.solo = True
         return {live.generation.id: Next(after=1.0) for live in lives}
 
-    async def _strike(self, live: InFlight, error: Exception) -> Next:
+    async def _retry_or_end(self, live: InFlight, error: Exception) -> Next:
         """A failure of our own: try again with growing distance, end it after a few."""
         generation = live.generation
-        live.doubtful = True
+        live.unconfirmed = True
         strikes = generation.strikes + 1
         transitions = self.advance.transitions
         self.ports.telemetry.step_failed(generation.state)
         try:
-            if strikes < (ANNOUNCE_STRIKES if generation.ended else STRIKES):
+            if strikes < (MAX_NOTICE_FAILURES if generation.ended else MAX_FAILURES):
                 wait = backoff(strikes, first=5.0, longest=600.0)
                 live.generation = await transitions.park(
                     generation, ParkReason.INTERNAL, wait, strikes=strikes

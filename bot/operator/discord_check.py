@@ -64,10 +64,10 @@ async def _servers(client: discord.Client) -> list[Server]:
     after: int | None = None
     for _ in range(MOST_PAGES):
         page = await client.http.get_guilds(PAGE, after=after, with_counts=False)
-        found += [_server(told["name"], int(told.get("permissions", 0))) for told in page]
+        found += [_server(guild["name"], int(guild.get("permissions", 0))) for guild in page]
         if len(page) < PAGE:
             break
-        after = max(int(told["id"]) for told in page)
+        after = max(int(guild["id"]) for guild in page)
     return found
 
 

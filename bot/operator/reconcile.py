@@ -51,10 +51,10 @@ class Answer(BaseModel):
     lines: tuple[str, ...]
 
 
-async def answer_json(reconcile: Reconcile, told: dict[str, Any]) -> dict[str, Any]:
+async def answer_json(reconcile: Reconcile, body: dict[str, Any]) -> dict[str, Any]:
     """Carry out an order that came from outside of this process."""
     try:
-        order = Order.model_validate(told)
+        order = Order.model_validate(body)
     except ValidationError:
         refusal = Answer(ok=False, lines=("The running bot does not know this order.",))
         return refusal.model_dump(mode="json")
@@ -68,8 +68,10 @@ async def carry_out(reconcile: Reconcile, order: Order) -> Answer:
     except CannotReconcile as refusal:
         return Answer(ok=False, lines=(_refusal(order, refusal),))
     except StorageUnavailable as error:
-        told = f"The database did not answer ({error.facts['reason']}): look again with the list."
-        return Answer(ok=False, lines=(told,))
+        sentence = (
+            f"The database did not answer ({error.facts['reason']}): look again with the list."
+        )
+        return Answer(ok=False, lines=(sentence,))
 
 
 async def _done(reconcile: Reconcile, order: Order) -> list[str]:
@@ -97,8 +99,8 @@ async def _done(reconcile: Reconcile, order: Order) -> list[str]:
 
 def _refusal(order: Order, refusal: CannotReconcile) -> str:
     facts = {"provider": "", "task": order.task, "generation": "", "state": "", "code": ""}
-    told = _REFUSALS[refusal.obstacle].format(**facts | refusal.facts, asked=order.generation)
-    return f"{told} Nothing was changed."
+    sentence = _REFUSALS[refusal.obstacle].format(**facts | refusal.facts, asked=order.generation)
+    return f"{sentence} Nothing was changed."
 
 
 _REFUSALS = {
@@ -122,7 +124,7 @@ _REFUSALS = {
 }
 
 _KINDS = {
-    Kind.LIMBO: "nobody knows whether the provider took it",
+    Kind.UNCONFIRMED: "nobody knows whether the provider took it",
     Kind.UNKNOWN: "ended: nobody knew whether the provider took it",
     Kind.POISON: "ended over a fault of Retake's own",
     Kind.EXPIRED: "ended: it took too long",
@@ -136,12 +138,12 @@ def _listed(cases: Sequence[Case], now: datetime, days: int) -> list[str]:
         return [f"Nothing needs a human (looked back {days} days)."]
     lines: list[str] = []
     for case in cases:
-        lines += _told(case, now)
+        lines += _case_lines(case, now)
     more = "generation needs" if len(cases) == 1 else "generations need"
     return [*lines, f"{len(cases)} {more} a human. See docs/howto/reconcile.md."]
 
 
-def _told(case: Case, now: datetime) -> list[str]:
+def _case_lines(case: Case, now: datetime) -> list[str]:
     generation, task = case.generation, case.generation.task
     since = generation.ended_at or (task.started_at if task is not None else generation.created_at)
     place = generation.place
@@ -180,7 +182,7 @@ def _possible(case: Case, generation: Generation) -> list[str]:
     id_ = generation.id
     task = generation.task
     known = task is not None and task.task_id is not None
-    if case.kind is Kind.LIMBO:
+    if case.kind is Kind.UNCONFIRMED:
         return [
             f"retake reconcile attach {id_} TASK_ID, when the provider's dashboard shows its task",
             f"retake reconcile release {id_}, when there is none (or wait: it ends by itself)",

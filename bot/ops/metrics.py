@@ -50,7 +50,7 @@ class Metrics:
         self._polled_tasks = Counter(
             "retake_polled_tasks", "Tasks asked about", ["provider"], registry=registry
         )
-        self._hinted = Counter(
+        self._callbacks = Counter(
             "retake_callbacks", "Callbacks with our signature", ["provider"], registry=registry
         )
         self._lag = Histogram(
@@ -95,8 +95,8 @@ class Metrics:
         self._polls.labels(provider).inc()
         self._polled_tasks.labels(provider).inc(tasks)
 
-    def hinted(self, provider: ProviderName) -> None:
-        self._hinted.labels(provider).inc()
+    def callback_received(self, provider: ProviderName) -> None:
+        self._callbacks.labels(provider).inc()
 
     def delivered(self, lag_seconds: float) -> None:
         self._lag.observe(max(0.0, lag_seconds))

@@ -114,13 +114,13 @@ class ApiMart:
             body = await self._gateway.buy(
                 "/v1/videos/generations", prepared.body, {"Idempotency-Key": key, **_VERSION}
             )
-        except ProviderError as told:
-            error = submit_error(told, prepared.body)
+        except ProviderError as refusal:
+            error = submit_error(refusal, prepared.body)
             if error.code is Code.PROVIDER_REJECTED:
                 # It may be one of our uploads that is gone: do not offer the same link again.
                 self._uploads.forget(links_of(prepared.body))
                 # There is no list of moderation codes.
-                error = moderation.told_by_words(error)
+                error = moderation.classified_by_words(error)
             raise error from None
         whole = json_values.mapping(body)
         task, bare = json_values.mapping(whole.get("data")), json_values.items(whole.get("data"))
@@ -190,12 +190,12 @@ class ApiMart:
         span = {"start": int(since.timestamp()), "end": int(self._gateway.now().timestamp()) + 1}
         body = json_values.mapping(await self._gateway.read("/v1/usage", params=span))
         total = json_values.mapping(json_values.mapping(body.get("data")).get("total"))
-        told = json_values.micro_usd(total.get("amount_usd"))
-        if told is None:
-            told = json_values.micro_usd(total.get("credits"), per_usd=_CREDITS_PER_USD)
-        if told is None:
+        spent = json_values.micro_usd(total.get("amount_usd"))
+        if spent is None:
+            spent = json_values.micro_usd(total.get("credits"), per_usd=_CREDITS_PER_USD)
+        if spent is None:
             raise self._gateway.malformed("data.total")
-        return told
+        return spent
 
     async def _host_image(self, media: StoredMedia) -> str:
         known = self._uploads.url_of(media.sha256)
@@ -258,8 +258,10 @@ class ApiMart:
         )
 
     def _report(self, task: Mapping[str, Any], *, asked: TaskId) -> TaskReport:
-        told_id = json_values.task_id(task.get("id")) or json_values.task_id(task.get("task_id"))
-        if told_id and told_id != asked:
+        reported_id = json_values.task_id(task.get("id")) or json_values.task_id(
+            task.get("task_id")
+        )
+        if reported_id and reported_id != asked:
             # Somebody else's task must never be taken for ours.
             raise self._gateway.malformed("another task")
         word = word_in(task)
@@ -300,7 +302,7 @@ class ApiMart:
             )
         elif status is not None and 400 <= status < 500:
             fallback = REJECTED
-        return moderation.told_by_words(
+        return moderation.classified_by_words(
             self._gateway.failed(error, words={}, charged=charged, fallback=fallback)
         )
 
@@ -310,8 +312,10 @@ def _results(
 ) -> tuple[tuple[str, ...], datetime | None]:
     result = json_values.mapping(task.get("result"))
     videos = [*json_values.items(result.get("videos")), *json_values.items(result.get("video"))]
-    told = (json_values.moment(json_values.mapping(video).get("expires_at")) for video in videos)
-    expiries = [moment for moment in told if moment is not None]
+    expiry_times = (
+        json_values.moment(json_values.mapping(video).get("expires_at")) for video in videos
+    )
+    expiries = [moment for moment in expiry_times if moment is not None]
     return results_of(task, completed=completed), min(expiries, default=None)
 
 

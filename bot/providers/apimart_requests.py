@@ -48,11 +48,11 @@ def prompt_of(spec: TaskSpec) -> str:
 
 def aspect_ratio_of(spec: TaskSpec, body: Mapping[str, Any]) -> str | None:
     """The shape to ask for; None where the model knows its source's."""
-    wish = spec.plan.aspect_ratio
-    if wish == "auto" or (wish is None and "extend_from_task_id" in body):
+    asked = spec.plan.aspect_ratio
+    if asked == "auto" or (asked is None and "extend_from_task_id" in body):
         # Nothing said would mean landscape.
         return _orientation(spec)
-    return wish
+    return asked
 
 
 def _orientation(spec: TaskSpec) -> str | None:

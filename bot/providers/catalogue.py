@@ -44,7 +44,6 @@ class _Entry(BaseModel):
     max_images: StrictInt = Field(default=0, ge=0, le=100)
     last_frame: StrictBool = False
     max_source_seconds: StrictInt = Field(default=0, ge=0, le=3600)
-    own_tasks: StrictBool = False
     prompt_required: StrictBool = True
     max_prompt: StrictInt = Field(default=4000, ge=1, le=100_000)
     estimated_seconds: StrictInt = Field(default=60, ge=1, le=86_400)
@@ -199,8 +198,8 @@ def _sentences(where: str, error: ValidationError) -> Iterator[str]:
         elif fault["type"] == "missing":
             yield f"{where}.{key} is missing: a new entry needs it."
         else:
-            told = fault["msg"].replace("Input should be", "must be")
-            yield f"{where}.{key} {told}, not {fault['input']!r}."
+            problem = fault["msg"].replace("Input should be", "must be")
+            yield f"{where}.{key} {problem}, not {fault['input']!r}."
 
 
 def _nearest(name: str, known: Any) -> str:

@@ -141,10 +141,10 @@ class EvoLink:
         sent = await inlined(prepared.body, root=self._gateway.media_root)
         try:
             body = await self._gateway.buy("/v1/videos/generations", sent, {"Idempotency-Key": key})
-        except ProviderError as told:
-            error = told
+        except ProviderError as refusal:
+            error = refusal
             if error.code is Code.PROVIDER_REJECTED:
-                error = moderation.told_by_words(error, CALL_WORDS)
+                error = moderation.classified_by_words(error, CALL_WORDS)
             raise error from None
         task = _task_of(body)
         bare = json_values.items(json_values.mapping(body).get("data"))
@@ -333,7 +333,7 @@ class EvoLink:
         urls = urls if state is TaskState.COMPLETED else ()
         error = None
         if state is TaskState.FAILED:
-            error = moderation.told_by_words(
+            error = moderation.classified_by_words(
                 self._gateway.failed(
                     task.get("error"), words=TASK_WORDS, charged=False, fallback=TASK_FAILED
                 ),

@@ -141,11 +141,11 @@ class JsonApi:
         fallback: ErrorMeaning,
     ) -> ProviderError:
         """The error of a task that failed, from its ``error`` field (an object or a string)."""
-        told = json_values.mapping(error)
-        code = json_values.text(told.get("code")).lower()
-        message = json_values.text(told.get("message")) or json_values.text(error)
+        fields = json_values.mapping(error)
+        code = json_values.text(fields.get("code")).lower()
+        message = json_values.text(fields.get("message")) or json_values.text(error)
         verdict = (
-            words.get(code) or words.get(json_values.text(told.get("type")).lower()) or fallback
+            words.get(code) or words.get(json_values.text(fields.get("type")).lower()) or fallback
         )
         is_moderated = verdict.code is Code.MODERATED
         return ProviderError(
@@ -157,7 +157,7 @@ class JsonApi:
             provider=self.name,
             provider_code=json_values.excerpt(code, self.api_key)[:80],
             detail=json_values.excerpt(message, self.api_key),
-            **(moderation.facts(code, moderation.kinds(told), message) if is_moderated else {}),
+            **(moderation.facts(code, moderation.kinds(fields), message) if is_moderated else {}),
         )
 
     def now(self) -> datetime:
@@ -166,8 +166,8 @@ class JsonApi:
 
     def behind(self, answer: Answer) -> timedelta:
         """By how much the gateway's clock is behind ours (never less than zero), by an answer."""
-        told = json_values.http_date(answer.headers.get("date", ""))
-        return timedelta() if told is None else max(self.now() - told, timedelta())
+        server_time = json_values.http_date(answer.headers.get("date", ""))
+        return timedelta() if server_time is None else max(self.now() - server_time, timedelta())
 
     def _checked(
         self,

@@ -86,25 +86,25 @@ def moment(value: Any) -> datetime | None:
     A time before the year 2000 is a zero that stands for "not known".
     """
     read = number(value)
-    told = None
+    found = None
     try:
         if read is not None:
-            told = datetime.fromtimestamp(read / 1000 if read > 10**11 else read, UTC)
+            found = datetime.fromtimestamp(read / 1000 if read > 10**11 else read, UTC)
         elif isinstance(value, str):
             parsed = datetime.fromisoformat(value.strip())
-            told = parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+            found = parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    return told if told is not None and told.year >= _FIRST_YEAR else None
+    return found if found is not None and found.year >= _FIRST_YEAR else None
 
 
 def http_date(value: str) -> datetime | None:
     """A date of an HTTP header (RFC 9110, 5.6.7), aware; None for anything else."""
     try:
-        told = parsedate_to_datetime(value)
+        found = parsedate_to_datetime(value)
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    return told if told.tzinfo is not None else told.replace(tzinfo=UTC)
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def task_id(value: Any) -> str:

@@ -40,7 +40,7 @@ def kinds(error: Mapping[str, Any]) -> str:
     return " ".join(filter(None, (json_values.text(error.get(name)) for name in _KINDS)))
 
 
-def told_by_words(error: ProviderError, known: Collection[str] = ()) -> ProviderError:
+def classified_by_words(error: ProviderError, known: Collection[str] = ()) -> ProviderError:
     """The same error, as a moderation refusal when its words say so.
 
     For errors whose code is none of the ``known`` ones: gateways give many refusals one number.

@@ -117,18 +117,18 @@ def refusal(
     something of their own in this call. ``paid`` is set for the POST that buys a video: only there
     may something have been accepted.
     """
-    told = complaint(answer.body)
+    envelope = complaint(answer.body)
     good = 200 <= answer.status < 300
-    if good and answer.is_json and (told is None or _is_task(answer.body, named=paid)):
+    if good and answer.is_json and (envelope is None or _is_task(answer.body, named=paid)):
         return None
     if good and not answer.is_json:
         verdict, accepted = _NONSENSE, Accepted.UNKNOWN
     else:
         status = answer.status
-        if told is not None and told.status is not None and status < 400:
-            status = told.status
-        verdict = _verdict(status, told, words, statuses)
-        accepted = _accepted(status, told)
+        if envelope is not None and envelope.status is not None and status < 400:
+            status = envelope.status
+        verdict = _verdict(status, envelope, words, statuses)
+        accepted = _accepted(status, envelope)
     wait = retry_after(answer, now=now)
     moderated = verdict.code is Code.MODERATED
     return ProviderError(
@@ -138,23 +138,27 @@ def refusal(
         retry_after=verdict.retry_after if wait is None else wait,
         provider=provider,
         status=answer.status,
-        provider_code=json_values.excerpt(told.code, secret)[:80] if told else "",
-        detail=json_values.excerpt(told.message, secret) if told else "",
-        **(moderation.facts(told.code, told.kinds, told.message) if told and moderated else {}),
+        provider_code=json_values.excerpt(envelope.code, secret)[:80] if envelope else "",
+        detail=json_values.excerpt(envelope.message, secret) if envelope else "",
+        **(
+            moderation.facts(envelope.code, envelope.kinds, envelope.message)
+            if envelope and moderated
+            else {}
+        ),
     )
 
 
 def _verdict(
     status: int,
-    told: ErrorEnvelope | None,
+    envelope: ErrorEnvelope | None,
     words: Mapping[str, ErrorMeaning],
     statuses: Mapping[int, ErrorMeaning],
 ) -> ErrorMeaning:
-    if told is None:
+    if envelope is None:
         # A page or an empty body in the place of an envelope comes from something in between: it
         # says nothing about the task or the request.
         return UNAVAILABLE if status in {403, 404} else verdict_of_status(status)
-    word = words.get(told.code) or words.get(told.kind)
+    word = words.get(envelope.code) or words.get(envelope.kind)
     if word is not None:
         return word
     if 200 <= status < 300:
@@ -185,8 +189,8 @@ def retry_after(answer: Answer, *, now: datetime) -> float | None:
     return None if wait is None else min(max(wait, 0.0), _LONGEST_WAIT_S)
 
 
-def _accepted(status: int, told: ErrorEnvelope | None) -> Accepted:
-    if told is not None and told.code == "paid_outcome_unknown":
+def _accepted(status: int, envelope: ErrorEnvelope | None) -> Accepted:
+    if envelope is not None and envelope.code == "paid_outcome_unknown":
         return Accepted.UNKNOWN
     if 400 <= status < 500 and status not in _DOUBTFUL:
         return Accepted.NO

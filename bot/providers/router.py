@@ -86,8 +86,8 @@ class Router:
         if not offered:
             raise Refused(Code.NO_PROVIDER)
         first = [parent.plan.model] if parent is not None else []
-        wished = [*first, self._catalogue.default_model, *self._catalogue.models()]
-        return [model for model in dict.fromkeys(wished) if model in offered]
+        preferred = [*first, self._catalogue.default_model, *self._catalogue.models()]
+        return [model for model in dict.fromkeys(preferred) if model in offered]
 
     def _is_offered(self, model: str) -> bool:
         return any(

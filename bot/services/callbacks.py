@@ -53,9 +53,9 @@ class Callbacks:
         if task_id is not None and await self._saved(provider, generation_id, task_id):
             self.scheduler.wake(generation_id)
         else:
-            self.scheduler.hint(generation_id)
+            self.scheduler.callback_received(generation_id)
         if generation_id not in self.flights.live:
-            self.late.hint(generation_id)
+            self.late.callback_received(generation_id)
 
     async def _saved(
         self, provider: ProviderName, generation_id: GenerationId, task_id: TaskId

@@ -138,13 +138,13 @@ class LimitService:
         subject: str,
         changes: LimitChanges,
     ) -> AuditEntry:
-        told = {name: value for name, value in asdict(changes).items() if value is not None}
+        changed = {name: value for name, value in asdict(changes).items() if value is not None}
         return AuditEntry(
             guild_id=guild_id,
             actor_id=actor_id,
             action=action,
             subject=subject,
-            details=told,
+            details=changed,
             at=self.clock.now(),
         )
 

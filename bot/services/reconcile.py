@@ -33,7 +33,7 @@ class Kind(StrEnum):
     nobody would take its video.
     """
 
-    LIMBO = "limbo"
+    UNCONFIRMED = "unconfirmed"
     UNKNOWN = "unknown"
     POISON = "poison"
     EXPIRED = "expired"
@@ -51,7 +51,7 @@ class Case:
     @property
     def counted(self) -> bool | None:
         """Whether it counts against its requester's limit; None while that is only held."""
-        return None if self.kind is Kind.LIMBO else counted(self.generation)
+        return None if self.kind is Kind.UNCONFIRMED else counted(self.generation)
 
 
 class Obstacle(StrEnum):
@@ -102,10 +102,13 @@ def counted(generation: Generation) -> bool:
 
 async def find_cases(tx: Transaction, *, since: datetime) -> Sequence[Case]:
     """The open ones, oldest first, then those that ended after ``since``, the latest first."""
-    limbo = await tx.generations.in_limbo()
-    ended = [(_kind(one), one) for one in await tx.generations.lost(since=since, limit=MOST_CASES)]
+    unconfirmed = await tx.generations.unconfirmed_submissions()
+    ended = [
+        (_kind(one), one)
+        for one in await tx.generations.ended_without_video(since=since, limit=MOST_CASES)
+    ]
     return [
-        *(Case(kind=Kind.LIMBO, generation=one) for one in limbo),
+        *(Case(kind=Kind.UNCONFIRMED, generation=one) for one in unconfirmed),
         *(Case(kind=kind, generation=one) for kind, one in ended if kind is not None),
     ]
 
@@ -171,8 +174,8 @@ class Reconcile:
                     updated_at=now,
                 )
                 gone_on = await tx.generations.save(fresh, after)
-            told = {"provider": fresh.task.provider, "task": task_id, "goes_on_as": gone_on.id}
-            await self._audit(tx, fresh, "attach", by, **told)
+            details = {"provider": fresh.task.provider, "task": task_id, "goes_on_as": gone_on.id}
+            await self._audit(tx, fresh, "attach", by, **details)
             return Attached(generation=gone_on, state=report.state, late=fresh.ended)
 
         attached = await self._changed(work)

@@ -42,7 +42,7 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Setting
     """
     environ = os.environ if environ is None else environ
     file = path or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
-    told = _read_file(file) if file else {}
+    raw = _read_file(file) if file else {}
     problems: list[str] = []
     from_environment: dict[tuple[str, ...], str] = {}
     for variable in sorted(environ):
@@ -56,16 +56,16 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Setting
             problems.append(_unknown_variable(variable))
             continue
         from_environment[keys] = variable
-        _put(told, keys, _parse(environ[variable], field))
+        _put(raw, keys, _parse(environ[variable], field))
     for section, key in _RETIRED:
-        if isinstance(values := told.get(section), dict):
+        if isinstance(values := raw.get(section), dict):
             values.pop(key, None)
     try:
-        settings = Settings.model_validate(told)
+        settings = Settings.model_validate(raw)
     except ValidationError as error:
         name = str(file) if file else "the configuration"
         problems += [
-            _sentence(name, fault["type"], fault["loc"], told, from_environment)
+            _sentence(name, fault["type"], fault["loc"], raw, from_environment)
             for fault in error.errors(include_url=False, include_context=False)
         ]
         raise SettingsError(list(dict.fromkeys(problems))) from None
@@ -98,12 +98,12 @@ def _read_file(file: Path) -> dict[str, Any]:
         raise SettingsError([f"{file} is not valid TOML: {error}."]) from None
 
 
-def _put(told: dict[str, Any], keys: tuple[str, ...], value: object) -> None:
+def _put(raw: dict[str, Any], keys: tuple[str, ...], value: object) -> None:
     for key in keys[:-1]:
-        told = told.setdefault(key, {})
-        if not isinstance(told, dict):
+        raw = raw.setdefault(key, {})
+        if not isinstance(raw, dict):
             return  # the file has a plain value where a section belongs: that is told on its own
-    told[keys[-1]] = value
+    raw[keys[-1]] = value
 
 
 def _parse(text: str, field: FieldInfo) -> object:
@@ -182,7 +182,7 @@ def _sentence(
     file: str,
     fault: str,
     loc: tuple[int | str, ...],
-    told: dict[str, Any],
+    raw: dict[str, Any],
     from_environment: Mapping[tuple[str, ...], str],
 ) -> str:
     keys = tuple(key for key in loc if isinstance(key, str))
@@ -191,7 +191,7 @@ def _sentence(
     field = _field(keys)
     if field is None or _is_section(field):
         return f"{file}: {'.'.join(keys)} is a section: write it as [{'.'.join(keys)}]."
-    value: Any = told
+    value: Any = raw
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     secret = "SecretStr" in str(field.annotation) or not field.repr

@@ -248,11 +248,11 @@ class SqlGenerations:
         rows = await self._connection.execute(_COUNT_OPEN)
         return {State(state): count for state, count in rows if state in _STATES}
 
-    async def in_limbo(self) -> Sequence[Generation]:
+    async def unconfirmed_submissions(self) -> Sequence[Generation]:
         """All generations in ``submit_unknown``, oldest first."""
         return await self._many(_IN_LIMBO)
 
-    async def lost(self, *, since: datetime, limit: int) -> Sequence[Generation]:
+    async def ended_without_video(self, *, since: datetime, limit: int) -> Sequence[Generation]:
         """Generations with a task that ended without their video after ``since``, newest first."""
         return await self._many(_LOST, since=since, limit=limit)
 

@@ -132,12 +132,12 @@ async def _by_member(connection: AsyncConnection, query: str) -> _Balances:
 
 
 def _differences(
-    balances: _Balances, sums: _Balances, names: Sequence[str], told: str
+    balances: _Balances, sums: _Balances, names: Sequence[str], claim: str
 ) -> list[str]:
     """Compare in both directions: a missing account and a missing entry both count as nothing."""
     nothing: dict[str, Any] = {}
     return [
-        f"member {user_id} of server {guild_id}: {name} is {has}, {told} {due}"
+        f"member {user_id} of server {guild_id}: {name} is {has}, {claim} {due}"
         for guild_id, user_id in sorted(balances.keys() | sums.keys())
         for name in names
         if (has := balances.get((guild_id, user_id), nothing).get(name, 0))

@@ -52,8 +52,8 @@ class SqlWorkers:
         """The server's time; on SQLite, which has one process and no server, ``now``."""
         if self._connection.dialect.name != "postgresql":
             return now
-        told: datetime = (await self._connection.execute(_SERVER_TIME)).scalar_one()
-        return told
+        server_time: datetime = (await self._connection.execute(_SERVER_TIME)).scalar_one()
+        return server_time
 
     async def beat(self, worker_id: WorkerId, *, now: datetime) -> None:
         """Insert or refresh a worker."""

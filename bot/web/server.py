@@ -104,7 +104,7 @@ class WebServer:
         if request.method != "POST" or not genuine:
             raise web.HTTPNotFound
         body = await _read(request)
-        self._telemetry.hinted(provider)
+        self._telemetry.callback_received(provider)
         try:
             async with asyncio.timeout(_SAVING_SECONDS):
                 await self._called(provider, generation_id, _named_task(body))

@@ -37,7 +37,7 @@ async def test_discord_is_reached_through_it(standin: DiscordStandIn, scheme: st
     async with proxying(port) as server:
         client = RetakeClient(
             extensions=(),
-            wishes=ClientOptions(guild_ready_timeout=0.1, sync=False),
+            options=ClientOptions(guild_ready_timeout=0.1, sync=False),
             connector=Proxy.parse(server.url(scheme)).connector(limit=0),
         )
         async with client, asyncio.TaskGroup() as group:

@@ -114,11 +114,11 @@ class Generations(Protocol):
         """How many unended generations are in each state."""
         ...
 
-    async def in_limbo(self) -> Sequence[Generation]:
+    async def unconfirmed_submissions(self) -> Sequence[Generation]:
         """All generations in ``submit_unknown``, oldest first."""
         ...
 
-    async def lost(self, *, since: datetime, limit: int) -> Sequence[Generation]:
+    async def ended_without_video(self, *, since: datetime, limit: int) -> Sequence[Generation]:
         """Generations with a task that ended without their video after ``since``, newest first.
 
         Failed, expired and undeliverable ones; why they ended is for the caller to judge.

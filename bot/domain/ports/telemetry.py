@@ -38,7 +38,7 @@ class Telemetry(Protocol):
         """A provider reported what a task cost."""
         ...
 
-    def hinted(self, provider: ProviderName) -> None:
+    def callback_received(self, provider: ProviderName) -> None:
         """A provider called back about one of our generations."""
         ...
 
@@ -67,5 +67,5 @@ class NoTelemetry:
     def spent(self, provider: ProviderName, micro_usd: int) -> None:
         """Ignore it."""
 
-    def hinted(self, provider: ProviderName) -> None:
+    def callback_received(self, provider: ProviderName) -> None:
         """Ignore it."""

@@ -42,7 +42,7 @@ class OpeningSteps:
 
     async def _status_place(self, live: InFlight) -> Place | None:
         """Post the status message, or find it; None when that cannot be had."""
-        generation, again = live.generation, live.doubtful
+        generation, again = live.generation, live.unconfirmed
         clock = self.ports.clock
         live_status = self.flights.live_status(
             generation, now=clock.now(), monotonic=clock.monotonic()

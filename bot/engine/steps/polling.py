@@ -42,7 +42,7 @@ providers the link follows a little later.
 
 
 @dataclass(frozen=True, kw_only=True)
-class WatchSteps:
+class PollingSteps:
     """The steps of ``running``."""
 
     ports: Ports
@@ -56,9 +56,9 @@ class WatchSteps:
     ) -> dict[GenerationId, Next]:
         """Ask about several tasks of one provider, and act on each answer."""
         for live in lives:
-            if live.doubtful:
+            if live.unconfirmed:
                 # Just claimed: nothing of an earlier poll can be doubtful, only its timing unknown.
-                live.doubtful = False
+                live.unconfirmed = False
                 await self.timing.start(live)
         alone = len(lives) == 1
         try:
@@ -162,10 +162,12 @@ class WatchSteps:
         return Next(after=max(wait, self.timing.delay(live)))
 
     async def _active(self, live: InFlight, report: TaskReport) -> Next:
-        told = report.estimated_seconds
+        estimated = report.estimated_seconds
         task = live.generation.task
-        if task is not None and told and task.estimated_seconds is None:
-            live.generation = replace(live.generation, task=replace(task, estimated_seconds=told))
+        if task is not None and estimated and task.estimated_seconds is None:
+            live.generation = replace(
+                live.generation, task=replace(task, estimated_seconds=estimated)
+            )
         self.timing.seen_running(live)
         self.timing.read_progress(live, report.progress)
         if await self._expired(live):
@@ -239,7 +241,7 @@ class WatchSteps:
         odd_cost = cost is not None and not is_plausible_cost(live.generation.plan, cost)
         if odd_cost:
             facts["doubtful_micro_usd"] = cost
-        told = Failure(code=failure.code, facts=facts)
+        with_cost = Failure(code=failure.code, facts=facts)
         now = self.ports.clock.now()
 
         async def close(tx: Transaction, saved: Generation) -> None:
@@ -247,7 +249,7 @@ class WatchSteps:
             await tx.ledger.release(saved.id, at=now)
 
         live.generation = await self.transitions.record(
-            live.generation, lambda g: replace(g, state=State.FAILED, failure=told), also=close
+            live.generation, lambda g: replace(g, state=State.FAILED, failure=with_cost), also=close
         )
         self._count_spend(live.generation, report)
         if odd_cost:

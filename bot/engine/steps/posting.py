@@ -81,7 +81,7 @@ class PostingSteps:
             tried=tried,
             turn=turn,
         )
-        live.doubtful = False
+        live.unconfirmed = False
         live.posted_since = generation.created_at if live.claimed else None
         live.misses = 0
         live.generation = await self.transitions.move(
@@ -93,7 +93,7 @@ class PostingSteps:
         """Post the video at the chosen place, unless it is there already or nobody wants it."""
         if live.generation.abandoned:
             return await self._dropped(live)
-        if live.posted_since is not None or (live.doubtful and not self._nonce_holds(live)):
+        if live.posted_since is not None or (live.unconfirmed and not self._nonce_holds(live)):
             settled = await self._look(live, may_repeat=True)
             if settled is not None:
                 return settled
@@ -117,7 +117,7 @@ class PostingSteps:
                 live_status = self.flights.live_status(generation, now=self.ports.clock.now())
                 await self.ports.messenger.update_status(generation, live_status)
             else:
-                again = live.doubtful or live.misses > 0
+                again = live.unconfirmed or live.misses > 0
                 await self.ports.messenger.tell_ended(generation, again=again)
         except PostError as error:
             live.misses += 1
@@ -134,7 +134,7 @@ class PostingSteps:
 
     async def _dropped(self, live: InFlight) -> Next:
         """Nobody wants it any more: it is not posted, unless it is posted already."""
-        if live.doubtful or live.posted_since is not None:
+        if live.unconfirmed or live.posted_since is not None:
             found = await self._look(live, may_repeat=False)
             if found is not None:
                 return found
@@ -218,7 +218,7 @@ class PostingSteps:
             )
             return NOW
         live.posted_since = None
-        live.doubtful = False
+        live.unconfirmed = False
         return None if found is None else await self._posted(live, found)
 
     async def _not_fitted(self, live: InFlight, error: MediaError) -> Next:
@@ -233,7 +233,7 @@ class PostingSteps:
 
     async def _not_posted(self, live: InFlight, error: PostError) -> Next:
         log.info("post_failed", generation=live.generation.id, error=str(error))
-        live.doubtful = live.doubtful or not error.definite
+        live.unconfirmed = live.unconfirmed or not error.definite
         if error.code in FILTERS and not live.generation.place.without_prompt:
             live.generation = await self.transitions.record(live.generation, _without_prompt)
             return NOW
@@ -249,7 +249,7 @@ class PostingSteps:
 
         The message is known and was taken away again, so nothing of this video stands here.
         """
-        live.doubtful = False
+        live.unconfirmed = False
         posting = _posting(live.generation)
         if posting.turn >= INCOMPLETE_TIMES - 1:
             return await self._next_place(live, failure)
@@ -269,7 +269,7 @@ class PostingSteps:
 
     async def _next_place(self, live: InFlight, failure: Failure) -> Next:
         """This place will not have it; remember that, go one rung down."""
-        if live.doubtful and failure.code is not Code.POST_TARGET_GONE:
+        if live.unconfirmed and failure.code is not Code.POST_TARGET_GONE:
             settled = await self._look(live, may_repeat=False)
             if settled is not None:
                 return settled

@@ -52,13 +52,13 @@ def limits_card(view: "LimitsView", messages: Messages, *, saved: bool = False) 
     items: list[ui.Item[Any] | str] = [messages.say("limits.title"), "\n".join(lines)]
     own = [(who, changes) for who, changes in view.members if _says_something(changes)]
     if own:
-        told = [
+        lines = [
             messages.say("limits.member", who=who, rule=rule_text(changes, messages))
             for who, changes in own[:MOST_MEMBERS]
         ]
         if len(own) > MOST_MEMBERS:
-            told.append(messages.say("limits.members_more", count=len(own) - MOST_MEMBERS))
-        items.append("\n".join([messages.say("limits.members"), *told]))
+            lines.append(messages.say("limits.members_more", count=len(own) - MOST_MEMBERS))
+        items.append("\n".join([messages.say("limits.members"), *lines]))
     if saved:
         items.insert(1, messages.say("limits.saved"))
     return card(*items, colour=BLURPLE)
@@ -66,15 +66,15 @@ def limits_card(view: "LimitsView", messages: Messages, *, saved: bool = False) 
 
 def rule_text(changes: LimitChanges, messages: Messages) -> str:
     """A rule in words: only what it says."""
-    told = [
+    lines = [
         _part(messages, "videos", changes.videos, changes.period),
         _part(messages, "seconds", changes.seconds, changes.period),
         _part(messages, "concurrent", changes.concurrent, None),
         _part(messages, "cooldown", changes.cooldown, None),
     ]
     if changes.period is not None and changes.videos is None and changes.seconds is None:
-        told.append(messages.say("limits.period", period=changes.period))
-    return SEPARATOR.join(part for part in told if part)
+        lines.append(messages.say("limits.period", period=changes.period))
+    return SEPARATOR.join(part for part in lines if part)
 
 
 def _part(messages: Messages, name: str, value: int | None, period: Period | None) -> str:

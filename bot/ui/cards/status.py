@@ -80,16 +80,16 @@ def adjustments(changes: tuple[Adjustment, ...], messages: Messages) -> str:
         seconds = change.option == "duration" and text.isdecimal()
         return messages.say("options.duration", seconds=int(text)) if seconds else text
 
-    told: list[str] = []
+    parts: list[str] = []
     for c in changes:
         facts = {"option": c.option, "requested": value(c, c.requested)}
         if c.spoken:
-            told.append(messages.say("status.change_spoken", **facts))
+            parts.append(messages.say("status.change_spoken", **facts))
         elif c.applied is not None:
-            told.append(messages.say("status.change", **facts, applied=value(c, c.applied)))
+            parts.append(messages.say("status.change", **facts, applied=value(c, c.applied)))
         else:
-            told.append(messages.say("status.change_left", **facts))
-    return messages.say("status.adjusted", changes=SEPARATOR.join(told)) if told else ""
+            parts.append(messages.say("status.change_left", **facts))
+    return messages.say("status.adjusted", changes=SEPARATOR.join(parts)) if parts else ""
 
 
 def state_line(generation: Generation, live_status: LiveStatus, card_context: CardContext) -> str:

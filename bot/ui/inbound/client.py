@@ -104,10 +104,10 @@ class RetakeClient(commands.Bot):
         self,
         *,
         extensions: Sequence[str],
-        wishes: ClientOptions | None = None,
+        options: ClientOptions | None = None,
         connector: aiohttp.BaseConnector | None = None,
     ) -> None:
-        self.wishes = wishes or ClientOptions()
+        self.options = options or ClientOptions()
         # There is nothing to hear here, so nothing is missing when voice is not installed.
         discord.VoiceClient.warn_nacl = False
         discord.VoiceClient.warn_dave = False
@@ -121,7 +121,7 @@ class RetakeClient(commands.Bot):
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
-            guild_ready_timeout=self.wishes.guild_ready_timeout,
+            guild_ready_timeout=self.options.guild_ready_timeout,
             max_ratelimit_timeout=LONGEST_RATE_LIMIT,
             connector=connector,
             allowed_contexts=app_commands.AppCommandContext(
@@ -173,7 +173,7 @@ class RetakeClient(commands.Bot):
 
     def serves(self, guild_id: int | None) -> bool:
         """Return whether a server is allowed; direct messages belong to none, and are."""
-        allowed = self.wishes.allowed_servers
+        allowed = self.options.allowed_servers
         return not guild_id or not allowed or guild_id in allowed
 
     def check_served(self, guild_id: int | None) -> None:
@@ -190,7 +190,7 @@ class RetakeClient(commands.Bot):
         self.add_dynamic_items(Control)
         for name in self._names:
             await self.load_extension(name)
-        if self.wishes.sync:
+        if self.options.sync:
             await self._sync_commands()
 
     async def serve(self, interaction: discord.Interaction[Any], custom_id: str) -> None:
@@ -238,16 +238,16 @@ class RetakeClient(commands.Bot):
 
     async def _sync_commands(self) -> None:
         """Tell Discord the commands if it has others. When that fails those stay in force."""
-        guild = discord.Object(self.wishes.sync_guild) if self.wishes.sync_guild else None
+        guild = discord.Object(self.options.sync_guild) if self.options.sync_guild else None
         if guild is not None:
             self.tree.copy_global_to(guild=guild)
         try:
             async with asyncio.timeout(SYNC_SECONDS):
-                told = await register(self.tree, guild)
+                changed = await register(self.tree, guild)
         except TROUBLE as error:
-            log.warning("commands_not_synced", guild=self.wishes.sync_guild, error=str(error))
+            log.warning("commands_not_synced", guild=self.options.sync_guild, error=str(error))
             return
-        log.info("commands_synced" if told else "commands_known", guild=self.wishes.sync_guild)
+        log.info("commands_synced" if changed else "commands_known", guild=self.options.sync_guild)
 
 
 Interaction = discord.Interaction[RetakeClient]

@@ -113,8 +113,8 @@ class Absence:
         async with outgoing(LONGEST_SECONDS):
             messages = [message async for message in history]
         # A refusal leaves no generation, but an answer of ours below it.
-        told = {m.reference.message_id for m in messages if m.reference and self._is_mine(m)}
-        return [m for m in messages if self._is_missed(m) and m.id not in told]
+        answered = {m.reference.message_id for m in messages if m.reference and self._is_mine(m)}
+        return [m for m in messages if self._is_missed(m) and m.id not in answered]
 
     def _is_mine(self, message: discord.Message) -> bool:
         return self._client.user is not None and message.author.id == self._client.user.id

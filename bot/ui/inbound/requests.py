@@ -103,14 +103,14 @@ async def _shown_images(services: "Services", given: IncomingFiles) -> list[Stor
 async def order(
     interaction: Interaction,
     given: IncomingFiles,
-    wish: Callable[[StoredFiles], "GenerationRequest"],
+    build_request: Callable[[StoredFiles], "GenerationRequest"],
 ) -> None:
     """Take the files in, ask for the video, show the receipt."""
 
     async def attempt() -> "Receipt":
         services = interaction.client.services
         taken = await take_in(services, given) if given else StoredFiles()
-        return await _request(interaction, wish(taken))
+        return await _request(interaction, build_request(taken))
 
     if given:
         await think(interaction)
@@ -148,7 +148,7 @@ async def _submit(interaction: Interaction, attempt: Attempt) -> None:
     """Make a request and show its receipt, or why it was refused and the button Retry."""
     client = interaction.client
     try:
-        receipt = await promptly(interaction, attempt(), patience=client.wishes.patience)
+        receipt = await promptly(interaction, attempt(), patience=client.options.patience)
     except RetakeError as error:
         if not passes(error):
             raise
@@ -171,7 +171,7 @@ async def retry(interaction: Interaction, request_id: int | None) -> None:
     try:
         attempt = client.retries.recall(interaction.user.id, request_id)
         receipt = await promptly(
-            interaction, attempt(), patience=client.wishes.patience, in_place=in_place
+            interaction, attempt(), patience=client.options.patience, in_place=in_place
         )
     except RetakeError as error:
         view = _retry_view(interaction, request_id) if request_id and passes(error) else None

@@ -118,11 +118,11 @@ class DiscordMessenger:
                     content=caption(
                         generation,
                         posting,
-                        self._brush(generation),
+                        self._card_context(generation),
                         link=original_url if how == PREVIEW else None,
                         preview=how == PREVIEW,
                     ),
-                    view=video_buttons(generation, self._brush(generation)),
+                    view=video_buttons(generation, self._card_context(generation)),
                     nonce=posting.nonce,
                     suppress_embeds=True,
                     allowed_mentions=discord.AllowedMentions(
@@ -168,7 +168,7 @@ class DiscordMessenger:
         if await self._board.finish(generation):
             return
         hearing = await self._hearing(generation)
-        if again and await self._told_before(hearing, generation):
+        if again and await self._edit_existing_notice(hearing, generation):
             return
         for channel in hearing:
             try:
@@ -248,7 +248,7 @@ class DiscordMessenger:
                 return found, generation
 
         async def send(shown: Generation) -> discord.Message:
-            card = status_card(shown, live_status, self._brush(shown))
+            card = status_card(shown, live_status, self._card_context(shown))
             async with outgoing(SEND_SECONDS):
                 return await channel.send(view=card, nonce=message_nonce(shown.id, "status"))
 
@@ -313,7 +313,7 @@ class DiscordMessenger:
                     raise
         return channels
 
-    async def _told_before(
+    async def _edit_existing_notice(
         self, hearing: Sequence[discord.abc.Messageable], generation: Generation
     ) -> bool:
         """Whether a message of an earlier try is there; it then shows the end.
@@ -336,12 +336,12 @@ class DiscordMessenger:
         return False
 
     async def _show_end(self, message: discord.Message, generation: Generation) -> None:
-        card = status_card(generation, LiveStatus(), self._brush(generation))
+        card = status_card(generation, LiveStatus(), self._card_context(generation))
         async with outgoing(SEND_SECONDS):
             await message.edit(view=card, allowed_mentions=discord.AllowedMentions.none())
 
     async def _post_ended(self, channel: discord.abc.Messageable, generation: Generation) -> None:
-        card = status_card(generation, LiveStatus(), self._brush(generation))
+        card = status_card(generation, LiveStatus(), self._card_context(generation))
         async with outgoing(SEND_SECONDS):
             await channel.send(view=card, nonce=message_nonce(generation.id, "ended"))
 
@@ -359,7 +359,7 @@ class DiscordMessenger:
     def _guild_of(self, generation: Generation, target: Target) -> int:
         return DIRECT if target.kind is TargetKind.DIRECT else generation.place.guild_id
 
-    def _brush(self, generation: Generation) -> CardContext:
+    def _card_context(self, generation: Generation) -> CardContext:
         messages = Messages.for_locale(generation.locale)
         return CardContext(messages=messages, catalogue=self._catalogue)
 

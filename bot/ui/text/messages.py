@@ -68,15 +68,15 @@ class Messages(string.Formatter):
 
         ``titles`` are the models' names for people.
         """
-        told = {name: value for name, value in facts.items() if value is not None}
-        if isinstance(model := told.get("model"), str):
-            told["model"] = (titles or {}).get(model, model)
-        if isinstance(allowed := told.get("allowed"), list):
-            told["allowed"] = [(titles or {}).get(name, name) for name in allowed]
-        if isinstance(missing := told.get("missing"), list):
-            told["missing"] = [self.word("right", right) for right in missing]
+        values = {name: value for name, value in facts.items() if value is not None}
+        if isinstance(model := values.get("model"), str):
+            values["model"] = (titles or {}).get(model, model)
+        if isinstance(allowed := values.get("allowed"), list):
+            values["allowed"] = [(titles or {}).get(name, name) for name in allowed]
+        if isinstance(missing := values.get("missing"), list):
+            values["missing"] = [self.word("right", right) for right in missing]
         try:
-            return self.vformat(self.template(f"code.{code.value}.text"), (), told)
+            return self.vformat(self.template(f"code.{code.value}.text"), (), values)
         except (MessageError, ValueError, TypeError):
             # Facts come from many places, some of them outside: without them the short form is
             # still true, and a person must get an answer.

@@ -40,5 +40,5 @@ def alt_text(generation: Generation, messages: Messages) -> str:
     prompt = tidy(shown_prompt(generation))
     if not prompt:
         return messages.say("video.alt_untitled", version=generation.version)
-    told = messages.say("video.alt", version=generation.version, prompt=prompt)
-    return cut(told, MOST_ALT_TEXT)
+    description = messages.say("video.alt", version=generation.version, prompt=prompt)
+    return cut(description, MOST_ALT_TEXT)

@@ -37,7 +37,7 @@ TASK = Task(
 
 async def lost(storage: Storage, **asked: object) -> list[str]:
     told = {"since": NOON - timedelta(hours=1), "limit": 10} | asked
-    found = await storage.read(lambda tx: tx.generations.lost(**told))  # type: ignore[arg-type]
+    found = await storage.read(lambda tx: tx.generations.ended_without_video(**told))  # type: ignore[arg-type]
     return [each.id for each in found]
 
 
@@ -71,7 +71,7 @@ async def test_those_in_limbo_are_found_oldest_first(storage: Storage, shelf: Se
     first = await shelf.put(state=State.SUBMIT_UNKNOWN)
     await shelf.put(state=State.RUNNING)
     await ended(shelf, State.FAILED)
-    found = await storage.read(lambda tx: tx.generations.in_limbo())
+    found = await storage.read(lambda tx: tx.generations.unconfirmed_submissions())
     assert [each.id for each in found] == [first.id, second.id]
 
 

@@ -134,8 +134,10 @@ def questions(books: Books) -> dict[str, GenerationRequest]:
             opened.id, EVOLINK, since=now + 50 * hour
         ),
         "generations.count_open": lambda tx: tx.generations.count_open(),
-        "generations.in_limbo": lambda tx: tx.generations.in_limbo(),
-        "generations.lost": lambda tx: tx.generations.lost(since=now + 50 * hour, limit=100),
+        "generations.unconfirmed_submissions": lambda tx: tx.generations.unconfirmed_submissions(),
+        "generations.ended_without_video": lambda tx: tx.generations.ended_without_video(
+            since=now + 50 * hour, limit=100
+        ),
         "generations.erase": erase,
         "generations.prune": lambda tx: tx.generations.prune(
             ended_before=now + hour, at=now, limit=20

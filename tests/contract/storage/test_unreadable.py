@@ -48,9 +48,9 @@ Read = Callable[[Transaction], Awaitable[Any]]
 LISTS: dict[str, Read] = {
     "claim": lambda tx: tx.generations.claim(BETA, now=NOON, dead_before=NOON, limit=9),
     "open_of": lambda tx: tx.generations.open_of(GUILD, MIRA),
-    "in_limbo": lambda tx: tx.generations.in_limbo(),
+    "in_limbo": lambda tx: tx.generations.unconfirmed_submissions(),
     "ended_of": lambda tx: tx.generations.ended_of(GUILD, MIRA, limit=9),
-    "lost": lambda tx: tx.generations.lost(since=NOON, limit=9),
+    "lost": lambda tx: tx.generations.ended_without_video(since=NOON, limit=9),
 }
 
 

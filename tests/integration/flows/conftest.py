@@ -118,7 +118,7 @@ async def start(
 
     async def starting(*, attached: bool = True, **wishes: Any) -> Retake:
         client = RetakeClient(
-            extensions=EXTENSIONS, wishes=ClientOptions(guild_ready_timeout=0.1, **wishes)
+            extensions=EXTENSIONS, options=ClientOptions(guild_ready_timeout=0.1, **wishes)
         )
         services = FakeServices()
         if attached:

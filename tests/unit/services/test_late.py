@@ -177,14 +177,14 @@ async def test_a_hint_about_an_ended_one_is_looked_at_before_its_time(world: Wor
     await pass_time(world, LOOK_EVERY_SECONDS / 10)
     next(iter(world.evolink.tasks.values())).ends_after = 0
     assert await looking.look() == ()
-    looking.hint(ended.id)
+    looking.callback_received(ended.id)
     assert len(await looking.look()) == 1
 
 
 async def test_a_hint_about_nothing_of_ours_asks_nobody(world: World) -> None:
     looking = looker(world)
     await looking.look()
-    looking.hint(GenerationId("never-made"))
+    looking.callback_received(GenerationId("never-made"))
     assert await looking.look() == []
     assert world.evolink.polls == 0
 

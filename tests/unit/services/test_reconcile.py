@@ -67,7 +67,7 @@ async def obstacle(attempt: object) -> Obstacle:
 async def test_one_in_limbo_is_listed_and_runs_with_the_task_that_was_found(world: World) -> None:
     worker = world.start()
     generation = await in_limbo(world, worker)
-    assert await kinds(world) == [(generation.id, Kind.LIMBO)]
+    assert await kinds(world) == [(generation.id, Kind.UNCONFIRMED)]
 
     attached = await desk(world, worker).attach(generation.id, DASHBOARD, by="mira")
 
