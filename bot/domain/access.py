@@ -1,6 +1,6 @@
-"""Who may see and change a video: the one who asked, the members of its server, moderators.
+"""Who may see and change a video: its requester, the members of its server, and moderators.
 
-Pure rules; the services ask them before they show or change anything.
+These are pure rules; the services apply them before they show or change anything.
 """
 
 from dataclasses import dataclass
@@ -9,12 +9,15 @@ from bot.domain.generation import Generation, State
 from bot.domain.ids import DIRECT, GuildId, UserId
 
 EDITABLE = frozenset({State.POSTING, State.DELIVERED, State.UNDELIVERABLE})
-"""A video is seen a moment before it is written down as delivered: who is quick is not refused."""
+"""The states in which a video can be edited.
+
+Users can see a video just before it is recorded as delivered, so ``POSTING`` counts as editable.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Viewer:
-    """Who looks, and from where. ``moderator``: may manage messages there."""
+    """A user and their server. ``moderator`` is true if they may manage messages there."""
 
     user_id: UserId
     guild_id: GuildId
@@ -22,9 +25,10 @@ class Viewer:
 
 
 def may_see(generation: Generation, user_id: UserId, guild_id: GuildId) -> bool:
-    """Inside the same server, or one's own in a direct message, where a video may have ended up.
+    """Return True if a user may see a generation from a server or a direct message.
 
-    A private conversation or a direct message is only for who asked.
+    The requester sees it in its server and in a direct message, where its video may have gone.
+    Other members see it in its server, unless it is private.
     """
     place = generation.place
     if generation.requester_id == user_id:
@@ -33,7 +37,7 @@ def may_see(generation: Generation, user_id: UserId, guild_id: GuildId) -> bool:
 
 
 def may_change(generation: Generation, viewer: Viewer) -> bool:
-    """Whether somebody may cancel or delete it: whoever asked, and moderators of the place."""
+    """Return True if a viewer may cancel or delete it: its requester and the moderators there."""
     if not may_see(generation, viewer.user_id, viewer.guild_id):
         return False
     return viewer.moderator or generation.requester_id == viewer.user_id

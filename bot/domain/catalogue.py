@@ -1,9 +1,8 @@
 """What the models of each provider can do and cost, and how a request is fitted to one of them.
 
-Owns the rules of fitting: what is refused, what is adjusted, what it will cost. The entries are
-data
-(``bot/providers/catalog.toml`` and the operator's overrides); how a gateway spells a request is its
-adapter's business.
+This module owns the rules of fitting: what is refused, what is adjusted, and what it will cost. The
+entries are data (``bot/providers/catalog.toml`` and the operator's overrides); each adapter writes
+the request the way its provider expects it.
 """
 
 import math
@@ -18,7 +17,7 @@ from bot.domain.errors import Code, Refused
 from bot.domain.request import Operation, VideoRequest
 
 ModelName = NewType("ModelName", str)
-"""Our name of a model family, the same on every provider: ``omni-flash``, ``omni-flash-1.1``."""
+"""Our name for a model family, the same for every provider: ``omni-flash``, ``omni-flash-1.1``."""
 
 ProviderName = NewType("ProviderName", str)
 
@@ -26,11 +25,11 @@ AUTO = "auto"
 _RATIO_SIGN = re.compile(r"(?<=\d)[x×/∶](?=\d)")
 
 AUTO_SECONDS = 10
-"""What a video of unknown length is estimated at, in seconds (the longest these models make)."""
+"""The estimate for a video of unknown length, in seconds: the longest that these models make."""
 
 
 class Mode(StrEnum):
-    """The way a model is used; each may be a model id of its own at a gateway."""
+    """The way a model is used. A provider may have a separate model id for each mode."""
 
     TEXT = "text"
     IMAGE = "image"
@@ -43,12 +42,12 @@ class Mode(StrEnum):
 class Offer:
     """One mode of one model at one provider.
 
-    Durations in seconds; ``max_duration`` 0 means that the mode has no duration parameter.
-    ``aspect_ratios`` and ``resolutions`` empty mean no such parameter; the first entry of each is
-    the default. ``micro_usd_per_second`` maps a resolution to a price; ``""`` is the entry for
-    modes without a resolution parameter. ``max_source_seconds`` caps a given video's length.
-    ``spoken_duration`` means that the range of durations holds, but that a length can only be asked
-    for in the prompt.
+    Durations are in seconds; ``max_duration`` is 0 if the mode has no duration parameter.
+    ``aspect_ratios`` and ``resolutions`` are empty if there is no such parameter; the first entry
+    of each is the default. ``micro_usd_per_second`` maps a resolution to a price; ``""`` is the
+    entry for modes without a resolution parameter. ``max_source_seconds`` limits the length of the
+    input video. ``spoken_duration`` is true if the range of durations applies but a duration can
+    only be requested in the prompt.
     """
 
     provider: ProviderName
@@ -74,10 +73,10 @@ class Offer:
 
 @dataclass(frozen=True, kw_only=True)
 class Adjustment:
-    """A wish that could not be met as asked: the option's name, what was asked, what is done.
+    """An option that could not be met as requested, with the value that is used in its place.
 
-    ``applied`` is None where the model decides for itself. ``spoken`` is true if the prompt asks
-    for ``applied``, so that the model may do otherwise.
+    ``applied`` is None if the model decides. ``spoken`` is true if the prompt asks for ``applied``,
+    so that the model may deviate from it.
     """
 
     option: str
@@ -90,9 +89,9 @@ class Adjustment:
 class Plan:
     """A request fitted to an offer: exactly what will be submitted, and its price.
 
-    ``duration`` is None where the model decides; where the mode has no such parameter, the prompt
-    asks for it. ``seconds`` is the length that is held in the ledger; ``micro_usd`` the estimated
-    price.
+    ``duration`` is in seconds, None if the model decides; if the mode has no such parameter, the
+    prompt asks for it. ``seconds`` is the length that is held in the ledger, ``micro_usd`` the
+    estimated price.
     """
 
     provider: ProviderName
@@ -111,26 +110,26 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
-    """Every offer, the families' titles for people, and the family used when none is named."""
+    """Every offer, the display titles of the families, and the family used when none is named."""
 
     offers: tuple[Offer, ...]
     titles: Mapping[ModelName, str]
     default_model: ModelName
 
     def models(self) -> tuple[ModelName, ...]:
-        """The families that have at least one offer, in the order of the catalogue."""
+        """Return the families that have at least one offer, in the order of the catalogue."""
         offered = {offer.model for offer in self.offers}
         return tuple(name for name in self.titles if name in offered)
 
     def for_provider(self, provider: ProviderName, model: ModelName) -> tuple[Offer, ...]:
-        """The offers of one family at one provider."""
+        """Return the offers of one family at one provider."""
         return tuple(o for o in self.offers if o.provider == provider and o.model == model)
 
     def understood(self, request: VideoRequest) -> VideoRequest:
-        """The request with its options spelled as the offers spell them.
+        """Return the request with its options spelled as the offers spell them.
 
-        People type a label, capitals or blanks, or leave an ending away ("720" for "720p"). What
-        nothing here resembles stays as it was typed, for the refusal to name.
+        Users type a label, capitals or spaces, or leave out a suffix ("720" for "720p"). An option
+        that matches nothing stays as typed, so that the refusal can quote it.
         """
         ratios = dict.fromkeys(ratio for offer in self.offers for ratio in offer.aspect_ratios)
         sizes = dict.fromkeys(size for offer in self.offers for size in offer.resolutions)
@@ -152,7 +151,7 @@ class Catalogue:
 
 
 def _spelling(text: str) -> str:
-    """What two spellings of the same option have in common."""
+    """Return a form that is equal for two spellings of the same option."""
     plain = unicodedata.normalize("NFKC", text)
     return _RATIO_SIGN.sub(":", "".join(plain.split()).casefold())
 
@@ -164,7 +163,7 @@ def _spelled(typed: str | None, known: Mapping[str, str]) -> str | None:
 
 
 def modes_for(request: VideoRequest) -> tuple[Mode, ...]:
-    """The modes that could serve a request, the most fitting first."""
+    """Return the modes that could serve a request, the best match first."""
     if request.operation is Operation.EXTEND:
         return (Mode.EXTEND,)
     if request.operation is Operation.EDIT or request.video is not None:
@@ -224,7 +223,7 @@ def fit(request: VideoRequest, offer: Offer) -> Plan:
 
 
 def price(offer: Offer, resolution: str | None) -> int:
-    """Micro-USD per second of video; the dearest known where the resolution has no entry."""
+    """Return micro-USD per second of video; the highest known if the resolution has no entry."""
     prices = offer.micro_usd_per_second
     if not prices:
         return 0
@@ -233,7 +232,7 @@ def price(offer: Offer, resolution: str | None) -> int:
 
 def _check_inputs(request: VideoRequest, offer: Offer) -> None:
     facts = {"model": offer.model, "mode": offer.mode.value}
-    # Without words only images say what is wanted; a video to edit alone says nothing.
+    # Images alone can describe a video; a video to edit without an instruction cannot.
     if not request.prompt and (offer.prompt_required or not request.images):
         editing = offer.mode is Mode.EDIT
         raise Refused(Code.INSTRUCTION_MISSING if editing else Code.PROMPT_MISSING, **facts)
@@ -260,7 +259,7 @@ def _check_inputs(request: VideoRequest, offer: Offer) -> None:
 def _fit_duration(
     request: VideoRequest, offer: Offer, adjustments: list[Adjustment]
 ) -> tuple[int | None, bool]:
-    """The duration to submit, and whether the word "auto" is to be submitted in its place."""
+    """Return the duration to submit, and whether to submit the word "auto" instead."""
     requested = request.duration
     if not offer.max_duration:
         if requested is not None:

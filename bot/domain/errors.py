@@ -3,23 +3,23 @@
 ::
 
     RetakeError
-    ├── Refused             a person asked for something that is not to be had; nothing was spent
-    ├── ProviderError       a gateway said no, said nothing, or said nonsense
-    ├── PostError           Discord would not take a message, or may have taken it
+    ├── Refused             a user's request cannot be met; nothing was spent
+    ├── ProviderError       a provider refused, did not answer, or answered nonsense
+    ├── PostError           Discord refused a message, or may have accepted it
     ├── MediaError          the media worker or the media store failed on our side
-    ├── Superseded          another owner moved the generation on; drop what you hold
-    ├── RowUnreadable       one row of the database is damaged; all others are fine
-    └── StorageUnavailable  the database did not answer; refuse, never let through
+    ├── Superseded          another owner changed the generation; discard your copy
+    ├── RowUnreadable       one row of the database is damaged; the others are fine
+    └── StorageUnavailable  the database did not answer; refuse the request
 
-Words live in ``bot.ui.text.messages``, one sentence per code; every code stands in
-``docs/reference/errors.md``.
+``bot.ui.text.messages`` has one sentence per code; ``docs/reference/errors.md`` lists every
+code.
 """
 
 from enum import Enum, StrEnum
 from typing import Any
 
 Facts = dict[str, Any]
-"""What a sentence may mention: plain JSON values only (str, int, bool, list, None; times as Unix
+"""The values that a sentence may mention: JSON only (str, int, bool, list, None; times in Unix
 seconds).
 """
 
@@ -116,11 +116,11 @@ class Code(StrEnum):
 
 
 FILTERS = frozenset({Code.POST_FILTERED, Code.POST_LINK_BLOCKED})
-"""Refusals of the words of a message: the same file may pass with other words."""
+"""Discord refused the text of a message: the same file may pass with a different text."""
 
 
 class RetakeError(Exception):
-    """The root: a code and the facts its sentence needs."""
+    """The base class: a code, and the facts that its sentence needs."""
 
     def __init__(self, code: Code, /, **facts: Any) -> None:
         super().__init__(code, facts)
@@ -133,11 +133,11 @@ class RetakeError(Exception):
 
 
 class Refused(RetakeError):
-    """A person's request cannot be met; nothing was held, submitted or charged."""
+    """A user's request cannot be met; nothing was held, submitted or charged."""
 
 
 class Accepted(Enum):
-    """Whether a provider took a task on: decides if another one may be asked."""
+    """Whether a provider accepted a task. It decides if another provider may be asked."""
 
     NO = "no"
     UNKNOWN = "unknown"
@@ -145,14 +145,13 @@ class Accepted(Enum):
 
 
 class ProviderError(RetakeError):
-    """A gateway's refusal, failure or silence.
+    """A provider refused, failed or did not answer.
 
-    ``accepted`` tells whether the task may exist there: ``NO`` (refused connection, 4xx, 429) lets
-    another provider take it, ``UNKNOWN`` (timeout, reset, 5xx after sending) does not.
-    ``retryable`` tells whether the same call may succeed later, ``retry_after`` in how many
-    seconds.
-    ``charged`` is false where the gateway's pages say that the money comes back.
-    Facts never hold keys, URLs or raw provider text longer than 300 characters.
+    ``accepted`` says whether the task may exist there: after ``NO`` (refused connection, 4xx, 429)
+    another provider may be asked, after ``UNKNOWN`` (timeout, reset, 5xx after sending) it may not.
+    ``retryable`` is true if the same call may succeed later, ``retry_after`` the number of seconds
+    to wait. ``charged`` is false if the provider's documentation says that the money is refunded.
+    The facts never contain keys, URLs, or raw provider text longer than 300 characters.
     """
 
     def __init__(
@@ -174,10 +173,10 @@ class ProviderError(RetakeError):
 
 
 class PostError(RetakeError):
-    """Discord did not take a message at one place.
+    """Discord did not confirm a message in one place.
 
-    ``definite`` is false when the message may be there all the same: look before posting again.
-    ``retry_after`` (seconds) is set when the same place may take it later.
+    ``definite`` is false if the message may exist anyway: look for it before posting again.
+    ``retry_after`` (seconds) is set if the same place may accept it later.
     """
 
     def __init__(
@@ -189,23 +188,23 @@ class PostError(RetakeError):
 
     @property
     def final(self) -> bool:
-        """Whether the same place will not take it later either."""
+        """``final`` is true if the same place will not accept it later either."""
         return self.definite and self.retry_after is None
 
 
 class MediaError(RetakeError):
-    """Our own handling of a file failed (media worker, disk); the file may be fine."""
+    """Handling a file failed on our side (media worker, disk); the file may be fine."""
 
 
 class Superseded(RetakeError):
-    """A compare-and-set found another state, owner or revision: somebody else owns it now."""
+    """A compare-and-set found another state, owner or revision than expected."""
 
     def __init__(self) -> None:
         super().__init__(Code.INTERNAL)
 
 
 class RowUnreadable(RetakeError):
-    """A row holds something that cannot be read. ``row`` names it, as "generation" and its id."""
+    """A row cannot be read. ``row`` names it, for example "generation" and its id."""
 
     def __init__(self, row: str, *, reason: str) -> None:
         super().__init__(Code.ROW_UNREADABLE, row=row)
@@ -214,10 +213,10 @@ class RowUnreadable(RetakeError):
 
 
 class StorageUnavailable(RetakeError):
-    """The database did not answer. Callers refuse; nothing is let through unchecked.
+    """The database did not answer. Callers refuse the request instead of skipping the checks.
 
-    ``unclear`` is true if the commit had begun: the transaction may be committed all the same, or
-    may still be. Otherwise nothing of it was kept.
+    ``unclear`` is true if the commit had begun: the transaction may have been committed, or may
+    still be. Otherwise it had no effect.
     """
 
     def __init__(self, reason: str, *, unclear: bool = False) -> None:

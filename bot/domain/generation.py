@@ -1,7 +1,7 @@
 """A generation: one video being made, its states, and which state may follow which.
 
-Owns the words and the rules of the life described in ``docs/reference/lifecycle.md``. How a step is
-carried out belongs to ``bot.services``, how a row is kept to ``bot.storage``.
+This module owns the states and the rules of the lifecycle in ``docs/reference/lifecycle.md``.
+``bot.engine`` carries out the steps, ``bot.storage`` keeps the rows.
 """
 
 from dataclasses import dataclass, field, replace
@@ -26,7 +26,7 @@ from bot.domain.request import VideoRequest
 
 
 class State(StrEnum):
-    """Where a generation stands. The last five are ends."""
+    """The state of a generation. The last five are final."""
 
     QUEUED = "queued"
     SUBMITTING = "submitting"
@@ -58,24 +58,24 @@ FOLLOWS: dict[State, frozenset[State]] = {
 
 
 def may_follow(before: State, after: State) -> bool:
-    """Whether ``after`` may come next; the same state (a change of facts only) always may."""
+    """Return True if ``after`` may come next. The same state (only facts changed) always may."""
     return before == after or after in FOLLOWS.get(before, frozenset())
 
 
 LATE = "late:"
-"""How the request key of a generation begins that delivers what came too late for another one."""
+"""The prefix of the request key of a generation that delivers another one's late result."""
 
 
 def late_key(provider: ProviderName, task_id: TaskId, *, after: GenerationId | None = None) -> str:
     """Return the request key of the one generation that may deliver a task's late result.
 
-    ``after`` is the one that was to deliver it before and ended without it.
+    ``after`` is the generation that tried to deliver it before and ended without it.
     """
     return f"{LATE}{provider}:{task_id}" + (f":{after}" if after is not None else "")
 
 
 class ParkReason(StrEnum):
-    """Why a generation waits aside for a while."""
+    """Why a generation is paused."""
 
     PROVIDER_BUSY = "provider_busy"
     PROVIDER_DOWN = "provider_down"
@@ -88,15 +88,15 @@ class ParkReason(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a generation was asked for and where its messages go.
+    """Where a generation was requested and where its messages go.
 
-    ``channel_id`` is the channel (or the direct-message channel) the status message stands in;
-    ``thread_id`` the thread the video goes to (None: no thread could be made, or a direct message).
-    ``in_thread`` tells that the request came from inside that thread.
-    ``threadless`` is true if there can be no thread for it: the video goes to the channel itself,
-    or to a direct message when it is private.
-    ``without_prompt`` is true if a filter of the server refused the prompt: what is posted about
-    this generation does not show it.
+    ``channel_id`` is the channel (or the direct-message channel) of the status message;
+    ``thread_id`` the thread for the video (None: no thread could be made, or a direct message).
+    ``in_thread`` is true if the request came from inside that thread.
+    ``threadless`` is true if no thread can be made for it: the video goes to the channel itself,
+    or to a direct message if it is private.
+    ``without_prompt`` is true if a filter of the server refused the prompt: messages about this
+    generation do not show it.
     """
 
     guild_id: GuildId
@@ -114,9 +114,9 @@ class Place:
 class Task:
     """One attempt at a provider. ``body`` is exactly what is sent, so that it can be sent again.
 
-    ``replays`` counts how often it was, ``sent_at`` is the last time of those (None: never).
+    ``replays`` counts the repetitions, ``sent_at`` is the time of the last one (None: never).
     ``uploads`` are the ids of the files that the provider holds for it. ``named`` are the tasks
-    that callbacks named while ``task_id`` was unknown; none of them is known to be ours.
+    that callbacks named while ``task_id`` was unknown; whether one of them is ours is not known.
     """
 
     provider: ProviderName
@@ -135,10 +135,10 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What the provider made. ``cost_micro_usd`` is None until the provider tells it.
+    """What the provider made. ``cost_micro_usd`` is None until the provider reports it.
 
-    ``doubtful_micro_usd`` is a reported cost that is absurd: it is shown, and nothing is computed
-    from it.
+    ``doubtful_micro_usd`` is a reported cost that is implausible: it is shown, but not used in any
+    calculation.
     """
 
     urls: tuple[str, ...]
@@ -150,7 +150,7 @@ class Result:
 
 
 class TargetKind(StrEnum):
-    """The rungs of the ladder of places, from the wished one down."""
+    """The kinds of places on the ladder, from the preferred one down."""
 
     THREAD = "thread"
     CHANNEL = "channel"
@@ -159,7 +159,7 @@ class TargetKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """One place a video may be posted to. ``id`` is a channel's, for ``DIRECT`` a person's."""
+    """One place a video may be posted to. ``id`` is a channel's, or a user's for ``DIRECT``."""
 
     kind: TargetKind
     id: int
@@ -169,8 +169,8 @@ class Target:
 class Posting:
     """The committed intent to post: where, under which nonce, since when; then the message.
 
-    ``tried`` are the places that definitely refused. ``turn`` counts the tries at this place whose
-    message came about without its file and was deleted again; each has a nonce of its own.
+    ``tried`` are the places that definitely refused. ``turn`` counts the attempts in this place
+    whose message lost its file and was deleted again; each attempt has its own nonce.
     """
 
     target: Target
@@ -184,9 +184,9 @@ class Posting:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """How a generation ended badly: the code and the facts of its sentence.
+    """Why a generation failed: the code and the facts of its sentence.
 
-    The fact ``counted`` is set where it counted against the limit all the same.
+    The fact ``counted`` is set if it counted against the limit anyway.
     """
 
     code: Code
@@ -195,7 +195,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Park:
-    """Set aside until a time, for a reason."""
+    """A pause of a generation until a time, for a reason."""
 
     reason: ParkReason
     until: datetime
@@ -206,11 +206,11 @@ class Generation:
     """One video being made. A value: every change makes a new one, saved by compare-and-set.
 
     ``version`` numbers the turns of its conversation (v1, v2, …); ``parent_id`` is the generation
-    this one edits. ``request_key`` is unique per interaction or message, so asking twice is once,
-    and per late result (``LATE``).
-    ``revision`` counts saves; ``attempt`` counts submissions; ``strikes`` counts failures of our
-    own in the same step. ``abandoned`` means that the one who asked does not want the result.
-    ``announced`` tells that the end was shown to people: until then a worker looks after it.
+    that this one edits. ``request_key`` is unique per interaction, message or late result
+    (``LATE``), so a request that arrives twice makes one generation.
+    ``revision`` counts saves, ``attempt`` counts submissions, and ``strikes`` counts our internal
+    errors in the same step. ``abandoned`` is true if the requester no longer wants the result.
+    ``announced`` is true if the requester was notified of the end: until then a worker owns it.
     ``pruned_at`` is the time at which its content was removed because it had been kept long enough.
     """
 
@@ -247,32 +247,32 @@ class Generation:
 
     @property
     def erased(self) -> bool:
-        """``erased`` is true if its content is gone: what was asked for, sent and received."""
+        """``erased`` is true if its content is gone: the request, the task and the result."""
         return self.deleted_at is not None or self.pruned_at is not None
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen to it."""
+        """``ended`` is true if its state is final."""
         return self.state in ENDS
 
     @property
     def late(self) -> bool:
-        """Whether it delivers what came too late for another generation: it costs nothing."""
+        """``late`` is true if it delivers another generation's late result. It costs nothing."""
         return self.request_key.startswith(LATE)
 
 
 def without_content(generation: Generation) -> Generation:
-    """Keep what the books and links need; drop the prompt, the request, its body and all links."""
+    """Return it with only what the ledger and links need: no request, task, result or file."""
     return replace(generation, request=VideoRequest(), task=None, result=None, file=None, park=None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LiveStatus:
-    """What is known of a generation right now but not kept: for people's eyes only.
+    """The live status of a generation. It is shown to users and never stored.
 
-    ``position`` counts from 1 among those waiting (None: not waiting), ``progress`` in percent,
-    ``eta_at`` when it is expected to be done. ``park`` is the pause of all the providers that it
-    waits for (None: there is none).
+    ``position`` is its place in the queue, from 1 (None: it does not wait), ``progress`` is in
+    percent, ``eta_at`` is when it is expected to be done (None: unknown). ``park`` is the pause of
+    all the providers that it waits for (None: there is none).
     """
 
     position: int | None = None

@@ -13,7 +13,7 @@ UNFETCHED = frozenset(
         Code.DISK,
     }
 )
-"""Ends of tasks that were done, and whose video could not be fetched."""
+"""The failures of tasks that were completed but whose video could not be fetched."""
 
 
 MAY_COME_LATE = UNFETCHED | {
@@ -22,16 +22,16 @@ MAY_COME_LATE = UNFETCHED | {
     Code.PROVIDER_TASK_GONE,
     Code.INTERNAL,
 }
-"""Ends that do not say that the task made nothing. What a provider refused does not come back."""
+"""The failures after which a task may still make a video. A refused task never does."""
 
 
 def may_come_late(generation: Generation) -> bool:
-    """Whether it is looked for: its end was told, and its task may still bring a video."""
+    """Return True if its end was announced and its task may still bring a video."""
     return generation.announced and may_bring_a_video(generation)
 
 
 def may_bring_a_video(generation: Generation) -> bool:
-    """Whether its task may bring a video after the end that its requester wants; tried once."""
+    """Return True if its task may bring a video that the requester wants. It is tried once."""
     wanted = not generation.abandoned and generation.deleted_at is None and not generation.late
     may_follow = generation.failure is not None and generation.failure.code in MAY_COME_LATE
     undecided = generation.state in {State.EXPIRED, State.FAILED} and may_follow

@@ -1,8 +1,8 @@
-"""When to ask a gateway again: the hazard rule.
+"""When to poll a provider again: the hazard rule.
 
 Owns the arithmetic that turns an estimate, past durations and the last progress reading into the
-number of seconds until the next poll. It must not know of clocks, gateways, tasks or the database;
-who calls it keeps the densities, the readings and the due times.
+number of seconds until the next poll. It knows nothing of clocks, providers, tasks or the database;
+its caller keeps the densities, the readings and the due times.
 
 Lag costs one unit a second and a request costs lambda. With the hazard h(t) of completion (density
 over survival) the best rate of polls is sqrt(h / 2 lambda), so the next poll falls where the
@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from math import exp, log, pi, sqrt
 
 REQUEST_COST = 0.2
-"""Seconds of lag that one request is worth: the one knob."""
+"""The cost of one request, in seconds of lag. It is the only parameter to tune."""
 
 BEHIND_CALLBACKS = 3.0
-"""The same where callbacks arrive: the schedule is the net under those that get lost."""
+"""The same for providers that send callbacks, where polls only replace lost ones."""
 
 SHORTEST_GAP_S = 0.5
 LONGEST_GAP_S = 45.0
@@ -29,7 +29,7 @@ _GRID = (12, 40, 12)
 _EARLIEST_S = 0.25
 _FAST_FAILURE_S = 4.0
 _FLOOR = 0.02
-# How far an honest progress bar may stray from the straight line, as a fraction of the whole.
+# How far a correct progress bar may deviate from a straight line, as a fraction of the whole.
 _PROGRESS_NOISE = 0.015
 _PROGRESS_POINTS = 24
 
@@ -59,7 +59,7 @@ class Density:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RequestCost:
-    """Lambda for one gateway: doubles with every 429, falls back to its base by halves.
+    """Lambda for one provider: it doubles with every 429 and falls back to its base by halves.
 
     Times are seconds of any monotonic clock of the caller.
     """
@@ -94,7 +94,7 @@ def completion_density(estimate_s: float, past_s: Sequence[float] = ()) -> Densi
 
     The prior counts as 15 observations: 4 % fast failures, 84 % about the estimate, 12 % stragglers
     about 2.2 times as long. Costs a millisecond or two: keep the result per (provider, model,
-    duration, resolution) and make it anew when a duration was learned.
+    duration, resolution) and compute it again when a duration was learned.
     """
     estimate_s = max(1.0, estimate_s)
     past = [log(max(_EARLIEST_S, seconds)) for seconds in past_s[-_NEWEST:]]
@@ -134,8 +134,8 @@ def next_poll(
 
     ``elapsed_s`` counts from submission. ``last_progress`` is the last reading as (elapsed seconds,
     fraction 0 to 1), at the time when that fraction was *first* seen: a bar stuck at 99 % then
-    loses its say by itself instead of promising the end anew with every poll. It multiplies the
-    density once, with a floor, so that a bar that lies cannot outweigh what durations say.
+    loses its influence instead of announcing the end with every poll. It multiplies the density
+    once, with a floor, so that a wrong bar cannot outweigh the past durations.
     """
     # Nothing ends before the first grid point, and a duration of zero has no progress.
     elapsed_s = max(_EARLIEST_S, elapsed_s)
@@ -181,7 +181,7 @@ class _Progress:
         if reading is None or reading[0] <= 0.0 or not 0.0 < reading[1] <= 1.0:
             return None
         at_s, fraction = reading
-        # Bars are cut down to whole steps. Which ones this gateway uses is told by the reading:
+        # Bars are rounded down to whole steps. The reading shows which steps this provider uses:
         # a round number may be a coarse step, 37 % cannot.
         percent = round(fraction * 100)
         step = 0.1 if percent % 10 == 0 else 0.05 if percent % 5 == 0 else 0.01

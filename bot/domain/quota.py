@@ -1,6 +1,6 @@
-"""Who may spend how much: limits, where each value comes from, usage in a period, the verdict.
+"""How much a member may use: limits, the rule each value comes from, usage, and the check.
 
-Pure rules on numbers. Reading and holding them in one transaction is the caller's business.
+These are pure rules on numbers. The caller reads and holds them in one transaction.
 """
 
 from dataclasses import dataclass, fields
@@ -11,14 +11,14 @@ from bot.domain.errors import Code, Refused
 
 
 class Period(StrEnum):
-    """The stretch of time that a limit counts over, in UTC: days, weeks from Monday, months."""
+    """The period that a limit counts over, in UTC: days, weeks from Monday, months."""
 
     DAY = "day"
     WEEK = "week"
     MONTH = "month"
 
     def start(self, now: datetime) -> datetime:
-        """The first instant of the period that holds ``now``."""
+        """Return the first instant of the period that contains ``now``."""
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         if self is Period.WEEK:
             return midnight - timedelta(days=midnight.weekday())
@@ -27,7 +27,7 @@ class Period(StrEnum):
         return midnight
 
     def end(self, now: datetime) -> datetime:
-        """The first instant after the period that holds ``now``."""
+        """Return the first instant after the period that contains ``now``."""
         start = self.start(now)
         if self is Period.MONTH:
             return (start + timedelta(days=32)).replace(day=1)
@@ -55,7 +55,7 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class LimitChanges:
-    """Limits as somebody set them for a server or a member: None leaves the wider rule in force."""
+    """Limits as set for a server or a member. None leaves the wider rule in force."""
 
     videos: int | None = None
     seconds: int | None = None
@@ -64,7 +64,7 @@ class LimitChanges:
     cooldown: int | None = None
 
     def merged_with(self, newer: "LimitChanges") -> "LimitChanges":
-        """This rule with every value that ``newer`` sets put in its place."""
+        """Return this rule with every value that ``newer`` sets."""
         return LimitChanges(
             **{
                 field.name: getattr(self, field.name)
@@ -86,7 +86,7 @@ class EffectiveLimits:
 def effective(
     default: Limits, server: LimitChanges | None, member: LimitChanges | None
 ) -> EffectiveLimits:
-    """The narrowest rule wins, field by field: member, then server, then the configured default."""
+    """Return the limits in force. Field by field, the member's wins, then the server's."""
     values: dict[str, object] = {}
     sources: dict[str, LimitSource] = {}
     for field in fields(Limits):
@@ -115,14 +115,14 @@ class Usage:
     last_at: datetime | None = None
 
     def with_one_more(self, *, seconds: int, at: datetime) -> "Usage":
-        """The same after a request of so many seconds was held."""
+        """Return the usage after a request of this many seconds was held."""
         return Usage(
             videos=self.videos + 1, seconds=self.seconds + seconds, open=self.open + 1, last_at=at
         )
 
 
 def check(rule: EffectiveLimits, usage: Usage, *, seconds: int, now: datetime) -> None:
-    """Let one more video of ``seconds`` seconds pass, or say which limit stops it.
+    """Check that one more video of ``seconds`` seconds is within the limits.
 
     Raises:
         Refused: QUOTA_COOLDOWN, QUOTA_CONCURRENT, QUOTA_VIDEOS or QUOTA_SECONDS, with the facts
@@ -132,7 +132,7 @@ def check(rule: EffectiveLimits, usage: Usage, *, seconds: int, now: datetime) -
     limits = rule.limits
     if limits.cooldown and usage.last_at is not None:
         cooldown = timedelta(seconds=limits.cooldown)
-        # A last time far ahead is none of a moment ago: the clock was set back since.
+        # A last request far in the future means that the clock was set back.
         if abs(now - usage.last_at) < cooldown:
             raise Refused(
                 Code.QUOTA_COOLDOWN,

@@ -1,6 +1,6 @@
-"""What a person asks for, before it is known which provider will do it.
+"""What a user requests, before a provider is chosen.
 
-Owns the request's shape. Knows nothing of providers, prices or limits.
+This module owns the shape of a request. It knows nothing of providers, prices or limits.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from bot.domain.media import StoredMedia
 
 
 class Operation(StrEnum):
-    """What is to be done: a new video, another version of one, or a longer one."""
+    """The kind of request: a new video, another version of one, or a longer one."""
 
     CREATE = "create"
     EDIT = "edit"
@@ -20,13 +20,13 @@ class Operation(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class VideoRequest:
-    """One wish, as asked. None means "not said": the model's default applies.
+    """One request, as made. None means that the model's default applies.
 
     ``model`` is a family's name of the catalogue. ``images`` are in the order given, the first one
-    being the first frame where a model knows frames; ``video`` is a person's own file to edit (the
+    being the first frame if the model supports frames; ``video`` is the user's file to edit (the
     video of a parent generation is named by the generation's ``parent_id`` instead).
     ``source_ms`` is the length of the video to edit or extend, whichever it is, in milliseconds.
-    ``video_url`` is where Discord keeps ``video``, for gateways that take nothing else.
+    ``video_url`` is Discord's link to ``video``, for providers that accept nothing else.
     """
 
     operation: Operation = Operation.CREATE
@@ -43,15 +43,15 @@ class VideoRequest:
 
     @property
     def pictures(self) -> tuple[StoredMedia, ...]:
-        """The images and the last frame."""
+        """``pictures`` are the images and the last frame."""
         return self.images if self.last_frame is None else (*self.images, self.last_frame)
 
     @property
     def has_files(self) -> bool:
-        """Whether it brings files that must be handed to a provider."""
+        """``has_files`` is true if it has files that must be uploaded to a provider."""
         return bool(self.images or self.last_frame or self.video)
 
     @property
     def files(self) -> tuple[StoredMedia, ...]:
-        """``files`` are all that a person gave, in the order of the fields."""
+        """``files`` are all the files of the request, in the order of the fields."""
         return (*self.images, *filter(None, (self.last_frame, self.video)))

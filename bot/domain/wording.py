@@ -13,7 +13,7 @@ _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 _LINK = re.compile(
     r"<?\b[a-z][a-z0-9+.-]*://\S+|\b(?:www\.|discord\.gg/|tenor\.com/)\S+", re.IGNORECASE
 )
-# What stays of an emoji whose picture somebody may not use.
+# The text that remains of an emoji that the user may not use.
 _SHORT_NAME = re.compile(r"(?<!\w):\w{2,32}:(?!\w)")
 _LETTER_EMOJI = "\u2139"
 _KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")

@@ -1,1 +1,1 @@
-"""The ports: what the services need from the outside, as Protocols, one module per neighbour."""
+"""The ports: what the services need from the outside, as Protocols, one module per adapter."""

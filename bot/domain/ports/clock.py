@@ -9,17 +9,17 @@ class Clock(Protocol):
     """The only source of time."""
 
     def now(self) -> datetime:
-        """Wall-clock time, aware, UTC."""
+        """Return the wall-clock time, aware, in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never go back, from an arbitrary start."""
+        """Return seconds that never go back, from an arbitrary start."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait; 0 or less yields once."""
+        """Wait this many seconds; 0 or less yields once."""
         ...
 
     async def wait(self, event: asyncio.Event, seconds: float | None) -> bool:
-        """Wait for an event, at most so long (None: for ever); whether it is set."""
+        """Wait for an event, at most this long (None: no limit). Return True if it is set."""
         ...

@@ -12,12 +12,12 @@ from bot.domain.ids import (
 from bot.domain.quota import LimitChanges
 
 OPERATOR = UserId(0)
-"""Who acted, in the audit trail, when it was the one who runs the bot, at the command line."""
+"""The actor in the audit trail when the bot's owner acted at the command line."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditEntry:
-    """Something an administrator or the operator changed."""
+    """One change by an administrator or the bot's owner."""
 
     guild_id: GuildId
     actor_id: UserId
@@ -28,26 +28,26 @@ class AuditEntry:
 
 
 class Guilds(Protocol):
-    """Settings of servers and members, and who changed them."""
+    """The settings of servers and members, and the audit trail of their changes."""
 
     async def lock(self, guild_id: GuildId) -> None:
         """Make other transactions that change the same server's settings wait.
 
-        Whoever reads settings in order to change them locks first, so that of two changes at once
-        neither is lost.
+        Lock before reading settings in order to change them, so that of two changes at once neither
+        is lost.
         """
         ...
 
     async def limits(self, guild_id: GuildId) -> LimitChanges | None:
-        """What the server set for all its members."""
+        """Return the limits that a server set for all its members; None if it set none."""
         ...
 
     async def member_limits(self, guild_id: GuildId, user_id: UserId) -> LimitChanges | None:
-        """What was set for one member."""
+        """Return the limits that were set for one member; None if there are none."""
         ...
 
     async def limited_members(self, guild_id: GuildId) -> Sequence[tuple[UserId, LimitChanges]]:
-        """All members with limits of their own."""
+        """Return all members for whom limits were set."""
         ...
 
     async def set_limits(self, guild_id: GuildId, limits: LimitChanges) -> None:

@@ -1,4 +1,4 @@
-"""Our own files as the services see them."""
+"""The stored files as the services see them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ _SUFFIXES = {
 
 @dataclass(frozen=True, kw_only=True)
 class IncomingFile:
-    """A file somebody attached, as Discord describes it; nothing here is trusted.
+    """An attached file, as Discord describes it. None of these values is trusted.
 
-    ``size`` in bytes as declared, ``content_type`` as declared or None.
+    ``size`` is the declared size in bytes, ``content_type`` the declared type or None.
     """
 
     url: str
@@ -27,20 +27,18 @@ class IncomingFile:
     content_type: str | None = None
 
     def claims(self, kind: MediaKind) -> bool:
-        """Return whether it says by its declared type or its name that it is of that kind."""
+        """Return True if its declared type or its name says that it is of that kind."""
         declared = (self.content_type or "").startswith(f"{kind.value}/")
         return declared or self.name.lower().endswith(_SUFFIXES[kind])
 
 
 class MediaStore(Protocol):
-    """The media directory: takes files in after checking them, keeps originals, makes copies that
-    fit.
-    """
+    """The media directory. It checks and keeps files, and makes copies that fit a size limit."""
 
     async def take(self, file: IncomingFile, *, kinds: Sequence[MediaKind]) -> StoredMedia:
-        """Fetch, check by content and keep a file a person attached.
+        """Fetch an attached file, check its content and keep it.
 
-        Images become JPEG or PNG, videos MP4 (H.264), whatever they were.
+        Images become JPEG or PNG, videos become MP4 (H.264).
 
         Raises:
             Refused: MEDIA_TYPE, MEDIA_TOO_LARGE, MEDIA_DIMENSIONS, MEDIA_TOO_SMALL,
@@ -52,7 +50,7 @@ class MediaStore(Protocol):
         ...
 
     def partial_path(self, generation_id: GenerationId) -> Path:
-        """Where a result is streamed to before it is whole (``<id>.part``)."""
+        """Return the path that a result is streamed to until it is complete (``<id>.part``)."""
         ...
 
     async def adopt(self, generation_id: GenerationId, sha256: str) -> StoredMedia:
@@ -65,11 +63,11 @@ class MediaStore(Protocol):
         ...
 
     def path_of(self, media: StoredMedia) -> Path:
-        """The absolute path of a kept file (it may have been cleaned away: check)."""
+        """Return the absolute path of a kept file, which may have been removed since."""
         ...
 
     async def fit(self, media: StoredMedia, *, max_bytes: int) -> FittedMedia:
-        """A copy no larger than ``max_bytes``: as is, remuxed, re-encoded, or a smaller preview.
+        """Return a copy of at most ``max_bytes``: as is, remuxed, re-encoded, or a smaller preview.
 
         Raises:
             MediaError: POST_TOO_LARGE when even the smallest preview does not fit.
@@ -77,11 +75,11 @@ class MediaStore(Protocol):
         ...
 
     async def make_room(self) -> bool:
-        """Remove the oldest files if the disk is full; return whether anything was removed."""
+        """Remove the oldest files if the disk is full; return True if anything was removed."""
         ...
 
     async def can_keep(self) -> bool:
-        """Return whether a usual video can be written to the disk now, after making room for it."""
+        """Return True if a video of the usual size can be written now, after making room."""
         ...
 
     async def discard(self, media: StoredMedia) -> None:

@@ -1,4 +1,4 @@
-"""Discord as the services see it: messages about generations go out through here."""
+"""Discord as the services see it: the messages about generations."""
 
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +9,7 @@ from bot.domain.generation import Generation, LiveStatus, Place, Posting, Target
 
 
 class Messenger(Protocol):
-    """Posts and edits messages. Raises ``PostError`` and nothing else for what Discord says."""
+    """Posts and edits messages. Discord's errors are raised as ``PostError`` only."""
 
     async def open_status(
         self, generation: Generation, live_status: LiveStatus, *, again: bool
@@ -23,9 +23,9 @@ class Messenger(Protocol):
         ...
 
     async def update_status(self, generation: Generation, live_status: LiveStatus) -> None:
-        """Show the present state in the status message, if there is one and it changed.
+        """Show the current state in the status message, if there is one and it changed.
 
-        Never raises for a message, channel or permission that is gone: the status is a courtesy.
+        A missing message, channel or permission is not an error: the status is optional.
         """
         ...
 
@@ -52,27 +52,27 @@ class Messenger(Protocol):
     async def find_video(
         self, generation: Generation, target: Target, *, since: datetime
     ) -> Posting | None:
-        """Look for the video's message at a place, posted after ``since``; None: not there."""
+        """Return the video's message if one was posted there after ``since``, or None."""
         ...
 
     async def video_link(self, generation: Generation) -> str | None:
-        """A link to the posted file that can be fetched for some hours; None where there is none.
+        """Return a link to the posted file that works for some hours; None if there is none.
 
-        Never raises for what Discord says.
+        Discord's errors are never raised.
         """
         ...
 
     async def tell_ended(self, generation: Generation, *, again: bool = False) -> None:
-        """Say how a generation ended without a video, where its requester will see it.
+        """Notify the requester that a generation ended without a video.
 
         ``again`` is true when an earlier try may have succeeded: look for the message first.
         """
         ...
 
     def upload_limit(self, generation: Generation, target: Target) -> int:
-        """How many bytes one file may have there, as far as known."""
+        """Return how many bytes one file may have there, as far as known."""
         ...
 
     async def alert_owner(self, code: Code, facts: dict[str, object]) -> None:
-        """Tell the bot's owner, once per code and provider and hour."""
+        """Alert the bot's owner, once per code, provider and hour."""
         ...

@@ -1,7 +1,7 @@
-"""A video gateway as the services see it.
+"""A video provider as the services see it.
 
 One conformance suite runs over every implementation. Every method raises ``ProviderError`` and
-nothing else for what happens outside.
+nothing else for errors outside of our process.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -23,8 +23,8 @@ from bot.domain.request import VideoRequest
 class SourceVideo:
     """The video to edit or extend, in every way it can be named. At least one is set.
 
-    ``task_id`` is set only when the video was made at the very provider asked now. ``result_url``
-    is a gateway's own link, given only while valid; ``discord_url`` a signed CDN link, the last
+    ``task_id`` is set only if the video was made by the provider that is asked now. ``result_url``
+    is a provider's link, set only while valid; ``discord_url`` is a signed CDN link, the last
     resort.
     """
 
@@ -36,7 +36,7 @@ class SourceVideo:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSpec:
-    """All that a provider needs to make one video."""
+    """Everything that a provider needs to make one video."""
 
     generation_id: GenerationId
     plan: Plan
@@ -49,10 +49,10 @@ class TaskSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedTask:
-    """A request ready to be paid for: uploads done, body final (JSON values only).
+    """A request that is ready to be submitted: uploads done, body final (JSON values only).
 
-    ``uploads`` are the provider's ids of the files that were uploaded for this request. They take
-    up room there until ``Provider.release`` deletes them.
+    ``uploads`` are the provider's ids of the files that were uploaded for this request. They use
+    space there until ``Provider.release`` deletes them.
     """
 
     model_id: str
@@ -62,7 +62,7 @@ class PreparedTask:
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """A task the provider has taken. ``reserved_micro_usd`` is None where it is not told."""
+    """A task that the provider accepted. ``reserved_micro_usd`` is None if it is not reported."""
 
     task_id: TaskId
     estimated_seconds: int | None = None
@@ -70,7 +70,7 @@ class Submission:
 
 
 class TaskState(StrEnum):
-    """A task at its provider. Words that nobody knows mean ``ACTIVE``."""
+    """The state of a task at its provider. Unknown words are read as ``ACTIVE``."""
 
     ACTIVE = "active"
     COMPLETED = "completed"
@@ -80,11 +80,11 @@ class TaskState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class TaskReport:
-    """One answer about a task. ``progress`` in percent; ``error`` is set when it failed.
+    """One answer about a task. ``progress`` is in percent; ``error`` is set if it failed.
 
     ``urls`` holds every link that may be the video, the most likely first. It may be empty for a
     completed task: the link can follow a little later, so the task is worth asking about again.
-    ``model_id`` and ``made_at`` are what the provider says of the task ("" and None: nothing).
+    ``model_id`` and ``made_at`` are what the provider reports ("" and None: nothing).
     """
 
     task_id: TaskId
@@ -102,7 +102,7 @@ class TaskReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Balance:
-    """What is left at a provider; ``micro_usd`` None means unlimited or not told."""
+    """The balance at a provider; ``micro_usd`` is None if unlimited or not reported."""
 
     micro_usd: int | None
     unlimited: bool = False
@@ -110,47 +110,47 @@ class Balance:
 
 @dataclass(frozen=True, kw_only=True)
 class Download:
-    """A file fetched to disk: bytes, SHA-256 in hex."""
+    """A downloaded file: its size in bytes, its SHA-256 in hex."""
 
     size: int
     sha256: str
 
 
 class Provider(Protocol):
-    """A gateway. Methods wait at most the timeouts of the HTTP door and never retry a paid POST."""
+    """A provider. Every call has the HTTP client's timeout, and a paid POST is never retried."""
 
     @property
     def name(self) -> ProviderName:
-        """The name used in the configuration and the catalogue."""
+        """``name`` is the name in the configuration and the catalogue."""
         ...
 
     @property
     def supports_idempotency_keys(self) -> bool:
-        """Whether repeating a submission with the same key is safe."""
+        """True if repeating a submission with the same key makes no second task."""
         ...
 
     @property
     def can_list_tasks(self) -> bool:
-        """Whether ``proves_absent`` can ever be true: the provider lists the account's tasks."""
+        """True if the provider lists the account's tasks, so that ``proves_absent`` can be True."""
         ...
 
     @property
     def batch_size(self) -> int:
-        """How many tasks one query can ask about (1: no batches)."""
+        """``batch_size`` is how many tasks one query can ask about (1: no batches)."""
         ...
 
     @property
     def supports_callbacks(self) -> bool:
-        """Whether it accepts a callback URL."""
+        """True if the provider accepts a callback URL."""
         ...
 
     async def prepare(self, spec: TaskSpec) -> PreparedTask:
-        """Hand over the media (uploads, nothing paid) and build the final body."""
+        """Upload the media (free of charge) and build the final body."""
         ...
 
     async def submit(self, prepared: PreparedTask, *, key: str) -> Submission:
-        """The paid POST, once. ``ProviderError.accepted`` tells whether a task may exist after an
-        error.
+        """Send the paid POST, once. After an error, ``ProviderError.accepted`` says whether a task
+        may exist.
         """
         ...
 
@@ -162,11 +162,11 @@ class Provider(Protocol):
         sent_at: datetime | None = None,
         known: Collection[TaskId] = (),
     ) -> bool:
-        """Return True if the provider's list proves that no task came of this request.
+        """Return True if the provider's list proves that this request made no task.
 
         The list is the whole account's and does not name requests: other applications' tasks are
-        in it. A task in it that nobody here knows means "cannot tell" (False); it is never taken
-        for ours.
+        in it. An unknown task in it means that nothing is proven (False); it is never assumed to be
+        ours.
 
         ``since`` is when the request was sent first; ``sent_at`` is when it was sent last, if that
         was later: a request sent a moment ago may still be on its way. ``known`` are the tasks of
@@ -175,7 +175,7 @@ class Provider(Protocol):
         ...
 
     async def query(self, task_id: TaskId) -> TaskReport:
-        """One task. An unknown id raises PROVIDER_TASK_GONE."""
+        """Query one task. An unknown id raises PROVIDER_TASK_GONE."""
         ...
 
     async def query_many(
@@ -187,22 +187,22 @@ class Provider(Protocol):
         part of the answer cannot be read is a ``ProviderError``; it says nothing about the others.
 
         Raises:
-            ProviderError: nothing was answered. PROVIDER_MALFORMED means that batches do not work
-                at this provider now; single queries may.
+            ProviderError: there was no answer. PROVIDER_MALFORMED means that batches do not work at
+                this provider now; single queries may.
         """
         ...
 
     async def release(self, uploads: Sequence[str]) -> None:
         """Delete uploaded files (``PreparedTask.uploads``) whose task has ended.
 
-        It is done as well as possible and never raises: the provider deletes them in time itself.
+        It is a best effort and never raises: the provider deletes the files in time anyway.
         """
         ...
 
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
-        """Stream a finished video to ``destination`` (made anew).
+        """Stream a finished video to ``destination``, replacing a file that is there.
 
-        Whether it is a video that plays is for ``MediaStore.adopt`` to judge.
+        ``MediaStore.adopt`` checks whether it is a playable video.
 
         Raises:
             ProviderError: RESULT_GONE (404, 410, 403 or an expired link), RESULT_BROKEN (text in
@@ -212,35 +212,35 @@ class Provider(Protocol):
         ...
 
     async def balance(self) -> Balance:
-        """What is left to spend."""
+        """Return the balance of the account."""
         ...
 
 
 class InformedProvider(Provider, Protocol):
-    """A provider that also answers what only an operator asks."""
+    """A provider with additional queries for the operator."""
 
     async def listed_models(self) -> frozenset[str] | None:
-        """The model ids that the provider lists; None where it has no list."""
+        """Return the model ids that the provider lists; None if it has no list."""
         ...
 
     async def spent(self, *, since: datetime) -> int | None:
-        """Micro-USD paid since then, at most 31 days ago; None where the provider does not tell.
+        """Return the micro-USD spent since then, at most 31 days ago; None if not reported.
 
-        An error means that it is not known, never that nothing was spent.
+        An error means that the amount is unknown, never that it is 0.
         """
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A provider that can do a request, and what it would do."""
+    """A provider that can serve a request, and its plan for it."""
 
     provider: ProviderName
     plan: Plan
 
 
 class ProviderDirectory(Protocol):
-    """The providers that are switched on, and the choice among them."""
+    """The enabled providers, and the choice among them."""
 
     def candidates(
         self,
@@ -249,7 +249,7 @@ class ProviderDirectory(Protocol):
         parent: Generation | None = None,
         without: Sequence[ProviderName] = (),
     ) -> Sequence[Candidate]:
-        """Those that can serve a request, the best first, never empty.
+        """Return the providers that can serve a request, the best first, never empty.
 
         Order: the parent's provider (if it can), fewer adjustments, the configured order.
 
@@ -260,9 +260,9 @@ class ProviderDirectory(Protocol):
         ...
 
     def get(self, name: ProviderName) -> Provider:
-        """A provider by its name; KeyError when it is off."""
+        """Return a provider by its name; raise KeyError if it is not enabled."""
         ...
 
     def names(self) -> Sequence[ProviderName]:
-        """Those that are on, in the configured order."""
+        """Return the names of the enabled providers, in the configured order."""
         ...

@@ -1,8 +1,8 @@
 """The database as the services see it: a transaction with named queries.
 
-One contract suite runs over every backend. Work given to ``transact`` may be run more than once on
-a backend that retries, so it has no effects but through the transaction, and never waits for the
-network.
+One contract suite runs over every backend. A backend may run the work given to ``transact`` more
+than once, so the work has no effects outside of the transaction and never waits for the network.
+The module is longer than 300 lines because the protocols of one transaction belong together.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -27,39 +27,39 @@ T = TypeVar("T")
 
 
 class Generations(Protocol):
-    """Rows of generations and their history.
+    """The rows of generations and their history.
 
-    A row that cannot be read is set aside: it is left out of every list, logged and reported; who
-    asks for that row alone gets ``RowUnreadable``.
+    A row that cannot be read is set aside: it is left out of every list, logged and reported. A
+    query for that row alone raises ``RowUnreadable``.
     """
 
     async def add(self, generation: Generation) -> bool:
-        """Insert with its first history row; False when its ``request_key`` is known already."""
+        """Insert it with its first history row; return False if its ``request_key`` exists."""
         ...
 
     async def get(self, generation_id: GenerationId) -> Generation | None:
-        """One generation."""
+        """Return one generation, or None."""
         ...
 
     async def by_request_key(self, request_key: str) -> Generation | None:
-        """The generation that an interaction or message asked for."""
+        """Return the generation of an interaction or message, or None."""
         ...
 
     async def by_message(self, message_id: MessageId) -> Generation | None:
-        """The generation whose finished video is in that message."""
+        """Return the generation whose finished video is in that message, or None."""
         ...
 
     async def by_task(self, provider: ProviderName, task_id: TaskId) -> Generation | None:
-        """The generation that a provider's task belongs to, until it is pruned."""
+        """Return the generation that a provider's task belongs to, or None; None once pruned."""
         ...
 
     async def save(self, before: Generation, after: Generation) -> Generation:
-        """Compare-and-set on (id, state, owner, revision) of ``before``.
+        """Replace ``before`` if its id, state, owner and revision are still the stored ones.
 
-        Writes a history row when the state changed. Returns ``after`` as stored (revision + 1).
+        A change of the state adds a history row. Returns ``after`` as stored (revision + 1).
 
         Raises:
-            Superseded: no such row any more.
+            Superseded: the stored row has changed.
             ValueError: the new state may not follow the old one.
         """
         ...
@@ -67,136 +67,138 @@ class Generations(Protocol):
     async def claim(
         self, worker_id: WorkerId, *, now: datetime, dead_before: datetime, limit: int
     ) -> Sequence[Generation]:
-        """Take generations that are not announced yet and that nobody owns, or whose owner's
-        heartbeat is older than ``dead_before`` (or that has none); oldest first. Counts a revision.
+        """Claim unannounced generations without a live owner, the oldest first.
+
+        An owner is dead if its heartbeat is older than ``dead_before`` or missing. A claim counts
+        as a revision. Returns those claimed, at most ``limit``.
         """
         ...
 
     async def any_unowned(self) -> bool:
-        """Whether there is one that is not announced yet and that nobody owns.
+        """Return True if there is an unannounced generation without an owner.
 
-        Cheap enough to be asked several times a second: it looks into an index of just those.
+        An index of exactly those makes it cheap enough to run several times a second.
         """
         ...
 
     async def owned_ids(self, worker_id: WorkerId) -> Sequence[GenerationId]:
-        """The ids of a worker's generations that are not announced yet."""
+        """Return the ids of a worker's generations that are not announced yet."""
         ...
 
     async def disown(self, worker_id: WorkerId) -> int:
-        """Give up all of a worker's generations (an orderly stop)."""
+        """Release all of a worker's generations (an orderly stop); return how many."""
         ...
 
     async def open_of(self, guild_id: GuildId, requester_id: UserId) -> Sequence[Generation]:
-        """A person's unended generations in a server, oldest first."""
+        """Return a member's generations in progress in a server, oldest first."""
         ...
 
     async def ended_of(
         self, guild_id: GuildId, requester_id: UserId, *, limit: int, offset: int = 0
     ) -> Sequence[Generation]:
-        """A person's ended generations in a server, newest first."""
+        """Return a member's ended generations in a server, newest first."""
         ...
 
     async def posted(self, *, since: datetime, limit: int) -> Sequence[Generation]:
-        """Generations made after ``since`` whose video stands in a message, newest first.
+        """Return generations made after ``since`` whose video is in a message, newest first.
 
-        Those that are being posted count: the message may be there already.
+        Those that are being posted count: the message may exist already.
         """
         ...
 
     async def tasks_of_others(
         self, generation_id: GenerationId, provider: ProviderName, *, since: datetime
     ) -> Collection[TaskId]:
-        """The tasks at a provider of all other generations that had not ended by ``since``."""
+        """Return the tasks at a provider of other generations that had not ended by ``since``."""
         ...
 
     async def count_open(self) -> dict[State, int]:
-        """How many unended generations are in each state."""
+        """Return the number of generations in progress by state."""
         ...
 
     async def unconfirmed_submissions(self) -> Sequence[Generation]:
-        """All generations in ``submit_unknown``, oldest first."""
+        """Return all generations in ``submit_unknown``, oldest first."""
         ...
 
     async def ended_without_video(self, *, since: datetime, limit: int) -> Sequence[Generation]:
-        """Generations with a task that ended without their video after ``since``, newest first.
+        """Return generations with a task that ended after ``since`` without a video, newest first.
 
-        Failed, expired and undeliverable ones; why they ended is for the caller to judge.
+        These are failed, expired and undeliverable ones; the caller checks why they ended.
         """
         ...
 
     async def erase(self, generation: Generation) -> Generation:
-        """Remove the content of a generation that was deleted (``without_content``), and the note
-        of which files it was made from. Returns it as stored (revision + 1).
+        """Remove the content of a deleted generation (``without_content``) and its input list.
+
+        Returns it as stored (revision + 1).
         """
         ...
 
     async def prune(self, *, ended_before: datetime, at: datetime, limit: int) -> int:
-        """Remove the content and the history of those that ended before a time, the oldest first.
+        """Remove the content and history of generations that ended before a time, oldest first.
 
-        Only those whose end was shown. At most ``limit``; returns how many. They carry ``at`` as
-        their ``pruned_at``; the books, ids, times, states and links stay.
+        Only announced ones are pruned, at most ``limit``; returns how many. ``at`` becomes their
+        ``pruned_at``. Ledger entries, ids, times, states and links stay.
         """
         ...
 
     async def used_inputs(
         self, paths: Collection[str], *, by_others_than: GenerationId
     ) -> set[str]:
-        """Those of the files that another generation, not erased yet, is made from."""
+        """Return those of the files that another generation, not erased yet, was made from."""
         ...
 
     async def files_in_work(self) -> set[str]:
-        """Return the paths of all files that are needed until every open generation is announced.
+        """Return the paths of all files that unannounced generations of any worker need.
 
-        These are the videos themselves, what they are made from, and the videos they change; of
-        all workers.
+        These are the videos themselves, their input files, and the videos that they edit.
         """
         ...
 
     async def look_through(self) -> None:
-        """Read all whose end was not shown yet, so that what cannot be read is set aside."""
+        """Read all unannounced generations, so that unreadable rows are set aside."""
         ...
 
 
 class Conversations(Protocol):
-    """Counters of the versions of conversations; their turns are generations."""
+    """The version counters of conversations. Each turn of a conversation is a generation."""
 
     async def add(self, conversation_id: ConversationId) -> None:
-        """Insert one without any version."""
+        """Insert a conversation without versions."""
         ...
 
     async def next_version(self, conversation_id: ConversationId) -> int:
-        """Count one version up and return it."""
+        """Increment the version counter and return it."""
         ...
 
 
 class Ledger(Protocol):
-    """Quota and money. Append-only; one entry of a kind per generation."""
+    """Quota and money. It is append-only, with one entry of each kind per generation."""
 
     async def lock(self, guild_id: GuildId, user_id: UserId) -> None:
-        """Make other transactions about the same member wait (and make the account)."""
+        """Make other transactions about the same member wait; create the account if needed."""
         ...
 
     async def usage(self, guild_id: GuildId, user_id: UserId, *, since: datetime) -> Usage:
-        """Held and spent since ``since`` or the last reset, whichever is later."""
+        """Return what is held and spent since ``since`` or the last reset, whichever is later."""
         ...
 
     async def hold(
         self, generation: Generation, *, seconds: int, at: datetime, videos: int = 1
     ) -> None:
-        """Available → held: one video and ``seconds``; with no ``videos``, no pause begins."""
+        """Available → held: ``videos`` and ``seconds``. With no ``videos``, no cooldown begins."""
         ...
 
     async def settle(self, generation_id: GenerationId, *, seconds: int, at: datetime) -> None:
-        """Close: one video and at most the held seconds → spent; the rest goes back."""
+        """Close a hold: one video and at most the held seconds are spent, the rest is released."""
         ...
 
     async def release(self, generation_id: GenerationId, *, at: datetime) -> None:
-        """Close: everything held goes back."""
+        """Close a hold: everything is released."""
         ...
 
     async def reset(self, guild_id: GuildId, user_id: UserId, *, at: datetime) -> None:
-        """Count a member's usage from ``at``."""
+        """Count a member's usage from ``at`` on."""
         ...
 
     async def record_spend(
@@ -208,22 +210,22 @@ class Ledger(Protocol):
         micro_usd: int,
         at: datetime,
     ) -> None:
-        """Money a provider reports for a task; once per task, repeats change nothing."""
+        """Record the cost that a provider reports for a task. Repeats change nothing."""
         ...
 
     async def faults(self) -> Sequence[str]:
-        """Sentences about every broken invariant; empty when the books are right."""
+        """Return a sentence about every broken invariant; empty if the ledger is correct."""
         ...
 
 
 class Workers(Protocol):
-    """Processes and their heartbeats."""
+    """The worker processes and their heartbeats."""
 
     async def clock(self, now: datetime) -> datetime:
-        """The time by the one clock that all workers share; heartbeats are judged by no other.
+        """Return the time of the clock that all workers share and heartbeats are compared with.
 
-        That is the database server's. Where the database is a file there is one process and no
-        server: then it is ``now``, the process's own time.
+        It is the database server's clock. A database file is used by a single process, so there it
+        is ``now``.
         """
         ...
 
@@ -232,46 +234,47 @@ class Workers(Protocol):
         ...
 
     async def cap_beats(self, now: datetime) -> None:
-        """Heartbeats later than ``now`` count as given now.
+        """Set heartbeats that are later than ``now`` to ``now``.
 
-        They come from before the shared clock was set back. Left as they are, a dead worker would
-        look alive until the clock is there again; forgotten, a living one would look dead.
+        They were written before the shared clock was set back. If they were kept, a dead worker
+        would look alive until the clock reached them; if they were removed, a live one would look
+        dead.
         """
         ...
 
     async def remove(self, worker_id: WorkerId) -> None:
-        """Forget a worker that stopped."""
+        """Remove a worker that stopped."""
         ...
 
     async def forget_silent(self, before: datetime) -> int:
-        """Forget workers without a sign of life since ``before`` that own nothing any more.
+        """Remove workers without a heartbeat since ``before`` that no longer own anything.
 
-        What they owned was claimed by others. Returns how many were forgotten.
+        Their generations were claimed by others. Returns how many were removed.
         """
         ...
 
     async def keep_only(self, worker_id: WorkerId) -> None:
-        """Forget all others: this one is known to be alone."""
+        """Remove all other workers: this one is known to be the only one."""
         ...
 
     async def beats(self) -> Mapping[WorkerId, datetime]:
-        """The last sign of life of each."""
+        """Return the last heartbeat of each worker."""
         ...
 
 
 class Durations(Protocol):
-    """How long tasks took, for the poll timing and the ETA."""
+    """The durations of past tasks, for the poll timing and the ETA."""
 
     async def add(self, key: str, seconds: float, *, at: datetime) -> None:
-        """Remember one (only the latest 200 of a key are kept)."""
+        """Add one, in seconds. Only the latest 200 of a key are kept."""
         ...
 
     async def recent(self, key: str) -> Sequence[float]:
-        """The latest, at most 200, in seconds."""
+        """Return the latest ones, at most 200, in seconds."""
         ...
 
     async def forget(self, before: datetime) -> None:
-        """Forget those from before a time: kinds of tasks that nobody asks for any more."""
+        """Remove those from before a time: kinds of tasks that are no longer requested."""
         ...
 
 
@@ -293,14 +296,13 @@ class Transaction(Protocol):
 
 
 class Storage(Protocol):
-    """A database. Raises ``StorageUnavailable`` when it does not answer."""
+    """A database. Its methods raise ``StorageUnavailable`` if it does not answer."""
 
     async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Run ``work`` in a writing transaction; committed when this returns, undone when it
-        raises.
+        """Run ``work`` in a write transaction. It commits on return and rolls back on errors.
 
-        There are two exceptions, in which it may be committed all the same: a
-        ``StorageUnavailable`` that is ``unclear``, and a cancellation.
+        In two cases it may be committed anyway: after a ``StorageUnavailable`` that is ``unclear``,
+        and after a cancellation.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""What the services tell the operator's instruments. Nothing here can fail or wait."""
+"""What the services report to metrics. None of these methods can fail or wait."""
 
 from typing import Protocol
 
@@ -8,43 +8,43 @@ from bot.domain.generation import State
 
 
 class Telemetry(Protocol):
-    """Counters and timings, named by what happened."""
+    """Counters and timings, each named after the event."""
 
     def moved(self, before: State | None, after: State) -> None:
-        """A generation changed its state (None: it was just asked for)."""
+        """Count a change of a generation's state (None: it was just requested)."""
         ...
 
     def polled(self, provider: ProviderName, tasks: int) -> None:
-        """One query went out, about so many tasks."""
+        """Count one query about this many tasks."""
         ...
 
     def delivered(self, lag_seconds: float) -> None:
-        """A video was posted, so long after we learned that it was done."""
+        """Record a posted video and the seconds since it was known to be done."""
         ...
 
     def step_failed(self, state: State) -> None:
-        """A step failed for reasons of our own."""
+        """Count a step that failed because of an internal error."""
         ...
 
     def refused(self, code: Code) -> None:
-        """A person was refused; nothing was held."""
+        """Count a refused request."""
         ...
 
     def called(self, provider: ProviderName, call: str, outcome: str, seconds: float) -> None:
-        """A provider was called: ``submit``, ``query``, …; ``outcome`` is ``ok`` or a code."""
+        """Record a provider call (``submit``, ``query``, …); ``outcome`` is ``ok`` or a code."""
         ...
 
     def spent(self, provider: ProviderName, micro_usd: int) -> None:
-        """A provider reported what a task cost."""
+        """Record the cost that a provider reported for a task."""
         ...
 
     def callback_received(self, provider: ProviderName) -> None:
-        """A provider called back about one of our generations."""
+        """Count a provider's callback about one of our generations."""
         ...
 
 
 class NoTelemetry:
-    """Instruments nobody reads."""
+    """Telemetry that ignores everything."""
 
     def moved(self, before: State | None, after: State) -> None:
         """Ignore it."""
