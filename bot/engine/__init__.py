@@ -1,1 +1,1 @@
-"""The durable machine that carries generations through their life, one committed step at a time."""
+"""The engine: it takes generations through their lifecycle, one committed step at a time."""

@@ -1,4 +1,4 @@
-"""One step of one generation: which stretch of the life is responsible for which state."""
+"""One step of one generation: which step class handles which state."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ from bot.engine.transitions import Transitions
 NEEDS_ITS_PROVIDER = frozenset({State.SUBMITTING, State.SUBMIT_UNKNOWN, State.RUNNING, State.READY})
 SWITCHED_OFF_SECONDS = 60.0
 OURS = frozenset({ParkReason.DISK, ParkReason.INTERNAL})
-"""A result that waits for one of these could be had from its provider."""
+"""A result that waits for one of these reasons is available from its provider."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Advance:
-    """The table from states to steps."""
+    """The dispatch from states to steps."""
 
     ports: Ports
     flights: Flights
@@ -44,7 +44,7 @@ class Advance:
 
     @classmethod
     def build(cls, ports: Ports, flights: Flights) -> "Advance":
-        """All steps over the same ports and the same board."""
+        """Return all steps over the same ports and flights."""
         transitions = Transitions(ports=ports)
         timing = Timing(ports=ports)
         lease = Lease(ports=ports)
@@ -99,7 +99,7 @@ class Advance:
         return following
 
     def batch_size(self, generation: Generation) -> int:
-        """How many tasks one poll at this generation's provider may ask about."""
+        """Return how many tasks one poll of this generation's provider may ask about."""
         provider = generation.plan.provider
         if provider not in self.ports.providers.names():
             return 1
@@ -112,7 +112,7 @@ class Advance:
         if generation.ended:
             return OVER if generation.announced else await self.posting.announce(live)
         if self._switched_off(generation):
-            # Its key was taken out of the configuration: it may come back with the next start.
+            # Its API key was removed from the configuration: it may be there at the next start.
             live.generation = await self.transitions.park(
                 generation, ParkReason.PROVIDER_DOWN, SWITCHED_OFF_SECONDS
             )
@@ -137,7 +137,7 @@ class Advance:
                 raise ValueError(f"no step for state {generation.state}")
 
     async def _fetch(self, live: InFlight) -> Next:
-        """Fetch, and notice when a provider's results cannot be had."""
+        """Fetch the result, and record whether the provider's results can be fetched."""
         provider = live.generation.plan.provider
         following = await self.fetching.ready(live)
         after = live.generation

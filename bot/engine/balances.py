@@ -1,7 +1,7 @@
-"""Asking the providers that ran out of money, or refused the key, whether that is over.
+"""Checking the balance of providers that ran out of credit or refused the API key.
 
-Owns the rhythm. A top-up works within a minute, and no member's request has to find out. The
-question is free.
+This module owns how often that is done. A top-up takes effect within a minute, without a member's
+request as a test. The query is free of charge.
 """
 
 import asyncio
@@ -22,14 +22,14 @@ BALANCE_SECONDS = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Balances:
-    """``reopened`` is called when a provider may be asked for tasks again."""
+    """Checks paused providers. ``reopened`` is called when one accepts tasks again."""
 
     ports: Ports
     queue: Queue
     reopened: Callable[[], None]
 
     async def keep(self, stopped: asyncio.Event) -> None:
-        """Ask every half minute, until ``stopped``."""
+        """Check every half minute, until ``stopped``."""
         while not await self.ports.clock.wait(stopped, BALANCE_SECONDS):
             for provider in self.queue.awaiting_operator():
                 await self._ask(provider)

@@ -1,6 +1,6 @@
-"""What every service gets: the ports, the operator's numbers, the state of our disk.
+"""What every service needs: the ports, the operator's policy, the state of the disk.
 
-Built once, by ``bot.app``.
+``bot.app`` builds it once.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,12 +21,12 @@ from bot.engine.room import Room
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """Numbers the operator may set. Times in seconds, sizes in bytes.
+    """The numbers that the operator may set. Times are in seconds, sizes in bytes.
 
-    ``max_running`` caps the tasks under way at a provider; ``poll_lambda`` is the seconds of lag
-    that one poll is worth.
-    ``callback_url`` makes the address a provider calls when a generation is done (None: callbacks
-    are off).
+    ``max_running`` limits the running tasks at a provider; ``poll_lambda`` is the cost of one poll
+    in seconds of lag.
+    ``callback_url`` returns the address that a provider calls when a generation is done (None:
+    callbacks are off).
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -55,5 +55,5 @@ class Ports:
 
     @cached_property
     def room(self) -> Room:
-        """Whether our disk takes what people attach and what is made for them."""
+        """``room`` knows whether the disk has room for attachments and results."""
         return Room(media=self.media, messenger=self.messenger)

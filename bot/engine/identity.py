@@ -1,7 +1,7 @@
 """Which task is ours, when a provider's callback names it after the answer to the POST was lost.
 
-Owns the checks that a named task must pass. A list of the account's tasks never names one: it holds
-other applications' tasks as well.
+This module owns the checks that a named task must pass. The list of the account's tasks is not used
+to identify one, because it contains other applications' tasks as well.
 """
 
 from datetime import timedelta
@@ -17,8 +17,8 @@ from bot.domain.ports.storage import Storage
 log = structlog.get_logger(__name__)
 
 OLDER_TASKS = timedelta(hours=1)
-"""A task that was taken this long before a request is known, too, when the list is judged: the list
-goes by another clock.
+"""Tasks from this long before a request count as known when the list is checked, because the list
+uses the provider's clock.
 """
 
 CLOCKS_DIFFER = timedelta(minutes=10)
@@ -31,8 +31,8 @@ async def is_ours(
     """Return True if the task that a callback to this generation's address named can be its own.
 
     The address is secret and was given to the provider with this one request. The body is checked
-    all the same: the task exists in our account, is of the model that was asked for, was made after
-    the request was sent, and belongs to no other generation.
+    anyway: the task must exist in our account, have the requested model, have been made after the
+    request was sent, and belong to no other generation.
 
     Raises:
         ProviderError: the provider did not answer.
@@ -54,8 +54,8 @@ async def own_task(
 ) -> tuple[TaskId | None, bool]:
     """Return the first of the named tasks that can be a generation's own, or None.
 
-    The second value is True if one of them could not be checked, because the provider did not
-    answer: then nothing may be concluded from None.
+    The second value is True if one of them could not be checked because the provider did not
+    answer. Then None proves nothing.
     """
     unchecked = False
     for task_id in generation.task.named if generation.task is not None else ():

@@ -1,7 +1,7 @@
-"""The board: what is known of every live generation beyond its row, in memory only.
+"""The generations in flight: what is known of each beyond its row, in memory only.
 
-Owns progress and expected ends; who waits for whom belongs to its ``queue``. Everything here can be
-lost: a restart learns it again. Knows nothing of rows, tasks or Discord.
+This module owns progress and expected ends; ``queue`` owns the order of waiting. All of it can be
+lost, because a restart learns it again. It knows nothing of rows, tasks or Discord.
 """
 
 from collections.abc import Mapping
@@ -22,20 +22,21 @@ MADE = frozenset({State.READY, State.FETCHED, State.POSTING})
 
 @dataclass
 class InFlight:
-    """One generation under this worker's care.
+    """One generation that this worker owns.
 
     ``reading`` is the latest progress as (seconds since submission, fraction 0..1). ``unconfirmed``
-    tells that an outside effect of the present state may have happened before: look first.
-    ``claimed`` ones were somebody else's: where the database was restored from a copy, their rows
-    are behind what was posted since, so ``posted_since`` tells from when on to look first.
-    ``misses`` counts failed tries of the present step, ``polls`` the queries made. ``solo`` ones
-    are polled by themselves, since a batch with them failed on our side. ``avoid`` is the provider
-    that could not take this one's files just now (None: none).
+    is true if an outside effect of the current state may have happened already: check first.
+    ``claimed`` is true if another worker owned it before. After a restore from a backup, messages
+    may be newer than the row; ``posted_since`` is the time from which to search for them (None:
+    no need). ``misses`` counts failed attempts of the current step, ``polls`` the queries made.
+    ``called_back`` is true if a callback arrived in the current state. ``solo`` is true if it is
+    polled alone, because a batch with it failed on our side. ``avoid`` is the provider that could
+    not accept its files just now (None: none).
     ``released`` is true if the files uploaded for its task were deleted.
-    ``empty`` counts the reports that the task is done which held no link. ``unplayable`` maps the
-    hash of a fetched file that does not play to how often it was fetched, and when first
-    (monotonic). ``running_at`` is the monotonic time at which the task was last known to be under
-    way; None if this process has not seen it.
+    ``empty`` counts the reports of a completed task without a link. ``unplayable`` maps the hash of
+    a fetched file that does not play to how often it was fetched, and when first (monotonic).
+    ``running_at`` is the monotonic time at which the task was last known to be running; None if
+    this process has not seen it running.
     ``taskless`` are the providers that no longer know the task of the video to edit.
     """
 
@@ -59,16 +60,16 @@ class InFlight:
     _marks: dict[datetime, float] = field(default_factory=dict[datetime, float])
 
     def mark(self, clock: Clock) -> datetime:
-        """The time to write into the row, from which ``seconds_since`` can count."""
+        """Return the time to write into the row, from which ``seconds_since`` can count."""
         now = clock.now()
         self._marks[now] = clock.monotonic()
         return now
 
     def seconds_since(self, moment: datetime, clock: Clock) -> float:
-        """How long ago a moment in the row was, whatever the calendar was set to meanwhile.
+        """Return the seconds since a time in the row, even if the system clock was set meanwhile.
 
-        What this process has seen itself is counted by the monotonic clock. Only what was before
-        is told by the calendar; a moment still to come was just now.
+        The monotonic clock counts from times that this process has written. For earlier times the
+        system clock counts; a time in the future counts as now.
         """
         now = clock.monotonic()
         if moment not in self._marks:
@@ -81,21 +82,21 @@ class InFlight:
         self.unplayable[digest] = (times + 1, first_at)
 
     def unplayable_for(self, digest: str, times: int, clock: Clock) -> float:
-        """Seconds since a file was first seen not to play; 0 if it was fetched less often."""
+        """Return the seconds since a file first did not play; 0 if it was fetched less often."""
         seen, first_at = self.unplayable.get(digest, (0, 0.0))
         return clock.monotonic() - first_at if seen >= times else 0.0
 
     def by_the_calendar(self, moment: datetime, clock: Clock) -> datetime:
-        """When that was, by the calendar as it is set now."""
+        """Return the time of a moment by the system clock as it is set now."""
         return clock.now() - timedelta(seconds=self.seconds_since(moment, clock))
 
 
 @dataclass
 class Flights:
-    """All live generations, and the queue they go through.
+    """All generations in flight, and their queue.
 
-    ``unclear`` are generations whose insert may have been committed without an answer: whoever
-    asked for each, by its id.
+    ``unclear`` maps the generations whose insert may have been committed without an answer to
+    their requesters.
     """
 
     max_running: InitVar[Mapping[ProviderName, int]]
@@ -109,7 +110,7 @@ class Flights:
         self.queue = Queue(max_running=max_running)
 
     def put(self, generation: Generation, *, claimed: bool) -> InFlight:
-        """Take a generation in; ``claimed`` ones were somebody else's and may be half done."""
+        """Add a generation. ``claimed`` is true if another worker may have begun its step."""
         live = InFlight(generation=generation, unconfirmed=claimed, claimed=claimed)
         self.live[generation.id] = live
         if generation.state in AT_PROVIDER and generation.task is not None:
@@ -123,19 +124,19 @@ class Flights:
         self.stuck.forget(generation_id)
 
     def leave_slot(self, generation_id: GenerationId) -> None:
-        """Free the place a generation holds, if any."""
+        """Free the slot that a generation holds, if any."""
         self.queue.leave(generation_id)
 
     def failed(
         self, provider: ProviderName, error: ProviderError, now: float, *, price: int = 0
     ) -> None:
-        """A submission failed at ``now`` (monotonic seconds); ``price`` in micro-USD."""
+        """Record a failed submission at ``now`` (monotonic seconds); ``price`` in micro-USD."""
         self.queue.failed(provider, error, now, price=price)
 
     def refusal(self, provider: ProviderName, now: float, *, with_media: bool) -> Code | None:
-        """Why nothing new is taken on for a provider at ``now`` (monotonic seconds); None: it is.
+        """Return why a provider accepts no new requests at ``now`` (monotonic seconds), or None.
 
-        ``with_media`` is true if the request has more than words.
+        ``with_media`` is true if the request has files.
         """
         breaker = self.queue.breaker(provider)
         if breaker.awaits_operator:
@@ -145,16 +146,16 @@ class Flights:
         return None
 
     def refresh(self, generation: Generation) -> None:
-        """Take over a row that was changed beside the scheduler."""
+        """Replace the row of a generation that was changed outside of the scheduler."""
         if (live := self.live.get(generation.id)) is not None:
             live.generation = generation
 
     def live_status(
         self, generation: Generation, *, now: datetime, monotonic: float | None = None
     ) -> LiveStatus:
-        """What a person may be told about a generation right now.
+        """Return what users see about a generation right now.
 
-        ``monotonic`` is the same moment by the monotonic clock; without it no pause is told.
+        ``monotonic`` is the same moment by the monotonic clock; without it the pause is left out.
         """
         live = self.live.get(generation.id)
         position = park = None
@@ -168,6 +169,6 @@ class Flights:
             eta_at = now + timedelta(seconds=generation.plan.estimated_seconds)
             return LiveStatus(position=position, eta_at=eta_at, park=park)
         progress = None if live.reading is None else round(live.reading[1] * 100)
-        # A time that has passed is not when it will be ready.
+        # A time in the past cannot be when it will be ready.
         eta_at = live.eta_at if live.eta_at is not None and live.eta_at > now else None
         return LiveStatus(position=position, progress=progress, eta_at=eta_at, park=park)

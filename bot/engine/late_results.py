@@ -1,8 +1,8 @@
-"""Results that come after their generation has ended: delivered all the same, free of charge.
+"""Results that arrive after their generation has ended. They are delivered free of charge.
 
-Owns which ended generations may still get their video, and the generation that brings it: a new
-turn of the same conversation with the same request and place, holding nothing in the ledger, once
-per task. Asks questions only; a paid POST is never sent from here.
+This module owns the search for them, and the generation that delivers one: a new turn of the same
+conversation with the same request and place, without a hold in the ledger, once per task. It only
+queries providers and never sends a paid POST.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +36,7 @@ LOOK_EVERY_SECONDS = 600.0
 
 
 LOOK_AT_MOST = 200
-"""So many ended generations are asked about in one look, the latest first."""
+"""The most ended generations that one search asks about, the latest first."""
 
 
 SILENT_TIMES = 3
@@ -48,11 +48,11 @@ async def take_over(
 ) -> Generation:
     """Move an ended generation's task to a new generation, which costs nothing.
 
-    Nobody owns the new one: the next worker that looks claims and delivers it. Done before, the
-    first one is returned.
+    The new one has no owner: the next worker that looks for work claims and delivers it. If the
+    task was moved before, the first new generation is returned.
 
     Raises:
-        Superseded: ``ended`` is not as it is in the database.
+        Superseded: ``ended`` differs from the row in the database.
         ValueError: it has no task.
     """
     if ended.task is None:
@@ -82,7 +82,7 @@ async def take_over(
         updated_at=now,
         ended_at=None,
     )
-    # A task belongs to one generation at a time: the old one lets go of it first.
+    # A task belongs to one generation at a time, so it is removed from the old one first.
     await tx.generations.save(ended, replace(ended, task=None, updated_at=now))
     await tx.generations.add(late)
     await tx.ledger.lock(late.place.guild_id, late.requester_id)
@@ -92,9 +92,9 @@ async def take_over(
 
 @dataclass(kw_only=True)
 class LateResults:
-    """Looks for them now and then, and soon after a provider called back about one.
+    """Looks for late results every few minutes, and soon after a callback about one.
 
-    What a provider said for good about a task is remembered, so it is not asked again.
+    A provider's final answer about a task is remembered, so that it is not asked again.
     """
 
     storage: Storage
@@ -106,12 +106,12 @@ class LateResults:
     _next_look: float = 0.0
 
     def callback_received(self, generation_id: GenerationId) -> None:
-        """A provider says that a generation's task is done, and nobody here watches it."""
+        """A provider reports that the task of an ended generation is done: ask about it soon."""
         if len(self._called_back) < LOOK_AT_MOST:
             self._called_back.add(generation_id)
 
     async def look(self) -> Sequence[Generation]:
-        """Ask about what may have come, if it is time or there was a hint; what was taken over.
+        """Search if it is time or a callback came; return the generations that deliver results.
 
         Raises:
             StorageUnavailable: try again later.
@@ -172,7 +172,7 @@ class LateResults:
     async def _found(
         self, provider: Provider, generations: Sequence[Generation]
     ) -> dict[TaskId, Generation]:
-        """The tasks by their ids; an unknown id may be named by a callback.
+        """Return the generations by the ids of their tasks. A callback may have named an id.
 
         A generation whose task is proven absent is closed.
         """
@@ -216,7 +216,7 @@ class LateResults:
         try:
             late = await self.storage.transact(work)
         except Superseded:
-            # Somebody changed it meanwhile: the next look sees what became of it.
+            # It was changed meanwhile: the next search sees the new row.
             return None
         if late is None:
             self._closed.add(generation.id)
@@ -229,10 +229,9 @@ class LateResults:
 async def _reports(
     provider: Provider, task_ids: Sequence[TaskId]
 ) -> Mapping[TaskId, TaskReport | None]:
-    """What a provider says about tasks, many at a time where it can; None: it does not know it.
+    """Return the provider's reports about tasks, in batches if it can; None: an unknown task.
 
-    What a question about many did not answer is asked about alone. Tasks about which nothing was
-    learned are absent.
+    Tasks that a batch did not answer are queried alone. Tasks without any answer are absent.
     """
     reports: dict[TaskId, TaskReport | None] = {}
     silent = 0
@@ -258,7 +257,7 @@ async def _reports(
 async def _batch_reports(
     provider: Provider, batch: Sequence[TaskId]
 ) -> Mapping[TaskId, TaskReport]:
-    """What can be read of the answer about several tasks."""
+    """Return the readable reports of a batch query."""
     try:
         answers = await provider.query_many(batch)
     except ProviderError as error:
@@ -270,8 +269,8 @@ async def _batch_reports(
 def _is_worth_fetching(ended: Generation, report: TaskReport, *, now: datetime) -> bool:
     """Return True if a task's result may be fetched now although it could not be before.
 
-    That is so if its provider names another link (whatever the signature behind it), or keeps the
-    result longer than was known.
+    That is so if its provider reports another link (ignoring the query string), or keeps the result
+    longer than was known.
     """
     failure, before = ended.failure, ended.result
     if failure is None or failure.code not in UNFETCHED or before is None:

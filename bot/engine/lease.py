@@ -1,8 +1,8 @@
-"""How long a worker may trust that what it owned is still its own.
+"""How long a worker may assume that it still owns its generations.
 
-Others take over from a worker whose heartbeat is old. One that stood still (stopped, suspended, out
-of memory) does not know that it did: before an effect that must not happen twice it asks here, and
-when the last heartbeat is too long ago, the row is asked. Knows nothing of what the effects are.
+Other workers take over from a worker whose heartbeat is old. A process that was frozen (stopped,
+suspended, out of memory) does not know it. Before an effect that must not happen twice it checks
+its lease here; if the last heartbeat is too old, it reads the row. This module knows no effects.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from bot.domain.generation import Generation
 from bot.engine.context import Ports
 
 SURE_SECONDS = 15.0
-"""Half of what makes a worker look dead."""
+"""The lease in seconds: half the time after which a worker counts as dead."""
 
 
 @dataclass(kw_only=True)
 class Lease:
-    """``alone`` tells that nobody else can exist, so nothing can be taken over."""
+    """The lease of this worker. ``alone`` is true if no other worker can exist."""
 
     ports: Ports
     alone: bool = False
@@ -26,51 +26,51 @@ class Lease:
     _since: datetime | None = None
 
     def now(self) -> tuple[datetime, float]:
-        """Two clocks: one may have stood still with us, the other may be set."""
+        """Return the time by two clocks: one may have been frozen with us, the other one set."""
         return self.ports.clock.now(), self.ports.clock.monotonic()
 
     def keep(self, at: tuple[datetime, float]) -> None:
-        """A heartbeat that was begun ``at`` is in the database."""
+        """Extend the lease: a heartbeat that was begun ``at`` is in the database."""
         if not self._holds(at) or (self._since is not None and at[0] < self._since):
-            # It had run out: what was ours before may be somebody else's. Or the clock was set back
-            # behind that moment, and nothing saved from now on would ever be later.
+            # It had expired, so another worker may own what was ours. Or the clock was set back
+            # before that moment, and nothing saved from now on would be later than it.
             self._since = at[0]
         self._kept = at
 
     def sure(self, generation: Generation) -> bool:
-        """Whether nobody can have taken it over since we last saved or read it."""
+        """Return True if no other worker can have claimed it since we last saved or read it."""
         if self.alone:
             return True
         now = self.now()
         if self._since is None or not self._holds(now):
             return False
-        # A time still to come was written by another clock, or by this one before it was set back.
+        # A time in the future was written by another clock, or by this one before it was set back.
         return self._since <= generation.updated_at <= now[0]
 
     def holds(self) -> bool:
-        """Whether this worker lives, for all that others can know: nobody may claim from it."""
+        """Return True if this worker looks alive to others, so that none may claim from it."""
         return self.alone or self._holds(self.now())
 
     def answers(self) -> bool:
-        """Whether a heartbeat was written lately, alone or not: the database answers."""
+        """Return True if a heartbeat was written lately, which means that the database answers."""
         return self._holds(self.now())
 
     async def check(self, generation: Generation) -> None:
-        """Go on only if this generation is still ours, in this state.
+        """Check that this worker still owns the generation in this state.
 
         Raises:
-            Superseded: it is not.
-            StorageUnavailable: nobody can tell.
+            Superseded: it does not.
+            StorageUnavailable: this cannot be determined.
         """
         if not self.sure(generation):
             await self.fresh(generation)
 
     async def fresh(self, generation: Generation) -> Generation:
-        """The row as it is now, with what people decided meanwhile.
+        """Return the row as it is now, with the users' latest decisions.
 
         Raises:
-            Superseded: it is not ours any more, or in another state.
-            StorageUnavailable: nobody can tell.
+            Superseded: this worker no longer owns it, or it is in another state.
+            StorageUnavailable: this cannot be determined.
         """
         fresh = await self.ports.storage.read(lambda tx: tx.generations.get(generation.id))
         if (

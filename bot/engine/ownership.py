@@ -1,7 +1,7 @@
-"""Which generations are this worker's: its heartbeat, what the dead leave behind, what got lost.
+"""Which generations this worker owns: heartbeats, claims from dead workers, unclear commits.
 
-Owns the judgement of who is dead. Heartbeats are written and read by the one clock that all workers
-of a database share, so a host whose own clock is wrong harms nobody. Knows nothing of steps.
+This module decides which workers are dead. Heartbeats are written and compared by one clock that
+all workers of a database share, so a wrong system clock does no harm. It knows nothing of steps.
 """
 
 import asyncio
@@ -27,23 +27,23 @@ CLAIM_SECONDS = 10.0
 CLAIM_AT_ONCE = 500
 
 LOOK_SECONDS = 0.4
-"""Between two looks for requests that a process without a worker has taken."""
+"""Seconds between two searches for requests from a process without a worker."""
 
 FEW = 8
-"""The most that are claimed at one look, so that the work spreads over all workers."""
+"""The most generations claimed per search, so that the work spreads over all workers."""
 
 FIND_SECONDS = 5.0
-"""Between two looks for what commits without an answer may have left."""
+"""Seconds between two searches for rows that unanswered commits may have left."""
 
 LEAP_SECONDS = 20.0
-"""More than this between two heartbeats of ours, and others' may be as old for the same reason."""
+"""If our own heartbeat is later than this, others may be late for the same reason."""
 
 
 @dataclass(kw_only=True)
 class Ownership:
-    """``resume`` is called with every generation that turned out to be ours.
+    """Keeps this worker alive and claims generations. ``resume`` is called with each of them.
 
-    ``alone`` tells that no other worker can exist, so that the first claim takes everything.
+    ``alone`` is true if no other worker can exist, so that the first claim takes everything.
     """
 
     ports: Ports
@@ -56,21 +56,21 @@ class Ownership:
     _claim_unclear: bool = False
 
     def owner(self) -> WorkerId | None:
-        """Who is to own what is inserted now: this worker, while others can see that it lives.
+        """Return the owner for a new row: this worker while its heartbeat is fresh, else None.
 
-        Otherwise nobody: they would take it for a dead worker's.
+        With an old heartbeat, other workers would claim the row from it at once.
         """
         return self.worker_id if self.lease.holds() else None
 
     async def keep(self, stopped: asyncio.Event) -> None:
-        """Keep what is ours, and take up what nobody living owns, until ``stopped``."""
+        """Keep our generations and claim those without a live owner, until ``stopped``."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_alive(stopped))
             group.create_task(self._look(stopped))
             group.create_task(self._find(stopped))
 
     async def _look(self, stopped: asyncio.Event) -> None:
-        """Take up new requests soon, until ``stopped``. Alone, whoever inserts them owns them."""
+        """Claim new requests soon, until ``stopped``. A single process owns what it inserts."""
         while not self.alone and not await self.ports.clock.wait(stopped, LOOK_SECONDS):
             if not self.lease.holds():
                 continue
@@ -98,7 +98,7 @@ class Ownership:
             await clock.wait(stopped, HEARTBEAT_SECONDS)
 
     async def _find(self, stopped: asyncio.Event) -> None:
-        """Find out what became of inserts and claims without an answer, until ``stopped``."""
+        """Look up the outcome of unanswered inserts and claims, until ``stopped``."""
         while not await self.ports.clock.wait(stopped, FIND_SECONDS):
             try:
                 for generation_id, (guild_id, requester_id) in list(self.flights.unclear.items()):
@@ -109,15 +109,15 @@ class Ownership:
                 log.info("unclear_commits_not_looked_up", error=str(error))
 
     async def give_up(self, tx: Transaction) -> None:
-        """Leave everything to others, in an orderly stop."""
+        """Release all generations to other workers, in an orderly stop."""
         await tx.generations.disown(self.worker_id)
         await tx.workers.remove(self.worker_id)
 
     async def _beat(self) -> bool:
-        """Write a heartbeat; whether it comes so late that nobody is to be judged by theirs.
+        """Write a heartbeat. Return True if it is so late that no worker may be declared dead.
 
-        The shared clock was set ahead, the database was away, or the whole machine was asleep: then
-        the living look dead, until each of them has written another.
+        The shared clock was set ahead, the database was unavailable, or the machine was suspended:
+        then live workers look dead until each has written another heartbeat.
         """
         at = self.lease.now()
 
@@ -154,7 +154,7 @@ class Ownership:
         try:
             claimed = await self.ports.storage.transact(work)
         except StorageUnavailable as error:
-            # It may come about all the same, and then nobody but the database knows whose they are.
+            # It may take effect anyway, and then only the database knows the owner.
             self._claim_unclear = self._claim_unclear or error.unclear
             raise
         for generation in claimed:
@@ -171,12 +171,13 @@ class Ownership:
         del self.flights.unclear[generation_id]
 
     async def _find_claimed(self) -> None:
-        """Take up what is ours by the database and not on the board. Of the others only the ids
-        are read.
+        """Resume generations that the database says we own and that are not in flight here.
+
+        Only the ids of the others are read.
         """
 
         async def wait_for_claims(tx: Transaction) -> None:
-            # A claim writes a heartbeat, too: if one is still under way, this waits for it.
+            # A claim writes a heartbeat, too: if one is still running, this waits for it.
             await tx.workers.beat(self.worker_id, now=await tx.workers.clock(clock.now()))
 
         clock, storage = self.ports.clock, self.ports.storage

@@ -1,6 +1,6 @@
-"""Bounded concurrency: jobs of one kind share a lane and wait in line when it is full.
+"""Bounded concurrency: jobs of one kind share a pool and wait while it is full.
 
-Owns nothing but the counting. All jobs run inside the TaskGroup they are given.
+This module only counts. All jobs run inside the given TaskGroup.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ Job = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Pool(StrEnum):
-    """Kinds of work that must not crowd each other out."""
+    """The kinds of work, each with its own limit."""
 
     SUBMIT = "submit"
     POLL = "poll"
@@ -33,7 +33,7 @@ POOL_SIZES: Mapping[Pool, int] = {
 
 
 class Pools:
-    """Runs jobs, at most so many of a kind at once, first come first served."""
+    """Runs jobs in order of arrival, at most ``POOL_SIZES`` of a kind at once."""
 
     def __init__(self, group: asyncio.TaskGroup, widths: Mapping[Pool, int] = POOL_SIZES) -> None:
         self._group = group
@@ -43,22 +43,22 @@ class Pools:
         self._closed = False
 
     def run(self, lane: Pool, job: Job) -> None:
-        """Start a job now, or when its lane has room."""
+        """Start a job now, or when its pool has room."""
         self._lines[lane].append(job)
         self._pump(lane)
 
     def active(self, *pools: Pool) -> set[asyncio.Task[None]]:
-        """The tasks under way in these lanes."""
+        """Return the running tasks of these pools."""
         return set().union(*(self._running[lane] for lane in pools))
 
     def close(self) -> None:
-        """Start nothing more; what waits in line is dropped."""
+        """Start no more jobs and drop the waiting ones."""
         self._closed = True
         for line in self._lines.values():
             line.clear()
 
     def cancel(self) -> None:
-        """Cancel all that is under way."""
+        """Cancel all running jobs."""
         for task in self.active(*Pool):
             task.cancel()
 

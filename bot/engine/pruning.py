@@ -1,7 +1,7 @@
-"""Pruning: what was kept long enough is removed, a little at a time, beside the work.
+"""Pruning: content past its retention is removed, a little at a time, while the bot runs.
 
-Owns when it is a generation's turn and how much is done at once. What is removed and what stays is
-the storage's knowledge; the media directory cleans itself.
+This module owns when a generation is pruned and how much is done at once. The storage knows what is
+removed and what stays; the media directory cleans itself.
 """
 
 from dataclasses import dataclass
@@ -15,27 +15,27 @@ from bot.domain.ports.storage import Storage
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 50
-"""So many generations lose their content in one transaction: a few milliseconds of the writer."""
+"""How many generations one transaction prunes. It takes a few milliseconds of the writer."""
 
 AT_MOST = 2000
-"""So many in one look, so that a large backlog is worked off over hours and nothing else waits."""
+"""How many one run prunes. A large backlog takes hours, and nothing else waits for it."""
 
 PAUSE_SECONDS = 0.05
 
 DURATIONS_LAST = timedelta(days=90)
-"""For so long a learned duration counts; a kind of task that is not used any more is forgotten."""
+"""How long a learned duration is kept; kinds of tasks that are no longer used are removed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pruning:
-    """Removes what was kept for longer than ``retention``."""
+    """Removes content that was kept for longer than ``retention``."""
 
     storage: Storage
     clock: Clock
     retention: timedelta
 
     async def look(self) -> int:
-        """Prune those whose time is over, at most ``AT_MOST``; returns how many.
+        """Prune generations past their retention, at most ``AT_MOST``; return how many.
 
         Raises:
             StorageUnavailable: try again later.

@@ -1,10 +1,10 @@
-"""The queue: who has a place at a provider, who waits for one, and which provider is paused.
+"""The queue: which generations hold a slot at a provider, which wait, and which provider is paused.
 
-Owns the fairness among people and the one pause per provider. Everything here can be lost: a
-restart learns it again. Knows nothing of rows, tasks or Discord.
+This module owns the fairness among members and the pause of each provider. All of it can be lost,
+because a restart learns it again. It knows nothing of rows, tasks or Discord.
 
-Whoever is admitted holds the place from that moment on, and gives it back if it is not used: no
-free place can be forgotten while somebody waits.
+An admitted generation holds its slot from that moment on and returns it if it is not used, so no
+free slot is forgotten while another one waits.
 """
 
 from collections import Counter
@@ -31,7 +31,7 @@ class _Waiting:
 
 @dataclass
 class Queue:
-    """Places and pauses of all providers, and those who wait. Times are monotonic seconds."""
+    """The slots and pauses of all providers, and the queue. Times are monotonic seconds."""
 
     max_running: Mapping[ProviderName, int]
     breakers: dict[ProviderName, Breaker] = field(default_factory=dict[ProviderName, Breaker])
@@ -57,7 +57,7 @@ class Queue:
     def take(
         self, generation: Generation, providers: Sequence[ProviderName], now: float
     ) -> ProviderName | None:
-        """Take a place at the first of the providers that has one; else wait for any of them."""
+        """Take a slot at the first of the providers that has one; else wait for any of them."""
         for provider in providers:
             if self._has_room(provider, generation.id, now):
                 self._enter(generation, provider)
@@ -70,7 +70,7 @@ class Queue:
         return None
 
     def leave(self, generation_id: GenerationId) -> None:
-        """Give back the place a generation holds, if any."""
+        """Return the slot that a generation holds, if any."""
         provider = self._place_of.pop(generation_id, None)
         if provider is None:
             return
@@ -80,43 +80,43 @@ class Queue:
         self._upset()
 
     def forget(self, generation_id: GenerationId) -> None:
-        """The generation neither waits nor holds a place any more."""
+        """Remove a generation from the queue and from its slot."""
         if self._waiting.pop(generation_id, None) is not None:
             self._upset()
         self.leave(generation_id)
 
     def holds(self, generation_id: GenerationId) -> bool:
-        """Whether it has a place at some provider."""
+        """Return True if it holds a slot at a provider."""
         return generation_id in self._place_of
 
     def would_wait(self, provider: ProviderName, now: float) -> bool:
-        """Whether the next generation for this provider would have to wait."""
+        """Return True if the next generation for this provider would have to wait."""
         return not self._has_room(provider, None, now)
 
     # -- those who wait -----------------------------------------------------------------------
 
     def line(self) -> Sequence[GenerationId]:
-        """Those waiting, in the order they will be served: round robin over people, then by age.
+        """Return those that wait, in the order of service: round robin over members, then by age.
 
-        A person's first request comes before anybody's second; tasks under way count as requests.
+        A member's first request comes before any member's second; running tasks count as requests.
         """
         if self._line is None:
             self._line = self._ordered()
         return self._line
 
     def position(self, generation_id: GenerationId) -> int | None:
-        """The place in line from 1 on, None for one that does not wait."""
+        """Return the position in the queue, from 1; None if it does not wait."""
         return self.line().index(generation_id) + 1 if generation_id in self._waiting else None
 
     def __len__(self) -> int:
-        """How many wait."""
+        """Return how many wait."""
         return len(self._waiting)
 
     def admit(self, now: float) -> Sequence[GenerationId]:
-        """Serve the line: everybody here is to take the next step now.
+        """Serve the queue; return the generations that take their next step now.
 
-        They have a place from here on; or none of their providers can serve them until the
-        operator acts, and they are to hear it.
+        Each of them now holds a slot, or none of its providers can serve it until the operator
+        acts, and its step reports that.
         """
         began = any(self._asked_at < (b.until or 0.0) <= now for b in self.breakers.values())
         self._asked_at = now
@@ -141,19 +141,19 @@ class Queue:
         return admitted
 
     def moved(self) -> bool:
-        """Whether anybody in line may stand elsewhere than at the last call."""
+        """Return True if a position may have changed since the last call."""
         moved, self._moved = self._moved and bool(self._waiting), False
         return moved
 
     def wakes_at(self, now: float) -> float | None:
-        """When the next pause ends that somebody in line waits for."""
+        """Return when the next pause ends that a generation waits for; None if there is none."""
         if not self._waiting:
             return None
         ends = (breaker.ends_at(now) for breaker in self.breakers.values())
         return min((end for end in ends if end is not None), default=None)
 
     def pause(self, generation_id: GenerationId, now: float) -> tuple[ParkReason, float] | None:
-        """Why one in line waits longer than for a place, and for how many seconds.
+        """Return why a waiting generation is paused, and for how many seconds.
 
         None unless all its providers are paused.
         """
@@ -171,11 +171,11 @@ class Queue:
     # -- pauses -------------------------------------------------------------------------------
 
     def breaker(self, provider: ProviderName) -> Breaker:
-        """The pause of a provider."""
+        """Return the pause of a provider."""
         return self.breakers.get(provider, Breaker())
 
     def may_submit(self, generation_id: GenerationId, provider: ProviderName, now: float) -> bool:
-        """Whether a generation may submit now. After a pause this makes it the probe."""
+        """Return True if a generation may submit now. After a pause this makes it the probe."""
         breaker = self.breaker(provider)
         if breaker.blocks(now, generation_id):
             return False
@@ -185,7 +185,7 @@ class Queue:
     def failed(
         self, provider: ProviderName, error: ProviderError, now: float, *, price: int = 0
     ) -> None:
-        """A submission failed; ``price`` is what the task would have cost, in micro-USD."""
+        """Record a failed submission; ``price`` is the cost of the task, in micro-USD."""
         after = self.breaker(provider).failed(
             error.code,
             now,
@@ -196,20 +196,20 @@ class Queue:
         self._set(provider, after)
 
     def took_task(self, provider: ProviderName, now: float) -> None:
-        """A provider took a task."""
+        """Record that a provider accepted a task."""
         self._set(provider, self.breaker(provider).answered(now))
 
     def awaiting_operator(self) -> Sequence[ProviderName]:
-        """The providers that are paused until somebody tops up or corrects their account."""
+        """Return the providers that are paused until the operator fixes their account."""
         return [name for name, breaker in self.breakers.items() if breaker.awaits_operator]
 
     def reported(self, provider: ProviderName, micro_usd: int | None, now: float) -> bool:
-        """A paused provider reported its balance; whether that ended the pause."""
+        """Record the balance of a paused provider; return True if that ended the pause."""
         self._set(provider, self.breaker(provider).reported(micro_usd, now))
         return not self.breaker(provider).is_open
 
     def hopeless(self, providers: Iterable[ProviderName]) -> Code | None:
-        """Why none of them can be asked until the operator acts; None while one can."""
+        """Return why none of them accepts tasks until the operator acts; None if one does."""
         reason: Code | None = None
         for provider in providers:
             breaker = self.breaker(provider)
@@ -243,7 +243,7 @@ class Queue:
         return self._free(provider) > 0
 
     def _room(self, provider: ProviderName, now: float) -> int:
-        """How many of the line may be admitted at a provider now."""
+        """Return how many waiting generations a provider can admit now."""
         breaker = self.breaker(provider)
         if breaker.blocks(now):
             return 0

@@ -1,7 +1,7 @@
-"""Whether our own disk takes what people attach and what is made for them.
+"""Whether the disk has room for attachments and results.
 
-Owns that nothing new is begun, and so nothing paid for, while our disk is known to be full or not
-writable. It costs nothing while all is well: the disk is looked at only after it refused something.
+This module refuses new requests, which would cost money, while the disk is known to be full or not
+writable. The disk is only checked after a write has failed.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from bot.domain.ports.media import MediaStore
 from bot.domain.ports.messenger import Messenger
 
 DISK_REASONS = frozenset({"disk", "disk_full"})
-"""The facts ``reason`` of an error of our own disk."""
+"""The values of the fact ``reason`` that mean an error of our disk."""
 
 
 class Room:
@@ -24,7 +24,7 @@ class Room:
         self._looking = asyncio.Lock()
 
     async def note(self, error: RetakeError) -> bool:
-        """Return whether an error is the fault of our own disk; if so, tell the owner."""
+        """Return True if an error comes from our disk; in that case alert the owner."""
         if not isinstance(error, MediaError) or error.facts.get("reason") not in DISK_REASONS:
             return False
         self._refused = True
@@ -32,14 +32,14 @@ class Room:
         return True
 
     async def check(self) -> None:
-        """Let new requests pass unless the disk refused something and still takes nothing.
+        """Check that new requests may pass: the disk did not fail, or it works again.
 
         Raises:
             Refused: NO_ROOM.
         """
         if not self._refused:
             return
-        # One look at a time: each writes, and two together may find no room for both.
+        # One check at a time: each writes a file, and there may not be room for two.
         async with self._looking:
             if self._refused and not await self._media.can_keep():
                 raise Refused(Code.NO_ROOM)

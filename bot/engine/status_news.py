@@ -1,6 +1,6 @@
 """Status messages of generations in flight: when there is news to show.
 
-Owns how often a message is edited. What it says is the messenger's business.
+This module owns how often a message is edited. The messenger owns its content.
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from bot.engine.pools import Pool, Pools
 log = structlog.get_logger(__name__)
 
 STATUS_SECONDS = 4.0
-"""Between two edits of one status message; Discord allows about five per five seconds a channel."""
+"""Seconds between two edits of a status message. Discord allows about 5 per 5 s and channel."""
 
 
 @dataclass(kw_only=True)
@@ -33,14 +33,13 @@ class StatusNews:
     )
 
     def forget(self, generation_id: GenerationId) -> None:
-        """Drop what is known of a message."""
+        """Forget a message."""
         self._shown.pop(generation_id, None)
 
     def show(self, live: InFlight, pools: Pools) -> None:
-        """Tell the messenger when there is news; of progress not more often than every few seconds.
+        """Have the messenger edit the message if there is news, for progress every few seconds.
 
-        Whatever is left out about a running task, its next poll brings. Nothing else comes by
-        itself.
+        Skipped progress of a running task appears with its next poll. All other news is sent.
         """
         generation = live.generation
         if generation.ended or generation.place.status_message_id is None:
@@ -49,7 +48,7 @@ class StatusNews:
         live_status = self.flights.live_status(
             generation, now=self.ports.clock.now(), monotonic=now
         )
-        # The end of a pause that others share is reckoned each time, and differs by microseconds.
+        # The end of a shared pause is computed each time and differs by microseconds.
         park = generation.park or (live_status.park and live_status.park.reason)
         overdue = live_status.eta_at is None
         seen = (live_status.progress, live_status.position, generation.abandoned, park, overdue)

@@ -1,7 +1,7 @@
-"""When to ask a provider again, and when a video is expected: the poll rule, fed with what we know.
+"""When to poll a provider again, and when a video is expected: the poll rule with learned data.
 
-Owns the densities (one per kind of task, learned from past durations) and each provider's price of
-a request. The rule itself is ``bot.domain.polling``.
+This module owns the densities (one per kind of task, learned from past durations) and each
+provider's cost of a request. The rule itself is ``bot.domain.polling``.
 """
 
 import statistics
@@ -24,20 +24,20 @@ from bot.engine.context import Ports
 from bot.engine.in_flight import InFlight
 
 ENOUGH_PAST = 5
-"""From so many past durations on, their median beats the provider's estimate for the ETA."""
+"""With this many past durations, their median replaces the provider's estimate in the ETA."""
 
 
 KEPT = 200
-"""This many durations of one kind are kept, the latest."""
+"""How many of the latest durations of one kind are kept."""
 
 MOST_KINDS = 200
-"""This many kinds are kept in memory, those used last."""
+"""How many kinds are kept in memory, those used last."""
 
 MOST_ESTIMATES = 16
-"""For this many estimates of one kind the densities are kept."""
+"""How many estimates of one kind have their densities kept."""
 
 WATCHED_SECONDS = 90.0
-"""A duration counts if the task was seen under way at most this long before it was done."""
+"""A duration counts if the task was seen running at most this long before it was done."""
 
 MOST_TIMES = 20
 """A provider's estimate of more than this many times ours is not believed."""
@@ -51,14 +51,14 @@ class _Kind:
 
 @dataclass(kw_only=True)
 class Timing:
-    """Learned durations and the next time to ask."""
+    """Learned durations, and the next time to poll."""
 
     ports: Ports
     _kinds: OrderedDict[str, _Kind] = field(default_factory=OrderedDict[str, _Kind])
     _costs: dict[ProviderName, RequestCost] = field(default_factory=dict[ProviderName, RequestCost])
 
     async def start(self, live: InFlight) -> float:
-        """Seconds until the first poll of a task; loads what is known about its kind."""
+        """Return the seconds until the first poll of a task; load what is known of its kind."""
         key = kind_of(live.generation)
         if key not in self._kinds:
             past = await self.ports.storage.read(lambda tx: tx.durations.recent(key))
@@ -69,7 +69,7 @@ class Timing:
         return self.delay(live)
 
     def delay(self, live: InFlight) -> float:
-        """Seconds until the next poll of a running task."""
+        """Return the seconds until the next poll of a running task."""
         generation = live.generation
         provider = generation.plan.provider
         cost = self._cost(provider)
@@ -82,7 +82,7 @@ class Timing:
         )
 
     def read_progress(self, live: InFlight, percent: int | None) -> bool:
-        """Take a progress reading; whether it is news."""
+        """Record a progress reading; return True if it is new."""
         if percent is None:
             return False
         fraction = min(max(percent, 0), 100) / 100
@@ -93,18 +93,18 @@ class Timing:
         return True
 
     def throttled(self, provider: ProviderName) -> None:
-        """The provider said that we ask too often."""
+        """Record a 429: the provider wants fewer requests."""
         self._costs[provider] = self._cost(provider).throttled(self.ports.clock.monotonic())
 
     def seen_running(self, live: InFlight) -> None:
-        """The task is known to be under way right now."""
+        """Record that the task is running right now."""
         live.running_at = self.ports.clock.monotonic()
 
     def duration(self, live: InFlight) -> float | None:
         """Return how long a task took that is seen to be done now, in seconds.
 
-        None if nobody watched it end: it may have been done for long, while this process was down
-        or its provider silent. One that delivers a late result was not watched either.
+        None if its end was not observed: it may have been done for long, while this process was
+        down or the provider did not answer. The end of a late result is not observed either.
         """
         seen, now = live.running_at, self.ports.clock.monotonic()
         if live.generation.late or seen is None or now - seen > WATCHED_SECONDS:
@@ -112,11 +112,11 @@ class Timing:
         return self._elapsed(live)
 
     async def record(self, tx: Transaction, generation: Generation, seconds: float) -> None:
-        """Write down how long a task took, in the transaction that records its end."""
+        """Save how long a task took, in the transaction that records its end."""
         await tx.durations.add(kind_of(generation), seconds, at=self.ports.clock.now())
 
     def learn(self, generation: Generation, seconds: float) -> None:
-        """Let the estimates for others of its kind follow a duration that was recorded."""
+        """Use a recorded duration in the estimates for its kind."""
         kind = self._kind(kind_of(generation))
         kind.past.append(seconds)
         kind.densities.clear()
@@ -131,7 +131,7 @@ class Timing:
         if live.reading is not None and live.reading[1] >= 0.1:
             total = live.reading[0] / live.reading[1]
         left = total - elapsed
-        # Longer than expected: nobody knows, so nothing is promised.
+        # It takes longer than expected, so no time is shown.
         live.eta_at = self.ports.clock.now() + timedelta(seconds=left) if left > 0 else None
 
     def _density(self, generation: Generation) -> Density:
@@ -146,7 +146,7 @@ class Timing:
         return density
 
     def _kind(self, key: str, past: Sequence[float] = ()) -> _Kind:
-        """What is known of a kind; the one that was not used for longest makes room."""
+        """Return what is known of a kind; the least recently used one is evicted."""
         kind = self._kinds.setdefault(key, _Kind(past=deque(past, maxlen=KEPT)))
         self._kinds.move_to_end(key)
         while len(self._kinds) > MOST_KINDS:
@@ -180,6 +180,6 @@ class Timing:
 
 
 def kind_of(generation: Generation) -> str:
-    """The kind of a task for learning: provider, model id, duration and resolution."""
+    """Return the kind of a task for learning: provider, model id, duration and resolution."""
     plan = generation.plan
     return f"{plan.provider}/{plan.model_id}/{plan.duration or 'auto'}/{plan.resolution or '-'}"

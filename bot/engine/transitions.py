@@ -1,7 +1,7 @@
-"""Moving a generation on: the one way a step commits, with the ledger in the same transaction.
+"""Changing a generation: how every step commits, with the ledger in the same transaction.
 
-Owns the compare-and-set discipline. Every change is applied to the row as it is now, so a wish of
-a person (drop, keep) that came in between is not lost; a changed owner or state refuses the change.
+This module owns the compare-and-set. Every change is applied to the current row, so that a user's
+decision (drop, keep) from meanwhile is kept; a changed owner or state refuses the change.
 """
 
 from collections.abc import Awaitable, Callable
@@ -22,12 +22,12 @@ Also = Callable[[Transaction, Generation], Awaitable[None]]
 log = structlog.get_logger(__name__)
 
 LONGEST_PARK_SECONDS = 3600.0
-"""What a provider may ask for with Retry-After at most; every pause of our own is shorter."""
+"""The longest Retry-After that is honoured, in seconds. All our own pauses are shorter."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Transitions:
-    """Commits changes of generations."""
+    """Commits the changes of generations."""
 
     ports: Ports
 
@@ -41,10 +41,10 @@ class Transitions:
     ) -> Generation:
         """Commit an intent: apply ``change`` if owner and state are still those of ``generation``.
 
-        ``in_any_state`` lets a change of mere facts through when the state has moved on.
+        ``in_any_state`` also applies a change of facts if the state has changed since.
 
         Raises:
-            Superseded: they are not; nothing was changed.
+            Superseded: the owner or state differs; nothing was changed.
             StorageUnavailable: unknown whether it was committed; read again.
         """
         now = self.ports.clock.now()
@@ -68,7 +68,7 @@ class Transitions:
         try:
             saved = await self.ports.storage.transact(work)
         except Superseded:
-            # A person's decision or a callback may have been saved in between: look again, once.
+            # A user's decision or a callback may have been saved meanwhile: read again, once.
             saved = await self.ports.storage.transact(work)
         if saved.state is not generation.state:
             self.ports.telemetry.moved(generation.state, saved.state)
@@ -82,13 +82,13 @@ class Transitions:
         also: Also | None = None,
         in_any_state: bool = False,
     ) -> Generation:
-        """Commit what an outside effect brought about, waiting for the database as long as needed.
+        """Commit the result of an outside effect, waiting for the database as long as needed.
 
-        What is known here exists nowhere else (a task's id, a message's id), so it is not dropped
-        because the database is away for a moment.
+        The result (a task's id, a message's id) exists nowhere else, so a short outage of the
+        database must not lose it.
 
         Raises:
-            Superseded: somebody else owns it now.
+            Superseded: another worker owns it now.
         """
         wait = 0.5
         while True:
@@ -100,7 +100,7 @@ class Transitions:
                 wait = min(wait * 2, 15.0)
 
     async def fail(self, generation: Generation, code: Code, /, **facts: Any) -> Generation:
-        """End badly; everything held goes back."""
+        """Fail a generation; everything held is released."""
         return await self.end(generation, State.FAILED, Failure(code=code, facts=facts))
 
     async def end(
@@ -111,7 +111,7 @@ class Transitions:
         *,
         settle_seconds: int | None = None,
     ) -> Generation:
-        """End in ``state``: settled with ``settle_seconds``, or released when that is None."""
+        """End in ``state``: settle ``settle_seconds``, or release everything if that is None."""
         now = self.ports.clock.now()
 
         async def close(tx: Transaction, saved: Generation) -> None:
@@ -127,7 +127,7 @@ class Transitions:
     async def park(
         self, generation: Generation, reason: ParkReason, seconds: float, *, strikes: int = 0
     ) -> Generation:
-        """Set aside for a while (at most ``LONGEST_PARK_SECONDS``), in the same state."""
+        """Pause it in the same state, for at most ``LONGEST_PARK_SECONDS``."""
         seconds = min(seconds, LONGEST_PARK_SECONDS)
         until = self.ports.clock.now() + timedelta(seconds=seconds)
         park = Park(reason=reason, until=until)

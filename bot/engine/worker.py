@@ -1,8 +1,9 @@
-"""The scheduler: one heap of due times for all live generations, and bounded work.
+"""The scheduler: one heap of due times for all generations in flight, and bounded work.
 
-Owns when something is done; what is done belongs to ``bot.engine.steps``, and whose it is to
-``bot.engine.ownership``. One process or many run the same code: a dead worker's generations are
-claimed by the next one, which is also how a restart goes on.
+This module owns when a step runs; ``bot.engine.steps`` owns what it does, ``bot.engine.ownership``
+which worker runs it. One process or many run the same code: another worker claims a dead worker's
+generations, which is also how a restart continues. It is longer than 300 lines because the loop,
+its due times and its error handling share the same state.
 """
 
 import asyncio
@@ -28,26 +29,26 @@ from bot.engine.transitions import LONGEST_PARK_SECONDS
 log = structlog.get_logger(__name__)
 
 MAX_NOTICE_FAILURES = 6
-"""So many failures of our own, and an end that cannot be shown is left untold."""
+"""After this many internal errors, a notice of an end is given up."""
 
 SET_ASIDE_SECONDS = 3600.0
-"""A generation whose failure cannot even be recorded is left alone for this long."""
+"""How long a generation is left alone if not even its failure can be recorded, in seconds."""
 
 MAX_FAILURES = 3
-"""So many failures of our own in the same step, and the generation ends as poison."""
+"""After this many internal errors in the same step, the generation fails."""
 
 SHOWN_IN_LINE = 25
-"""How many at the front of the line see their position move."""
+"""How many at the front of the queue have their position updated."""
 
 STOP_SECONDS = 8.0
 
 
 @dataclass(kw_only=True)
 class Scheduler:
-    """Runs until ``stop``; ``run`` returns when everything has been put down.
+    """Runs the steps until ``stop``; ``run`` returns when everything has been released.
 
-    ``alone`` tells that no other worker can exist (SQLite), so that whatever is found at the start
-    is taken over at once.
+    ``alone`` is true if no other worker can exist (SQLite), so that everything that is found at
+    the start is claimed at once.
     """
 
     ports: Ports
@@ -82,26 +83,26 @@ class Scheduler:
         )
         self._status = StatusNews(ports=self.ports, flights=self.flights, lease=self.advance.lease)
 
-    # -- what others call ---------------------------------------------------------------------
+    # -- public methods ---------------------------------------------------------------------
 
     def take(self, generation: Generation) -> None:
-        """Look after a generation that was just inserted with this worker as its owner."""
+        """Start a generation that was just inserted with this worker as its owner."""
         if generation.id in self.flights.live:
             return
         self.flights.put(generation, claimed=False)
         self._schedule.put(generation.id, 0.0)
 
     def wake(self, generation_id: GenerationId) -> None:
-        """Look at a generation now: something about it changed."""
+        """Run a generation's next step now, because its row has changed."""
         if generation_id in self._busy:
             self._woken.add(generation_id)
         elif generation_id in self.flights.live:
             self._schedule.put(generation_id, 0.0)
 
     def callback_received(self, generation_id: GenerationId) -> None:
-        """A provider says that a generation's task is done: believe nothing, ask now.
+        """A provider reports that a generation's task is done: poll now, without trusting it.
 
-        Only one hint per stay in a state has an effect, so repeating it costs the provider nothing.
+        Only one callback per state has an effect, so repetitions cause no requests.
         """
         live = self.flights.live.get(generation_id)
         if live is None or live.called_back:
@@ -111,14 +112,14 @@ class Scheduler:
             self.wake(generation_id)
 
     def stop(self) -> None:
-        """Begin to stop: no new steps; ``run`` returns within about eight seconds."""
+        """Start no new steps; ``run`` returns within about eight seconds."""
         self._stopped.set()
         self._wake.set()
 
     # -- the loop -----------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Claim what is there, then work until ``stop``."""
+        """Claim generations and run their steps until ``stop``."""
         async with asyncio.TaskGroup() as group:
             pools = Pools(group)
             group.create_task(self.ownership.keep(self._stopped))
@@ -131,7 +132,7 @@ class Scheduler:
             await self._put_down(pools)
 
     async def _put_down(self, pools: Pools) -> None:
-        """Let a POST or a send in flight finish; leave the rest as it is."""
+        """Wait for a POST or a send in flight, cancel the rest, and release ownership."""
         pools.close()
         finishing = pools.active(Pool.SUBMIT, Pool.POST)
         if finishing:
@@ -140,7 +141,7 @@ class Scheduler:
         try:
             await self.ports.storage.transact(self.ownership.give_up)
         except StorageUnavailable as error:
-            # Nobody is harmed: the heartbeat grows old and others claim them.
+            # Other workers claim them when our heartbeat is too old.
             log.warning("ownership_not_released", error=str(error))
 
     def _resume(self, generation: Generation) -> None:
@@ -149,7 +150,7 @@ class Scheduler:
         wait = 0.0
         if generation.park is not None:
             wait = (generation.park.until - self.ports.clock.now()).total_seconds()
-            # Longer than any park lasts: the clock was set back since, or differs from its owner's.
+            # No park lasts longer: the clock was set back, or differs from the previous owner's.
             wait = min(max(wait, 0.0), LONGEST_PARK_SECONDS)
         self._schedule.put(generation.id, wait)
 
@@ -176,7 +177,7 @@ class Scheduler:
     # -- one step -----------------------------------------------------------------------------
 
     async def _step(self, lives: Sequence[InFlight], pools: Pools) -> None:
-        """Run one step of one generation, or one poll of several; the wall for what goes wrong."""
+        """Run one step of one generation, or one poll of several. All errors end here."""
         ids = [live.generation.id for live in lives]
         with structlog.contextvars.bound_contextvars(
             **({"generation": ids[0]} if len(ids) == 1 else {"generations": len(ids)})
@@ -184,8 +185,8 @@ class Scheduler:
             try:
                 answers = await self._answers(lives)
             except Exception as error:
-                # Not even the failure can be recorded, as when the row cannot be read any more:
-                # it is set aside, and all others go on.
+                # Not even the failure can be recorded, for example because the row is unreadable:
+                # it is set aside, and all others continue.
                 log.exception("set_aside", generations=ids)
                 answers = {generation_id: Next(after=SET_ASIDE_SECONDS) for generation_id in ids}
                 await self._alert(ids[0], error)
@@ -233,7 +234,7 @@ class Scheduler:
         self._serve_waiting(pools)
 
     def _serve_waiting(self, pools: Pools) -> None:
-        """Places may have become free: let those in front of the line take them."""
+        """Let the first in the queue take slots that may have become free."""
         for generation_id in self.flights.queue.admit(self.ports.clock.monotonic()):
             if generation_id in self._busy:
                 self._woken.add(generation_id)
@@ -244,7 +245,7 @@ class Scheduler:
                 self._status.show(self.flights.live[generation_id], pools)
 
     async def _reread(self, live: InFlight, error: Exception) -> Next:
-        """The row is not what we thought, or we could not learn what it is: look before acting."""
+        """Read the row again: it has changed, or its last change is unclear."""
         live.unconfirmed = True
         live.misses += 1
         generation_id = live.generation.id
@@ -263,13 +264,13 @@ class Scheduler:
     ) -> dict[GenerationId, Next]:
         if len(lives) == 1:
             return {lives[0].generation.id: await self._retry_or_end(lives[0], error)}
-        # One of them is to blame; alone, it will show itself.
+        # One of them caused it; polled alone, it will fail again.
         for live in lives:
             live.solo = True
         return {live.generation.id: Next(after=1.0) for live in lives}
 
     async def _retry_or_end(self, live: InFlight, error: Exception) -> Next:
-        """A failure of our own: try again with growing distance, end it after a few."""
+        """Handle an internal error: retry with growing delays, end it after a few."""
         generation = live.generation
         live.unconfirmed = True
         strikes = generation.strikes + 1
@@ -307,7 +308,7 @@ def _lane(generation: Generation) -> Pool:
 
 
 def _needs_place(generation: Generation, following: Next) -> bool:
-    """Whether it keeps its place at a provider: one that is put off leaves it to others."""
+    """Return True if it keeps its slot at a provider; a postponed one returns it."""
     if generation.state is State.QUEUED:
         return not following.after
     return generation.state in AT_PROVIDER

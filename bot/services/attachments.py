@@ -1,4 +1,4 @@
-"""Files that people attach are taken in before anything is held: all together or none."""
+"""Attached files are checked and stored before anything is held: all of them or none."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from bot.engine.room import Room
 
 @dataclass(frozen=True, kw_only=True)
 class Intake:
-    """Fetches, checks and keeps attachments, several at a time."""
+    """Fetches, checks and stores attachments, several at a time."""
 
     media: MediaStore
     room: Room
@@ -20,11 +20,11 @@ class Intake:
     async def take(
         self, files: Sequence[IncomingFile], *, kinds: Sequence[MediaKind]
     ) -> tuple[StoredMedia, ...]:
-        """The files, checked by content, in the order given.
+        """Return the stored files, checked by content, in the given order.
 
         Raises:
             Refused: the first refusal among them (MEDIA_*), or NO_ROOM.
-            MediaError: INTERNAL when the process that decodes does not start.
+            MediaError: INTERNAL if the media worker does not start.
         """
         try:
             async with asyncio.TaskGroup() as group:
@@ -38,7 +38,7 @@ class Intake:
     ) -> list[tuple[IncomingFile, StoredMedia]]:
         """Take the first ``most`` files that are of that kind by their content.
 
-        They are tried one after the other, so that nothing is fetched that is not needed.
+        They are tried one by one, so that no unneeded file is fetched.
 
         Raises:
             Refused: MEDIA_TYPE (or MEDIA_TOO_LARGE) when none is of that kind; or why one that is

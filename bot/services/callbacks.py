@@ -1,9 +1,9 @@
-"""Providers' callbacks: save the id of the task that one names, and have the provider asked now.
+"""Providers' callbacks: save the id of the named task, and poll the provider now.
 
-Owns which names are worth a write. Where the answer to the POST was lost, a callback may be the
-only one who ever tells which task it made, and the provider calls again only until it is answered:
-the name is in the database before that. Nothing in a callback is believed: whether the task is
-ours is for ``identity`` to judge.
+This module owns which names are worth a write. If the answer to the POST was lost, a callback may
+be the only source of the task's id, and the provider repeats it only until it is answered. The name
+is therefore saved before the answer. Nothing in a callback is trusted: ``identity`` decides whether
+the task is ours.
 """
 
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ from bot.engine.worker import Scheduler
 log = structlog.get_logger(__name__)
 
 NAMES_AT_MOST = 3
-"""Names saved for one task at most: whoever knows an address cannot fill the database."""
+"""The most names saved for one task, so that callers cannot fill the database."""
 
 UNANSWERED = frozenset({State.SUBMITTING, State.SUBMIT_UNKNOWN})
 """States in which the POST has no answer yet."""
@@ -32,7 +32,7 @@ UNANSWERED = frozenset({State.SUBMITTING, State.SUBMIT_UNKNOWN})
 
 @dataclass(frozen=True, kw_only=True)
 class Callbacks:
-    """What a provider called back about."""
+    """Handles providers' callbacks."""
 
     storage: Storage
     clock: Clock
@@ -43,7 +43,7 @@ class Callbacks:
     async def called(
         self, provider: ProviderName, generation_id: GenerationId, task_id: TaskId | None
     ) -> None:
-        """A provider says that a generation's task is done, and may have named the task.
+        """Handle a report that a generation's task is done, which may name the task.
 
         Raises:
             StorageUnavailable: the name may not be saved, the provider has to call again.
@@ -60,7 +60,7 @@ class Callbacks:
     async def _saved(
         self, provider: ProviderName, generation_id: GenerationId, task_id: TaskId
     ) -> bool:
-        """Save a name that is news; True if it was."""
+        """Save a name; return True if it was new."""
 
         async def work(tx: Transaction) -> Generation | None:
             found = await tx.generations.get(generation_id)
@@ -70,7 +70,7 @@ class Callbacks:
             named = replace(found, task=task, updated_at=self.clock.now())
             return await tx.generations.save(found, named)
 
-        # Most callbacks bring no news: they wait for no writer.
+        # Most callbacks name nothing new, so they need no write transaction.
         live = self.flights.live.get(generation_id)
         if live is not None and _named(live.generation, provider, task_id) is None:
             return False
@@ -91,7 +91,7 @@ class Callbacks:
 def _named(generation: Generation, provider: ProviderName, task_id: TaskId) -> Task | None:
     """Return the generation's task with this name; None if the name is not worth a write.
 
-    It is if the task of this provider is unknown, can still become a video, and was not named so.
+    A new name is saved if the task's id is unknown and the task may still bring a video.
     """
     task = generation.task
     if task is None or task.provider != provider or task.task_id is not None:

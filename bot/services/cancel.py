@@ -1,4 +1,4 @@
-"""Cancelling: at once while it waits; after that the gateway cannot stop, and says so."""
+"""Cancelling: at once while it waits. A submitted task cannot be stopped."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -15,10 +15,10 @@ from bot.engine.in_flight import Flights
 
 
 class CancelResult(StrEnum):
-    """What became of the wish to cancel.
+    """The outcome of a cancellation.
 
-    ``CANCELLED``: it never began, the hold is released. ``SUBMITTED``: the provider is at work and
-    cannot be stopped; drop it or let it be delivered. ``ENDED``: there was nothing left to cancel.
+    ``CANCELLED``: it never began, and the hold is released. ``SUBMITTED``: the provider is working
+    and cannot be stopped; drop the video or let it be delivered. ``ENDED``: it had ended already.
     """
 
     CANCELLED = "cancelled"
@@ -31,7 +31,7 @@ Work = Callable[[Transaction], Awaitable[tuple[CancelResult, Generation]]]
 
 @dataclass(frozen=True, kw_only=True)
 class Cancel:
-    """Cancels, drops, keeps. ``wake`` makes the scheduler look at a generation now."""
+    """Cancels, drops and keeps videos. ``wake`` has the scheduler run the next step now."""
 
     ports: Ports
     flights: Flights
@@ -40,7 +40,7 @@ class Cancel:
     async def request(
         self, generation_id: GenerationId, *, viewer: Viewer
     ) -> tuple[CancelResult, Generation]:
-        """Cancel if it still waits.
+        """Cancel it if it still waits.
 
         Raises:
             Refused: NOT_FOUND, NOT_YOURS.
@@ -58,10 +58,10 @@ class Cancel:
         return await self._raced(work)
 
     async def drop(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
-        """Do not buy it if it is not bought yet, else do not deliver the result.
+        """Do not submit it if it has not been submitted, else do not deliver the result.
 
-        A video that the provider makes all the same counts by its length. One that is back in the
-        queue is cancelled at once. A post that is on its way already cannot be called back.
+        A video that the provider makes anyway counts by its length. One that is back in the queue
+        is cancelled at once. A post that is being sent cannot be stopped.
         """
         return await self._mark(generation_id, viewer, abandoned=True)
 
@@ -97,7 +97,7 @@ class Cancel:
         return found
 
     async def _raced(self, work: Work) -> tuple[CancelResult, Generation]:
-        """Run ``work``; if a step saved in between, look again, once."""
+        """Run ``work``; if a step saved meanwhile, read again, once."""
         try:
             result, saved = await self.ports.storage.transact(work)
         except Superseded:
@@ -108,7 +108,7 @@ class Cancel:
 
 
 async def _cancelled(tx: Transaction, found: Generation, now: datetime) -> Generation:
-    """End what was never bought; everything held goes back."""
+    """End a generation that was never submitted; everything held is released."""
     after = replace(found, state=State.CANCELLED, park=None, updated_at=now, ended_at=now)
     saved = await tx.generations.save(found, after)
     await tx.ledger.release(found.id, at=now)

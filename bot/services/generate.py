@@ -1,4 +1,4 @@
-"""A wish becomes a generation: fitted to a provider, checked against limits, held, durable."""
+"""A request becomes a generation: fitted to a provider, checked, held and committed."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -30,11 +30,11 @@ from bot.services.limits import QuotaView, quota_of
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationRequest:
-    """One person's wish, and where it was made.
+    """One member's request, and where it was made.
 
-    ``request_key`` is ``interaction:<id>`` or ``message:<id>``: the same one twice is one
+    ``request_key`` is ``interaction:<id>`` or ``message:<id>``: the same key twice is one
     generation. ``channel_id`` is the channel (or direct-message channel), ``thread_id`` the thread
-    in it when the wish was made inside one. ``guild_id`` is ``DIRECT`` in direct messages.
+    in it if the request was made inside one. ``guild_id`` is ``DIRECT`` in direct messages.
     ``private`` is true if nobody else may see the video, or only those in the private thread
     ``thread_id``: with ``private`` set, ``thread_id`` never names a public thread.
     ``rights`` is what the bot may do there (None: a direct message, or not known).
@@ -54,7 +54,7 @@ class GenerationRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """What was taken on. ``repeated`` tells that this wish was known already."""
+    """An accepted request. ``repeated`` is true if it had been accepted before."""
 
     generation: Generation
     live_status: LiveStatus
@@ -63,15 +63,15 @@ class Receipt:
 
 
 class _KnownMeanwhile(Exception):
-    """Another process committed the same wish while this transaction ran: look again."""
+    """Another process committed the same request while this transaction ran: read again."""
 
 
 @dataclass(kw_only=True)
 class Generate:
-    """Takes wishes.
+    """Accepts requests.
 
-    ``owner`` is asked who owns what is inserted now (None: some worker will claim it). ``wake``
-    hands a new generation that has an owner to the scheduler of this process.
+    ``owner`` returns the owner of a new row (None: some worker will claim it). ``wake`` passes a
+    new generation that has an owner to the scheduler of this process.
     """
 
     ports: Ports
@@ -81,7 +81,7 @@ class Generate:
     stopping: bool = False
 
     async def request(self, ask: GenerationRequest) -> Receipt:
-        """Take a wish on. When this returns it is committed, with its hold in the ledger.
+        """Accept a request. On return it is committed, with its hold in the ledger.
 
         Raises:
             Refused: with nothing held.
@@ -107,8 +107,8 @@ class Generate:
         generation_id, owner_id = new_generation_id(now), self.owner()
 
         async def work(tx: Transaction) -> Receipt:
-            # Locked first: the same wish may be on its way at the same moment in another process,
-            # and only who has waited for that one can see it.
+            # Locked first: another process may be handling the same request right now, and its row
+            # is visible only after waiting for it.
             await tx.ledger.lock(ask.guild_id, ask.requester_id)
             known = await tx.generations.by_request_key(ask.request_key)
             limits = self.ports.policy.limits
@@ -140,7 +140,7 @@ class Generate:
             if not await tx.generations.add(generation):
                 raise _KnownMeanwhile
             await tx.ledger.hold(generation, seconds=plan.seconds, at=now)
-            # Known without asking again: people wait for every statement in here.
+            # Computed, not queried: every statement here adds to the user's wait.
             usage = quota.usage.with_one_more(seconds=plan.seconds, at=now)
             quota = replace(quota, usage=usage)
             live_status = self._expected(generation, candidates)
@@ -156,7 +156,7 @@ class Generate:
         except (StorageUnavailable, asyncio.CancelledError) as error:
             unclear = isinstance(error, asyncio.CancelledError) or error.unclear
             if unclear and owner_id is not None:
-                # It may be there all the same, as ours: nobody else would look after it.
+                # It may be committed with this worker as its owner, so no other would claim it.
                 self.flights.unclear[generation_id] = ask.guild_id, ask.requester_id
             raise
         if not receipt.repeated:
@@ -166,9 +166,9 @@ class Generate:
         return receipt
 
     async def again(self, generation_id: GenerationId, ask: GenerationRequest) -> Receipt:
-        """The same wish as that generation's, with the same parent; ``ask`` says who and where.
+        """Repeat a generation's request, with the same parent; ``ask`` has the member and place.
 
-        What was private is private again, wherever the button was pressed.
+        A private request stays private, wherever the button was pressed.
 
         Raises:
             Refused: NOT_FOUND, NOT_KEPT, or as ``request``.
@@ -183,10 +183,10 @@ class Generate:
         return await self.request(replace(ask, request=first.request, parent_id=first.parent_id))
 
     def _candidates(self, request: VideoRequest, parent: Generation | None) -> Sequence[Candidate]:
-        """Those that can be asked now, the best first, else those that can be waited for.
+        """Return the providers that are available now, the best first, else the paused ones.
 
         Raises:
-            Refused: none of them takes anything on; why the best one does not.
+            Refused: none of them accepts requests; the reason is the best one's.
         """
         candidates = self.ports.providers.candidates(request, parent=parent)
         now, media = self.ports.clock.monotonic(), request.has_files or parent is not None
@@ -230,7 +230,7 @@ class Generate:
 
 
 def with_source(request: VideoRequest, parent: Generation | None) -> VideoRequest:
-    """The request with the length of its source, and the parent's family where none was named."""
+    """Return it with the length of its source, and the parent's model if none was named."""
     if parent is None:
         source_ms = request.video.duration_ms if request.video is not None else 0
         operation = request.operation
@@ -242,7 +242,7 @@ def with_source(request: VideoRequest, parent: Generation | None) -> VideoReques
 
 
 def _settled(ask: GenerationRequest, parent: Generation | None) -> GenerationRequest:
-    """The request as it may be met at its place.
+    """Return the request as it can be served in its place.
 
     Raises:
         Refused: PLACE_LOCKED, PLACE_RIGHTS.
@@ -255,8 +255,8 @@ def _settled(ask: GenerationRequest, parent: Generation | None) -> GenerationReq
 
 
 def _kept_private(ask: GenerationRequest) -> GenerationRequest:
-    """The request, made private: what begins in private never comes out where others read."""
-    # Without ``private`` nothing says that its thread is a private one, so it gets one of its own.
+    """Return the request made private: private content is never posted where others read."""
+    # Without ``private`` its thread may be a public one, so it gets a new thread.
     return ask if ask.private else replace(ask, private=True, thread_id=None)
 
 

@@ -1,4 +1,4 @@
-"""What somebody made before: pages, details, and taking a video back."""
+"""A member's past videos: pages, details, and deletion."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ SEEN_TIMES, SEEN_SECONDS = 5, 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryPage:
-    """A few ended generations, the newest first; ``page`` counts from 0."""
+    """One page of ended generations, the newest first; ``page`` counts from 0."""
 
     items: Sequence[Generation]
     page: int
@@ -31,7 +31,7 @@ class HistoryPage:
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """Reads and deletes what has been made."""
+    """Reads and deletes past generations."""
 
     storage: Storage
     media: MediaStore
@@ -41,10 +41,10 @@ class History:
     async def page(
         self, viewer: Viewer, *, of: UserId, page: int = 0, size: int = 5
     ) -> HistoryPage:
-        """One page of a person's generations in this server.
+        """Return one page of a member's generations in this server.
 
         Raises:
-            Refused: NOT_YOURS when somebody else's are asked for without being a moderator.
+            Refused: NOT_YOURS if the viewer is neither that member nor a moderator.
         """
         if of != viewer.user_id and not viewer.moderator:
             raise Refused(Code.NOT_YOURS)
@@ -59,7 +59,7 @@ class History:
         return HistoryPage(items=seen, page=page, has_more=len(found) > size)
 
     async def details(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
-        """One generation, whatever its state.
+        """Return one generation in any state.
 
         Raises:
             Refused: NOT_FOUND.
@@ -72,11 +72,11 @@ class History:
     async def copy(
         self, generation_id: GenerationId, *, viewer: Viewer, max_bytes: int
     ) -> tuple[Generation, FittedMedia]:
-        """A finished video's file, small enough to be handed over.
+        """Return a finished video's file, small enough to be posted.
 
         Raises:
-            Refused: NOT_FOUND, NOT_FINISHED, NOT_KEPT, FILE_NOT_KEPT (its time of keeping is over),
-                or why it cannot be made small enough now.
+            Refused: NOT_FOUND, NOT_FINISHED, NOT_KEPT, FILE_NOT_KEPT (past its retention), or why
+                it cannot be made small enough now.
         """
         found = await self.details(generation_id, viewer=viewer)
         if found.pruned_at is not None and found.deleted_at is None:
@@ -90,10 +90,10 @@ class History:
             raise Refused(Code.FILE_NOT_KEPT if gone else error.code, **error.facts) from error
 
     async def delete(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
-        """Remove a video for good: our files of it, its prompt, what was sent and every link.
+        """Delete a video permanently: its files, its prompt, the request body and every link.
 
-        The files go first, so that nothing is left of them when this was done, and whoever is
-        interrupted only has to press again. The caller deletes the message.
+        The files are deleted first, so that an interrupted deletion can be repeated. The caller
+        deletes the message.
 
         Raises:
             Refused: NOT_FOUND, NOT_YOURS, or NOT_FINISHED.
@@ -104,7 +104,7 @@ class History:
         for _ in range(SEEN_TIMES):
             if found.state is not State.POSTING:
                 break
-            # Seen a moment before it is written down: who is quick need not come back.
+            # Users can see a video just before it is recorded as delivered.
             await self.clock.sleep(SEEN_SECONDS)
             found = await self.details(generation_id, viewer=viewer)
         if not found.ended:
@@ -127,7 +127,7 @@ class History:
             return await self.storage.transact(work)
 
     async def _files(self, generation: Generation) -> list[StoredMedia]:
-        """Its video, and what it was made from unless another generation uses that too."""
+        """Delete its video, and its input files unless another generation uses them."""
         given = generation.request.files
         shared = await self.storage.read(
             lambda tx: tx.generations.used_inputs(
@@ -138,14 +138,14 @@ class History:
         return own if generation.file is None else [generation.file, *own]
 
     async def tell_deleted(self, generation: Generation) -> None:
-        """Show in the status message that the video is gone; a courtesy, no more."""
+        """Show in the status message that the video is deleted, if that is possible."""
         try:
             await self.messenger.update_status(generation, LiveStatus())
         except PostError as error:
             log.info("deletion_not_shown", generation=generation.id, error=str(error))
 
     async def _written_down(self, guild_id: GuildId, of: UserId) -> None:
-        """Wait a moment for a video that people may see already."""
+        """Wait briefly for a video that users may see already."""
         for _ in range(SEEN_TIMES):
             open_ones = await self.storage.read(lambda tx: tx.generations.open_of(guild_id, of))
             if all(generation.state is not State.POSTING for generation in open_ones):

@@ -1,4 +1,4 @@
-"""Limits and quotas as people see and set them: one's own standing, a server's rules, resets."""
+"""Limits and quotas as users see and set them: usage, a server's rules, resets."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ from bot.domain.quota import EffectiveLimits, LimitChanges, Limits, Usage, effec
 
 @dataclass(frozen=True, kw_only=True)
 class QuotaView:
-    """One member's rule, what is used of it, and when the period ends."""
+    """One member's limits, their usage, and when the period ends."""
 
     rule: EffectiveLimits
     usage: Usage
@@ -23,7 +23,7 @@ class QuotaView:
 
 @dataclass(frozen=True, kw_only=True)
 class LimitsView:
-    """A server's rules: the configured default, the server's own, and members with their own."""
+    """A server's rules: the configured default, the server's changes, and its members'."""
 
     default: Limits
     server: LimitChanges | None
@@ -46,27 +46,27 @@ async def quota_of(
 
 @dataclass(frozen=True, kw_only=True)
 class LimitService:
-    """Answers and changes, each change with a line in the audit trail."""
+    """Reads and changes limits. Each change adds a line to the audit trail."""
 
     storage: Storage
     clock: Clock
     default: Limits
 
     async def mine(self, guild_id: GuildId, user_id: UserId) -> QuotaView:
-        """A member's own quota."""
+        """Return a member's own quota."""
         now = self.clock.now()
         return await self.storage.read(
             lambda tx: quota_of(tx, self.default, guild_id, user_id, now)
         )
 
     async def show(self, guild_id: GuildId) -> LimitsView:
-        """The rules of a server."""
+        """Return the rules of a server."""
         return await self.storage.read(lambda tx: self._view(tx, guild_id))
 
     async def set_server(
         self, guild_id: GuildId, actor_id: UserId, changes: LimitChanges
     ) -> LimitsView:
-        """Change the values named for all members; the others stay.
+        """Change the given values for all members; the others stay.
 
         Raises:
             Refused: GUILD_ONLY, LIMIT_ZERO.
@@ -86,7 +86,7 @@ class LimitService:
     async def set_member(
         self, guild_id: GuildId, actor_id: UserId, member_id: UserId, changes: LimitChanges
     ) -> QuotaView:
-        """Change the values named for one member; the others stay.
+        """Change the given values for one member; the others stay.
 
         Raises:
             Refused: GUILD_ONLY, LIMIT_ZERO.
@@ -107,7 +107,7 @@ class LimitService:
         return await self.storage.transact(work)
 
     async def reset(self, guild_id: GuildId, actor_id: UserId, member_id: UserId) -> QuotaView:
-        """Give a member a fresh start: remove their own limits and count usage from now."""
+        """Reset a member: remove their own limits and count usage from now."""
         _only_in_servers(guild_id)
         now = self.clock.now()
 
@@ -150,9 +150,9 @@ class LimitService:
 
 
 def _no_zero(changes: LimitChanges) -> None:
-    """Refuse 0, which is kept as "no limit" while the person means "nothing at all".
+    """Refuse 0, which is stored as "no limit" although the user may mean "nothing at all".
 
-    A pause of 0 seconds is no pause: that means the same to everybody.
+    A cooldown of 0 seconds is unambiguous.
     """
     for name in ("videos", "seconds", "concurrent"):
         if getattr(changes, name) == 0:

@@ -1,4 +1,4 @@
-"""Which finished video somebody means, and whether they may touch it."""
+"""Finding a finished video by message or id, and checking access to it."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ from bot.domain.ports.storage import Storage
 
 @dataclass(frozen=True, kw_only=True)
 class VideoLookup:
-    """Finds the subject of an edit."""
+    """Finds the video to edit."""
 
     storage: Storage
 
     async def subject(self, message_id: MessageId, *, viewer: Viewer) -> Generation:
-        """The generation whose finished video that message holds.
+        """Return the generation whose finished video is in that message.
 
         Raises:
             Refused: NOT_FOUND (no video of ours, or not for this viewer), NOT_FINISHED, NOT_KEPT.
@@ -25,7 +25,7 @@ class VideoLookup:
         return self._checked(found, viewer)
 
     async def by_id(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
-        """The finished generation of that id.
+        """Return the finished generation with that id.
 
         Raises:
             Refused: NOT_FOUND, NOT_FINISHED, NOT_KEPT.

@@ -1,8 +1,8 @@
-"""Replies that were written while the bot was away: since when, and where to look for them.
+"""Replies that were written while the bot was offline: since when, and where to search.
 
-Owns the time until which the bot was listening, and the choice of places. Discord does not repeat
-what was written during an absence. Reading the places is the client's business; that a reply is
-answered once is the request key's.
+This module owns the time until which the bot was online, and the choice of channels. Discord does
+not resend messages from an absence. The client reads the channels; the request key ensures that a
+reply is answered once.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -25,19 +25,19 @@ MOST_PLACES = 100
 
 
 def reply_key(message_id: int) -> str:
-    """The request key of the one generation that a reply asks for."""
+    """Return the request key of the generation that a reply requests."""
     return f"message:{message_id}"
 
 
 class Presence(Protocol):
-    """A time that outlives the process: until when the bot was listening."""
+    """The stored time until which the bot was online. It outlives the process."""
 
     async def read(self) -> datetime | None:
-        """The time that was written last; None if there is none, or it cannot be read."""
+        """Return the time that was written last; None if there is none or it is unreadable."""
         ...
 
     async def write(self, at: datetime) -> None:
-        """Keep the time. That it cannot be kept is no error: the next one may be."""
+        """Save the time. A failure is not an error, because the next one may succeed."""
         ...
 
 
@@ -51,7 +51,7 @@ class Spot:
 
 @dataclass(kw_only=True)
 class MissedReplies:
-    """Knows the absence. ``listening`` is true if nothing is being missed right now."""
+    """Finds missed replies. ``listening`` is true if the bot receives messages now."""
 
     storage: Storage
     clock: Clock
@@ -59,14 +59,14 @@ class MissedReplies:
     listening: bool = field(default=False, init=False)
 
     async def since(self) -> datetime | None:
-        """The time from which replies may have been missed; None at the very first start."""
+        """Return the time since when replies may have been missed; None at the first start."""
         heard_until = await self.presence.read()
         if heard_until is None:
             return None
         return max(heard_until - MARGIN, self.clock.now() - LONGEST_ABSENCE)
 
     async def spots(self) -> Sequence[Spot]:
-        """The places of recent videos, the newest first."""
+        """Return the places of recent videos, the newest first."""
         since = self.clock.now() - RECENT
         videos = await self.storage.read(
             lambda tx: tx.generations.posted(since=since, limit=MOST_VIDEOS)
@@ -74,7 +74,7 @@ class MissedReplies:
         return list(dict.fromkeys(spot for video in videos for spot in _spots(video)))[:MOST_PLACES]
 
     async def unanswered(self, message_ids: Sequence[MessageId]) -> Collection[MessageId]:
-        """Those of the messages that no generation was made for."""
+        """Return those of the messages that have no generation."""
 
         async def work(tx: Transaction) -> set[MessageId]:
             generations = tx.generations
@@ -87,27 +87,27 @@ class MissedReplies:
         return await self.storage.read(work)
 
     async def caught_up(self) -> None:
-        """From now on nothing is missed."""
+        """Record that the bot receives messages from now on."""
         self.listening = True
         await self.beat()
 
     def lost(self) -> None:
-        """The connection is gone: what is written now does not arrive."""
+        """Record that the connection is lost, so that messages do not arrive."""
         self.listening = False
 
     async def beat(self) -> None:
-        """Keep that the bot is listening now, if it is."""
+        """Save the current time if the bot is listening."""
         if self.listening:
             await self.presence.write(self.clock.now())
 
 
 def _spots(generation: Generation) -> Iterator[Spot]:
-    """Where its video and its status message stand: people reply to either."""
+    """Yield the places of its video and its status message: users reply to either."""
     posting, place = generation.posting, generation.place
     video_in = posting.channel_id if posting is not None else None
     direct = posting is not None and posting.target.kind is TargetKind.DIRECT
     if posting is not None and video_in is None and not direct:
-        # Posted, perhaps, and not written down yet: people see a video before that.
+        # It may be posted but not recorded yet: users can see a video before that.
         video_in = ChannelId(posting.target.id)
     if video_in is not None:
         yield Spot(channel_id=video_in, guild_id=DIRECT if direct else place.guild_id)

@@ -1,8 +1,8 @@
-"""What needs a human: tasks whose fate nobody could find out, and videos that nobody was given.
+"""Cases for the operator: submissions without a known outcome, and undelivered videos.
 
-Owns the list of such cases and what the operator may do about one: attach a task that was found,
-release or settle. Every action is a compare-and-set with a line in the audit trail. Words are the
-command line's business.
+This module owns the list of cases and the actions on them: attach a task that was found, release or
+settle. Every action is a compare-and-set with a line in the audit trail. The command line owns the
+words. It is longer than 300 lines because every action shares the same checks.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,12 +25,12 @@ MOST_CASES = 1000
 
 
 class Kind(StrEnum):
-    """Why somebody should look.
+    """Why the operator should look at a generation.
 
-    ``LIMBO`` is open still: nobody knows whether the provider took it. ``UNKNOWN`` ended so.
-    ``POISON`` ended over a fault of our own, ``EXPIRED`` because it took too long,
-    ``UNFETCHED`` because its finished video could not be fetched, and ``UNDELIVERABLE`` because
-    nobody would take its video.
+    ``UNCONFIRMED`` is still open: it is not known whether the provider accepted it. ``UNKNOWN``
+    ended that way. ``POISON`` ended because of an internal error, ``EXPIRED`` because it took too
+    long, ``UNFETCHED`` because its finished video could not be fetched, and ``UNDELIVERABLE``
+    because Discord accepted its video in no place.
     """
 
     UNCONFIRMED = "unconfirmed"
@@ -43,14 +43,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One generation that somebody should look at."""
+    """One generation that the operator should look at."""
 
     kind: Kind
     generation: Generation
 
     @property
     def counted(self) -> bool | None:
-        """Whether it counts against its requester's limit; None while that is only held."""
+        """True if it counts against the requester's limit; None while it is only held."""
         return None if self.kind is Kind.UNCONFIRMED else counted(self.generation)
 
 
@@ -75,7 +75,7 @@ class Obstacle(StrEnum):
 
 
 class CannotReconcile(Exception):
-    """An action that is not possible, with what a sentence about it may mention."""
+    """An action is not possible; ``facts`` are the values that its sentence may mention."""
 
     def __init__(self, obstacle: Obstacle, /, **facts: Any) -> None:
         super().__init__(obstacle, facts)
@@ -85,9 +85,9 @@ class CannotReconcile(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Attached:
-    """What an attached task led to: ``generation`` goes on with it.
+    """The outcome of an attached task: ``generation`` continues with it.
 
-    ``late`` tells that it is a new one, delivering what came too late for the one that ended.
+    ``late`` is true if it is a new generation that delivers the result of one that has ended.
     """
 
     generation: Generation
@@ -96,12 +96,12 @@ class Attached:
 
 
 def counted(generation: Generation) -> bool:
-    """Whether a generation that ended without a video counts against a limit all the same."""
+    """Return True if a generation that ended without a video counts against a limit anyway."""
     return generation.failure is not None and bool(generation.failure.facts.get("counted"))
 
 
 async def find_cases(tx: Transaction, *, since: datetime) -> Sequence[Case]:
-    """The open ones, oldest first, then those that ended after ``since``, the latest first."""
+    """Return the open cases, oldest first, then those ended after ``since``, latest first."""
     unconfirmed = await tx.generations.unconfirmed_submissions()
     ended = [
         (_kind(one), one)
@@ -115,7 +115,7 @@ async def find_cases(tx: Transaction, *, since: datetime) -> Sequence[Case]:
 
 @dataclass(frozen=True, kw_only=True)
 class Reconcile:
-    """The operator's desk. ``wake`` tells the scheduler of this process about a changed row."""
+    """The operator's actions. ``wake`` informs this process's scheduler of a changed row."""
 
     storage: Storage
     clock: Clock
@@ -123,7 +123,7 @@ class Reconcile:
     wake: Callable[[Generation], None] = lambda _: None
 
     async def cases(self, *, within: timedelta) -> Sequence[Case]:
-        """The open ones, oldest first, then those that ended within a time, the latest first."""
+        """Return the open cases, oldest first, then those ended within a time, latest first."""
         since = self.clock.now() - within
 
         return await self.storage.read(lambda tx: find_cases(tx, since=since))
@@ -131,9 +131,10 @@ class Reconcile:
     async def attach(
         self, generation_id: GenerationId, task_id: TaskId | None, *, by: str
     ) -> Attached:
-        """Go on with a task that was found at the provider, by default the one that is known.
+        """Continue with a task that was found at the provider, by default the known one.
 
-        One in limbo runs with it; for one that has ended a new one delivers it, free of charge.
+        An unconfirmed generation runs with it. If the generation has ended, a new one delivers the
+        video, free of charge.
 
         Raises:
             CannotReconcile: nothing was changed.
@@ -183,7 +184,7 @@ class Reconcile:
         return attached
 
     async def release(self, generation_id: GenerationId, *, by: str) -> Generation:
-        """End one in limbo; everything held goes back.
+        """End an unconfirmed generation; everything held is released.
 
         Raises:
             CannotReconcile: nothing was changed.
@@ -192,7 +193,7 @@ class Reconcile:
         return await self._close(generation_id, "release", by)
 
     async def settle(self, generation_id: GenerationId, *, by: str) -> Generation:
-        """End one in limbo; what is held counts as spent.
+        """End an unconfirmed generation; what is held counts as spent.
 
         Raises:
             CannotReconcile: nothing was changed.
@@ -244,7 +245,7 @@ class Reconcile:
         return await self.storage.read(lambda tx: tx.generations.by_request_key(key))
 
     async def _report(self, generation: Generation, task_id: TaskId) -> TaskReport:
-        """What the provider says about the task, which must be worth going on with."""
+        """Return the provider's report about the task, which must be usable."""
         name = generation.plan.provider if generation.task is None else generation.task.provider
         if name not in self.providers.names():
             raise CannotReconcile(Obstacle.PROVIDER_OFF, provider=name)
@@ -295,7 +296,7 @@ def _check_attachable(generation: Generation) -> None:
 
 
 def _kind(generation: Generation) -> Kind | None:
-    """Which case an ended generation is, if it is one."""
+    """Return the kind of case that an ended generation is, or None."""
     if generation.abandoned or generation.deleted_at is not None or generation.failure is None:
         return None
     if generation.state is State.UNDELIVERABLE:

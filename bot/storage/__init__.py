@@ -1,6 +1,6 @@
 """The database: SQLite for one process, PostgreSQL for many, behind the storage port.
 
-Owns every line of SQL. Knows nothing of Discord, of gateways or of what a step means.
+This package owns every line of SQL. It knows nothing of Discord, providers or steps.
 """
 
 from bot.storage.engine import SqlStorage, backup, look_into, migrate, open_storage

@@ -1,13 +1,13 @@
-"""aiosqlite with one trip to its thread per statement instead of four, or with none at all.
+"""aiosqlite with one round trip to its thread per statement instead of four, or with none.
 
-Owns only that. aiosqlite sends the making of a cursor, the statement, the fetching and the closing
-to its thread one by one; every trip there and back costs more than most statements. Results here
-are small, so they are fetched in the trip that runs the statement.
+aiosqlite creates a cursor, runs the statement, fetches and closes in four separate trips to its
+thread, and each trip takes longer than most statements. Results here are small, so they are fetched
+in the same trip that runs the statement.
 
-The writer's statements need no trip at all: they take microseconds, and each trip has to wait until
-the event loop comes round again, which a busy bot does every few milliseconds; people wait for some
-twenty of them in a row. What may take long waits in the thread: to begin (another process may
-hold the file) and to commit (the disk).
+The writer's statements need no trip at all: they take microseconds, while each trip waits for the
+next turn of the event loop, which takes milliseconds in a busy bot, and users wait for some twenty
+of them in a row. Only slow operations use the thread: BEGIN (another process may hold the file) and
+COMMIT (the disk).
 """
 
 import sqlite3
@@ -20,7 +20,7 @@ _ROWS_AT_ONCE = 64  # of aiosqlite's iteration, which nobody here uses
 
 
 class OneTripCursor:
-    """What SQLAlchemy uses of a cursor for one statement at a time."""
+    """The part of a cursor that SQLAlchemy uses, for one statement at a time."""
 
     arraysize = 1
 
@@ -35,22 +35,22 @@ class OneTripCursor:
         return self
 
     async def execute(self, operation: str, parameters: Sequence[Any] = ()) -> None:
-        """Run a statement and fetch all it gives."""
+        """Run a statement and fetch all its rows."""
         await self._connection.trip(self._run, operation, parameters)
 
     async def fetchall(self) -> list[Any]:
-        """The rows that came with the statement."""
+        """Return the rows of the statement."""
         rows, self._rows = self._rows, []
         return rows
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: the cursor holds no resources."""
 
     def _run(self, cursor: sqlite3.Cursor, operation: str, parameters: Sequence[Any]) -> None:
         cursor.execute(operation, parameters)
         self.description = cursor.description
         self._rows = cursor.fetchall() if cursor.description else []
-        # Only now: SQLite knows how many rows RETURNING changed when all of them were fetched.
+        # After fetching, because only then SQLite knows how many rows RETURNING has changed.
         self.rowcount = cursor.rowcount
         self.lastrowid = cursor.lastrowid
 
@@ -58,7 +58,7 @@ class OneTripCursor:
 class OneTripConnection(aiosqlite.Connection):
     """aiosqlite's connection with the cursor above.
 
-    ``here``: statements run where they are asked for, and only one task uses the connection.
+    ``here`` is true if statements run in the caller's thread and one task uses the connection.
     """
 
     def __init__(self, database: str, *, here: bool = False, **settings: Any) -> None:
@@ -66,15 +66,15 @@ class OneTripConnection(aiosqlite.Connection):
             settings["check_same_thread"] = False
         super().__init__(lambda: sqlite3.connect(database, **settings), _ROWS_AT_ONCE)
         self._here = here
-        # One that was left open must not keep the program from ending.
+        # A connection that was left open must not keep the program from ending.
         self._thread.daemon = True
 
     def cursor(self) -> OneTripCursor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """A cursor, without asking the thread."""
+        """Return a cursor, without a trip to the thread."""
         return OneTripCursor(self)
 
     async def trip(self, run: Any, operation: str, parameters: Sequence[Any]) -> None:
-        """Run something on a cursor of SQLite's own."""
+        """Run a function on a native SQLite cursor."""
         if self._here and not operation.startswith("BEGIN"):
             self._with_cursor(run, operation, parameters)
             return

@@ -1,6 +1,6 @@
-"""The claim: how a worker takes generations that nobody living owns.
+"""The claim: how a worker takes generations without a live owner.
 
-Owns its two statements and why they are two. What a worker does with them is its own business.
+This module owns its two statements and the reason why there are two.
 """
 
 from collections.abc import Sequence
@@ -33,9 +33,9 @@ _PICK = (
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True, of=generations)
 )
-"""Choose and lock the oldest that a worker may claim; rows that another claim holds are skipped.
+"""Choose and lock the oldest rows that a worker may claim; skip rows that another claim has locked.
 
-(SQLite has no such lock and needs none: its transactions that write run one after the other.)
+(SQLite has no such lock and needs none: its write transactions run one after the other.)
 """
 
 _TAKE = (
@@ -44,11 +44,11 @@ _TAKE = (
     .values(owner_id=bindparam("worker_id"), revision=generations.c.revision + 1)
     .returning(*COLUMNS)
 )
-"""Take what was picked, judged once more now that its rows are locked.
+"""Take the chosen rows, checked again now that they are locked.
 
-The choice was made on a snapshot. A row that another worker claimed since then is seen as it is
-now, but that worker's heartbeat is not: a worker that is new, or was late, would look dead and be
-robbed. Only a statement of its own, begun with the rows locked, sees both.
+The choice was made on a snapshot. A row that another worker has claimed since is read as it is now,
+but that worker's heartbeat is not: a new or late worker would look dead, and its row would be taken
+from it. Only a second statement, begun with the rows locked, sees both.
 """
 
 
@@ -60,7 +60,7 @@ async def claim(
     dead_before: datetime,
     limit: int,
 ) -> Sequence[Row[Any]]:
-    """Take at most ``limit``; the worker's heartbeat is written as well."""
+    """Claim at most ``limit`` generations; the worker's heartbeat is written as well."""
     await beat(connection, worker_id, now=now)
     values = {"worker_id": worker_id, "dead_before": dead_before}
     picked = (await connection.scalars(_PICK, values | {"limit": limit})).all()

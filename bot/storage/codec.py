@@ -1,9 +1,9 @@
 """How values of the domain are kept in a column: exact times and JSON documents.
 
-Owns the two column types that translate. Knows nothing of tables or queries.
+This module owns the two column types that translate. It knows nothing of tables or queries.
 
-A value that cannot be read becomes ``Unreadable``, so that one damaged row does not take the others
-of a list with it; whoever makes something of a row has to look for that.
+A value that cannot be read becomes ``Unreadable``, so that one damaged row does not break a whole
+list; code that builds a value from a row must check for it.
 
 Documents are kept as text, not as ``jsonb``: a request's body must come back with its keys in the
 order they were written, because it may have to be sent again byte for byte.
@@ -23,13 +23,13 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time, kept as integer microseconds since 1970: exact and in order everywhere."""
+    """An aware time as integer microseconds since 1970: exact, and sortable in every database."""
 
     impl = BigInteger
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """Count microseconds; a time without a zone is a mistake, not a guess."""
+        """Return microseconds; a time without a time zone is an error."""
         del dialect
         if value is None:
             return None
@@ -38,7 +38,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return (value - _EPOCH) // _MICROSECOND
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        """Count back."""
+        """Return the time."""
         del dialect
         if value is None:
             return None
@@ -49,11 +49,11 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Document(TypeDecorator[Any]):
-    """A value of the domain, kept as JSON text and checked when it comes back.
+    """A value of the domain as JSON text, validated when it is read.
 
-    What has its default is left out: rows are many, and most fields of most rows say nothing. So a
-    default never changes; whoever needs another one adds a field. Keys that the present code does
-    not know are passed over, so that a row outlives an upgrade and a step back.
+    Fields with their default value are left out to save space. A default must therefore never
+    change; add a field instead. Unknown keys are ignored, so that rows survive an upgrade and a
+    downgrade.
     """
 
     impl = Text
@@ -65,7 +65,7 @@ class Document(TypeDecorator[Any]):
         self._adapter: TypeAdapter[Any] = TypeAdapter(kind)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        """Write JSON; None is no document at all."""
+        """Return JSON; None means no document."""
         del dialect
         return (
             None
@@ -74,7 +74,7 @@ class Document(TypeDecorator[Any]):
         )
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        """Read and check JSON."""
+        """Read and validate JSON."""
         del dialect
         if value is None:
             return None
@@ -85,6 +85,6 @@ class Document(TypeDecorator[Any]):
 
 
 def _unreadable(error: Exception) -> Unreadable:
-    """What stands in place of the value: the first line of the reason, without the value itself."""
+    """Return the replacement for the value: the first line of the reason, without the value."""
     lines = str(error).splitlines()
     return Unreadable(reason=lines[0][:200] if lines else type(error).__name__)

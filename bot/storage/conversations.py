@@ -1,6 +1,6 @@
-"""Queries about conversations: counters of their versions.
+"""Queries about conversations: the counters of their versions.
 
-Their turns are generations and are asked for there.
+The turns of a conversation are generations, with queries of their own.
 """
 
 from sqlalchemy import bindparam, insert, update
@@ -25,11 +25,11 @@ class SqlConversations:
         self._connection = connection
 
     async def add(self, conversation_id: ConversationId) -> None:
-        """Insert one without any version."""
+        """Insert a conversation without versions."""
         await self._connection.execute(_ADD, {"id": conversation_id, "versions": 0})
 
     async def next_version(self, conversation_id: ConversationId) -> int:
-        """Count one version up and return it.
+        """Increment the version counter and return it.
 
         Raises:
             LookupError: there is no such conversation.

@@ -1,4 +1,4 @@
-"""Queries about how long tasks took. What a key stands for is the caller's business."""
+"""Queries about the durations of tasks. The caller chooses the keys."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -34,15 +34,15 @@ class SqlDurations:
         self._connection = connection
 
     async def add(self, key: str, seconds: float, *, at: datetime) -> None:
-        """Remember one (only the latest 200 of a key are kept)."""
+        """Add one, in seconds. Only the latest 200 of a key are kept."""
         await self._connection.execute(_ADD, {"key": key, "seconds": seconds, "at": at})
         await self._connection.execute(_TRIM, {"wanted_key": key})
 
     async def recent(self, key: str) -> Sequence[float]:
-        """The latest, at most 200, in seconds, the oldest of them first."""
+        """Return the latest ones, at most 200, in seconds, the oldest of them first."""
         rows = await self._connection.scalars(_RECENT, {"wanted_key": key})
         return list(rows)[::-1]
 
     async def forget(self, before: datetime) -> None:
-        """Forget those from before a time."""
+        """Remove those from before a time."""
         await self._connection.execute(_FORGET, {"before": before})

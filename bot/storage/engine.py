@@ -1,6 +1,6 @@
-"""Opening, closing, migrating and copying a database, whichever it is.
+"""Opening, closing, migrating and copying a database of either kind.
 
-Owns the choice of the backend by its URL. Knows no query and no driver.
+This module chooses the backend by the URL. It knows no queries and no drivers.
 """
 
 import asyncio
@@ -25,24 +25,24 @@ T = TypeVar("T")
 
 
 PATIENCE_S = 30.0
-"""For how long a transaction may go on before the database counts as not answering."""
+"""How long a transaction may take before the database counts as not answering, in seconds."""
 
 
 class Backend(Protocol):
-    """What each database does its own way."""
+    """The operations that differ between the databases."""
 
     set_aside: SetAside
 
     async def migrate(self) -> tuple[str | None, str]:
-        """Bring it to the newest schema; returns (before, after)."""
+        """Migrate it to the newest schema; return the revisions (before, after)."""
         ...
 
     def working(self) -> AbstractAsyncContextManager[None]:
-        """Work until the context ends, which finishes what was asked for and lets go."""
+        """Run until the context ends, which finishes all requested work and closes the database."""
         ...
 
     async def close(self) -> None:
-        """Let go of a database that was only migrated."""
+        """Close a database that was only migrated."""
         ...
 
     async def transact(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:
@@ -55,14 +55,14 @@ class Backend(Protocol):
 
 
 class SqlStorage:
-    """The storage port over SQL. Open between ``start`` and ``close``, or as a context."""
+    """The storage port over SQL. It is open between ``start`` and ``close``, or as a context."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._working: AsyncExitStack | None = None
 
     async def start(self) -> None:
-        """Bring the database to the newest schema and begin to work.
+        """Migrate the database to the newest schema and start.
 
         Raises:
             StorageUnavailable: it cannot be opened; ``reason`` is a sentence for the operator.
@@ -73,7 +73,7 @@ class SqlStorage:
         self._working = working
 
     async def close(self) -> None:
-        """Finish every transaction asked for so far, then close. Closing twice is harmless."""
+        """Finish every requested transaction, then close. Closing twice is harmless."""
         working, self._working = self._working, None
         if working is not None:
             await working.aclose()
@@ -91,7 +91,7 @@ class SqlStorage:
         await self.close()
 
     async def transact(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:
-        """Run ``work`` in a writing transaction; committed when this returns, undone if it raises.
+        """Run ``work`` in a write transaction. It commits on return and rolls back on errors.
 
         Raises:
             StorageUnavailable: the database did not answer.
@@ -110,7 +110,7 @@ class SqlStorage:
         return await self._backend.read(work)
 
     def set_aside(self) -> Mapping[str, str]:
-        """The rows that could not be read since the start: what each is, and why."""
+        """Return the rows that could not be read since the start, each with its reason."""
         return self._backend.set_aside.rows()
 
     def _check_open(self) -> None:
@@ -119,7 +119,7 @@ class SqlStorage:
 
 
 def open_storage(url: str, *, clock: Clock, patience_s: float = PATIENCE_S) -> SqlStorage:
-    """The storage behind a URL (``sqlite:///data/retake.db``, ``postgresql://…``), not started yet.
+    """Return the storage for a URL (``sqlite:///data/retake.db``, ``postgresql://…``), not started.
 
     Raises:
         ValueError: no such kind of database, or no file named.
@@ -128,7 +128,7 @@ def open_storage(url: str, *, clock: Clock, patience_s: float = PATIENCE_S) -> S
 
 
 def look_into(url: str, *, clock: Clock, patience_s: float = PATIENCE_S) -> SqlStorage:
-    """The same beside a process that works on it: on SQLite nothing is written, not even a schema.
+    """Return the storage of a database next to a running bot, read only on SQLite.
 
     Raises:
         ValueError: no such kind of database, or no file named.
@@ -140,7 +140,7 @@ def look_into(url: str, *, clock: Clock, patience_s: float = PATIENCE_S) -> SqlS
 
 
 async def migrate(url: str, *, clock: Clock) -> tuple[str | None, str]:
-    """Bring a database to the newest schema; returns the revisions (before, after).
+    """Migrate a database to the newest schema; return the revisions (before, after).
 
     Raises:
         ValueError: no such kind of database, or no file named.
@@ -153,11 +153,11 @@ async def migrate(url: str, *, clock: Clock) -> tuple[str | None, str]:
 
 
 async def backup(url: str, destination: Path) -> None:
-    """Copy a SQLite database to a new file, consistent even while a bot works on it.
+    """Copy a SQLite database to a new file, consistently even while a bot uses it.
 
     Raises:
-        ValueError: not SQLite; a server has tools of its own.
-        FileExistsError: there is something at the destination.
+        ValueError: not SQLite; a database server has its own tools.
+        FileExistsError: the destination exists.
         StorageUnavailable: it cannot be read, or the copy cannot be written.
     """
     path = _sqlite_path(url)
@@ -175,7 +175,7 @@ def _backend(url: str, clock: Clock, patience_s: float) -> Backend:
 
 
 def _sqlite_path(url: str) -> Path | None:
-    """The file of a SQLite URL, None for PostgreSQL."""
+    """Return the file of a SQLite URL, None for PostgreSQL."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:

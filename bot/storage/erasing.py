@@ -1,7 +1,7 @@
-"""Erasing: taking out of the rows of generations what neither the books nor the links need.
+"""Erasing: removing what neither the ledger nor the links need from the rows of generations.
 
-Owns which columns lose their content and whose turn it is. The books (ledger, spend, ids, times,
-states) are never touched. The rows are not read for that, so one that is damaged is erased as well.
+This module owns which columns lose their content, and of which rows. The books (ledger, spend, ids,
+times, states) are never changed. Rows are erased unread, so damaged ones are erased too.
 """
 
 from collections.abc import Collection
@@ -41,18 +41,18 @@ _MOVE = text(
     "UPDATE generations SET rowid = rowid - 2147483648"
     " WHERE rowid > 0 AND rowid < (SELECT MAX(rowid) FROM generations) AND id IN :ids"
 ).bindparams(bindparam("ids", expanding=True))
-"""Put rows of SQLite that were pruned beside each other.
+"""Move pruned rows of SQLite next to each other.
 
-A row stays in its page when it shrinks, and a page that one row has is not used for others. Moved
-out of it (in order, to the end of those that were pruned before), it leaves a page that is free.
+A row stays in its page when it shrinks, and a page that one row has is not used for others. Moving
+it (in order, to the end of those that were pruned before) leaves a page that is free.
 Every index holds the number of the row, and one of four bytes is enough for two thousand million
 rows. The last row of all stays where it is: SQLite numbers new rows from there on, and with a
 number below zero they would count as moved.
-PostgreSQL uses the room that is left in a page by itself.
+PostgreSQL reuses the free space in a page by itself.
 """
 
 _PRUNE = _ERASE.values(pruned_at=bindparam("at"), owner_id=None, task_id=None)
-"""Nothing asks for the task of one that was pruned; what it cost stands in the books by its id."""
+"""No query needs the task of a pruned row; its cost is in the ledger by the task's id."""
 
 _FORGET_HISTORY = delete(generation_events).where(
     generation_events.c.generation_id.in_(bindparam("ids", expanding=True))
@@ -68,7 +68,7 @@ _USED = select(generation_inputs.c.path).where(
 
 
 async def remember_inputs(connection: AsyncConnection, generation: Generation) -> None:
-    """Write down which files a generation is made from."""
+    """Record the input files of a generation."""
     for path in sorted({media.path for media in generation.request.files}):
         values = {"path": path, "generation_id": generation.id}
         await connection.execute(_REMEMBER_INPUT, values)
@@ -77,7 +77,7 @@ async def remember_inputs(connection: AsyncConnection, generation: Generation) -
 async def used_inputs(
     connection: AsyncConnection, paths: Collection[str], by_others_than: GenerationId
 ) -> set[str]:
-    """Those of the files that another generation is made from."""
+    """Return those of the files that another generation was made from."""
     if not paths:
         return set()
     values = {"paths": list(paths), "generation_id": by_others_than}
@@ -93,7 +93,7 @@ async def erase(connection: AsyncConnection, generation_id: GenerationId) -> Non
 async def prune(
     connection: AsyncConnection, *, ended_before: datetime, at: datetime, limit: int
 ) -> int:
-    """Remove content and history of those that were kept long enough; returns how many."""
+    """Remove the content and history of rows past their retention; return how many."""
     values = {"ended_before": ended_before, "limit": limit}
     ids = (await connection.scalars(_PRUNABLE, values)).all()
     if ids:

@@ -1,7 +1,7 @@
-"""What a driver's error means: the database is unavailable, or our own statement is wrong.
+"""The meaning of a driver's error: the database is unavailable, or our statement is wrong.
 
-Owns the difference. Knows no backend's settings and no query. Mistakes of ours (violated
-constraints, wrong statements) pass through as they are and reach the outer walls.
+This module makes that distinction. It knows no backend's settings and no queries. Our own bugs
+(violated constraints, wrong statements) propagate unchanged to the outermost handlers.
 """
 
 import sqlite3
@@ -13,10 +13,10 @@ from sqlalchemy import exc
 from bot.domain.errors import StorageUnavailable
 
 DRIVER_ERRORS = (exc.DBAPIError, exc.TimeoutError, sqlite3.Error, OSError)
-"""What SQLAlchemy, its pool, a driver or the system raise while a statement runs."""
+"""The errors that SQLAlchemy, its pool, a driver or the system raise in a statement."""
 
 ANY_DATABASE_ERROR = (exc.SQLAlchemyError, *DRIVER_ERRORS)
-"""The same, and SQLAlchemy's own refusals to go on with a connection that was lost."""
+"""These, and SQLAlchemy's errors about a connection that was lost."""
 
 _OUR_MISTAKES = (exc.IntegrityError, exc.ProgrammingError, exc.DataError)
 _READ_ONLY_TRANSACTION = "25006"
@@ -28,14 +28,14 @@ def _sqlstate(error: exc.DBAPIError) -> str | None:
 
 
 def is_driver_error(error: BaseException) -> bool:
-    """Whether the database failed, and not our statement."""
+    """Return True if the database failed, and not our statement."""
     if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
         return True
     return isinstance(error, DRIVER_ERRORS) and not isinstance(error, _OUR_MISTAKES)
 
 
 def is_refused_write(error: BaseException) -> bool:
-    """Whether something tried to write where only reading is allowed."""
+    """Return True if a statement tried to write where only reading is allowed."""
     if not isinstance(error, exc.DBAPIError):
         return False
     code = getattr(error.orig, "sqlite_errorname", None)
@@ -43,12 +43,12 @@ def is_refused_write(error: BaseException) -> bool:
 
 
 def is_undone_by_another(error: exc.DBAPIError) -> bool:
-    """Whether PostgreSQL gave a transaction up only because of another one."""
+    """Return True if PostgreSQL aborted a transaction only because of another one."""
     return _sqlstate(error) in _UNDONE_BY_ANOTHER
 
 
 def reason_of(error: BaseException) -> str:
-    """What callers see of an error: one line, without the statement and its values."""
+    """Return an error as one line, without the statement and its values."""
     cause = error.orig if isinstance(error, exc.DBAPIError) and error.orig else error
     lines = str(cause).strip().splitlines()
     return lines[0] if lines else type(cause).__name__

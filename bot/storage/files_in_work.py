@@ -1,4 +1,4 @@
-"""Which files are needed by what is not over yet: the rows of all workers say so together."""
+"""Which files unannounced generations need, according to the rows of all workers."""
 
 from collections.abc import Iterator, Sequence
 
@@ -15,11 +15,11 @@ _OPEN = select(generations.c.id, generations.c.parent_id, generations.c.file).wh
 _INPUTS = select(generation_inputs.c.path).where(generation_inputs.c.generation_id.in_(_IDS))
 _VIDEOS = select(generations.c.file).where(generations.c.id.in_(_IDS))
 _IDS_AT_ONCE = 500
-"""No join: with one, PostgreSQL may read every generation there ever was."""
+"""Without a join, because with one PostgreSQL may read the whole table."""
 
 
 async def files_in_work(connection: AsyncConnection) -> set[str]:
-    """Return the paths of what is made, of what it is made from, and of the videos it changes."""
+    """Return the paths of the videos, of their input files, and of the videos they edit."""
     rows = (await connection.execute(_OPEN)).all()
     parents = {row.parent_id for row in rows if row.parent_id is not None}
     files: list[object] = [row.file for row in rows]

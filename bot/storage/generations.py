@@ -1,7 +1,8 @@
 """Queries about generations and their history.
 
-Owns the compare-and-set. Which state may follow which is the domain's rule; what a state means is
-the services' business. The claim stands in ``claims``, the removing of content in ``erasing``.
+This module owns the compare-and-set. The domain owns which state may follow which. ``claims`` has
+the claim, ``erasing`` the removal of content. It is longer than 300 lines because it implements one
+protocol, statement by statement.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -55,7 +56,7 @@ _ENDED_OF_MEMBER = (
     .limit(bindparam("limit"))
     .offset(bindparam("offset"))
 )
-# Ids begin with the time they were made at, so the primary key is the index by age.
+# Ids begin with their creation time, so the primary key is the index by age.
 _POSTED = (
     select(*COLUMNS)
     .where(
@@ -87,8 +88,8 @@ _TASKS_SINCE = union_all(
     _TASK.where(_UNENDED),
     _TASK.where(generations.c.ended_at >= bindparam("since"), generations.c.pruned_at.is_(None)),
 )
-"""In two halves, so that each finds its index. Nothing else is asked for: with the provider in the
-question SQLite would read all that the provider ever made.
+"""Two halves, so that each uses its index. There is no other condition: with the provider in the
+query, SQLite would read every generation of that provider.
 """
 
 _KNOWN = (
@@ -132,7 +133,7 @@ class SqlGenerations:
         self._set_aside = set_aside
 
     async def add(self, generation: Generation) -> bool:
-        """Insert with its first history row; False when its ``request_key`` is known already."""
+        """Insert it with its first history row; return False if its ``request_key`` exists."""
         statement = _add(self._connection.dialect.name)
         added = (await self._connection.execute(statement, to_row(generation))).first()
         if added is None:
@@ -142,26 +143,26 @@ class SqlGenerations:
         return True
 
     async def get(self, generation_id: GenerationId) -> Generation | None:
-        """One generation."""
+        """Return one generation, or None."""
         return await self._one(_BY_ID, id=generation_id)
 
     async def by_request_key(self, request_key: str) -> Generation | None:
-        """The generation that an interaction or message asked for."""
+        """Return the generation of an interaction or message, or None."""
         return await self._one(_BY_REQUEST_KEY, request_key=request_key)
 
     async def by_message(self, message_id: MessageId) -> Generation | None:
-        """The generation whose finished video is in that message."""
+        """Return the generation whose finished video is in that message, or None."""
         return await self._one(_BY_MESSAGE, message_id=message_id)
 
     async def by_task(self, provider: ProviderName, task_id: TaskId) -> Generation | None:
-        """The generation that a provider's task belongs to."""
+        """Return the generation that a provider's task belongs to, or None."""
         return await self._one(_BY_TASK, provider=provider, task_id=task_id)
 
     async def save(self, before: Generation, after: Generation) -> Generation:
-        """Compare-and-set on (id, state, owner, revision) of ``before``.
+        """Replace ``before`` if its id, state, owner and revision are still the stored ones.
 
         Raises:
-            Superseded: no such row any more.
+            Superseded: the stored row has changed.
             ValueError: the new state may not follow the old one, what never changes was changed,
                 or ``ended_at`` does not agree with the state.
         """
@@ -186,9 +187,9 @@ class SqlGenerations:
     async def claim(
         self, worker_id: WorkerId, *, now: datetime, dead_before: datetime, limit: int
     ) -> Sequence[Generation]:
-        """Take generations that are not announced yet and that nobody living owns, oldest first.
+        """Claim unannounced generations without a live owner, the oldest first.
 
-        Counts a revision. Claiming is a sign of life, so it beats as well.
+        A claim counts as a revision, and as a heartbeat of the worker.
         """
         rows = await claims.claim(
             self._connection, worker_id, now=now, dead_before=dead_before, limit=limit
@@ -197,26 +198,26 @@ class SqlGenerations:
         return sorted(claimed, key=lambda taken: (taken.created_at, taken.id))
 
     async def any_unowned(self) -> bool:
-        """Whether there is one that is not announced yet and that nobody owns."""
+        """Return True if there is an unannounced generation without an owner."""
         return bool(await self._connection.scalar(_UNOWNED))
 
     async def owned_ids(self, worker_id: WorkerId) -> Sequence[GenerationId]:
-        """The ids of a worker's generations that are not announced yet."""
+        """Return the ids of a worker's generations that are not announced yet."""
         rows = await self._connection.scalars(_OWNED_IDS, {"worker_id": worker_id})
         return [GenerationId(generation_id) for generation_id in rows]
 
     async def disown(self, worker_id: WorkerId) -> int:
-        """Give up all of a worker's generations (an orderly stop)."""
+        """Release all of a worker's generations (an orderly stop); return how many."""
         return (await self._connection.execute(_DISOWN, {"worker_id": worker_id})).rowcount
 
     async def open_of(self, guild_id: GuildId, requester_id: UserId) -> Sequence[Generation]:
-        """A person's unended generations in a server, oldest first."""
+        """Return a member's generations in progress in a server, oldest first."""
         return await self._many(_OPEN_OF_MEMBER, guild_id=guild_id, requester_id=requester_id)
 
     async def ended_of(
         self, guild_id: GuildId, requester_id: UserId, *, limit: int, offset: int = 0
     ) -> Sequence[Generation]:
-        """A person's ended generations in a server, newest first."""
+        """Return a member's ended generations in a server, newest first."""
         return await self._many(
             _ENDED_OF_MEMBER,
             guild_id=guild_id,
@@ -226,16 +227,16 @@ class SqlGenerations:
         )
 
     async def posted(self, *, since: datetime, limit: int) -> Sequence[Generation]:
-        """Generations made after ``since`` whose video stands in a message, newest first.
+        """Return generations made after ``since`` whose video is in a message, newest first.
 
-        Those that are being posted count: the message may be there already.
+        Those that are being posted count: the message may exist already.
         """
         return await self._many(_POSTED, first=new_generation_id(since, bytes), limit=limit)
 
     async def tasks_of_others(
         self, generation_id: GenerationId, provider: ProviderName, *, since: datetime
     ) -> Collection[TaskId]:
-        """The tasks there of all others that had not ended by ``since``."""
+        """Return the tasks of other generations that had not ended by ``since``."""
         rows = await self._connection.execute(_TASKS_SINCE, {"since": since})
         return {
             task_id
@@ -244,39 +245,39 @@ class SqlGenerations:
         }
 
     async def count_open(self) -> dict[State, int]:
-        """How many unended generations are in each state."""
+        """Return the number of generations in progress by state."""
         rows = await self._connection.execute(_COUNT_OPEN)
         return {State(state): count for state, count in rows if state in _STATES}
 
     async def unconfirmed_submissions(self) -> Sequence[Generation]:
-        """All generations in ``submit_unknown``, oldest first."""
+        """Return all generations in ``submit_unknown``, oldest first."""
         return await self._many(_IN_LIMBO)
 
     async def ended_without_video(self, *, since: datetime, limit: int) -> Sequence[Generation]:
-        """Generations with a task that ended without their video after ``since``, newest first."""
+        """Return those with a task that ended after ``since`` without a video, newest first."""
         return await self._many(_LOST, since=since, limit=limit)
 
     async def erase(self, generation: Generation) -> Generation:
-        """Remove the content of one that was deleted."""
+        """Remove the content of a deleted generation."""
         await erasing.erase(self._connection, generation.id)
         return replace(without_content(generation), revision=generation.revision + 1)
 
     async def prune(self, *, ended_before: datetime, at: datetime, limit: int) -> int:
-        """Remove content and history of those that ended before a time, the oldest first."""
+        """Remove the content and history of those that ended before a time, oldest first."""
         return await erasing.prune(self._connection, ended_before=ended_before, at=at, limit=limit)
 
     async def used_inputs(
         self, paths: Collection[str], *, by_others_than: GenerationId
     ) -> set[str]:
-        """Those of the files that another generation is made from."""
+        """Return those of the files that another generation was made from."""
         return await erasing.used_inputs(self._connection, paths, by_others_than)
 
     async def files_in_work(self) -> set[str]:
-        """Return the paths of all files that what is not announced yet needs."""
+        """Return the paths of all files that unannounced generations need."""
         return await files_in_work(self._connection)
 
     async def look_through(self) -> None:
-        """Read all that are not announced, so that those that cannot be read are set aside."""
+        """Read all unannounced generations, so that unreadable rows are set aside."""
         await self._many(_UNANNOUNCED_ONES)
 
     async def _remember(self, generation: Generation) -> None:

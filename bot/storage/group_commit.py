@@ -1,11 +1,11 @@
-"""The one task that writes to SQLite: it takes jobs in order and commits them in groups.
+"""Group commit: the one task that writes to SQLite runs jobs in order and commits them in groups.
 
-Owns the queue, the savepoint of each job and the COMMIT they share. Knows nothing of files,
-settings or queries.
+This module owns the queue, the savepoint of each job and the shared COMMIT. It knows nothing of
+files, settings or queries.
 
-A job runs in this task and not in its caller's, so that a caller's cancellation never strikes in
-the middle of a statement; a job that nobody waits for any more is undone. Outcomes are told only
-after the COMMIT, and when that fails every job of the group has failed.
+A job runs in this task and not in its caller's, so that a caller's cancellation never interrupts a
+statement; a job that no caller waits for is rolled back. Results are delivered only after the
+COMMIT; if that fails, every job of the group has failed.
 """
 
 import asyncio
@@ -33,9 +33,9 @@ _working: ContextVar[bool] = ContextVar("working", default=False)
 
 @dataclass(kw_only=True, eq=False)
 class _Job:
-    """One transaction waiting for its turn, and where its outcome is awaited.
+    """One waiting transaction, and the future of its result.
 
-    ``committing`` is true if its COMMIT has begun: from then on it may be kept, whatever happens.
+    ``committing`` is true if its COMMIT has begun: from then on it may take effect in any case.
     """
 
     work: Callable[[SqlTransaction], Awaitable[Any]]
@@ -43,7 +43,7 @@ class _Job:
     committing: bool = False
 
     async def run(self, transaction: SqlTransaction) -> tuple[Any]:
-        """The result in a box, so that it can be told from an exception."""
+        """The result as a 1-tuple, so that it cannot be mistaken for an exception."""
         _working.set(True)
         return (await self.work(transaction),)
 
@@ -58,12 +58,12 @@ class _Job:
             self.outcome.set_exception(error)
 
     def unavailable(self, reason: str) -> StorageUnavailable:
-        """The error for the caller: the database did not answer."""
+        """Return the error for the caller: the database did not answer."""
         return StorageUnavailable(reason, unclear=self.committing)
 
 
 class Writer:
-    """A queue of jobs and the connection they run on."""
+    """A queue of jobs, and the connection that they run on."""
 
     def __init__(self, engine: AsyncEngine, clock: Clock, set_aside: SetAside) -> None:
         self._engine = engine
@@ -75,16 +75,16 @@ class Writer:
         self._stopping = False
 
     async def open(self) -> tuple[str | None, str]:
-        """Connect and bring the database to the newest schema; returns (before, after)."""
+        """Connect and migrate the database to the newest schema; return (before, after)."""
         connection = await self._connected()
         async with connection.begin():
             return await connection.run_sync(schema.upgrade)
 
     async def submit(self, work: Callable[[SqlTransaction], Awaitable[T]], *, within: float) -> T:
-        """Wait for the turn, the work and the commit, all in all for ``within`` seconds.
+        """Run ``work`` and commit, within ``within`` seconds in total.
 
         Raises:
-            StorageUnavailable: it was undone; or it is ``unclear`` whether it was.
+            StorageUnavailable: it was rolled back; or it is ``unclear`` whether it was.
         """
         if _working.get():
             raise RuntimeError("a transaction inside a transaction would wait for itself")
@@ -99,7 +99,7 @@ class Writer:
             raise job.unavailable(f"no answer within {within:.0f} seconds") from None
 
     def stop(self) -> None:
-        """Let ``run`` finish what was asked for so far and return."""
+        """Have ``run`` finish the queued jobs and return."""
         self._stopping = True
         self._jobs.put_nowait(None)
 
@@ -116,7 +116,7 @@ class Writer:
             await self.disconnect()
 
     async def disconnect(self) -> None:
-        """Let the connection go, undoing what is not committed."""
+        """Close the connection, rolling back what is not committed."""
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
@@ -131,7 +131,7 @@ class Writer:
         try:
             await self._transact(await self._connected(), group)
         except ANY_DATABASE_ERROR as error:
-            # The connection may be in any state: a full disk undoes a transaction by itself.
+            # The connection may be in any state: a full disk rolls a transaction back by itself.
             for job in group:
                 job.fail(job.unavailable(reason_of(error)))
             await self.disconnect()
@@ -141,11 +141,11 @@ class Writer:
             raise
 
     async def _transact(self, connection: AsyncConnection, group: list[_Job]) -> None:
-        """Run jobs while there are any, up to a size and a time; commit; tell their outcomes.
+        """Run queued jobs up to a size and a time, commit, and deliver their results.
 
-        The time is as long as the last commit took: where the disk is slow, those left out would
-        wait for one more commit, which costs them more than they cost the first.
-        The first job needs no savepoint: when it fails, there is nothing beside it to keep.
+        The time limit is the duration of the last commit: with a slow disk, jobs that are left out
+        wait for another commit, which costs them more than they cost the first job.
+        The first job needs no savepoint: if it fails, there is nothing else to keep.
         """
         until = self._clock.monotonic() + max(_SHORT_GROUP_S, self._last_commit_s)
         (job,) = group
@@ -179,7 +179,7 @@ class Writer:
             job.succeed(result)
 
     def _next(self) -> _Job | None:
-        """The next job that somebody waits for, if it is there already."""
+        """Return the next job that a caller waits for, or None if there is none yet."""
         while not self._jobs.empty():
             job = self._jobs.get_nowait()
             if job is None:
@@ -191,7 +191,7 @@ class Writer:
 
 
 async def _run(job: _Job, transaction: SqlTransaction) -> tuple[Any] | BaseException:
-    """The job's boxed result, or why it is to be undone."""
+    """Return the job's result as a 1-tuple, or the reason to roll it back."""
     [outcome] = await asyncio.gather(job.run(transaction), return_exceptions=True)
     if job.outcome.cancelled():
         return asyncio.CancelledError()

@@ -1,6 +1,6 @@
-"""Queries about what servers and members were set to, and who set it.
+"""Queries about the settings of servers and members, and the audit trail.
 
-Which rule wins is the domain's business; here rules are only kept.
+The domain decides which rule wins; this module only stores them.
 """
 
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ _AUDIT = insert(audit)
 
 @cache
 def _open_guild(dialect: str) -> Any:
-    """Make a server's row, if there is none, so that it can be locked."""
+    """Create a server's row if there is none, so that it can be locked."""
     return insert_into(dialect, guild_settings).on_conflict_do_nothing(index_elements=["guild_id"])
 
 
@@ -82,18 +82,18 @@ class SqlGuilds:
         await self._connection.execute(_LOCK, {"guild_id": guild_id})
 
     async def limits(self, guild_id: GuildId) -> LimitChanges | None:
-        """What the server set for all its members."""
+        """Return the limits that a server set for all its members, or None."""
         found = await self._connection.scalar(_LIMITS, {"guild_id": guild_id})
         return self._readable(f"limits of server {guild_id}", found)
 
     async def member_limits(self, guild_id: GuildId, user_id: UserId) -> LimitChanges | None:
-        """What was set for one member."""
+        """Return the limits that were set for one member, or None."""
         values = {"guild_id": guild_id, "user_id": user_id}
         found = await self._connection.scalar(_MEMBER_LIMITS, values)
         return self._readable(_member(guild_id, user_id), found)
 
     async def limited_members(self, guild_id: GuildId) -> Sequence[tuple[UserId, LimitChanges]]:
-        """All members with limits of their own, in order of their ids."""
+        """Return all members for whom limits were set, in order of their ids."""
         rows = await self._connection.execute(_LIMITED_MEMBERS, {"guild_id": guild_id})
         readable: list[tuple[UserId, LimitChanges]] = []
         for user_id, limits in rows:

@@ -1,6 +1,6 @@
-"""What must always be true of the books, as queries that find the opposite.
+"""The invariants of the ledger, as queries that find violations.
 
-Owns the sentences of ``retake check``. Repairs nothing.
+This module owns the sentences of ``retake check`` about them. It repairs nothing.
 """
 
 from collections.abc import Sequence
@@ -61,7 +61,7 @@ _GENERATION_RULES: dict[str, str] = {
             ORDER BY e.revision DESC LIMIT 1), '')
     """,
 }
-"""When a sentence holds for generation ``g``, its hold ``h`` and its close ``c``."""
+"""The condition of each sentence on generation ``g``, its hold ``h`` and its close ``c``."""
 
 _RULE_COLUMNS = ", ".join(
     f"({condition}) AS rule_{number}" for number, condition in enumerate(_GENERATION_RULES.values())
@@ -74,7 +74,7 @@ _WRONG_GENERATIONS = f"""
     LEFT JOIN ledger c ON c.generation_id = g.id AND c.kind = 'close'
     WHERE {_ANY_RULE}
 """  # noqa: S608 (own names)
-"""All rules at once, and in the order of the table: its rows are wide, so it is read only once."""
+"""All rules in one pass in table order, because the rows are wide and should be read once."""
 
 _SUMS = ", ".join(f"SUM({pot}) AS {pot}" for pot in _POTS)
 _BALANCES = f"SELECT guild_id, user_id, {', '.join(_POTS)} FROM accounts"  # noqa: S608 (own names)
@@ -87,13 +87,13 @@ _OPEN_HOLDS = """
     JOIN ledger h ON h.generation_id = unclosed.generation_id AND h.kind = 'hold'
     GROUP BY h.guild_id, h.user_id
 """
-"""Generations whose only kind of entry is a hold ('close' sorts before it): the index tells."""
+"""Generations with only a hold ('close' sorts before it), found in the index alone."""
 
 _Balances = dict[tuple[int, int], dict[str, int]]
 
 
 async def faults(connection: AsyncConnection) -> Sequence[str]:
-    """Every broken invariant, one sentence each."""
+    """Return one sentence for every broken invariant."""
     found: list[str] = []
     for sentence, query in _RULES.items():
         rows = await connection.execute(text(query))
@@ -134,7 +134,7 @@ async def _by_member(connection: AsyncConnection, query: str) -> _Balances:
 def _differences(
     balances: _Balances, sums: _Balances, names: Sequence[str], claim: str
 ) -> list[str]:
-    """Compare in both directions: a missing account and a missing entry both count as nothing."""
+    """Compare in both directions: a missing account or entry counts as zero."""
     nothing: dict[str, Any] = {}
     return [
         f"member {user_id} of server {guild_id}: {name} is {has}, {claim} {due}"

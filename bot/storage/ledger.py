@@ -1,8 +1,8 @@
-"""Queries about quota and money: an append-only ledger, its balances, what providers charged.
+"""Queries about quota and money: an append-only ledger, its balances, the providers' charges.
 
-Owns the double entry: every row moves units between the pots of one member, so its deltas add up to
-nothing, and a generation has at most one row of a kind. Whether somebody may spend is the domain's
-rule. The invariants stand in ``bot.storage.invariants``.
+This module owns the double entry: every row moves units between the buckets of one member, so its
+deltas add up to zero, and a generation has at most one row of a kind. The domain decides whether a
+member may spend. ``bot.storage.invariants`` has the invariants.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ _OPEN = (
         generations.c.guild_id == bindparam("guild_id"),
         generations.c.requester_id == bindparam("user_id"),
         generations.c.ended_at.is_(None),
-        # What is delivered late and free takes nobody's place.
+        # A late result is free and takes no slot of the limit.
         generations.c.request_key.not_like(f"{LATE}%"),
     )
     .scalar_subquery()
@@ -69,7 +69,7 @@ _RESET_ENTRY = insert(ledger)
 
 @cache
 def _open_account(dialect: str) -> Any:
-    """Make a member's account, if there is none."""
+    """Create a member's account if there is none."""
     return insert_into(dialect, accounts).on_conflict_do_nothing(
         index_elements=["guild_id", "user_id"]
     )
@@ -88,7 +88,7 @@ def _move(dialect: str) -> Any:
 
 @cache
 def _count_reset(dialect: str) -> Any:
-    """Count one reset of a member."""
+    """Increment a member's count of resets."""
     statement = insert_into(dialect, accounts).values(
         guild_id=bindparam("guild_id"), user_id=bindparam("user_id"), resets=1
     )
@@ -99,7 +99,7 @@ def _count_reset(dialect: str) -> Any:
 
 @cache
 def _enter(dialect: str) -> Any:
-    """Append one row about a generation; nothing comes back when its kind is there already."""
+    """Append a row about a generation; return nothing if its kind exists already."""
     return (
         insert_into(dialect, ledger)
         .on_conflict_do_nothing(index_elements=["generation_id", "kind"])
@@ -109,28 +109,28 @@ def _enter(dialect: str) -> Any:
 
 @cache
 def _record_spend(dialect: str) -> Any:
-    """Remember what a task cost, the first time it is told."""
+    """Record the cost of a task the first time it is reported."""
     return insert_into(dialect, provider_spend).on_conflict_do_nothing(
         index_elements=["provider", "task_id"]
     )
 
 
 class SqlLedger:
-    """The books, within one transaction."""
+    """The ledger, within one transaction."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self._dialect = connection.dialect.name
 
     async def lock(self, guild_id: GuildId, user_id: UserId) -> None:
-        """Make other transactions about the same member wait (and make the account)."""
+        """Make other transactions about the same member wait; create the account if needed."""
         member = {"guild_id": guild_id, "user_id": user_id}
         await self._connection.execute(_open_account(self._dialect), member)
         if self._dialect == "postgresql":  # SQLite has one writer: everybody waits already
             await self._connection.execute(_LOCK, member)
 
     async def usage(self, guild_id: GuildId, user_id: UserId, *, since: datetime) -> Usage:
-        """Held and spent since ``since`` or the last reset, whichever is later."""
+        """Return what is held and spent since ``since`` or the last reset, whichever is later."""
         values = {"guild_id": guild_id, "user_id": user_id, "since": since}
         row = (await self._connection.execute(_USAGE, values)).one()
         videos, seconds, unended, last_at = row
@@ -139,10 +139,10 @@ class SqlLedger:
     async def hold(
         self, generation: Generation, *, seconds: int, at: datetime, videos: int = 1
     ) -> None:
-        """Available → held: one video and ``seconds``; with no ``videos``, no pause begins.
+        """Available → held: ``videos`` and ``seconds``. With no ``videos``, no cooldown begins.
 
         Raises:
-            ValueError: there is a hold for this generation already.
+            ValueError: this generation has a hold already.
         """
         _check_seconds(seconds)
         guild_id, user_id = generation.place.guild_id, generation.requester_id
@@ -167,7 +167,7 @@ class SqlLedger:
         await self._enter(entry | moved, "already held")
 
     async def settle(self, generation_id: GenerationId, *, seconds: int, at: datetime) -> None:
-        """Close: one video and at most the held seconds → spent; the rest goes back.
+        """Close a hold: one video and at most the held seconds are spent, the rest is released.
 
         Raises:
             ValueError: nothing was held, or it is closed already.
@@ -176,7 +176,7 @@ class SqlLedger:
         await self._close(generation_id, videos=1, seconds=seconds, at=at)
 
     async def release(self, generation_id: GenerationId, *, at: datetime) -> None:
-        """Close: everything held goes back.
+        """Close a hold: everything is released.
 
         Raises:
             ValueError: nothing was held, or it is closed already.
@@ -184,7 +184,7 @@ class SqlLedger:
         await self._close(generation_id, videos=0, seconds=0, at=at)
 
     async def reset(self, guild_id: GuildId, user_id: UserId, *, at: datetime) -> None:
-        """Count a member's usage from now on; open holds of before stay out of it as well."""
+        """Count a member's usage from now on; earlier open holds do not count either."""
         member = {"guild_id": guild_id, "user_id": user_id}
         counted = await self._connection.execute(_count_reset(self._dialect), member)
         entry = {"kind": "reset", "resets": counted.scalar_one(), "counted_at": at, "at": at}
@@ -199,7 +199,7 @@ class SqlLedger:
         micro_usd: int,
         at: datetime,
     ) -> None:
-        """Money a provider reports for a task; once per task, repeats change nothing."""
+        """Record the cost that a provider reports for a task. Repeats change nothing."""
         await self._connection.execute(
             _record_spend(self._dialect),
             {
@@ -212,7 +212,7 @@ class SqlLedger:
         )
 
     async def faults(self) -> Sequence[str]:
-        """Sentences about every broken invariant; empty when the books are right."""
+        """Return a sentence about every broken invariant; empty if the ledger is correct."""
         return await invariants.faults(self._connection)
 
     async def _close(
@@ -242,7 +242,7 @@ class SqlLedger:
 
 
 def _closing(held: Row[Any], *, videos: int, seconds: int) -> dict[str, int]:
-    """Empty what was held: at most that much is spent, the rest is available again."""
+    """Clear a hold: at most that much is spent, the rest becomes available."""
     moved = dict(_NOTHING)
     for unit, wanted, amount in (
         ("videos", videos, held.videos_held),

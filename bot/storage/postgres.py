@@ -1,6 +1,6 @@
-"""PostgreSQL: ordinary transactions from a pool, repeated when the server gave one up for another.
+"""PostgreSQL: transactions from a pool, repeated after a deadlock or a serialization failure.
 
-Owns the pool and its settings. Knows no query.
+This module owns the pool and its settings. It knows no queries.
 """
 
 import asyncio
@@ -27,15 +27,15 @@ _CONNECTED_WITHIN_S = 15
 _TRIES = 5
 _SERVER_LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 _PAUSE_S = 0.05
-"""Before a transaction that was given up for another is tried again, times the number of tries.
+"""Seconds before an aborted transaction is repeated, times the number of attempts.
 
-Without a pause it may take its first lock back before the other one, which waits for it, has woken
-up: then the two deadlock again.
+Without a delay it may take its first lock again before the other transaction, which waits for it,
+wakes up: then the two deadlock again.
 """
 
 
 class PostgresBackend:
-    """A server, shared by as many processes as there are."""
+    """A database server, shared by all processes."""
 
     def __init__(self, url: URL, *, clock: Clock, patience_s: float) -> None:
         self._clock = clock
@@ -55,7 +55,7 @@ class PostgresBackend:
         )
 
     async def migrate(self) -> tuple[str | None, str]:
-        """Bring the database to the newest schema; others who try wait for an advisory lock.
+        """Migrate the database to the newest schema; other processes wait for an advisory lock.
 
         Neither the steps nor the waiting have a time limit: on a large database they take minutes.
         """
@@ -70,7 +70,7 @@ class PostgresBackend:
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        """Nothing runs beside the callers here; the pool is closed at the end."""
+        """Wait for the end of the context and close the pool. There is no background work."""
         try:
             yield
         finally:
@@ -81,7 +81,7 @@ class PostgresBackend:
         await self._engine.dispose()
 
     async def transact(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:
-        """Run ``work``, again when a deadlock or a conflict undid it."""
+        """Run ``work``, and again if a deadlock or a conflict rolled it back."""
         for tries in range(1, _TRIES):
             try:
                 return await self._transact_once(work)

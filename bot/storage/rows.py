@@ -1,6 +1,6 @@
-"""A generation as a row and back.
+"""Converting a generation to a row and back.
 
-Owns which columns there are beside the fields, and what cannot be read. Knows no query.
+This module owns the columns that are derived from the fields. It knows no queries.
 """
 
 from dataclasses import fields
@@ -29,20 +29,20 @@ IDENTITY = frozenset(
         "created_at",
     }
 )
-"""What never changes."""
+"""The fields that never change."""
 
 WRITTEN = tuple(
     column.name for column in generations.columns if column.name not in IDENTITY | {"guild_id"}
 )
 WRITTEN_ERASED = tuple(name for name in WRITTEN if name not in {"provider", "task_id"})
-"""Those of a generation without its content: which task it had stands in no field any more."""
+"""The columns of an erased generation, whose task is in no field any more."""
 
 
 def from_row(row: Row[Any]) -> Generation:
-    """The generation that a row holds.
+    """Return the generation of a row.
 
     Raises:
-        RowUnreadable: it holds something else.
+        RowUnreadable: a value cannot be read.
     """
     values = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name of it)
     name = f"generation {values['id']}"
@@ -55,7 +55,7 @@ def from_row(row: Row[Any]) -> Generation:
 
 
 def to_row(generation: Generation) -> dict[str, Any]:
-    """All columns: the fields themselves, and the scalars that indexes need, taken out of them."""
+    """Return all columns: the fields, and the scalars from them that the indexes need."""
     task, posting = generation.task, generation.posting
     row: dict[str, Any] = {name: getattr(generation, name) for name in FIELDS}
     row["state"] = generation.state.value

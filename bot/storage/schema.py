@@ -1,7 +1,7 @@
-"""Bringing a database to the newest schema, with the migrations that are packaged beside this.
+"""Migrating a database to the newest schema, with the migrations in this package.
 
-Owns how Alembic is called: in this process, on a connection of ours, inside a transaction that
-holds a lock, without an ``alembic.ini``. What a migration does stands in ``migrations/versions``.
+This module owns how Alembic is called: in this process, on our connection, inside a transaction
+that holds a lock, without an ``alembic.ini``. The migrations are in ``migrations/versions``.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ from bot.domain.errors import StorageUnavailable
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = int.from_bytes(b"retake")
-"""PostgreSQL's advisory lock of those who migrate; SQLite's transaction is a lock by itself."""
+"""The advisory lock for migrations on PostgreSQL. On SQLite the transaction is the lock."""
 
 
 def _config() -> Config:
@@ -28,7 +28,7 @@ def _config() -> Config:
 
 
 def newest_revision() -> str:
-    """The schema that this code works with."""
+    """Return the schema revision that this code needs."""
     head = ScriptDirectory.from_config(_config()).get_current_head()
     if head is None:
         raise FileNotFoundError(f"no migrations in {_MIGRATIONS}")
@@ -36,12 +36,12 @@ def newest_revision() -> str:
 
 
 def revision(connection: Connection) -> str | None:
-    """The schema that a database has; None when it has none."""
+    """Return the schema revision of a database; None if it has none."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def upgrade(connection: Connection) -> tuple[str | None, str]:
-    """Apply what is missing, inside the caller's transaction; returns (before, after).
+    """Apply missing migrations inside the caller's transaction; return (before, after).
 
     Raises:
         StorageUnavailable: the database was made by a newer Retake.

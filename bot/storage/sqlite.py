@@ -1,9 +1,9 @@
-"""SQLite: one writer with group commit, and readers beside it.
+"""SQLite: one writer with group commit, and separate readers.
 
-Owns connections and their settings. Knows no query; how jobs share a commit is ``group_commit``'s
-business.
+This module owns connections and their settings. It knows no queries; ``group_commit`` owns how jobs
+share a commit.
 
-One connection writes, in one task, so nobody ever waits for a lock. It is also the only one that
+One connection writes, in one task, so no transaction waits for a lock. It is also the only one that
 checkpoints: SQLite before 3.51.3 can corrupt a write-ahead log that two connections write and
 checkpoint at once.
 """
@@ -38,7 +38,7 @@ _BUSY_TIMEOUT_S = 5
 _SETTINGS = {
     "synchronous": "FULL",
     "foreign_keys": "ON",
-    # What was deleted is overwritten, not only marked as free.
+    # Deleted content is overwritten, not only marked as free.
     "secure_delete": "ON",
     "journal_size_limit": str(64 * 1024 * 1024),
 }
@@ -57,7 +57,7 @@ class SqliteBackend:
         self._reading = asyncio.Semaphore(_READERS)
 
     async def migrate(self) -> tuple[str | None, str]:
-        """Open the file for writing and bring it to the newest schema.
+        """Open the file for writing and migrate it to the newest schema.
 
         Raises:
             StorageUnavailable: with the file's name and what is wrong with it.
@@ -72,7 +72,7 @@ class SqliteBackend:
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        """Let the writer work; at the end wait for all reads and for all that was asked of it."""
+        """Run the writer; at the end wait for all reads and all queued jobs."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._writer.run(), name="storage writer")
             try:
@@ -80,12 +80,12 @@ class SqliteBackend:
             finally:
                 for _ in range(_READERS):
                     await self._reading.acquire()
-                # The writer's connection goes last: the last one to go checkpoints.
+                # The writer's connection is closed last, because the last one checkpoints.
                 await self._read_engine.dispose()
                 self._writer.stop()
 
     async def close(self) -> None:
-        """Let go of a file that was only migrated."""
+        """Close a file that was only migrated."""
         await self._writer.disconnect()
 
     async def transact(self, work: Callable[[SqlTransaction], Awaitable[T]]) -> T:
@@ -109,13 +109,13 @@ class SqliteBackend:
 
 
 class ReadOnlySqlite(SqliteBackend):
-    """A database file that another process works on: it is read here and never written."""
+    """A database file that another process uses. It is only read here, never written."""
 
     async def migrate(self) -> tuple[str | None, str]:
-        """See that it has the schema this code works with.
+        """Check that it has the schema that this code needs.
 
         Raises:
-            StorageUnavailable: it has not, or it cannot be opened.
+            StorageUnavailable: it does not, or it cannot be opened.
         """
         _check_path(self._path)
         newest = schema.newest_revision()
@@ -138,15 +138,15 @@ class ReadOnlySqlite(SqliteBackend):
         self,
         work: Callable[[SqlTransaction], Awaitable[T]],  # noqa: ARG002 - refused whatever it is
     ) -> T:
-        """Refuse."""
+        """Refuse to write."""
         raise RuntimeError("another process writes here")
 
 
 def copy(path: Path, destination: Path) -> None:
-    """Copy a database file, consistent even while a bot works on it. Blocks: give it a thread.
+    """Copy a database file, consistently even while a bot uses it. It blocks: run it in a thread.
 
     Raises:
-        FileExistsError: there is something at the destination.
+        FileExistsError: the destination exists.
         StorageUnavailable: it cannot be read, or the copy cannot be written.
     """
     if destination.exists():
@@ -162,7 +162,7 @@ def copy(path: Path, destination: Path) -> None:
 
 
 def _make_ours(cursor: Any) -> None:
-    """Switch to a write-ahead log, and sign a file that is new."""
+    """Switch to a write-ahead log, and set the application id of a new file."""
     cursor.execute("PRAGMA application_id")
     (signed,) = cursor.fetchone()
     if signed not in {0, _APPLICATION_ID}:
@@ -185,7 +185,7 @@ def _check_path(path: Path) -> None:
 
 
 def _engine(path: Path, *, write: bool) -> AsyncEngine:
-    """An engine whose transactions begin by our own word: IMMEDIATE for the writer."""
+    """Return an engine whose transactions we begin ourselves: IMMEDIATE for the writer."""
     url = URL.create("sqlite+aiosqlite", database=str(path))
     # isolation_level None: the driver begins nothing by itself.
     arguments: dict[str, Any] = {

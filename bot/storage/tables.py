@@ -1,6 +1,6 @@
 """Every table of the database, for both backends, as the newest migration leaves them.
 
-Owns names, types, keys and checks; a test holds them against the migrations. Knows no query.
+This module owns names, types, keys and checks; a test compares them with the migrations.
 Snowflakes and money are big integers, times are integer microseconds, documents are JSON text.
 """
 
@@ -45,7 +45,7 @@ _Serial = BigInteger().with_variant(Integer, "sqlite")
 
 
 def insert_into(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """The backend's own insert: both know ON CONFLICT, SQLAlchemy has no common word for it."""
+    """Return the backend's insert. Both have ON CONFLICT, but SQLAlchemy has no common form."""
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
@@ -106,7 +106,7 @@ _UNENDED = text("ended_at IS NULL")
 _HAS_TASK = text("task_id IS NOT NULL AND pruned_at IS NULL")
 _HAS_VIDEO = text("video_message_id IS NOT NULL")
 ENDED_WITHOUT_VIDEO = text("state IN ('failed', 'expired', 'undeliverable')")
-"""Asked in these very words, so that SQLite finds the index that has them."""
+"""The exact condition of the partial index, so that SQLite uses it."""
 
 Index(
     "uq_generations_task",
@@ -127,7 +127,7 @@ Index(
     "ix_generations_unannounced",
     generations.c.created_at,
     generations.c.id,
-    # Each spelled as SQLAlchemy spells the question: SQLite compares the words.
+    # Each is written as SQLAlchemy writes the query, because SQLite compares the text.
     sqlite_where=text("announced = 0"),
     postgresql_where=text("NOT announced"),
 )
@@ -181,7 +181,7 @@ Index("ix_generation_inputs_generation", generation_inputs.c.generation_id)
 
 UNITS = ("videos", "seconds")
 POTS = ("available", "held", "spent", "granted")
-"""Where units can be. Every ledger row moves them between pots: its deltas add up to nothing."""
+"""The buckets of units. Every ledger row moves units between them, so its deltas add up to zero."""
 
 
 def _pots() -> list[Column[Any]]:

@@ -1,4 +1,4 @@
-"""All queries of one transaction in one place. Owns nothing but their names."""
+"""All queries of one transaction in one place."""
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,7 +12,7 @@ from bot.storage.workers import SqlWorkers
 
 
 class SqlTransaction:
-    """The queries over one connection; valid while its transaction is."""
+    """The queries on one connection. They are valid as long as its transaction."""
 
     def __init__(self, connection: AsyncConnection, set_aside: SetAside) -> None:
         self.generations = SqlGenerations(connection, set_aside)

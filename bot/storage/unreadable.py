@@ -1,7 +1,7 @@
-"""Rows that cannot be read: which they are, and what becomes of whoever asks for one.
+"""Rows that cannot be read.
 
-Owns the record of them. A list goes on without such a row; who asks for that row alone gets an
-error that names it. Nothing is repaired here.
+This module owns the record of them. A list leaves such a row out; a query for that row alone raises
+an error that names it. Nothing is repaired here.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Unreadable:
-    """Stands in place of a value that a column holds and that cannot be read."""
+    """The replacement for a column's value that cannot be read."""
 
     reason: str
 
@@ -28,18 +28,18 @@ class SetAside:
         self._reasons: dict[str, str] = {}
 
     def note(self, error: RowUnreadable) -> None:
-        """Remember one, and log it the first time."""
+        """Record a row, and log it the first time."""
         if error.row not in self._reasons:
             self._reasons[error.row] = error.reason
             log.error("row_unreadable", row=error.row, reason=error.reason)
 
     def rows(self) -> Mapping[str, str]:
-        """What each of them is and why it cannot be read."""
+        """Return each of them with the reason why it cannot be read."""
         return dict(self._reasons)
 
 
 def check_readable(row: str, values: Mapping[str, object]) -> None:
-    """Raise ``RowUnreadable`` when a value of a row could not be read.
+    """Raise ``RowUnreadable`` if a value of a row could not be read.
 
     Raises:
         RowUnreadable: with the first such column.

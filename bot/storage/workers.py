@@ -1,6 +1,6 @@
 """Queries about worker processes and their heartbeats.
 
-What a worker owns stands in the rows of generations; of that only the forgetting asks.
+The rows of generations have their owner; only ``forget_silent`` reads them here.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from bot.domain.ids import WorkerId
 from bot.storage.tables import generations, insert_into, workers
 
 _SERVER_TIME = select(func.clock_timestamp())
-"""Unlike now(), it goes on within a transaction that waited."""
+"""The current time. Unlike now(), it advances within a transaction."""
 
 _BEATS = select(workers.c.id, workers.c.beat_at).order_by(workers.c.beat_at)
 
@@ -28,7 +28,7 @@ _FORGET_SILENT = delete(workers).where(
 
 @cache
 def _beat(dialect: str) -> Any:
-    """Insert a worker, or move its heartbeat on (never back)."""
+    """Insert a worker, or set a later heartbeat (never an earlier one)."""
     statement = insert_into(dialect, workers)
     return statement.on_conflict_do_update(
         index_elements=["id"],
@@ -49,7 +49,7 @@ class SqlWorkers:
         self._connection = connection
 
     async def clock(self, now: datetime) -> datetime:
-        """The server's time; on SQLite, which has one process and no server, ``now``."""
+        """Return the server's time; on SQLite, which has no server, ``now``."""
         if self._connection.dialect.name != "postgresql":
             return now
         server_time: datetime = (await self._connection.execute(_SERVER_TIME)).scalar_one()
@@ -60,23 +60,23 @@ class SqlWorkers:
         await beat(self._connection, worker_id, now=now)
 
     async def cap_beats(self, now: datetime) -> None:
-        """Heartbeats later than ``now`` count as given now."""
+        """Set heartbeats that are later than ``now`` to ``now``."""
         later = workers.c.beat_at > now
         await self._connection.execute(update(workers).where(later).values(beat_at=now))
 
     async def remove(self, worker_id: WorkerId) -> None:
-        """Forget a worker that stopped."""
+        """Remove a worker that stopped."""
         await self._connection.execute(delete(workers).where(workers.c.id == worker_id))
 
     async def forget_silent(self, before: datetime) -> int:
-        """Forget workers without a sign of life since ``before`` that own nothing any more."""
+        """Remove workers without a heartbeat since ``before`` that no longer own anything."""
         return (await self._connection.execute(_FORGET_SILENT, {"before": before})).rowcount
 
     async def keep_only(self, worker_id: WorkerId) -> None:
-        """Forget all others: this one is known to be alone."""
+        """Remove all other workers: this one is known to be the only one."""
         await self._connection.execute(delete(workers).where(workers.c.id != worker_id))
 
     async def beats(self) -> Mapping[WorkerId, datetime]:
-        """The last sign of life of each."""
+        """Return the last heartbeat of each worker."""
         rows = await self._connection.execute(_BEATS)
         return {WorkerId(worker_id): beat_at for worker_id, beat_at in rows}

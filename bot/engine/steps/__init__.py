@@ -1,6 +1,6 @@
-"""The steps of a generation's life, one module per stretch; the scheduler runs them one at a time.
+"""The steps of the lifecycle, one module per phase. The scheduler runs one at a time.
 
-A step takes a live generation, brings it a state further, and says when to come back.
+A step takes a generation in flight, moves it to its next state, and returns when to run again.
 """
 
 from dataclasses import dataclass
@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Next:
-    """When to take the next step: in ``after`` seconds.
+    """When to take the next step: in ``after`` seconds; None: nothing is left to do.
 
-    None: nothing to do by itself. ``waiting`` is true if a place at a provider is awaited, which
-    may bring the next step forward.
+    ``waiting`` is true if it waits for a slot at a provider, which may make the step earlier.
     """
 
     after: float | None = 0.0
@@ -23,5 +22,5 @@ OVER = Next(after=None)
 
 
 def backoff(misses: int, *, first: float = 2.0, longest: float = 300.0) -> float:
-    """Seconds to wait after so many failed tries in a row (1, 2, …): doubling, capped."""
+    """Return the seconds to wait after this many failures in a row (1, 2, …): doubling, capped."""
     return min(first * 2 ** max(misses - 1, 0), longest)

@@ -1,6 +1,6 @@
-"""A provider named the task: from here on the generation runs.
+"""The task of a generation is known: from here on it runs.
 
-Owns what is written then. Which task it is, and how that is known, is for the callers to judge.
+This module owns what is saved then. The callers decide which task it is.
 """
 
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ class Acceptance:
     transitions: Transitions
 
     async def accepted(self, live: InFlight, submission: Submission) -> Next:
-        """The task exists: write that down and go on to watch it."""
+        """Save the task and start polling it."""
         now = live.mark(self.ports.clock)
         self.flights.queue.took_task(
             task_of(live.generation).provider, self.ports.clock.monotonic()
@@ -51,12 +51,12 @@ class Acceptance:
 
 
 def task_of(generation: Generation) -> Task:
-    """The task of a generation that has one."""
+    """Return the task of a generation that has one."""
     if generation.task is None:
         raise ValueError(f"generation {generation.id} is {generation.state} without a task")
     return generation.task
 
 
 def with_names(task: Task, fresh: Generation) -> Task:
-    """A task as a step means to save it, with what callbacks have named by now."""
+    """Return the task that a step saves, with the names from callbacks so far."""
     return replace(task, named=task_of(fresh).named)

@@ -1,7 +1,8 @@
 """From a finished task to our own copy of its video.
 
-Owns how long a result is tried for. It was paid for, so every failure means "not yet" until the
-provider's own copy expires; only bytes that were fetched whole and never play end it earlier.
+This module owns how long fetching is retried. The result was paid for, so every failure is
+temporary until the provider's copy expires; only a complete file that does not play ends it
+earlier.
 """
 
 import math
@@ -24,21 +25,21 @@ from bot.engine.transitions import Transitions
 log = structlog.get_logger(__name__)
 
 RESULTS_LAST = timedelta(hours=24)
-"""How long the providers keep a result when they do not say (both pages name 24 hours)."""
+"""How long providers keep a result unless they report it (both document 24 hours)."""
 
 LONGEST = timedelta(days=7)
-"""No expiry is believed beyond this: a link that is renewed for ever would be tried for ever."""
+"""The latest expiry that is accepted: a link that is always renewed would be tried forever."""
 
 LONGEST_WAIT_SECONDS = 600.0
 SHORTEST_LAST_WAIT_SECONDS = 30.0
-"""Before the expiry the waits grow shorter again, down to this."""
+"""The shortest wait between attempts as the expiry approaches, in seconds."""
 
 BROKEN_TIMES = 3
 BROKEN_SECONDS = 1800.0
-"""The same bytes are broken for good after this many tries, the first of them this long ago."""
+"""The same bytes count as broken after this many attempts, the first this long ago."""
 
 PARKED_AFTER = 3
-"""After this many misses people are told why they wait. Before, it is a matter of seconds."""
+"""After this many failures the status message shows the reason. Fewer take only seconds."""
 
 TOLD_AS_THEY_ARE = frozenset({Code.RESULT_GONE, Code.RESULT_BROKEN, Code.RESULT_TOO_LARGE})
 
@@ -51,7 +52,7 @@ class FetchSteps:
     transitions: Transitions
 
     async def ready(self, live: InFlight) -> Next:
-        """Try every link until one is a video that plays, and keep it."""
+        """Try every link until one is a playable video, and keep it."""
         generation = live.generation
         if generation.abandoned and made_seconds(generation) is not None:
             live.generation = await settle_abandoned(self.transitions, generation)
@@ -95,7 +96,7 @@ class FetchSteps:
     async def _fetched(self, live: InFlight, url: str, media: StoredMedia) -> Next:
         def change(generation: Generation) -> Generation:
             result = _result(generation)
-            # The link that is the video comes first: it is what people and providers are given.
+            # The link of the video comes first, because users and providers get the first one.
             urls = (url, *(other for other in result.urls if other != url))
             return replace(
                 generation,
@@ -122,7 +123,7 @@ class FetchSteps:
         )
 
     async def _missed(self, live: InFlight, error: ProviderError | MediaError) -> Next:
-        """Not yet: try again with growing distance until the result has expired."""
+        """Try again with growing delays until the result has expired."""
         live.misses += 1
         ours = error.code is Code.INTERNAL
         renewed = not ours and await self._renew_links(live)
@@ -149,7 +150,7 @@ class FetchSteps:
         return NOW
 
     async def _renew_links(self, live: InFlight) -> bool:
-        """Ask the provider for the result once more; whether its links are new ones."""
+        """Query the provider for the result again; return True if its links are new."""
         generation = live.generation
         task = generation.task
         if task is None or task.task_id is None:
@@ -173,10 +174,10 @@ class FetchSteps:
         return True
 
     def _seconds_left(self, live: InFlight) -> float:
-        """Seconds until nobody keeps the result any more; what a provider says is bounded.
+        """Return the seconds until the result expires; a provider's expiry is capped.
 
-        Both times of the row were written by one calendar; the time since then is counted by the
-        clock that only goes forward.
+        Both times in the row come from one system clock; the time since then is counted by the
+        monotonic clock.
         """
         result = _result(live.generation)
         kept = RESULTS_LAST
@@ -187,16 +188,16 @@ class FetchSteps:
 
 
 def on_our_side(error: RetakeError) -> ParkReason:
-    """What people are told about a file that we ourselves could not handle."""
+    """Return the failure that users see for a file that we could not handle."""
     disk = error.facts.get("reason") in DISK_REASONS
     return ParkReason.DISK if disk else ParkReason.INTERNAL
 
 
 def made_seconds(generation: Generation) -> int | None:
-    """How long the video is that was made, at most as planned; None while that is not known.
+    """Return the video's length in seconds, at most as planned; None if it is not known.
 
-    One whose length its provider does not report is fetched even if nobody wants it: it is to be
-    counted by what was made.
+    If the provider does not report the length, even an unwanted video is fetched, because its real
+    length is what counts.
     """
     file, result = generation.file, generation.result
     made = file.duration_ms if file is not None else result and result.duration_ms
@@ -206,13 +207,13 @@ def made_seconds(generation: Generation) -> int | None:
 
 
 async def settle_abandoned(transitions: Transitions, generation: Generation) -> Generation:
-    """End what its requester no longer wants. The provider was paid for it, so it counts."""
+    """End a generation that its requester dropped. It was paid for, so it counts."""
     seconds = made_seconds(generation) or generation.plan.seconds
     return await transitions.end(generation, State.CANCELLED, settle_seconds=seconds)
 
 
 def _hope(error: ProviderError | MediaError) -> int:
-    """How much a later try may change: the error of the link with the most hope is the reason."""
+    """Rank an error by how likely a retry helps. The highest one becomes the reason."""
     if error.code is Code.INTERNAL:
         return 5
     if isinstance(error, MediaError):
@@ -223,7 +224,7 @@ def _hope(error: ProviderError | MediaError) -> int:
 
 
 def _failure(error: ProviderError | MediaError) -> Failure:
-    """The true reason why a result was given up."""
+    """Return the failure that explains why a result was given up."""
     code = error.code
     if error.facts.get("reason") in DISK_REASONS:
         code = Code.DISK

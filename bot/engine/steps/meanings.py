@@ -32,11 +32,11 @@ TURNED_AWAY = frozenset(
         Code.PROVIDER_AUTH,
     }
 )
-"""Refusals that say nothing about the request itself: a repetition that meets one may be made once
-more. No refusal of a repetition says anything about the first POST.
+"""Refusals that do not concern the request itself, so the repetition may be made again. No refusal
+of a repetition proves anything about the first POST.
 """
 
 
 def failure_at(provider: ProviderName, error: ProviderError) -> Failure:
-    """The failure to keep, with the provider at which it happened."""
+    """Return the failure to keep, with the provider at which it happened."""
     return Failure(code=error.code, facts={**error.facts, "provider": provider})

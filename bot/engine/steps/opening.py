@@ -1,6 +1,6 @@
-"""The status message of a generation, and the thread that begins at it.
+"""The status message of a generation, and the thread that starts from it.
 
-Owns the rule that the status is a courtesy: without it the video is made all the same.
+This module owns the rule that the status is optional: the video is made without it.
 """
 
 from dataclasses import dataclass, replace
@@ -41,7 +41,7 @@ class OpeningSteps:
         )
 
     async def _status_place(self, live: InFlight) -> Place | None:
-        """Post the status message, or find it; None when that cannot be had."""
+        """Post the status message, or find it; return None if neither is possible."""
         generation, again = live.generation, live.unconfirmed
         clock = self.ports.clock
         live_status = self.flights.live_status(
@@ -53,9 +53,9 @@ class OpeningSteps:
             try:
                 return await self.ports.messenger.open_status(generation, live_status, again=again)
             except PostError as error:
-                # The status is a courtesy: the video has a ladder of places of its own.
+                # The status is optional: the video has its own ladder of places.
                 log.info("status_not_posted", generation=generation.id, error=str(error))
                 if error.definite or looked:
                     return None
-                # It may stand there, and would never change: look for it once.
+                # It may have been posted, and would never be updated: search for it once.
                 again = looked = True

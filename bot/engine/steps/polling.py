@@ -1,4 +1,4 @@
-"""Watching tasks at a provider: polls, one or many at a time, and what their answers mean.
+"""Polling tasks at a provider, one or many at a time, and acting on the answers.
 
 A poll that changes nothing writes nothing. A failed poll never fails a generation.
 """
@@ -28,15 +28,15 @@ log = structlog.get_logger(__name__)
 
 GONE_TIMES = 3
 GONE_SECONDS = 60
-"""A task unknown to its provider so often, and so long after it was taken, is gone."""
+"""A task is gone after this many "not found" answers, this long after submission."""
 
 PROBES = 2
-"""When a batch query failed, this many of its tasks are asked about alone before it is believed
-that the provider does not answer at all.
+"""After a failed batch query, this many of its tasks are queried alone before the provider counts
+as not answering.
 """
 
 EMPTY_TIMES = 7
-"""A task that is done without a link is asked about this often, over some minutes: at some
+"""A completed task without a link is queried this many times, over some minutes: with some
 providers the link follows a little later.
 """
 
@@ -54,10 +54,10 @@ class PollingSteps:
     async def poll(
         self, provider: ProviderName, lives: Sequence[InFlight]
     ) -> dict[GenerationId, Next]:
-        """Ask about several tasks of one provider, and act on each answer."""
+        """Query several tasks of one provider, and act on each answer."""
         for live in lives:
             if live.unconfirmed:
-                # Just claimed: nothing of an earlier poll can be doubtful, only its timing unknown.
+                # Just claimed: polls have no effects to confirm, only the timing is unknown.
                 live.unconfirmed = False
                 await self.timing.start(live)
         alone = len(lives) == 1
@@ -81,12 +81,12 @@ class PollingSteps:
     async def _answer(
         self, live: InFlight, report: TaskReport | ProviderError | None, *, alone: bool
     ) -> Next:
-        """Act on what one poll, of this task or of several, brought about it."""
+        """Act on what one poll, of this task or of several, returned for it."""
         if isinstance(report, TaskReport):
             live.misses = 0
             return await self.report(live, report)
         if not alone:
-            # Of many tasks this one cannot be read, or is not known: alone it may be.
+            # In a batch its answer was unreadable or missing: query it alone next time.
             live.solo = True
             return Next(after=1.0)
         if report is None:
@@ -97,9 +97,9 @@ class PollingSteps:
     async def _single_queries_work(
         self, provider: ProviderName, lives: Sequence[InFlight], error: ProviderError
     ) -> bool:
-        """After a batch query failed: return True if it is the batch, and not the provider.
+        """Return True if only the batch query failed, and the provider answers single ones.
 
-        Then the provider is asked about one task at a time for a while.
+        The provider then gets single queries for a while.
         """
         if not self.batches.may_be_broken(provider, error):
             return False
@@ -154,7 +154,7 @@ class PollingSteps:
         return {live.generation.id: await self._later(live, error) for live in lives}
 
     async def _later(self, live: InFlight, error: ProviderError) -> Next:
-        """Nothing was learned about a task: ask again with growing distance."""
+        """Nothing was learned about a task: query again with growing delays."""
         live.misses += 1
         if await self._expired(live):
             return NOW
@@ -228,7 +228,7 @@ class PollingSteps:
             await self._doubt(live.generation, report)
 
     async def _empty(self, live: InFlight, report: TaskReport) -> Next:
-        """The task is done, and its link is not there (yet)."""
+        """The task is completed, but there is no link (yet)."""
         live.empty += 1
         if live.empty < EMPTY_TIMES:
             return Next(after=backoff(live.empty, first=5.0, longest=120.0))
@@ -273,7 +273,7 @@ class PollingSteps:
             self.ports.telemetry.spent(generation.plan.provider, spent)
 
     async def _doubt(self, generation: Generation, report: TaskReport) -> None:
-        """Show the owner what a provider reported and nobody believes."""
+        """Alert the owner of an implausible report."""
         log.warning(
             "doubtful_report",
             generation=generation.id,
@@ -289,9 +289,9 @@ class PollingSteps:
 
 
 def _spent(generation: Generation, report: TaskReport) -> int | None:
-    """What counts as spent for a task: where an absurd cost was reported, the estimate.
+    """Return the spend for a task, in micro-USD: the estimate if the cost is implausible.
 
-    None where nothing was reported.
+    None if no cost was reported.
     """
     cost, plan = report.cost_micro_usd, generation.plan
     if cost is None or is_plausible_cost(plan, cost):
@@ -307,7 +307,7 @@ def _task_id(live: InFlight) -> TaskId:
 
 
 def _age(ports: Ports, live: InFlight) -> float:
-    """Seconds since the provider took the task."""
+    """Return the seconds since the provider accepted the task."""
     generation, task = live.generation, live.generation.task
     since = generation.created_at if task is None else task.submitted_at or task.started_at
     return live.seconds_since(since, ports.clock)

@@ -1,7 +1,8 @@
-"""From our copy to people: the ladder of places, posted once, settled with the proof.
+"""Delivering the video: the ladder of places, posted once, settled when confirmed.
 
-Owns the order of places and the rule that a post whose outcome is unknown is looked for before it
-is repeated, here or elsewhere. How a message is made belongs to ``bot.ui``.
+This module owns the order of places and the rule that a post with an unknown outcome is searched
+for before it is repeated, in the same place or another. ``bot.ui`` builds the messages. It is
+longer than 300 lines because each outcome of a post depends on the same ladder.
 """
 
 import math
@@ -34,26 +35,26 @@ from bot.engine.transitions import Transitions
 log = structlog.get_logger(__name__)
 
 NONCE_SECONDS = 60
-"""So young a post may be sent again under its nonce; Discord remembers it for a few minutes."""
+"""A post younger than this may be repeated with its nonce, which Discord keeps for minutes."""
 
 SHRINK_TIMES = 4
 ANNOUNCE_SECONDS = 86_400
-"""For this long after an end it is tried to be shown, at most ``ANNOUNCE_GAP_SECONDS`` apart."""
+"""How long the notice of an end is retried, at most ``ANNOUNCE_GAP_SECONDS`` apart."""
 
 ANNOUNCE_GAP_SECONDS = 120.0
 ANNOUNCE_TIMES = 3
-"""However old an end is, this many tries are made by each process."""
+"""Each process tries this many times, however old the end is."""
 
 INCOMPLETE_TIMES = 2
-"""So often a message may come about without its file before another place is tried."""
+"""How many messages may lose their file before another place is tried."""
 
 OF_THE_SERVER = frozenset({Code.POST_UPLOADS_LIMITED})
-"""What one place of a server refuses for all of them."""
+"""The refusals of one place that apply to the whole server."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PostingSteps:
-    """The steps of ``fetched`` and ``posting``, and telling people how it ended."""
+    """The steps of ``fetched`` and ``posting``, and the notice of the end."""
 
     ports: Ports
     flights: Flights
@@ -90,7 +91,7 @@ class PostingSteps:
         return await self.posting(live)
 
     async def posting(self, live: InFlight) -> Next:
-        """Post the video at the chosen place, unless it is there already or nobody wants it."""
+        """Post the video in the chosen place, unless it is there already or was dropped."""
         if live.generation.abandoned:
             return await self._dropped(live)
         if live.posted_since is not None or (live.unconfirmed and not self._nonce_holds(live)):
@@ -109,7 +110,7 @@ class PostingSteps:
         return await self._posted(live, posted)
 
     async def announce(self, live: InFlight) -> Next:
-        """Show people how it ended; when that succeeded (or cannot), nothing is left to do."""
+        """Notify the requester of the end. After success or a final refusal, nothing is left."""
         generation = live.generation
         await self.lease.check(generation)
         try:
@@ -133,7 +134,7 @@ class PostingSteps:
         return OVER
 
     async def _dropped(self, live: InFlight) -> Next:
-        """Nobody wants it any more: it is not posted, unless it is posted already."""
+        """It was dropped: it is not posted, unless it is posted already."""
         if live.unconfirmed or live.posted_since is not None:
             found = await self._look(live, may_repeat=False)
             if found is not None:
@@ -144,12 +145,12 @@ class PostingSteps:
         return NOW
 
     async def _send(self, generation: Generation, posting: Posting) -> Posting | None:
-        """The message; None if the video was dropped before it was sent."""
+        """Return the posted message; None if the video was dropped before it was sent."""
         file = _file(generation)
         for attempt in range(SHRINK_TIMES):
             limit = self.ports.messenger.upload_limit(generation, posting.target)
             fitted = await self.ports.media.fit(file, max_bytes=limit)
-            # Fitting may take minutes: only one worker may post, and only what is still wanted.
+            # Fitting may take minutes: check again that it is ours and still wanted.
             if (await self.lease.fresh(generation)).abandoned:
                 return None
             try:
@@ -195,9 +196,9 @@ class PostingSteps:
         return NOW
 
     async def _look(self, live: InFlight, *, may_repeat: bool) -> Next | None:
-        """What an earlier try left at this place; None: nothing, as far as that can matter.
+        """Search for the message of an earlier attempt in this place; None: nothing was found.
 
-        ``may_repeat`` tells that the post may be sent once more, under the same nonce.
+        ``may_repeat`` is true if the post may be sent again with the same nonce.
         """
         posting = _posting(live.generation)
         since = live.posted_since or posting.started_at - timedelta(seconds=5)
@@ -209,9 +210,9 @@ class PostingSteps:
             if not error.final and self._age(live) <= self.ports.policy.post_deadline:
                 return await self._later(live, error)
             if may_repeat and self._nonce_holds(live):
-                # We may not read there, but Discord itself tells a repeated post from a new one.
+                # We may not read there, but Discord recognizes the repetition by its nonce.
                 return None
-            # It may stand there: posting it anywhere else could make it two.
+            # It may have been posted: a post in another place could be a second one.
             log.warning("post_not_provable", generation=live.generation.id, error=str(error))
             live.generation = await self.transitions.end(
                 live.generation, State.UNDELIVERABLE, Failure(code=Code.POST_UNKNOWN)
@@ -222,7 +223,7 @@ class PostingSteps:
         return None if found is None else await self._posted(live, found)
 
     async def _not_fitted(self, live: InFlight, error: MediaError) -> Next:
-        """A fault on our side passes; a file that cannot be made small enough does not."""
+        """Retry after an internal error; a file that cannot be made small enough is final."""
         if error.code is not Code.INTERNAL or self._age(live) > self.ports.policy.post_deadline:
             return await self._next_place(live, Failure(code=error.code, facts=error.facts))
         live.misses += 1
@@ -245,9 +246,9 @@ class PostingSteps:
         return await self._next_place(live, failure)
 
     async def _incomplete(self, live: InFlight, failure: Failure) -> Next:
-        """Discord kept the message and lost its file: once more here, then one rung down.
+        """Discord lost the file of a message: try once more here, then one rung down.
 
-        The message is known and was taken away again, so nothing of this video stands here.
+        The message is known and was deleted, so this place has no post of the video.
         """
         live.unconfirmed = False
         posting = _posting(live.generation)
@@ -268,7 +269,7 @@ class PostingSteps:
         return Next(after=wait)
 
     async def _next_place(self, live: InFlight, failure: Failure) -> Next:
-        """This place will not have it; remember that, go one rung down."""
+        """Record that this place refused, and go one rung down."""
         if live.unconfirmed and failure.code is not Code.POST_TARGET_GONE:
             settled = await self._look(live, may_repeat=False)
             if settled is not None:
@@ -279,7 +280,7 @@ class PostingSteps:
             closed = {posting.target}
             if failure.code in OF_THE_SERVER:
                 closed |= {at for at in places(generation) if at.kind is not TargetKind.DIRECT}
-            # Why it could not be posted where it was asked for, whatever came after.
+            # The reason is the refusal of the first place, whatever came after.
             first = generation.failure if posting.tried else None
             return replace(
                 generation,
@@ -293,13 +294,13 @@ class PostingSteps:
         return NOW
 
     def _age(self, live: InFlight) -> float:
-        """Seconds since the intent to post here was committed."""
+        """Return the seconds since the intent to post here was committed."""
         return live.seconds_since(_posting(live.generation).started_at, self.ports.clock)
 
     def _nonce_holds(self, live: InFlight) -> bool:
-        """Whether Discord surely remembers the nonce, so that a repeated send makes no second one.
+        """Return True if Discord still knows the nonce, so that a repetition makes no second post.
 
-        An intent still to come by the calendar tells that it was set back: nobody knows how far.
+        An intent in the future means that the clock was set back by an unknown amount.
         """
         to_come = _posting(live.generation).started_at > self.ports.clock.now()
         return not to_come and self._age(live) <= NONCE_SECONDS
@@ -312,7 +313,7 @@ class PostingSteps:
 
 
 def places(generation: Generation) -> list[Target]:
-    """The ladder: the thread, its channel (never for a private one), a direct message."""
+    """Return the ladder: the thread, its channel (unless private), a direct message."""
     place = generation.place
     ladder: list[Target] = []
     if place.thread_id is not None:

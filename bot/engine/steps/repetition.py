@@ -1,4 +1,4 @@
-"""What may still be repeated of a request whose answer was lost, by the answers since then."""
+"""How often a request with a lost answer may still be repeated."""
 
 from dataclasses import replace
 
@@ -7,22 +7,22 @@ from bot.domain.generation import Task
 from bot.engine.steps.meanings import TURNED_AWAY
 
 REPLAYS = 4
-"""So often a request is repeated with its key. More than once, because a crash or a lost answer
-may use one up; not for ever, because a key's retention is not known.
+"""How many times a request is repeated with the same key. More than once, because a crash or a lost
+answer may use one up; not forever, because the retention of keys is not documented.
 """
 
 
 def after_post(error: ProviderError, task: Task) -> Task:
-    """The task after an answer that left it unknown; not repeated where that tells nothing."""
+    """Return the task after an unclear answer. It is not repeated if that proves nothing."""
     pointless = error.code is Code.SUBMIT_UNKNOWN and not error.retryable
     return replace(task, replays=REPLAYS) if pointless else task
 
 
 def after_repetition(error: ProviderError, before: Task, again: Task) -> Task:
-    """The task after a repetition without success, from before it and as it was sent.
+    """Return the task after a failed repetition, from the ones before and as sent.
 
-    Some answers use no repetition up: a refusal at the door, and that the first request is still
-    worked on.
+    Some answers use up no repetition: a refusal before the request is read, and the answer that the
+    first request is still being processed.
     """
     if error.accepted is Accepted.NO and error.code in TURNED_AWAY:
         return before
@@ -32,6 +32,6 @@ def after_repetition(error: ProviderError, before: Task, again: Task) -> Task:
 
 
 def asked_to_wait(error: ProviderError) -> float | None:
-    """The seconds after which the provider will know more; None where it does not say so."""
+    """Return the seconds after which the provider knows more; None if it does not say."""
     worked_on = error.code is Code.SUBMIT_UNKNOWN and error.retryable
     return error.retry_after or None if worked_on else None

@@ -1,8 +1,7 @@
-"""From the queue to a provider's task: status message, a slot, hand-over of media, the paid POST.
+"""From the queue to a provider's task: status message, slot, upload of media, the paid POST.
 
-Owns which refusals let another provider take over. A POST whose outcome is unknown is left to
-``unknown``, so that it is never repeated blindly. How a provider is spoken to is its adapter's
-business.
+This module owns which refusals let another provider take over. A POST with an unknown outcome is
+left to ``unknown``, so that it is never repeated blindly.
 """
 
 from collections.abc import Sequence
@@ -44,7 +43,7 @@ class SubmissionSteps:
     opening: OpeningSteps
 
     async def queued(self, live: InFlight) -> Next:
-        """Show it, wait for a place at a provider, hand the media over, submit."""
+        """Post the status message, wait for a slot, upload the media, submit."""
         if live.generation.abandoned:
             live.generation = await self.transitions.end(live.generation, State.CANCELLED)
             return NOW
@@ -82,7 +81,7 @@ class SubmissionSteps:
         return await self._hand_over(live, candidate, parent)
 
     def _seconds_left(self, live: InFlight) -> float:
-        """Seconds until it has waited too long for a place."""
+        """Return the seconds until the deadline for a slot."""
         age = live.seconds_since(live.generation.created_at, self.ports.clock)
         return self.ports.policy.queue_deadline - age
 
@@ -131,7 +130,7 @@ class SubmissionSteps:
     async def _not_prepared(
         self, live: InFlight, candidate: Candidate, error: ProviderError
     ) -> Next:
-        """The files could not be handed over. Nothing was sent that could be paid for."""
+        """The files could not be uploaded. No paid request was sent."""
         provider = candidate.provider
         ours_alone = error.code in ANOTHER_MAY_TAKE_IT and error.code not in PAUSING - DOWN
         if not (error.retryable and ours_alone):
@@ -139,7 +138,7 @@ class SubmissionSteps:
         log.info("not_prepared", generation=live.generation.id, error=str(error))
         if error.code in TELL_THE_OWNER:
             await self.ports.messenger.alert_owner(error.code, {"provider": provider})
-        # Requests without files need no upload: they are none the worse.
+        # Requests without files need no upload and are not affected.
         self.flights.stuck.failed(provider, Stage.UPLOAD, live.generation.id)
         live.avoid = provider
         live.misses += 1
@@ -157,7 +156,7 @@ class SubmissionSteps:
         await self.lease.check(live.generation)
         now = self.ports.clock.monotonic()
         if not self.flights.queue.may_submit(live.generation.id, provider.name, now):
-            # Others heard meanwhile that it is to be left alone.
+            # Another submission has started a pause meanwhile.
             live.generation = await self._back_to_the_queue(live, live.generation.failure)
             return NOW
         try:
@@ -176,10 +175,10 @@ class SubmissionSteps:
         return await self.acceptance.accepted(live, submission)
 
     async def _refused(self, live: InFlight, provider: ProviderName, error: ProviderError) -> Next:
-        """A definite refusal: pass it on where that can help, wait where waiting can, else end."""
+        """After a definite refusal: use another provider if that can help, wait, or end."""
         log.info("provider_refused", generation=live.generation.id, error=str(error))
         if error.code is Code.PROVIDER_TASK_GONE and provider not in live.taskless:
-            # It looked for the task of the video to edit: once more, with the file itself.
+            # It did not find the task of the video to edit: try again with the file itself.
             live.taskless.add(provider)
             live.generation = await self._back_to_the_queue(live, live.generation.failure)
             return NOW
@@ -205,7 +204,7 @@ class SubmissionSteps:
         refused_by: Sequence[ProviderName] | None = None,
         park: Park | None = None,
     ) -> Generation:
-        """Nothing was bought: it waits for a place again, here or at another provider."""
+        """Nothing was paid: it waits for a slot again, at this or another provider."""
         self.flights.leave_slot(live.generation.id)
         unused = live.generation.task
         queued = await self.transitions.record(
@@ -225,7 +224,7 @@ class SubmissionSteps:
     async def _fail_as_refused(
         self, generation: Generation, code: Code, **facts: object
     ) -> Generation:
-        """End with the last provider's refusal where there was one: it says more than ours."""
+        """End with the last provider's refusal, if any: it explains more than ours."""
         failure = generation.failure or Failure(code=code, facts=facts)
         return await self.transitions.end(generation, State.FAILED, failure)
 

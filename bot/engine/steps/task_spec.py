@@ -1,6 +1,6 @@
-"""What a provider is handed: the request, the files it needs, and the video that is edited.
+"""What a provider receives: the request, the files it needs, and the video to edit.
 
-Owns which copy of a video to edit may be offered. How it gets there is the adapter's business.
+This module owns which copy of a video to edit may be offered. The adapter transfers it.
 """
 
 from dataclasses import replace
@@ -12,11 +12,11 @@ from bot.domain.ports.provider import Candidate, SourceVideo, TaskSpec
 from bot.engine.context import Ports
 
 LINK_MARGIN = timedelta(minutes=30)
-"""A link is handed on only while it is valid for longer: the provider fetches it a little later."""
+"""A link must be valid for longer than this, because the provider fetches it later."""
 
 
 def missing_media(ports: Ports, generation: Generation) -> bool:
-    """Whether a file that the request needs is no longer kept."""
+    """Return True if a file that the request needs is no longer kept."""
     request = generation.request
     kept = [*request.images, *filter(None, (request.last_frame, request.video))]
     return any(not ports.media.path_of(media).exists() for media in kept)
@@ -30,9 +30,9 @@ def task_spec(
     *,
     by_task: bool = True,
 ) -> TaskSpec:
-    """All that an adapter needs to prepare the task at this candidate.
+    """Return all that an adapter needs to prepare the task at this candidate.
 
-    ``by_task`` is false where the candidate no longer knows the task of the video to edit.
+    ``by_task`` is false if the candidate no longer knows the task of the video to edit.
     """
     request = generation.request
     make_url = ports.policy.callback_url
@@ -52,7 +52,7 @@ def task_spec(
 
 
 async def with_posted_link(ports: Ports, spec: TaskSpec, parent: Generation | None) -> TaskSpec:
-    """The same with Discord's link to the video to edit, where no provider's own names it."""
+    """Return it with Discord's link to the video to edit if there is no provider's link."""
     source = spec.source
     if parent is None or source is None or source.task_id or source.result_url:
         return spec

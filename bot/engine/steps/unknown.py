@@ -1,7 +1,7 @@
-"""What became of a POST without an answer.
+"""Finding the outcome of a POST without an answer.
 
-Owns the three ways to learn it: a callback that names the task, the replay of the key, and the
-provider's list, which may prove that there is no task. Nothing else is ever taken for ours.
+This module owns the three ways: a callback that names the task, a replay with the same key, and the
+provider's list, which may prove that there is no task. No other task is ever assumed to be ours.
 """
 
 from collections.abc import Sequence
@@ -26,12 +26,12 @@ from bot.engine.transitions import Transitions
 log = structlog.get_logger(__name__)
 
 CLOCK_STEP = timedelta(seconds=1)
-"""A calendar that differs by more was set."""
+"""If the system clock differs by more than this, it was set."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UnknownSteps:
-    """The steps of ``submitting``, found so at a start, and ``submit_unknown``."""
+    """The steps of ``submit_unknown``, and of ``submitting`` after a restart."""
 
     ports: Ports
     flights: Flights
@@ -40,15 +40,16 @@ class UnknownSteps:
     acceptance: Acceptance
 
     async def submitting(self, live: InFlight) -> Next:
-        """Found in this state, the POST may have been sent: never send it again as new."""
+        """After a restart the POST may have been sent: never send it as a new one."""
         live.generation = await self.transitions.move(
             live.generation, lambda g: replace(g, state=State.SUBMIT_UNKNOWN)
         )
         return NOW
 
     async def unknown(self, live: InFlight) -> Next:
-        """Find out what became of the POST: a callback or the key's replay names the task; the list
-        may prove that there is none.
+        """Find the outcome of the POST.
+
+        A callback or a replay with the key names the task; the list may prove that there is none.
         """
         # A callback may have come to another process, which saved what it names.
         generation = live.generation = await self.lease.fresh(live.generation)
@@ -74,10 +75,10 @@ class UnknownSteps:
         return Next(after=backoff(live.misses, first=5.0, longest=60.0))
 
     def _may_replay(self, live: InFlight, provider: Provider) -> bool:
-        """Whether the request may be sent once more, with its key.
+        """Return True if the request may be sent again with its key.
 
-        A replay is a submission: it keeps to the provider's pause, and it could buy what its
-        requester does not want any more.
+        A replay is a submission: it respects the provider's pause, and it could pay for a video
+        that its requester has dropped.
         """
         generation = live.generation
         if (
@@ -90,7 +91,7 @@ class UnknownSteps:
         return self.flights.queue.may_submit(generation.id, provider.name, now)
 
     async def _give_up(self, live: InFlight, task: Task) -> Next:
-        """Nobody can tell in time: the one who asked hears the truth, the owner has a look."""
+        """The deadline has passed: notify the requester and leave it to the owner."""
         generation = live.generation
         if generation.abandoned:
             live.generation = await self.transitions.end(generation, State.CANCELLED)
@@ -108,9 +109,9 @@ class UnknownSteps:
     ) -> Next | None:
         """Send the same request with the same key: the answer names the task of the first POST.
 
-        None when no task was named. A refusal of the repetition proves nothing about the first
-        POST: the provider may judge the request before it looks at the key, a link in it may have
-        expired since, and the account may have changed.
+        Return None if no task was named. A refusal of the repetition proves nothing about the first
+        POST: the provider may check the request before the key, a link in it may have expired, and
+        the account may have changed.
         """
         before = task_of(live.generation)
         again = replace(before, replays=before.replays + 1, sent_at=live.mark(self.ports.clock))
@@ -140,14 +141,14 @@ class UnknownSteps:
         *,
         checked: Sequence[TaskId],
     ) -> Next | None:
-        """Send it again as new if the provider's list proves that there is no task; else None.
+        """Send it as a new request if the provider's list proves that there is no task.
 
-        ``checked`` are the named tasks that are not ours; a name that came since counts for more
-        than the list.
+        Return None otherwise. ``checked`` are the named tasks that are not ours; a name that has
+        arrived since takes precedence over the list.
         """
         task, clock = task_of(live.generation), self.ports.clock
-        # Set ahead, the calendar would make the request look older than it is, and the list proof
-        # that there is no task; set back, what came to the list since would seem to be before it.
+        # With the clock set ahead, the request would look too old and the list would prove
+        # absence too early; with it set back, newer tasks in the list would look older.
         sent_at = live.by_the_calendar(task.sent_at or task.started_at, clock)
         since = min(task.started_at, live.by_the_calendar(task.started_at, clock))
         if live.claimed and since < task.started_at - CLOCK_STEP:

@@ -1,4 +1,4 @@
-"""Uploaded files at a provider are deleted when their task can no longer need them."""
+"""Deleting uploaded files at a provider when their task no longer needs them."""
 
 from bot.domain.generation import Generation, Task
 from bot.domain.late import MAY_COME_LATE
@@ -6,7 +6,7 @@ from bot.engine.context import Ports
 
 
 def are_over(generation: Generation) -> bool:
-    """Return True if a generation has ended and its task, too, so that no file is needed."""
+    """Return True if a generation and its task have ended, so that no file is needed."""
     failure = generation.failure
     return generation.ended and (failure is None or failure.code not in MAY_COME_LATE)
 
