@@ -178,7 +178,7 @@ FAULTS = (
                 path="bot/services/generate.py",
                 old="""\
         async def work(tx: Transaction) -> Receipt:
-            # Locked first: the same wish may be on its way at the same moment in another process,
+            # Locked first: another process may be handling the same request right now, and its row
 """,
                 new="""\
         before = await self.ports.storage.read(
@@ -189,7 +189,7 @@ FAULTS = (
         check(before.rule, before.usage, seconds=plan.seconds, now=now)
 
         async def work(tx: Transaction) -> Receipt:
-            # Locked first: the same wish may be on its way at the same moment in another process,
+            # Locked first: another process may be handling the same request right now, and its row
 """,
             ),
         ],
