@@ -60,7 +60,7 @@ class Breaker:
         return self.is_open and self.reason in FINAL
 
     def blocks(self, now: float, asker: GenerationId | None = None) -> bool:
-        """Whether ``asker`` (None: anybody) must not submit now."""
+        """Return True if ``asker`` (None: any generation) must not submit now."""
         if self.until is None:
             return False
         if self.awaits_operator or now < self.until:

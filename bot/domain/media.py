@@ -41,8 +41,7 @@ class StoredMedia:
 
 @dataclass(frozen=True, kw_only=True)
 class FittedMedia:
-    """A copy of a video made small enough to post; ``how`` tells the step of the ladder that did
-    it.
+    """A copy of a video that is small enough to post, and how it was made.
 
     ``path`` is absolute, ``size`` in bytes. ``how``: ``original``, ``remuxed``, ``reencoded`` (same
     resolution) or ``preview`` (smaller picture: the original deserves a link).

@@ -196,7 +196,7 @@ class Ownership:
         try:
             found = await self.ports.storage.read(lambda tx: tx.generations.get(generation_id))
         except RowUnreadable:
-            return  # The storage has set it aside, and tells the owner.
+            return  # The storage has set it aside and alerts the owner.
         if found is None or found.owner_id != self.worker_id or found.announced:
             return
         if found.id not in self.flights.live:

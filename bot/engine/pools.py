@@ -37,24 +37,24 @@ class Pools:
 
     def __init__(self, group: asyncio.TaskGroup, widths: Mapping[Pool, int] = POOL_SIZES) -> None:
         self._group = group
-        self._widths = widths
-        self._lines: dict[Pool, deque[Job]] = {lane: deque() for lane in Pool}
-        self._running: dict[Pool, set[asyncio.Task[None]]] = {lane: set() for lane in Pool}
+        self._sizes = widths
+        self._waiting: dict[Pool, deque[Job]] = {pool: deque() for pool in Pool}
+        self._running: dict[Pool, set[asyncio.Task[None]]] = {pool: set() for pool in Pool}
         self._closed = False
 
-    def run(self, lane: Pool, job: Job) -> None:
+    def run(self, pool: Pool, job: Job) -> None:
         """Start a job now, or when its pool has room."""
-        self._lines[lane].append(job)
-        self._pump(lane)
+        self._waiting[pool].append(job)
+        self._pump(pool)
 
     def active(self, *pools: Pool) -> set[asyncio.Task[None]]:
         """Return the running tasks of these pools."""
-        return set().union(*(self._running[lane] for lane in pools))
+        return set().union(*(self._running[pool] for pool in pools))
 
     def close(self) -> None:
         """Start no more jobs and drop the waiting ones."""
         self._closed = True
-        for line in self._lines.values():
+        for line in self._waiting.values():
             line.clear()
 
     def cancel(self) -> None:
@@ -62,13 +62,13 @@ class Pools:
         for task in self.active(*Pool):
             task.cancel()
 
-    def _pump(self, lane: Pool) -> None:
-        line, running = self._lines[lane], self._running[lane]
-        while line and len(running) < self._widths[lane] and not self._closed:
+    def _pump(self, pool: Pool) -> None:
+        line, running = self._waiting[pool], self._running[pool]
+        while line and len(running) < self._sizes[pool] and not self._closed:
             task = self._group.create_task(line.popleft()())
             running.add(task)
-            task.add_done_callback(lambda done, lane=lane: self._done(lane, done))
+            task.add_done_callback(lambda done, pool=pool: self._done(pool, done))
 
-    def _done(self, lane: Pool, task: asyncio.Task[None]) -> None:
-        self._running[lane].discard(task)
-        self._pump(lane)
+    def _done(self, pool: Pool, task: asyncio.Task[None]) -> None:
+        self._running[pool].discard(task)
+        self._pump(pool)

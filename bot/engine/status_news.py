@@ -65,7 +65,7 @@ class StatusNews:
             try:
                 await self.lease.check(live.generation)
             except (Superseded, StorageUnavailable):
-                return  # somebody else may be showing it by now
+                return  # another worker may be showing it by now
             if live.generation.ended:
                 return
             try:

@@ -167,7 +167,7 @@ class Scheduler:
             if generation.state is State.RUNNING and not live.solo:
                 running.setdefault(generation.plan.provider, []).append(live)
             else:
-                pools.run(_lane(generation), lambda live=live: self._step([live], pools))
+                pools.run(_pool_of(generation), lambda live=live: self._step([live], pools))
         for lives in running.values():
             size = self.advance.batch_size(lives[0].generation)
             for start in range(0, len(lives), size):
@@ -297,7 +297,7 @@ class Scheduler:
             return await self._reread(live, trouble)
 
 
-def _lane(generation: Generation) -> Pool:
+def _pool_of(generation: Generation) -> Pool:
     if generation.ended:
         return Pool.TELL
     return {

@@ -123,7 +123,7 @@ class History:
 
         try:
             return await self.storage.transact(work)
-        except Superseded:  # it was changed by somebody else at the same moment
+        except Superseded:  # it was changed elsewhere at the same moment
             return await self.storage.transact(work)
 
     async def _files(self, generation: Generation) -> list[StoredMedia]:

@@ -19,7 +19,7 @@ class VideoLookup:
         """Return the generation whose finished video is in that message.
 
         Raises:
-            Refused: NOT_FOUND (no video of ours, or not for this viewer), NOT_FINISHED, NOT_KEPT.
+            Refused: NOT_FOUND (not our video, or no access), NOT_FINISHED, NOT_KEPT.
         """
         found = await self.storage.read(lambda tx: tx.generations.by_message(message_id))
         return self._checked(found, viewer)

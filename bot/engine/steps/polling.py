@@ -133,11 +133,11 @@ class PollingSteps:
     async def _ask(
         self, provider: ProviderName, task_ids: Sequence[TaskId]
     ) -> Mapping[TaskId, TaskReport | ProviderError]:
-        gateway = self.ports.providers.get(provider)
+        adapter = self.ports.providers.get(provider)
         if len(task_ids) > 1:
-            return await gateway.query_many(task_ids)
+            return await adapter.query_many(task_ids)
         try:
-            return {task_ids[0]: await gateway.query(task_ids[0])}
+            return {task_ids[0]: await adapter.query(task_ids[0])}
         except ProviderError as error:
             if error.code is Code.PROVIDER_TASK_GONE:
                 return {}

@@ -152,7 +152,7 @@ class UnknownSteps:
         sent_at = live.by_the_calendar(task.sent_at or task.started_at, clock)
         since = min(task.started_at, live.by_the_calendar(task.started_at, clock))
         if live.claimed and since < task.started_at - CLOCK_STEP:
-            return None  # set back while we were not there: nobody can say when it was
+            return None  # the clock was set back while we were down, by an unknown amount
         known = await self.ports.storage.read(
             lambda tx: tx.generations.tasks_of_others(
                 live.generation.id, task.provider, since=since - OLDER_TASKS
