@@ -175,7 +175,7 @@ def attach_command(
 ) -> None:
     """Go on with TASK_ID, a task found at the provider (default: the one that is known).
 
-    The provider is asked about it first. A generation in limbo runs with it. For one that has
+    The provider is asked about it first. An unconfirmed generation runs with it. For one that has
     ended a new one delivers the video in the same place, free of charge.
     """
     _order(config or context.obj, Action.ATTACH, generation=generation, task=task_id)
@@ -186,7 +186,7 @@ def attach_command(
 @CONFIG
 @click.pass_context
 def release_command(context: click.Context, generation: str, config: Path | None) -> None:
-    """End a generation in limbo; what is held goes back to the member."""
+    """End an unconfirmed generation; what is held goes back to the member."""
     _order(config or context.obj, Action.RELEASE, generation=generation)
 
 
@@ -195,7 +195,7 @@ def release_command(context: click.Context, generation: str, config: Path | None
 @CONFIG
 @click.pass_context
 def settle_command(context: click.Context, generation: str, config: Path | None) -> None:
-    """End a generation in limbo; what is held counts against the member's limit."""
+    """End an unconfirmed generation; what is held counts against the member's limit."""
     _order(config or context.obj, Action.SETTLE, generation=generation)
 
 

@@ -173,8 +173,8 @@ async def _books(storage: SqlStorage) -> AsyncIterator[Finding]:
     if not faults:
         yield ok("The ledger adds up.")
     await storage.read(lambda tx: tx.generations.look_through())
-    if limbo := counts.get(State.SUBMIT_UNKNOWN, 0):
-        yield note(f"{_many(limbo)} in limbo: look with `retake reconcile`.")
+    if unconfirmed := counts.get(State.SUBMIT_UNKNOWN, 0):
+        yield note(f"{_many(unconfirmed)} unconfirmed: look with `retake reconcile`.")
     now = SystemClock().now()
     found = await storage.read(lambda tx: find_cases(tx, since=now - LOOK_BACK))
     cases = [case for case in found if case.kind is not Kind.UNCONFIRMED]

@@ -389,7 +389,7 @@ async def test_while_the_bot_runs_one_in_limbo_is_listed_attached_and_delivered(
     assert "1 generation needs a human." in said.out
     check = await line.run("check")
     assert check.status == 0, check.all
-    assert "note     1 generation is in limbo" in check.out
+    assert "note     1 generation is unconfirmed" in check.out
 
     said = await line.run("reconcile", "attach", generation, "task-of-nobody")
     assert said.status == 1
