@@ -54,7 +54,9 @@ class Cli(click.Group):
                 log.critical("stopped", exc_info=error)
             first = _innermost(error)
             told = f"{type(first).__name__} at {_place(first)}"
-            _give_up([f"Retake stopped over a fault of its own: {told}. Please report this line."])
+            _give_up(
+                [f"Retake stopped because of an internal error: {told}. Please report this line."]
+            )
 
 
 @click.group(cls=Cli, context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,12 +74,12 @@ def main() -> None:
     help="Which half of the work this process does (two processes need PostgreSQL).",
 )
 def run_command(config: Path | None, role: str) -> None:
-    """Run the bot until it is told to stop (Ctrl-C or SIGTERM)."""
+    """Run the bot until it receives Ctrl-C or SIGTERM."""
     settings = _settings(config)
     if problems := settings.problems_for_run():
         _give_up(problems)
     if role != Role.ALL and settings.database.url.startswith("sqlite"):
-        _give_up(["SQLite serves one process: use --role all, or PostgreSQL in [database] url."])
+        _give_up(["SQLite supports one process: use --role all, or PostgreSQL in [database] url."])
     configure_logging(
         level=settings.log.level, format_=settings.log.format, secrets=settings.secret_values()
     )
@@ -99,11 +101,11 @@ async def _run(settings: Settings, role: Role) -> None:
 
 @main.command("check")
 @CONFIG
-@click.option("--config-only", is_flag=True, help="Look at the configuration and nothing else.")
+@click.option("--config-only", is_flag=True, help="Check only the configuration.")
 def check_command(config: Path | None, *, config_only: bool) -> None:
-    """Look at everything the bot needs: keys, money, rights, database, ledger.
+    """Check everything the bot needs: keys, credit, permissions, database, ledger.
 
-    Exit status 1 when there is a problem; what is only worth knowing is marked "note".
+    The exit status is 1 if there is a problem. A "note" is worth knowing but no problem.
     """
     settings = _quiet(_settings(config))
     findings = examine_config(settings) if config_only else asyncio.run(examine(settings))
@@ -115,7 +117,7 @@ def check_command(config: Path | None, *, config_only: bool) -> None:
 @main.command("migrate")
 @CONFIG
 def migrate_command(config: Path | None) -> None:
-    """Bring the database to the newest schema (each start does that by itself)."""
+    """Upgrade the database to the latest schema (every start does this too)."""
     settings = _quiet(_settings(config))
     try:
         with alone_on(settings):
@@ -125,11 +127,11 @@ def migrate_command(config: Path | None) -> None:
     except CannotRunError as error:
         _give_up([str(error)])
     except (StorageUnavailable, ValueError) as error:
-        _give_up([f"The database cannot be opened: {_reason(error)}"])
+        _give_up([f"The database can't be opened: {_reason(error)}"])
     if before == after:
         click.echo(f"The database is up to date (schema {after}).")
     else:
-        click.echo(f"The database went from schema {before or 'none'} to {after}.")
+        click.echo(f"The database was upgraded from schema {before or 'none'} to {after}.")
 
 
 @main.command("backup")
@@ -152,13 +154,13 @@ def backup_command(file: Path, config: Path | None) -> None:
     type=click.IntRange(1, 3650),
     default=30,
     show_default=True,
-    help="How far to look back at those that have ended.",
+    help="How far back to list generations that have ended.",
 )
 @click.pass_context
 def reconcile_group(context: click.Context, config: Path | None, days: int) -> None:
-    """List generations and money that need a human; end or go on with one.
+    """List generations and money that need attention; end or resume one.
 
-    Works while the bot runs. Every change is written into the audit trail.
+    This works while the bot runs. Every change is written to the audit trail.
     """
     context.obj = config
     if context.invoked_subcommand is None:
@@ -173,10 +175,10 @@ def reconcile_group(context: click.Context, config: Path | None, days: int) -> N
 def attach_command(
     context: click.Context, generation: str, task_id: str, config: Path | None
 ) -> None:
-    """Go on with TASK_ID, a task found at the provider (default: the one that is known).
+    """Resume with TASK_ID, a task found at the provider (default: the known one).
 
-    The provider is asked about it first. An unconfirmed generation runs with it. For one that has
-    ended a new one delivers the video in the same place, free of charge.
+    The provider is asked about the task first. An unconfirmed generation continues with it. For a
+    generation that has ended, a new one delivers the video in the same place, free of charge.
     """
     _order(config or context.obj, Action.ATTACH, generation=generation, task=task_id)
 
@@ -186,7 +188,7 @@ def attach_command(
 @CONFIG
 @click.pass_context
 def release_command(context: click.Context, generation: str, config: Path | None) -> None:
-    """End an unconfirmed generation; what is held goes back to the member."""
+    """End an unconfirmed generation and return what is held to the member."""
     _order(config or context.obj, Action.RELEASE, generation=generation)
 
 
@@ -195,7 +197,7 @@ def release_command(context: click.Context, generation: str, config: Path | None
 @CONFIG
 @click.pass_context
 def settle_command(context: click.Context, generation: str, config: Path | None) -> None:
-    """End an unconfirmed generation; what is held counts against the member's limit."""
+    """End an unconfirmed generation and count what is held against the member's limit."""
     _order(config or context.obj, Action.SETTLE, generation=generation)
 
 
@@ -205,7 +207,7 @@ def _order(config: Path | None, action: Action, **fields: Any) -> None:
         order = Order(action=action, by=_operator(), **fields)
     except ValidationError as error:
         wrong = ", ".join(str(fields[str(fault["loc"][0])]) for fault in error.errors())
-        _give_up([f"That is not an id: {wrong!a}."])
+        _give_up([f"This is not an id: {wrong!a}."])
     try:
         answer = asyncio.run(give_order(settings, order))
     except CannotRunError as error:

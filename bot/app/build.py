@@ -93,7 +93,7 @@ async def open_database(settings: Settings, clock: SystemClock) -> AsyncIterator
         await storage.start()
     except (StorageUnavailable, ValueError) as error:
         reason = error.facts["reason"] if isinstance(error, StorageUnavailable) else error
-        raise CannotRunError(f"The database cannot be opened: {reason}.") from None
+        raise CannotRunError(f"The database can't be opened: {reason}.") from None
     try:
         yield storage
     finally:
@@ -251,8 +251,8 @@ def _media(settings: Settings, engine: Engine, attachments: HttpClient) -> DiskM
         )
     except MediaError:
         raise CannotRunError(
-            f"{config.dir} cannot be written to: "
-            "set another [media] dir or mend the folder's rights."
+            f"{config.dir} can't be written to: set another [media] dir or fix the folder's"
+            " permissions."
         ) from None
 
 

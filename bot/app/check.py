@@ -123,7 +123,7 @@ async def _proxy_fault(settings: Settings) -> Finding | None:
     if fault is None:
         return None
     return problem(
-        f"Discord cannot be reached by way of [network] proxy: {fault}. Look at its address, user"
+        f"Discord can't be reached through [network] proxy: {fault}. Check its address, user"
         " name and password."
     )
 
@@ -158,7 +158,7 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
                 findings = [finding async for finding in _books(storage)]
         except (StorageUnavailable, ValueError) as error:
             reason = error.facts["reason"] if isinstance(error, StorageUnavailable) else error
-            yield problem(f"The database cannot be opened: {reason}.")
+            yield problem(f"The database can't be opened: {reason}.")
             return
         for finding in findings:
             yield finding
@@ -167,35 +167,39 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
 async def _books(storage: SqlStorage) -> AsyncIterator[Finding]:
     counts = await storage.read(lambda tx: tx.generations.count_open())
     faults = await storage.read(lambda tx: tx.ledger.faults())
-    yield ok(f"The database opens; {_many(sum(counts.values()))} under way.")
+    yield ok(f"The database opens; {_many(sum(counts.values()))} in progress.")
     for fault in faults:
         yield problem(f"The ledger is wrong: {fault}.")
     if not faults:
         yield ok("The ledger adds up.")
     await storage.read(lambda tx: tx.generations.look_through())
     if unconfirmed := counts.get(State.SUBMIT_UNKNOWN, 0):
-        yield note(f"{_many(unconfirmed)} unconfirmed: look with `retake reconcile`.")
+        yield note(f"{_many(unconfirmed)} unconfirmed: see `retake reconcile`.")
     now = SystemClock().now()
     found = await storage.read(lambda tx: find_cases(tx, since=now - LOOK_BACK))
     cases = [case for case in found if case.kind is not Kind.UNCONFIRMED]
     if cases:
         days = LOOK_BACK.days
         ended = _many(len(cases), "has", "have")
-        yield note(f"{ended} ended within {days} days and may need you: `retake reconcile`.")
+        yield note(
+            f"{ended} ended in the last {days} days and may need attention: see `retake reconcile`."
+        )
 
     damaged = storage.set_aside()
     for row in sorted(damaged)[:MOST_ROWS_NAMED]:
-        yield problem(f"The row of {row} cannot be read and is left out: {damaged[row]}.")
+        yield problem(f"The row of {row} can't be read and is skipped: {damaged[row]}.")
     if (more := len(damaged) - MOST_ROWS_NAMED) > 0:
-        yield problem(f"{more} more rows cannot be read.")
+        yield problem(f"{more} more rows can't be read.")
 
     async def silent(tx: Transaction) -> int:
         dead_before = await tx.workers.clock(now) - timedelta(seconds=DEAD_SECONDS)
         return sum(beat < dead_before for beat in (await tx.workers.beats()).values())
 
     if count := await storage.read(silent):
-        workers = "1 worker has" if count == 1 else f"{count} workers have"
-        yield note(f"{workers} gone without a word; a running bot takes over what they had.")
+        workers, work = (
+            ("1 worker has", "its") if count == 1 else (f"{count} workers have", "their")
+        )
+        yield note(f"{workers} stopped responding; a running bot will take over {work} work.")
 
 
 async def _media_worker() -> Finding:
@@ -204,7 +208,7 @@ async def _media_worker() -> Finding:
             versions = await engine.versions()
     except MediaError:
         return problem(
-            "The process that opens images and videos does not start: install Retake again."
+            "The process that opens images and videos doesn't start: install Retake again."
         )
     return ok(f"Images and videos can be opened: {versions}.")
 
@@ -215,15 +219,16 @@ def _media_folder(settings: Settings) -> Iterator[Finding]:
         folder = folder.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK) or _is_read_only(folder):
         yield problem(
-            f"{folder} cannot be written to: set another [media] dir or mend the folder's rights."
+            f"{folder} can't be written to: set another [media] dir or fix the folder's"
+            " permissions."
         )
         return
     free = shutil.disk_usage(folder).free
     gib = f"{free / 2**30:.1f} GiB"
     if free < ENOUGH_DISK:
-        yield problem(f"Only {gib} are free for [media] dir: make room, videos are large.")
+        yield problem(f"Only {gib} free for [media] dir: make room, because videos are large.")
     else:
-        yield ok(f"{gib} are free for [media] dir.")
+        yield ok(f"{gib} free for [media] dir.")
 
 
 def _is_read_only(folder: Path) -> bool:
@@ -244,7 +249,7 @@ def _port(settings: Settings) -> Iterator[Finding]:
             listening.bind(address)
     except OSError as error:
         yield problem(
-            f"The HTTP side door cannot listen on {host} port {port} ({error.strerror}): set"
+            f"The HTTP server can't listen on {host} port {port} ({error.strerror}): set"
             " another [http] port, or 0 for any free one."
         )
 
@@ -260,15 +265,15 @@ def _callbacks(settings: Settings) -> Iterator[Finding]:
         AddressPolicy.beside(settings.providers.evolink.api_url).check_url(url)
     except (AddressError, ValueError) as error:
         yield problem(
-            f"No provider calls [http] public_url ({error}): give an https address that the whole"
-            " world can reach, or leave it empty."
+            f"No provider will call [http] public_url ({error}): set an https address that the"
+            " whole internet can reach, or leave it empty."
         )
         return
-    yield ok(f"Providers are told to call {public_url}; see docs/howto/callbacks.md.")
+    yield ok(f"Providers are asked to call {public_url}; see docs/howto/callbacks.md.")
     if settings.providers.apimart.api_key.get_secret_value() and not settings.http.usual_port:
         yield note(
-            "APIMart calls ports 80 and 443 only, so it is not given [http] public_url and is asked"
-            " instead; the other providers call."
+            "APIMart calls only ports 80 and 443, so it isn't given [http] public_url and is polled"
+            " instead; the other providers will call."
         )
 
 
@@ -279,16 +284,16 @@ async def _provider(provider: InformedProvider, settings: Settings) -> list[Find
         balance = await provider.balance()
     except ProviderError as error:
         if error.code is Code.PROVIDER_AUTH:
-            return [problem(f"{name} does not accept the key in [providers.{name}] api_key.")]
-        return [problem(f"{name} did not tell its balance ({error.code}): try again later.")]
+            return [problem(f"{name} doesn't accept the key in [providers.{name}] api_key.")]
+        return [problem(f"{name} did not report its balance ({error.code}): try again later.")]
     return [_money(name, balance), *await _spent(provider), *await _listed(provider, settings)]
 
 
 def _money(name: ProviderName, balance: Balance) -> Finding:
     if balance.unlimited or balance.micro_usd is None:
-        return ok(f"{name} accepts the key; it sets no limit of its own.")
+        return ok(f"{name} accepts the key; it reports no spending limit.")
     if balance.micro_usd <= 0:
-        return problem(f"{name} has no money left: top it up.")
+        return problem(f"{name} is out of credit: top it up.")
     return ok(f"{name} accepts the key; {balance.micro_usd / 1e6:.2f} USD are left.")
 
 
@@ -296,7 +301,7 @@ async def _spent(provider: InformedProvider) -> list[Finding]:
     try:
         spent = await provider.spent(since=SystemClock().now() - SPENDING)
     except ProviderError as error:
-        return [note(f"{provider.name} did not tell what was spent lately ({error.code}).")]
+        return [note(f"{provider.name} did not report recent spending ({error.code}).")]
     if spent is None:
         return []
     days = SPENDING.days
@@ -317,7 +322,7 @@ async def _listed(provider: InformedProvider, settings: Settings) -> list[Findin
         return []
     return [
         note(
-            f"{name} does not list {', '.join(missing)}: what needs it may be refused. Take it away"
+            f"{name} does not list {', '.join(missing)}: requests for it may be refused. Disable it"
             f" with enabled = false in [providers.{name}.models]; see docs/howto/models.md."
         )
     ]
@@ -326,28 +331,28 @@ async def _listed(provider: InformedProvider, settings: Settings) -> list[Findin
 def _discord(report: DiscordReport) -> Iterator[Finding]:
     if report.refused:
         yield problem(
-            "Discord does not accept the token: copy it anew from your application's Bot page"
+            "Discord doesn't accept the token: copy it again from your application's Bot page"
             " into [discord] token."
         )
         return
     if report.silent:
-        yield problem(f"Discord did not answer ({report.silent}): try again later.")
+        yield problem(f"Discord didn't respond ({report.silent}): try again later.")
         return
     link = invitation(report.application_id)
     yield ok(f"Discord accepts the token: the bot is {report.name}. Invite it with {link}")
     lacking = [server for server in report.servers if server.missing]
     for server in lacking[:MOST_SERVERS_NAMED]:
         yield problem(
-            f"In the server “{server.name}” the bot may not: {', '.join(server.missing)}. Give its"
+            f"In the server “{server.name}” the bot lacks: {', '.join(server.missing)}. Give its"
             " role these permissions, or invite it again."
         )
     if (more := len(lacking) - MOST_SERVERS_NAMED) > 0:
-        yield problem(f"It lacks permissions in {more} more servers.")
+        yield problem(f"The bot lacks permissions in {more} more servers.")
     if not report.servers:
         yield note("The bot is in no server yet.")
     elif not lacking:
         servers = "1 server" if len(report.servers) == 1 else f"{len(report.servers)} servers"
-        yield ok(f"It has the permissions it needs in {servers} (channels may still differ).")
+        yield ok(f"The bot has the permissions it needs in {servers} (channels may differ).")
 
 
 def _many(count: int, one: str = "is", more: str = "are") -> str:

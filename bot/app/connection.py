@@ -48,8 +48,8 @@ class DiscordLink:
                 await self.client.login(token)
             except discord.LoginFailure:
                 raise CannotRunError(
-                    "Discord does not accept the token: copy it anew from the Bot page of your"
-                    " application into [discord] token."
+                    "Discord doesn't accept the token: copy it again from your application's"
+                    " Bot page into [discord] token."
                 ) from None
             except commands.ExtensionError:
                 # A fault of our own, which no waiting mends.

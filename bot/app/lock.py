@@ -31,8 +31,8 @@ def alone_on(settings: Settings) -> Iterator[None]:
         file = path.open("w")
     except OSError as error:
         raise CannotRunError(
-            f"{path.parent} cannot be written to ({error.strerror}): the database lives there;"
-            " set another [database] url or mend the folder's rights."
+            f"{path.parent} can't be written to ({error.strerror}): the database is stored there;"
+            " set another [database] url or fix the folder's permissions."
         ) from None
     with file:
         try:

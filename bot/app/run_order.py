@@ -37,8 +37,8 @@ async def _ask(settings: Settings, order: Order) -> Answer:
         answer = await ask(beside_database(settings, ".desk"), order.model_dump(mode="json"))
     except DeskClosedError as error:
         raise CannotRunError(
-            f"The bot runs on this database but cannot be asked ({error}): try again in a moment,"
-            " or stop the bot first."
+            f"A bot is running on this database but can't be reached ({error}): try again in a"
+            " moment, or stop the bot first."
         ) from None
     return Answer.model_validate(answer)
 

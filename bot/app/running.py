@@ -34,7 +34,7 @@ async def run(settings: Settings, role: Role, stop: asyncio.Event) -> None:
             await parts.side_door.start()
         except OSError as error:
             raise CannotRunError(
-                f"The HTTP side door cannot listen on {settings.http.host} port"
+                f"The HTTP server can't listen on {settings.http.host} port"
                 f" {settings.http.port} ({error.strerror}): set another [http] port,"
                 " or 0 for any free one."
             ) from None

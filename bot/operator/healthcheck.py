@@ -23,12 +23,12 @@ def main() -> int:
         print(error)
         return 1
     if not settings.http.port:
-        print("[http] port is 0, any free port: nobody can ask there.")
+        print("[http] port is 0 (any free port), so there is no known port to check.")
         return 0
     try:
         urllib.request.urlopen(health_url(settings), timeout=ANSWER_SECONDS).close()  # noqa: S310 - ours
     except (URLError, OSError) as error:
-        print(f"The bot does not answer that it is alive: {error}.")
+        print(f"The bot didn't report that it is alive: {error}.")
         return 1
     return 0
 

@@ -56,7 +56,7 @@ async def answer_json(reconcile: Reconcile, body: dict[str, Any]) -> dict[str, A
     try:
         order = Order.model_validate(body)
     except ValidationError:
-        refusal = Answer(ok=False, lines=("The running bot does not know this order.",))
+        refusal = Answer(ok=False, lines=("The running bot doesn't know this command.",))
         return refusal.model_dump(mode="json")
     return (await carry_out(reconcile, order)).model_dump(mode="json")
 
@@ -68,9 +68,7 @@ async def carry_out(reconcile: Reconcile, order: Order) -> Answer:
     except CannotReconcile as refusal:
         return Answer(ok=False, lines=(_refusal(order, refusal),))
     except StorageUnavailable as error:
-        sentence = (
-            f"The database did not answer ({error.facts['reason']}): look again with the list."
-        )
+        sentence = f"The database didn't respond ({error.facts['reason']}): check the list again."
         return Answer(ok=False, lines=(sentence,))
 
 
@@ -86,12 +84,14 @@ async def _done(reconcile: Reconcile, order: Order) -> list[str]:
             working = attached.state is TaskState.ACTIVE
             at = "is working on it" if working else "has finished it"
             if not attached.late:
-                return [f"Generation {generation_id} goes on with that task; the provider {at}."]
-            goes_on = f"Generation {attached.generation.id} delivers that task, free of charge"
+                return [f"Generation {generation_id} continues with that task; the provider {at}."]
+            goes_on = (
+                f"Generation {attached.generation.id} will deliver that task's video free of charge"
+            )
             return [f"{goes_on}; the provider {at}."]
         case Action.RELEASE:
             await reconcile.release(generation_id, by=order.by)
-            return [f"Generation {generation_id} has ended; what was held is given back."]
+            return [f"Generation {generation_id} has ended; what was held is returned."]
         case Action.SETTLE:
             await reconcile.settle(generation_id, by=order.by)
             return [f"Generation {generation_id} has ended; it counts against the member's limit."]
@@ -105,42 +105,44 @@ def _refusal(order: Order, refusal: CannotReconcile) -> str:
 
 _REFUSALS = {
     Obstacle.NOT_FOUND: "There is no generation {asked}.",
-    Obstacle.NOT_OPEN: "Generation {asked} is {state}: only one in submit_unknown can be ended.",
+    Obstacle.NOT_OPEN: "Generation {asked} is {state}: only a generation in submit_unknown"
+    " can be ended.",
     Obstacle.NOT_A_CASE: "Generation {asked} is {state}: there is nothing to attach a task to.",
-    Obstacle.NOT_WANTED: "The member who asked for generation {asked} does not want it any more.",
-    Obstacle.NEVER_SENT: "Generation {asked} has no task: none was sent, or it was taken over.",
-    Obstacle.NOT_KEPT: "Generation {asked} is older than [media] retention_days: what it would take"
-    " to deliver it is no longer kept.",
+    Obstacle.NOT_WANTED: "The member who requested generation {asked} no longer wants it.",
+    Obstacle.NEVER_SENT: "Generation {asked} has no task: none was sent, or another generation"
+    " took it over.",
+    Obstacle.NOT_KEPT: "Generation {asked} is older than [media] retention_days: what is needed"
+    " to deliver it is no longer stored.",
     Obstacle.UNREADABLE: "The row of generation {asked} is damaged: the log says what is wrong.",
     Obstacle.NO_TASK_ID: "No task is known for generation {asked}: find its id in the provider's"
-    " dashboard and name it.",
-    Obstacle.PROVIDER_OFF: "{provider} is switched off: set its api_key.",
-    Obstacle.PROVIDER_SILENT: "{provider} did not answer ({code}): try again later.",
-    Obstacle.TASK_UNKNOWN: "{provider} knows no task {task}.",
-    Obstacle.TASK_FAILED: "Task {task} made no video at {provider}.",
+    " dashboard and add it to the command.",
+    Obstacle.PROVIDER_OFF: "{provider} is disabled: set its api_key.",
+    Obstacle.PROVIDER_SILENT: "{provider} didn't respond ({code}): try again later.",
+    Obstacle.TASK_UNKNOWN: "{provider} has no task {task}.",
+    Obstacle.TASK_FAILED: "Task {task} at {provider} produced no video.",
     Obstacle.TASK_TAKEN: "Task {task} belongs to generation {generation}.",
-    Obstacle.DONE_BEFORE: "Task {task} was taken over before, by generation {generation}.",
-    Obstacle.CHANGED: "Generation {asked} has just changed: look again.",
+    Obstacle.DONE_BEFORE: "Task {task} was already taken over by generation {generation}.",
+    Obstacle.CHANGED: "Generation {asked} has just changed: check the list again.",
 }
 
 _KINDS = {
-    Kind.UNCONFIRMED: "nobody knows whether the provider took it",
-    Kind.UNKNOWN: "ended: nobody knew whether the provider took it",
-    Kind.POISON: "ended over a fault of Retake's own",
-    Kind.EXPIRED: "ended: it took too long",
-    Kind.UNFETCHED: "finished by the provider, but its video could not be fetched",
-    Kind.UNDELIVERABLE: "made, but Discord would not take it anywhere",
+    Kind.UNCONFIRMED: "unconfirmed: the provider may or may not have accepted it",
+    Kind.UNKNOWN: "ended: it was never confirmed whether the provider accepted it",
+    Kind.POISON: "failed because of a bug in Retake",
+    Kind.EXPIRED: "timed out",
+    Kind.UNFETCHED: "finished by the provider, but the video couldn't be downloaded",
+    Kind.UNDELIVERABLE: "made, but it couldn't be posted in Discord",
 }
 
 
 def _listed(cases: Sequence[Case], now: datetime, days: int) -> list[str]:
     if not cases:
-        return [f"Nothing needs a human (looked back {days} days)."]
+        return [f"Nothing needs attention (last {days} days)."]
     lines: list[str] = []
     for case in cases:
         lines += _case_lines(case, now)
     more = "generation needs" if len(cases) == 1 else "generations need"
-    return [*lines, f"{len(cases)} {more} a human. See docs/howto/reconcile.md."]
+    return [*lines, f"{len(cases)} {more} attention. See docs/howto/reconcile.md."]
 
 
 def _case_lines(case: Case, now: datetime) -> list[str]:
@@ -156,7 +158,7 @@ def _case_lines(case: Case, now: datetime) -> list[str]:
         named.append(f"sent {task.started_at:%Y-%m-%d %H:%M:%S} UTC")
     return [
         f"{generation.id}  {_KINDS[case.kind]}{_reason(case)} ({_age(now - since)} ago)",
-        f"    v{generation.version}, asked for by member {generation.requester_id} in {where}",
+        f"    v{generation.version}, requested by member {generation.requester_id} in {where}",
         f"    {', '.join(named)}",
         f"    {_booked(case)}",
         *(f"    can: {line}" for line in _possible(case, generation)),
@@ -172,7 +174,7 @@ def _reason(case: Case) -> str:
 def _booked(case: Case) -> str:
     if case.counted is None:
         seconds = case.generation.plan.seconds
-        return f"held: 1 video, {seconds} seconds, until this is decided or its time is over"
+        return f"held: 1 video, {seconds} seconds, until this is decided or the deadline passes"
     if case.counted:
         return "settled: it counts against the member's limit"
     return "released: it does not count against the member's limit"
@@ -184,16 +186,16 @@ def _possible(case: Case, generation: Generation) -> list[str]:
     known = task is not None and task.task_id is not None
     if case.kind is Kind.UNCONFIRMED:
         return [
-            f"retake reconcile attach {id_} TASK_ID, when the provider's dashboard shows its task",
-            f"retake reconcile release {id_}, when there is none (or wait: it ends by itself)",
-            f"retake reconcile settle {id_}, when there is one and it should count",
+            f"retake reconcile attach {id_} TASK_ID, if the provider's dashboard shows its task",
+            f"retake reconcile release {id_}, if there is none (or wait: it will end by itself)",
+            f"retake reconcile settle {id_}, if there is one and it should count",
         ]
     attach = f"retake reconcile attach {id_}" + ("" if known else " TASK_ID")
-    possible = [f"{attach}, to deliver it free of charge while the provider keeps it"]
+    possible = [f"{attach}, to deliver it free of charge while the provider stores it"]
     if task is None:
         possible = ["nothing here: its task was taken over by another generation"]
     if generation.state is State.UNDELIVERABLE and generation.file is not None:
-        possible.append(f"hand over {generation.file.path} in the media folder by other means")
+        possible.append(f"send {generation.file.path} from the media folder some other way")
     return possible
 
 

@@ -285,7 +285,7 @@ class Settings(_Section):
         problems: list[str] = []
         if not self.discord.token.get_secret_value():
             problems.append(
-                "There is no Discord token: set [discord] token, or RETAKE__DISCORD__TOKEN."
+                "The Discord token is missing: set [discord] token, or RETAKE__DISCORD__TOKEN."
             )
         if not self.providers.enabled():
             problems.append(

@@ -88,10 +88,12 @@ def _read_file(file: Path) -> dict[str, Any]:
         )
         raise SettingsError([problem]) from None
     except PermissionError:
-        problem = f"{file} may not be read by user {os.getuid()}, who runs the bot: allow that."
+        problem = (
+            f"{file} can't be read by user {os.getuid()}, who runs the bot: fix its permissions."
+        )
         raise SettingsError([problem]) from None
     except OSError as error:
-        raise SettingsError([f"{file} cannot be read: {error.strerror}."]) from None
+        raise SettingsError([f"{file} can't be read: {error.strerror}."]) from None
     except UnicodeDecodeError:
         raise SettingsError([f"{file} is not UTF-8 text: save it as UTF-8."]) from None
     except tomllib.TOMLDecodeError as error:
@@ -150,7 +152,7 @@ def _unknown_variable(variable: str) -> str:
     known = [PREFIX + "__".join(path).upper() for path in _paths()]
     near = difflib.get_close_matches(variable, known, n=1)
     hint = f"did you mean {near[0]}?" if near else "config.example.toml lists every key."
-    return f"The environment has {variable}, which names no key; {hint}"
+    return f"Unknown environment variable {variable}; {hint}"
 
 
 def _unknown_key(file: str, keys: tuple[str, ...]) -> str:
@@ -195,7 +197,7 @@ def _sentence(
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     secret = "SecretStr" in str(field.annotation) or not field.repr
-    shown = " is not right" if secret else f" is {_toml(value)}"
+    shown = " is invalid" if secret else f" is {_toml(value)}"
     name = from_environment.get(keys)
     subject = (
         f"{name} in the environment" if name else f"{file}: [{'.'.join(keys[:-1])}] {keys[-1]}"

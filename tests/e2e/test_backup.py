@@ -99,7 +99,7 @@ async def test_a_bot_goes_on_from_a_copy_with_what_was_under_way(line: Line) -> 
 
     said = await line.run("check")
     assert said.status == 0, said.all
-    assert "0 generations are under way." in said.out
+    assert "0 generations are in progress." in said.out
     assert states(running.folder / "retake.db") == {"delivered"}
     assert len(running.posted_videos()) == 4
     assert len(running.paid()) == 4

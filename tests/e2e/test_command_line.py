@@ -66,7 +66,7 @@ class Line:
             raise
         said = Said(process.returncode or 0, out.decode(), err.decode())
         assert "Traceback" not in said.all, said.all
-        assert "fault of its own" not in said.all, said.all
+        assert "internal error" not in said.all, said.all
         return said
 
     def configure(self, old: str, new: str) -> None:
@@ -105,13 +105,13 @@ async def line(tmp_path: Path, judge: OpenApiValidator | None) -> AsyncIterator[
     [
         ([], ["run", "check", "migrate", "reconcile", "backup"]),
         (["run"], ["--role", "--config"]),
-        (["check"], ["--config", "Exit status 1"]),
+        (["check"], ["--config", "exit status is 1"]),
         (["migrate"], ["--config", "schema"]),
         (["backup"], ["FILE", "while the bot runs"]),
         (["reconcile"], ["attach", "release", "settle", "--days", "audit trail"]),
         (["reconcile", "attach"], ["GENERATION", "TASK_ID", "free of charge"]),
-        (["reconcile", "release"], ["GENERATION", "goes back"]),
-        (["reconcile", "settle"], ["GENERATION", "counts"]),
+        (["reconcile", "release"], ["GENERATION", "return what is held"]),
+        (["reconcile", "settle"], ["GENERATION", "member's limit"]),
     ],
 )
 def test_help_tells_what_a_command_does(words: list[str], says: list[str]) -> None:
@@ -138,7 +138,7 @@ async def test_a_good_configuration_is_found_good(line: Line) -> None:
     assert {finding.split()[0] for finding in told} == {"ok"}, said.out
     for sentence in (
         "The configuration is complete.",
-        "0 generations are under way.",
+        "0 generations are in progress.",
         "The ledger adds up.",
         "Images and videos can be opened: PyAV ",
         "free for [media] dir.",
@@ -175,9 +175,9 @@ async def test_keys_money_and_rights_that_are_missing_are_named(line: Line) -> N
     said = await line.run("check")
     assert said.status == 1
     problems = "\n".join(said.problems())
-    assert "evolink does not accept the key in [providers.evolink] api_key." in problems
-    assert "apimart has no money left: top it up." in problems
-    assert "“Other Server” the bot may not: Attach Files, Send Messages in Threads." in problems
+    assert "evolink doesn't accept the key in [providers.evolink] api_key." in problems
+    assert "apimart is out of credit: top it up." in problems
+    assert "“Other Server” the bot lacks: Attach Files, Send Messages in Threads." in problems
     assert len(said.problems()) == 3, said.out
     assert "sk-of-somebody-else" not in said.all
 
@@ -189,7 +189,7 @@ async def test_models_that_a_provider_does_not_list_are_noted(line: Line) -> Non
     said = await line.run("check")
     assert said.status == 0, said.all
     assert "note     apimart does not list gemini-omni-flash-preview:" in said.out
-    assert "note     apimart did not tell what was spent lately (provider_unavailable)." in said.out
+    assert "note     apimart did not report recent spending (provider_unavailable)." in said.out
     assert "evolink does not list" not in said.out
 
 
@@ -208,7 +208,7 @@ async def test_a_port_that_apimart_does_not_call_is_noted(line: Line) -> None:
     line.configure("[http]\n", '[http]\npublic_url = "https://video.example.org:8443"\n')
     said = await line.run("check")
     assert said.status == 0, said.all
-    assert "note     APIMart calls ports 80 and 443 only" in said.out
+    assert "note     APIMart calls only ports 80 and 443" in said.out
 
 
 async def test_a_token_that_is_not_accepted_is_told_and_never_shown(line: Line) -> None:
@@ -216,10 +216,10 @@ async def test_a_token_that_is_not_accepted_is_told_and_never_shown(line: Line) 
     line.configure(token, "MTIz.not-the.token")
     said = await line.run("check")
     assert said.status == 1
-    assert "Discord does not accept the token" in "\n".join(said.problems())
+    assert "Discord doesn't accept the token" in "\n".join(said.problems())
     run = await line.run("run")
     assert run.status == 1
-    assert "Discord does not accept the token" in run.err
+    assert "Discord doesn't accept the token" in run.err
     assert "not-the" not in said.all + run.all
 
 
@@ -233,8 +233,8 @@ async def test_a_discord_and_a_gateway_that_are_away_are_told(line: Line) -> Non
         said = await line.run("check")
     problems = "\n".join(said.problems())
     assert said.status == 1
-    assert "Discord did not answer" in problems
-    assert "apimart did not tell its balance" in problems
+    assert "Discord didn't respond" in problems
+    assert "apimart did not report its balance" in problems
 
 
 async def test_models_callbacks_and_folders_that_cannot_be_used_are_told(line: Line) -> None:
@@ -245,8 +245,8 @@ async def test_models_callbacks_and_folders_that_cannot_be_used_are_told(line: L
     said = await line.run("check")
     problems = "\n".join(said.problems())
     assert said.status == 1
-    assert "No provider calls [http] public_url" in problems
-    assert "plain cannot be written to" in problems
+    assert "No provider will call [http] public_url" in problems
+    assert "plain can't be written to" in problems
     assert "lenght" in problems
     run = await line.run("run")
     assert run.status == 1
@@ -258,7 +258,7 @@ async def test_a_media_folder_that_cannot_be_made_keeps_the_bot_from_starting(li
     line.configure(str(line.running.folder / "media"), str(line.running.folder / "plain/media"))
     said = await line.run("run")
     assert said.status == 1
-    assert "plain/media cannot be written to" in said.err
+    assert "plain/media can't be written to" in said.err
 
 
 async def test_a_port_that_is_taken_is_told_before_and_at_the_start(line: Line) -> None:
@@ -270,7 +270,7 @@ async def test_a_port_that_is_taken_is_told_before_and_at_the_start(line: Line) 
         said, run = await line.run("check"), await line.run("run")
     assert (said.status, run.status) == (1, 1)
     for told in ("\n".join(said.problems()), run.err):
-        assert f"cannot listen on 127.0.0.1 port {port}" in told
+        assert f"can't listen on 127.0.0.1 port {port}" in told
 
 
 COMMANDS = ("check", "run", "migrate", "backup", "reconcile")
@@ -294,7 +294,7 @@ async def test_a_folder_that_cannot_be_written_to_is_named(line: Line, command: 
     words = [command, *([str(line.running.folder / "copy.db")] if command == "backup" else [])]
     said = await line.run(*words)
     assert said.status == 1
-    told = "unable to open database file" if command == "backup" else "plain cannot be written to"
+    told = "unable to open database file" if command == "backup" else "plain can't be written to"
     assert told in said.all
 
 
@@ -317,7 +317,7 @@ async def test_a_configuration_that_is_not_there_or_empty_says_what_to_do(
     (tmp_path / "empty.toml").write_text("")
     said = await line.run("run", config=tmp_path / "empty.toml")
     assert said.status == 1
-    assert "There is no Discord token" in said.err
+    assert "The Discord token is missing" in said.err
     assert "No provider has a key" in said.err
 
 
@@ -329,7 +329,7 @@ async def test_migrate_tells_what_was_and_what_is_and_leaves_a_running_bot_alone
 ) -> None:
     said = await line.run("migrate")
     assert said.status == 0
-    assert said.out.startswith("The database went from schema none to ")
+    assert said.out.startswith("The database was upgraded from schema none to ")
     said = await line.run("migrate")
     assert said.out.startswith("The database is up to date")
     await line.running.start_bot()
@@ -360,7 +360,7 @@ async def in_limbo(line: Line, prompt: str) -> str:
 
 async def test_nothing_to_reconcile_is_said_so(line: Line) -> None:
     said = await line.run("reconcile")
-    assert (said.status, said.out) == (0, "Nothing needs a human (looked back 30 days).\n")
+    assert (said.status, said.out) == (0, "Nothing needs attention (last 30 days).\n")
 
 
 async def test_what_cannot_be_done_is_refused_with_a_sentence(line: Line) -> None:
@@ -370,7 +370,7 @@ async def test_what_cannot_be_done_is_refused_with_a_sentence(line: Line) -> Non
         assert said.err == "There is no generation 06never0made0by0any0. Nothing was changed.\n"
     said = await line.run("reconcile", "release", "no id\x1b[31m at all")
     assert said.status == 1
-    assert said.err == "That is not an id: 'no id\\x1b[31m at all'.\n"
+    assert said.err == "This is not an id: 'no id\\x1b[31m at all'.\n"
 
 
 async def test_while_the_bot_runs_one_in_limbo_is_listed_attached_and_delivered(
@@ -383,20 +383,20 @@ async def test_while_the_bot_runs_one_in_limbo_is_listed_attached_and_delivered(
 
     said = await line.run("reconcile")
     assert said.status == 0
-    assert f"{generation}  nobody knows whether the provider took it" in said.out
+    assert f"{generation}  unconfirmed: the provider may or may not have accepted it" in said.out
     assert f"provider evolink, task unknown, key retake-{generation}-1" in said.out
     assert "held: 1 video" in said.out
-    assert "1 generation needs a human." in said.out
+    assert "1 generation needs attention." in said.out
     check = await line.run("check")
     assert check.status == 0, check.all
     assert "note     1 generation is unconfirmed" in check.out
 
     said = await line.run("reconcile", "attach", generation, "task-of-nobody")
     assert said.status == 1
-    assert said.err == "evolink knows no task task-of-nobody. Nothing was changed.\n"
+    assert said.err == "evolink has no task task-of-nobody. Nothing was changed.\n"
     said = await line.run("reconcile", "attach", generation, task)
     assert said.status == 0, said.all
-    assert said.out.startswith(f"Generation {generation} goes on with that task")
+    assert said.out.startswith(f"Generation {generation} continues with that task")
     await running.film(KITE)
     assert running.paid() == [task]
     assert line.rows("SELECT action, subject, actor_id FROM audit") == [
@@ -417,7 +417,7 @@ async def test_settled_while_the_bot_runs_and_delivered_late_after_its_end(line:
     await running.status("a paper boat", "This didn't count against your limit")
     said = await line.run("reconcile", "release", released)
     assert said.status == 1
-    assert "only one in submit_unknown can be ended" in said.err
+    assert "only a generation in submit_unknown can be ended" in said.err
     assert await running.bot.stop() == 0
 
     # Without a bot the same commands work on the file itself; the next start does the rest.
@@ -426,7 +426,7 @@ async def test_settled_while_the_bot_runs_and_delivered_late_after_its_end(line:
     assert "free of charge" in said.out
     said = await line.run("reconcile", "attach", released, running.paid()[-1])
     assert said.status == 1
-    assert "was taken over before" in said.err
+    assert "was already taken over" in said.err
     await running.start_bot()
     video = await running.film("a paper boat", version=2)
     assert "so it didn't count against your limit" in video["content"]
@@ -444,7 +444,7 @@ async def test_a_bot_that_cannot_be_asked_is_told_apart_from_one_that_refuses(li
     line.database.with_name("retake.db.desk").unlink()
     said = await line.run("reconcile")
     assert said.status == 1
-    assert "The bot runs on this database but cannot be asked" in said.err
+    assert "A bot is running on this database but can't be reached" in said.err
 
 
 async def test_the_desk_is_for_this_user_alone_and_gone_with_the_bot(line: Line) -> None:

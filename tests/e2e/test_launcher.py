@@ -261,7 +261,7 @@ def test_a_registry_out_of_reach_is_one_sentence(project: Project, said: str) ->
     failed = project.run("run")
     assert failed.returncode == 1
     _, sentence = failed.stderr.splitlines()
-    assert sentence.startswith("retake: the package registry cannot be reached from here.")
+    assert sentence.startswith("retake: the package registry can't be reached from here.")
     assert "HTTPS_PROXY" in sentence
     assert (project.folder / ".venv.log").read_text(encoding="utf-8") == said
     says.unlink()

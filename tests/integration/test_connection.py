@@ -109,7 +109,7 @@ async def test_told_to_stop_while_waiting(line: Line) -> None:
 
 
 async def test_a_wrong_token_is_for_the_operator(line: Line) -> None:
-    with pytest.raises(CannotRunError, match="does not accept the token"):
+    with pytest.raises(CannotRunError, match="doesn't accept the token"):
         await line.link.log_in("wrong", line.stop)
 
 

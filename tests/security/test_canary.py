@@ -216,7 +216,7 @@ async def all_commands(run: Run, folder: Path) -> None:
         "RETAKE__PROVIDERS__EVOLINK__API_KEY": canary.EVOLINK + "x",
     }
     rejected = await run.command("check", "--config", config, **wrong)
-    assert "does not accept the key" in rejected
+    assert "doesn't accept the key" in rejected
 
 
 def everything(run: Run, folder: Path) -> dict[str, bytes]:

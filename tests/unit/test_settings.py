@@ -196,7 +196,7 @@ BAD_FILES = [
         (
             f"[network]\nproxy = '{wrong}'",
             (
-                'config.toml: [network] proxy is not right; it must be "http://", "https://" or'
+                'config.toml: [network] proxy is invalid; it must be "http://", "https://" or'
                 ' "socks5://", a host and a port, with user:password@ before the host where'
                 " needed; empty for no proxy."
             ),
@@ -274,7 +274,7 @@ BAD_FILES = [
     ),
     (
         "[discord]\ntoken = 2002",
-        "config.toml: [discord] token is not right; it must be text in quotes.",
+        "config.toml: [discord] token is invalid; it must be text in quotes.",
     ),
     (
         "[discord]\nallowed_servers = ['my server']",
@@ -293,7 +293,7 @@ BAD_FILES = [
     (
         "[database]\nurl = 'mysql://root:hunter2@db/x'",
         (
-            'config.toml: [database] url is not right; it must be "sqlite+aiosqlite:///" and a'
+            'config.toml: [database] url is invalid; it must be "sqlite+aiosqlite:///" and a'
             ' path, or "postgresql+asyncpg://" and a server.'
         ),
     ),
@@ -342,18 +342,15 @@ def test_a_mistake_in_the_file_is_told_in_one_sentence(
 BAD_VARIABLES = [
     (
         {"RETAKE__HTTP__PROT": "80"},
-        (
-            "The environment has RETAKE__HTTP__PROT, which names no key; did you mean"
-            " RETAKE__HTTP__PORT?"
-        ),
+        ("Unknown environment variable RETAKE__HTTP__PROT; did you mean RETAKE__HTTP__PORT?"),
     ),
     (
         {"RETAKE__HTTP": "80"},
-        "The environment has RETAKE__HTTP, which names no key; did you mean RETAKE__HTTP__PORT?",
+        "Unknown environment variable RETAKE__HTTP; did you mean RETAKE__HTTP__PORT?",
     ),
     (
         {"RETAKE__QQ": "hunter2"},
-        "The environment has RETAKE__QQ, which names no key; config.example.toml lists every key.",
+        "Unknown environment variable RETAKE__QQ; config.example.toml lists every key.",
     ),
     (
         {"RETAKE__HTTP__PORT": "eighty"},
@@ -417,7 +414,7 @@ def test_a_file_that_may_not_be_read_names_the_user(
     # Root reads every file, whatever its mode.
     monkeypatch.setattr(Path, "read_text", refuse)
     (sentence,) = problems(closed)
-    assert f"may not be read by user {os.getuid()}" in sentence
+    assert f"can't be read by user {os.getuid()}" in sentence
 
 
 def test_no_problem_ever_holds_a_secret(written: Written) -> None:
@@ -453,7 +450,7 @@ def test_settings_are_frozen() -> None:
 
 def test_what_the_bot_needs_to_run() -> None:
     assert Settings().problems_for_run() == [
-        "There is no Discord token: set [discord] token, or RETAKE__DISCORD__TOKEN.",
+        "The Discord token is missing: set [discord] token, or RETAKE__DISCORD__TOKEN.",
         (
             "No provider has a key: set api_key in [providers.evolink] or [providers.apimart],"
             " or RETAKE__PROVIDERS__EVOLINK__API_KEY."
