@@ -20,7 +20,8 @@ from pydantic import ValidationError
 
 from bot import __version__
 from bot.app import CannotRunError, Role, alone_on, give_order, run
-from bot.app.check import Mark, examine, examine_config
+from bot.app.check import examine, examine_config
+from bot.app.check.findings import Mark
 from bot.domain.errors import StorageUnavailable
 from bot.operator.reconcile import Action, Order
 from bot.ops.clock import SystemClock
