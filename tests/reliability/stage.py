@@ -146,8 +146,8 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.discord = DiscordStandIn()
-        self.gateways = Gateways(directory=self.folder / "gateways", clips=self.clips)
-        self.weather = Weather(gateways=self.gateways)
+        self.providers = Gateways(directory=self.folder / "gateways", clips=self.clips)
+        self.weather = Weather(gateways=self.providers)
         self._stack = AsyncExitStack()
         self._sites: dict[str, web.TCPSite] = {}
         self._lives = 0
@@ -156,18 +156,18 @@ class Stage:
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=2**28, middlewares=[self.weather.middleware])
         self.discord.mount(app)
-        self.gateways.mount(app)
+        self.providers.mount(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
         self._stack.push_async_callback(self.discord.close)
-        self._stack.push_async_callback(self.gateways.close)
+        self._stack.push_async_callback(self.providers.close)
         self._stack.push_async_callback(self._runner.cleanup)
         for name in SITES:
             await self.up(name)
             self.ports[name] = self._runner.addresses[-1][1]
         self.discord.base_url = self.url("cdn")
-        self.gateways.base_url = self.url("results")
-        for gateway in (self.gateways.evolink, self.gateways.apimart):
+        self.providers.base_url = self.url("results")
+        for gateway in (self.providers.evolink, self.providers.apimart):
             gateway.settings.seconds = TASK_SECONDS
             gateway.balance_usd = 100_000
         await self.start()
@@ -266,7 +266,7 @@ class Stage:
 
     def tasks(self, prompt: str) -> int:
         """How many tasks the gateways ever took for it."""
-        every = [*self.gateways.evolink.tasks.values(), *self.gateways.apimart.tasks.values()]
+        every = [*self.providers.evolink.tasks.values(), *self.providers.apimart.tasks.values()]
         return sum(task.submission.prompt == prompt for task in every)
 
     def messages(self, prompt: str) -> list[Json]:

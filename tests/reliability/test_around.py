@@ -42,7 +42,7 @@ async def ask(stage: Stage, channel: str = "videos") -> Json:
 
 async def once_running(stage: Stage) -> None:
     """Until the gateway has the task, which then takes a while."""
-    await stage.gateways.evolink.wait(lambda gateway: gateway.tasks)
+    await stage.providers.evolink.wait(lambda gateway: gateway.tasks)
 
 
 async def at_the_end(stage: Stage, answer: Json) -> Row:
@@ -163,7 +163,7 @@ async def person_leaves(stage: Stage) -> None:
     ],
 )  # fmt: skip
 async def test_the_video_arrives_all_the_same(stage: Stage, change: Change) -> None:
-    stage.gateways.evolink.settings.seconds = 1.5
+    stage.providers.evolink.settings.seconds = 1.5
     answer = await ask(stage)
     await once_running(stage)
     await change(stage)
@@ -172,7 +172,7 @@ async def test_the_video_arrives_all_the_same(stage: Stage, change: Change) -> N
 
 
 async def test_when_there_is_no_place_left_it_is_kept_and_costs_nothing(stage: Stage) -> None:
-    stage.gateways.evolink.settings.seconds = 1.5
+    stage.providers.evolink.settings.seconds = 1.5
     answer = await ask(stage)
     await once_running(stage)
     stage.discord.world.users[TOM].dms_open = False

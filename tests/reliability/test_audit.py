@@ -55,7 +55,7 @@ async def test_each_wrong_is_seen(stage: Stage) -> None:
 
     assert looked().wrongs == []
     assert looked().posts == 2
-    world, evolink = stage.discord.world, stage.gateways.evolink
+    world, evolink = stage.discord.world, stage.providers.evolink
     (prompt, video), _ = posted(wishes.sandbox)
 
     twin = copy.copy(video)
@@ -88,7 +88,7 @@ async def test_each_wrong_is_seen(stage: Stage) -> None:
 async def test_a_result_that_is_cut_short_is_waited_for_until_all_is_calm(stage: Stage) -> None:
     """The bot is right to try again, and a kill must not be blamed for what it waits for."""
     wishes = Wishes(sandbox=cast(Sandbox, cast(Any, stage)), chance=random.Random(1))
-    evolink = stage.gateways.evolink
+    evolink = stage.providers.evolink
     evolink.add_fault(on="task", kind="truncated_file")
     await wishes.ask()
     await evolink.wait(lambda gateway: gateway.counts["download"])
