@@ -95,10 +95,7 @@ async def test_a_busy_gateway_is_passed_by(running: Running) -> None:
     [
         (
             "moderation",
-            (
-                "The video service rejected this under its content rules. It didn't say which rule."
-                " Try different wording or another image."
-            ),
+            "The video service rejected this under its content rules. It didn't say which rule.",
         ),
         ("fail", "The video service couldn't make this video. Trying again often helps."),
     ],

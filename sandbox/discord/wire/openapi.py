@@ -1,4 +1,4 @@
-"""The judge: holds a REST exchange against Discord's own OpenAPI document, in both directions.
+"""Validates a REST exchange against Discord's own OpenAPI document, in both directions.
 
 Owns finding and reading the document, strictness about unknown properties, and the short list of
 false alarms. Must not know what the stand-in means by an answer. `jsonschema_rs` is needed only
@@ -15,8 +15,6 @@ from typing import Any
 
 Json = dict[str, Any]
 VARIABLE = "RETAKE_DISCORD_OPENAPI"
-REPOSITORY = Path(__file__).resolve().parents[2]
-DEFAULT = REPOSITORY / "../shared/data/discord-openapi.json"
 URI = "urn:discord"
 SNOWFLAKE = "SnowflakeType"
 # What discord.py sends of an attachment that an edit keeps: all read-only for Discord.
@@ -24,9 +22,8 @@ KEPT_ATTACHMENT = {"content_type", "proxy_url", "size", "url", "spoiler", "width
 
 
 def document() -> Path | None:
-    """Where the document is: named by the environment, or beside the repository; None if absent."""
-    named = os.environ.get(VARIABLE)
-    path = Path(named) if named else DEFAULT
+    """The path that the environment names; None if it names none, or if nothing is there."""
+    path = Path(os.environ.get(VARIABLE, ""))
     return path if path.is_file() else None
 
 

@@ -52,7 +52,7 @@ def keys(retake: Retake) -> set[str]:
 async def test_the_refusal_becomes_the_receipt(
     retake: Retake, error: RetakeError, sentence: str
 ) -> None:
-    image = await retake.standin.people.upload("a.png", b"x", "image/png")
+    image = await retake.standin.people.upload("a.png", b"x")
     message = await refused(retake, error, image=image["id"])
     assert sentence in words(message)
     pressed = await retake.press("tom", message["id"], buttons(message)["Retry"])
@@ -158,7 +158,7 @@ async def test_a_form_is_retried_with_what_was_filled_in(retake: Retake) -> None
 async def test_a_refused_reply_can_be_retried_by_its_author_alone(retake: Retake) -> None:
     people = retake.standin.people
     video = await retake.post_video(FOX)
-    image = await people.upload("a.png", b"x", "image/png")
+    image = await people.upload("a.png", b"x")
     retake.services.generate.refusals.append(Refused(Code.PROVIDER_TROUBLE))
     after = retake.standin.position
     reply = await people.send(
