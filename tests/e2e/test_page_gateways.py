@@ -133,8 +133,9 @@ async def test_waiting_faults_are_cleared(chat: Chat, stage: Stage) -> None:
     assert await submit(stage, "taken") == 200
 
 
+# The page goes before what it asks: pytest tears fixtures down in the reverse order.
 async def test_many_waiting_faults_leave_their_button_whole(
-    open_page: OpenPage, stage: Stage
+    stage: Stage, open_page: OpenPage
 ) -> None:
     chat = Chat(page=await open_page(f"{stage.url}/", width=390), standin=stage.standin)
     evolink = await shown(chat, 390)
