@@ -257,7 +257,7 @@ def _innermost(error: BaseException) -> BaseException:
 
 
 def _place(error: BaseException) -> str:
-    """The last line of ours that it came through."""
+    """Return the last line of the bot's own code in the traceback."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(ROOT / "bot")]
     if not ours:

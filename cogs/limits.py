@@ -68,8 +68,8 @@ class LimitsCog(commands.Cog):
             return
         guild_id, actor_id = _who(interaction)
         member_id = UserId(member.id)
-        desk = interaction.client.services.limits
-        await _quota(interaction, desk.set_member(guild_id, actor_id, member_id, changes), member)
+        limits = interaction.client.services.limits
+        await _quota(interaction, limits.set_member(guild_id, actor_id, member_id, changes), member)
 
     @limits.command(name="server", description=said("command.limits.server"))
     @app_commands.describe(**VALUES)
@@ -87,15 +87,15 @@ class LimitsCog(commands.Cog):
         if await _nothing(interaction, changes):
             return
         guild_id, actor_id = _who(interaction)
-        desk = interaction.client.services.limits
-        await _rules(interaction, desk.set_server(guild_id, actor_id, changes), saved=True)
+        limits = interaction.client.services.limits
+        await _rules(interaction, limits.set_server(guild_id, actor_id, changes), saved=True)
 
     @limits.command(name="reset", description=said("command.limits.reset"))
     @app_commands.describe(member=said("command.limits.member"))
     async def reset(self, interaction: Interaction, member: discord.User) -> None:
         guild_id, actor_id = _who(interaction)
-        desk = interaction.client.services.limits
-        await _quota(interaction, desk.reset(guild_id, actor_id, UserId(member.id)), member)
+        limits = interaction.client.services.limits
+        await _quota(interaction, limits.reset(guild_id, actor_id, UserId(member.id)), member)
 
 
 def _who(interaction: Interaction) -> tuple[GuildId, UserId]:

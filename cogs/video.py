@@ -187,7 +187,7 @@ class VideoCog(commands.Cog):
         )
 
     async def again(self, interaction: Interaction, control: ControlId) -> None:
-        """The button: the same wish once more, by whoever pressed it."""
+        """Handle the button *Again*: the same request once more, by the member who pressed it."""
         ask = context.ask(interaction, VideoRequest())
         await repeat(interaction, control.generation(), ask)
 

@@ -116,7 +116,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
     """Build everything; nothing is connected to Discord yet. Undone in the reverse order.
 
     Raises:
-        CannotRunError: something of ours cannot be opened.
+        CannotRunError: a file or folder of the bot cannot be opened.
         CatalogueError: the operator's models do not make a catalogue.
     """
     clock = SystemClock()

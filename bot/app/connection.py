@@ -52,7 +52,7 @@ class DiscordLink:
                     " Bot page into [discord] token."
                 ) from None
             except commands.ExtensionError:
-                # A fault of our own, which no waiting mends.
+                # A bug of our own: waiting does not help.
                 raise
             except TROUBLE as error:
                 failures += 1

@@ -1,7 +1,7 @@
-"""Where an operator's order is carried out: in the bot that runs, or here while none does.
+"""Where an operator's order is carried out: in the running bot, or here while none runs.
 
 Owns that choice. On SQLite only one process writes (``docs/decisions/one-writer.md``), so a running
-bot is asked through its desk; on PostgreSQL anybody may write.
+bot is asked through its control socket; on PostgreSQL every process may write.
 """
 
 from collections.abc import AsyncIterator

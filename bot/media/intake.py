@@ -53,7 +53,7 @@ class PictureCaps:
 
 @dataclass(frozen=True, kw_only=True)
 class Caps:
-    """What is taken in: at most so many bytes, pixels of a video's frame and side, and seconds.
+    """What is accepted: the most bytes, pixels of a video's frame and side, and seconds.
 
     A video lasts at least ``least_video_seconds``: the providers' pages say 1.
     """

@@ -47,7 +47,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 Fetch = Callable[[str, Path, int], Awaitable[int]]
-"""Downloads an address to a file of at most so many bytes and returns how many they were.
+"""Downloads an address to a file of at most this many bytes and returns how many there were.
 
 Raises ProviderError or MediaError; RESULT_TOO_LARGE when there are more.
 """

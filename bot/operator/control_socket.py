@@ -1,8 +1,8 @@
-"""The operator's desk: a Unix socket beside the database, through which the command line asks the
-bot that runs.
+"""The control socket: a Unix socket next to the database, through which the command line asks the
+running bot.
 
-Owns one question and one answer per connection, a line of JSON each, and who may come: whoever may
-open the file, which is this user alone. What a question means is the business of whoever answers.
+Owns one question and one answer per connection, a line of JSON each, and who may connect: only the
+user who owns the file. What a question means is the handler's business.
 """
 
 import asyncio

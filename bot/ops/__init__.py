@@ -1,1 +1,1 @@
-"""Being looked after: logs, figures, health, and the HTTP side door."""
+"""What the operator watches: logs and metrics; also the clock and the garbage collector."""

@@ -1,10 +1,10 @@
-"""Keeping the garbage collector's pauses short, however much is in memory.
+"""Keeps the garbage collector's pauses short, however much is in memory.
 
-Owns when lasting objects are set aside. A full collection looks at everything that lives, and
-nothing else happens meanwhile: with twenty thousand videos in the making a quarter of a second,
-every few seconds. What has just been found alive is therefore set aside (``gc.freeze``) as soon as
-looking at it took too long; it is still freed when nobody uses it any more, only cycles among it
-stay, until ``look_anew``. Knows nothing of what the objects are.
+Owns when long-lived objects are frozen. A full collection visits every live object and blocks the
+event loop: with twenty thousand videos in progress for a quarter of a second, every few seconds.
+Objects that have just been found alive are therefore frozen (``gc.freeze``) when a collection took
+too long. They are still freed when nothing refers to them; only cycles among them stay, until
+``look_anew``. Knows nothing of what the objects are.
 """
 
 import gc

@@ -1,7 +1,7 @@
 """Logs: structlog for us and for every library, on one stream, with every secret blacked out.
 
-Owns the set-up, done once at start. Whoever logs says ``structlog.get_logger()`` and binds what the
-work at hand is: ``with structlog.contextvars.bound_contextvars(generation=id):``.
+Owns the set-up, done once at start. Loggers come from ``structlog.get_logger()`` and bind what is
+being worked on: ``with structlog.contextvars.bound_contextvars(generation=id):``.
 """
 
 import json

@@ -1,1 +1,1 @@
-"""The video gateways: one adapter each, one door to HTTP, and the choice among them."""
+"""The providers: one adapter each, one HTTP client, and the choice among them."""

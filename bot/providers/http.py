@@ -1,4 +1,4 @@
-"""The one door to the HTTP library: httpx on the aiohttp transport, few pooled connections.
+"""The only user of the HTTP library: httpx on the aiohttp transport, few pooled connections.
 
 Owns timeouts, caps, redirects, where may be connected to, and what a broken call means for the
 money. It knows no gateway: answers go back as status, headers and JSON. Nothing is repeated here: a
@@ -152,7 +152,7 @@ class HttpClient:
             return await self._answer(self._pooled, request, total=self._timeouts.transfer)
 
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
-        """Stream a public file to ``destination``, made anew; after an error nothing is there.
+        """Stream a public file to ``destination``, replacing it; after an error nothing is there.
 
         Raises RESULT_GONE, RESULT_TOO_LARGE, RESULT_BROKEN (shorter than announced, or an address
         we do not connect to) or a retryable PROVIDER_UNAVAILABLE or PROVIDER_TIMEOUT.

@@ -27,7 +27,7 @@ GONE = ErrorMeaning(code=Code.PROVIDER_TASK_GONE)
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class JsonApi:
-    """One gateway's addresses, key, error words and door."""
+    """One provider's addresses, key, error words and HTTP client."""
 
     name: str
     mirrors: Mirrors

@@ -195,6 +195,6 @@ def _accepted(status: int, envelope: ErrorEnvelope | None) -> Accepted:
     if 400 <= status < 500 and status not in _DOUBTFUL:
         return Accepted.NO
     if 200 <= status < 300:
-        # An error envelope under a good status: the gateway says no in so many words.
+        # An error envelope under a good status: the provider says explicitly that it took nothing.
         return Accepted.NO
     return Accepted.UNKNOWN

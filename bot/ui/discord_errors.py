@@ -110,7 +110,7 @@ async def outgoing(seconds: float) -> AsyncIterator[None]:
     ) as error:
         raise post_error(error) from error
     except UNREADABLE as error:
-        # Told in full: should it be a fault of ours after all, it must not hide as one of Discord.
+        # Logged in full: a bug of our own must not be mistaken for one of Discord's.
         log.warning("unreadable_answer", exc_info=True)
         raise post_error(error) from error
 

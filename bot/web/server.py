@@ -1,7 +1,7 @@
-"""The HTTP side door: /healthz, /readyz, /metrics, and /callbacks/… when callbacks are on.
+"""The HTTP server: /healthz, /readyz, /metrics, and /callbacks/… when callbacks are on.
 
-Owns listening and answering. It hands on hints and the names of tasks; nothing else that a request
-says has any effect.
+Owns listening and answering. It passes on that a provider called, and the name of the task; nothing
+else in a request has any effect.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ class WebServer:
     """A small web server. ``signer`` None means that there are no callbacks.
 
     ``called`` gets the provider, the generation's id and the id of the task that the body names (or
-    None) for every callback with our signature, also for repeated and late ones: whoever gets it
-    looks for itself whether there is anything to do. The provider is answered when it has returned;
+    None) for every callback with our signature, also for repeated and late ones: the receiver
+    decides whether there is anything to do. The provider is answered when it has returned;
     if it fails or takes too long, the answer is 503, after which providers call again.
     """
 

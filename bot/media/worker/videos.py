@@ -66,7 +66,7 @@ def _start(container: av.container.InputContainer) -> Fraction:
 
 
 def _advance(part: Packet | VideoFrame | AudioFrame, seconds: Fraction) -> None:
-    """Show a part of a stream so many seconds earlier."""
+    """Show a part of a stream this many seconds earlier."""
     if not seconds or part.time_base is None:
         return
     ticks = round(seconds / part.time_base)

@@ -1,4 +1,4 @@
-"""Alembic's door: run the migrations on the connection that bot.storage.schema hands over."""
+"""Alembic's entry point: run the migrations on the connection that bot.storage.schema passes."""
 
 from alembic import context
 

@@ -76,7 +76,7 @@ class Submission:
 
 
 def edit_form(generation: Generation, messages: Messages, *, most_images: int) -> Form:
-    """What should change in a video of ours; prefilled with its last instruction."""
+    """Return the form that asks for a change of a video, prefilled with its last instruction."""
     form = Form(
         title=messages.say("form.edit.title"),
         custom_id=ControlId(action=Action.FORM_EDIT, generation_id=generation.id),

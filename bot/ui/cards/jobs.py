@@ -18,7 +18,7 @@ MOST_JOBS = 9
 def jobs_card(
     jobs: Sequence[tuple[Generation, LiveStatus]], card_context: CardContext
 ) -> ui.LayoutView:
-    """What somebody has in the making, each with its cancel button."""
+    """Return the card of a member's videos in progress, each with its cancel button."""
     messages = card_context.messages
     if not jobs:
         return card(messages.say("jobs.none"), colour=BLURPLE)

@@ -55,7 +55,7 @@ def card(*items: ui.Item[Any] | str, colour: int | None = None) -> ui.LayoutView
 
 
 def bar(percent: float, *, cells: int = CELLS) -> str:
-    """A bar of so many cells; full only at 100 %, never empty once something is done."""
+    """Return a bar of this many cells; full only at 100 %, never empty once something is done."""
     part = min(max(percent, 0), 100) * cells / 100
     filled = int(part) if percent >= 100 or part >= 1 or percent <= 0 else 1
     return "▰" * filled + "▱" * (cells - filled)

@@ -194,7 +194,7 @@ class RetakeClient(commands.Bot):
             await self._sync_commands()
 
     async def serve(self, interaction: discord.Interaction[Any], custom_id: str) -> None:
-        """Bring a press or a form to whoever registered for it."""
+        """Pass a press or a form to the handler that is registered for it."""
         messages = self.messages(interaction)
 
         async def tell(text: str) -> None:

@@ -59,7 +59,7 @@ class ErrorBoundary:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        # Cancellation and the like are no errors of ours: they go on.
+        # Let cancellation propagate.
         if not isinstance(error, Exception):
             return False
         await self.tell(sentence(error, self.messages, self.titles))

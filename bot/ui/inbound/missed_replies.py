@@ -112,7 +112,7 @@ class Absence:
         history = place.history(limit=MOST_MESSAGES, after=since, oldest_first=True)
         async with outgoing(LONGEST_SECONDS):
             messages = [message async for message in history]
-        # A refusal leaves no generation, but an answer of ours below it.
+        # A refusal leaves no generation, only our answer below the reply.
         answered = {m.reference.message_id for m in messages if m.reference and self._is_mine(m)}
         return [m for m in messages if self._is_missed(m) and m.id not in answered]
 

@@ -127,7 +127,7 @@ def locale(message: discord.Message) -> str:
 
 
 def messages(message: discord.Message) -> Messages:
-    """The sentences for whoever wrote it."""
+    """Return the sentences in the language for the author of a message."""
     return Messages.for_locale(locale(message))
 
 

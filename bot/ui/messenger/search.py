@@ -15,7 +15,7 @@ from bot.ui.discord_errors import LATER_SECONDS, SEND_SECONDS, outgoing
 from bot.ui.messenger.threads import SKEW
 
 LOOK_BACK = 1000
-"""So many messages are looked through, a hundred in a request."""
+"""How many messages are searched, a hundred per request."""
 
 
 async def find_ours(

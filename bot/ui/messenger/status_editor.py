@@ -1,8 +1,8 @@
-"""Keeping status messages up to date without wearing Discord out.
+"""Keeps status messages up to date within Discord's limits.
 
 Owns when a status message is edited: only when what it shows changed, at least a few seconds apart,
-one edit at a time per message, only so many a second over all messages, never after the end was
-shown. What it shows is ``cards``' business.
+one edit at a time per message, a limited number per second over all messages, never after the end
+was shown. What it shows is ``cards``' business.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ RETRY_SECONDS = 10.0
 AT_ONCE = 4
 PACE_SECONDS = 0.1
 """Between two edits of any messages. Discord allows a bot 50 calls a second: with hundreds of
-videos in the making, the ones that bring videos and answers must not wait behind progress bars.
+videos in progress, the ones that bring videos and answers must not wait behind progress bars.
 """
 
 MOST_OVER = 5000
@@ -205,7 +205,7 @@ class StatusEditor:
             await self._clock.sleep(wait)
         try:
             async with outgoing(EDIT_SECONDS):
-                # Said anew: without words of its own an edit forgets the client's default.
+                # Pass allowed_mentions explicitly: edits ignore the client's default.
                 await channel.get_partial_message(message_id).edit(
                     view=card, allowed_mentions=discord.AllowedMentions.none()
                 )

@@ -46,7 +46,7 @@ class Uplink:
     rate: float | None = None
 
     def seconds_for(self, size: int) -> float:
-        """How long an upload of so many bytes may take: twice what the line needs, and a start."""
+        """Return how many seconds an upload of this size may take: twice the expected time, and more."""
         expected = size / (self.rate / 2 if self.rate is not None else UNMEASURED)
         return min(START_SECONDS + expected, MOST_SECONDS)
 
@@ -64,7 +64,7 @@ class Uplink:
         self.rate = measured if self.rate is None else (self.rate + measured) / 2
 
     def cut(self, size: int, *, sent: int, seconds: float) -> None:
-        """After that time only so many bytes were on their way.
+        """Learn from an upload that was cut off after ``sent`` bytes.
 
         What was handed to the line may still stand in its buffers, so half of the file is the most
         that is believed.
