@@ -1,8 +1,8 @@
 """Where we are willing to connect: public addresses over https, and loopback only where configured.
 
 Owns the judgement of URLs and of resolved addresses. It knows nothing of requests or providers.
-Every connection of the HTTP client uses the resolver below, so a name is judged by the very addresses
-that are connected to, and a second look-up cannot answer differently.
+Every connection of the HTTP client uses the resolver below, so a name is judged by the very
+addresses that are connected to, and a second look-up cannot answer differently.
 """
 
 import ipaddress

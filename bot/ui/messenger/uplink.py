@@ -46,7 +46,7 @@ class Uplink:
     rate: float | None = None
 
     def seconds_for(self, size: int) -> float:
-        """Return how many seconds an upload of this size may take: twice the expected time, and more."""
+        """Return how many seconds an upload of this size may take: twice the time expected."""
         expected = size / (self.rate / 2 if self.rate is not None else UNMEASURED)
         return min(START_SECONDS + expected, MOST_SECONDS)
 
