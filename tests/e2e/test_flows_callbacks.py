@@ -155,6 +155,7 @@ async def test_the_side_door_shows_health_and_figures_and_no_more(running: Runni
     task = await under_way(running, "look at the door")
     url = task.submission.callback_url
     assert url is not None
+    assert await post(url, {"id": task.id, "status": "processing"}) == 204
     door = url.split("/callbacks/", 1)[0]
     async with aiohttp.ClientSession() as session:
         async with session.get(f"{door}/healthz") as answer:
