@@ -57,7 +57,7 @@ async def _evolink(site: _Site) -> InformedProvider:
 
 async def _apimart(site: _Site) -> InformedProvider:
     config = site.settings.providers.apimart
-    # APIMart keeps no videos: one to edit is put where EvoLink keeps its own.
+    # Videos cannot be uploaded to APIMart: a source video is hosted at EvoLink instead.
     evolink = site.made.get(ProviderName("evolink"))
     return ApiMart(
         api_url=config.api_url,
