@@ -7,6 +7,7 @@ content. Loopback addresses are allowed: everything in the sandbox lives there.
 import asyncio
 import hashlib
 import io
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,10 +150,10 @@ class Fetcher:
         return path, film.seconds
 
     async def _still(self, video: Path) -> Path:
-        still = video.with_suffix(".png")
         picture = await asyncio.to_thread(footage.still, video)
-        await asyncio.to_thread(picture.save, still)
-        return still
+        body = io.BytesIO()
+        await asyncio.to_thread(picture.save, body, "PNG")
+        return await self._kept(body.getvalue(), "png")
 
     async def _kept(self, body: bytes, suffix: str) -> Path:
         name = hashlib.sha256(body).hexdigest()[:32]
@@ -162,7 +163,10 @@ class Fetcher:
         self._directory.mkdir(parents=True, exist_ok=True)
         path = self._directory / name
         if not path.exists():
-            path.write_bytes(body)
+            # The same file may be given twice at once: what has its name is always whole.
+            part = self._directory / f"{secrets.token_hex(8)}.part"
+            part.write_bytes(body)
+            part.replace(path)
         return path
 
 
