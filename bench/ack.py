@@ -1,6 +1,6 @@
 """From an interaction to its acknowledgement, with the hold committed before it.
 
-The real bot is a process of its own, the gateways are another, Discord is this one: the time runs
+The real bot is a process of its own, the providers are another, Discord is this one: the time runs
 from sending INTERACTION_CREATE to the callback coming in. People ask at random moments, whether or
 not earlier ones were answered. The baseline is a bot as they are usually written
 (``bench.baseline``).
@@ -95,8 +95,8 @@ async def play(scene: Scene, folder: Path, clip: Path) -> Outcome:
             await stage.seed()
         ready_at = time.time() + scene.settle
         crowd = _crowd(scene, at=crowd.at, first_end=ready_at - LEAD_SECONDS)
-        stage.gateways.crowd = crowd
-        await stage.open_gateways()
+        stage.providers.crowd = crowd
+        await stage.open_providers()
         async with stage.running(_bot(scene, stage)) as bot, Deliveries(stage) as deliveries:
             await asyncio.sleep(max(ready_at - time.time(), 1.0))
             before, refused, began = await stage.figures(), stage.watch.refused, time.time()

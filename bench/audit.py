@@ -1,4 +1,4 @@
-"""What became of every wish, counted outside of the bot: in Discord, at the gateways, in its rows.
+"""What became of every wish, counted outside of the bot: in Discord, at the providers, in its rows.
 
 Owns the counting and what each wrong is called. The database is read with SQLite itself, not with
 the bot's code; nothing is changed.
@@ -57,15 +57,15 @@ def open_work(database: Path) -> int:
 
 
 def audit(wishes: Wishes, database: Path) -> Audit:
-    """Hold Discord, the gateways and the rows against each other."""
+    """Hold Discord, the providers and the rows against each other."""
     with closing(_opened(database)) as books:
         books.row_factory = sqlite3.Row
         rows = [dict(row) for row in books.execute(_ROWS)]
-    gateways = wishes.sandbox.providers
+    providers = wishes.sandbox.providers
     accepted = [
-        (gateway.name, task)
-        for gateway in (gateways.evolink, gateways.apimart)
-        for task in gateway.tasks.values()
+        (provider.name, task)
+        for provider in (providers.evolink, providers.apimart)
+        for task in provider.tasks.values()
     ]
     found = Audit(generations=len(rows), tasks=len(accepted))
     videos = Counter(prompt for prompt, _ in posted(wishes.sandbox))

@@ -30,14 +30,14 @@ POLL_SECONDS = 5.0
 class UsualBot(discord.Client):
     """``/video`` and what follows from it."""
 
-    def __init__(self, *, gateway: str, database: Path, crowd: Crowd, channels: list[int]) -> None:
+    def __init__(self, *, provider: str, database: Path, crowd: Crowd, channels: list[int]) -> None:
         super().__init__(intents=discord.Intents(guilds=True), guild_ready_timeout=0.2)
         self.tree = app_commands.CommandTree(self)
         self._database = database
         self._crowd = crowd
         self._channels = channels
         self._http = httpx.AsyncClient(
-            base_url=f"{gateway}/evolink",
+            base_url=f"{provider}/evolink",
             headers={"Authorization": f"Bearer {EVOLINK_KEY}"},
             timeout=60,
         )
@@ -91,7 +91,7 @@ async def run(told: argparse.Namespace) -> None:
         bot = discord.Client(intents=discord.Intents(guilds=True), guild_ready_timeout=0.2)
     else:
         bot = UsualBot(
-            gateway=told.gateways, database=told.database, crowd=told.crowd, channels=told.channel
+            provider=told.providers, database=told.database, crowd=told.crowd, channels=told.channel
         )
     loop = asyncio.get_running_loop()
     work = asyncio.ensure_future(bot.start(told.token))
@@ -153,7 +153,7 @@ def main() -> None:
     for name in ("api-url", "gateway-url", "token"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--bare", action="store_true", help="a client that does nothing")
-    parser.add_argument("--gateways")
+    parser.add_argument("--providers")
     parser.add_argument("--database", type=Path)
     parser.add_argument("--crowd", type=Crowd.read)
     parser.add_argument("--channel", type=int, action="append", default=[])

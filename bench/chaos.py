@@ -45,7 +45,7 @@ class Plan:
     finish; ``at_once`` are kept in the making; a life is at most ``longest_life`` seconds long once
     it is online.
 
-    ``second_gateway``: whether there is one without idempotency keys, where an answer that is
+    ``second_provider``: whether there is one without idempotency keys, where an answer that is
     lost leaves a generation in limbo for a minute.
     """
 
@@ -56,7 +56,7 @@ class Plan:
     longest_life: float = 2.0
     drain: float = 420.0
     seed: int = 1
-    second_gateway: bool = True
+    second_provider: bool = True
 
 
 QUICK = Plan(
@@ -66,7 +66,7 @@ QUICK = Plan(
     seconds=700.0,
     longest_life=0.8,
     drain=120.0,
-    second_gateway=False,
+    second_provider=False,
 )
 
 
@@ -196,30 +196,30 @@ class Chaos:
         )
 
     async def _something_happens(self) -> None:
-        """The next call to a gateway, one of the next few: kills fall into what it is part of."""
-        gateway = self.sandbox.providers.evolink
-        due = gateway.counts.total() + self.chance.randrange(1, 4)
+        """The next call to a provider, one of the next few: kills fall into what it is part of."""
+        provider = self.sandbox.providers.evolink
+        due = provider.counts.total() + self.chance.randrange(1, 4)
         try:
-            await gateway.wait(lambda g: g.counts.total() >= due, timeout=2)
+            await provider.wait(lambda g: g.counts.total() >= due, timeout=2)
         except TimeoutError:
             return
 
     def _mark(self) -> tuple[int, int, int]:
-        gateways = self.sandbox.providers
+        providers = self.sandbox.providers
         exchanges = self.sandbox.discord.exchanges
         return (
-            gateways.evolink.counts.total(),
-            gateways.apimart.counts.total(),
+            providers.evolink.counts.total(),
+            providers.apimart.counts.total(),
             exchanges[-1]["n"] if exchanges else 0,
         )
 
     def _first_step(self, mark: tuple[int, int, int]) -> float | None:
         """When the first call about a video came in after a start."""
-        gateways = self.sandbox.providers
+        providers = self.sandbox.providers
         times = [
             call.at
-            for gateway, before in ((gateways.evolink, mark[0]), (gateways.apimart, mark[1]))
-            for call in gateway.calls
+            for provider, before in ((providers.evolink, mark[0]), (providers.apimart, mark[1]))
+            for call in provider.calls
             if call.n > before and call.op != "fetch"
         ]
         times += [
@@ -233,10 +233,10 @@ class Chaos:
     def _configure(self) -> None:
         text = self.sandbox.bot_config(self.folder)
         for name in ("evolink", "apimart"):
-            most = 60 if self.plan.second_gateway else 100
+            most = 60 if self.plan.second_provider else 100
             header = f"[providers.{name}]\n"
             text = text.replace(header, f"{header}max_running = {most}\n")
-        if not self.plan.second_gateway:
+        if not self.plan.second_provider:
             text = text.replace('api_key = "sandbox-apimart-key"', 'api_key = ""')
         text += "\n[limits]\nvideos = 0\nseconds = 0\nconcurrent = 0\n"
         text += "\n[deadlines]\nsubmit_unknown = 60\n"
@@ -267,9 +267,9 @@ async def rage(folder: Path, plan: Plan) -> Outcome:
     graph = "testsrc2=s=160x90:r=12:d=3[out0];sine=frequency=440:duration=3[out1]"
     encoding = Encoding(options={"preset": "ultrafast"})
     await asyncio.to_thread(write, film, graph, encoding)
-    async with Sandbox(directory=folder / "gateways", clips=FixedClips(film)) as sandbox:
-        for gateway in (sandbox.providers.evolink, sandbox.providers.apimart):
-            gateway.balance_usd = 1_000_000
+    async with Sandbox(directory=folder / "providers", clips=FixedClips(film)) as sandbox:
+        for provider in (sandbox.providers.evolink, sandbox.providers.apimart):
+            provider.balance_usd = 1_000_000
         chance = random.Random(plan.seed)
         wishes = Wishes(sandbox=sandbox, chance=chance)
         chaos = Chaos(folder=folder, plan=plan, sandbox=sandbox, chance=chance, wishes=wishes)

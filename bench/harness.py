@@ -1,4 +1,4 @@
-"""Where the bot is measured: Discord in this process, the gateways and the bot in two others.
+"""Where the bot is measured: Discord in this process, the providers and the bot in two others.
 
 Owns the stand-in's stopwatch: when an interaction was sent, when its callback came in, and whether
 the hold was in the bot's database at that moment. Everything is on loopback; Discord is given the
@@ -20,9 +20,9 @@ import aiohttp
 from aiohttp import web
 
 from bench import baseline
-from bench.gateways import Process
 from bench.load import Crowd, Spot, write_rows
 from bench.machine import ended
+from bench.providers import Process
 from bot.ops.clock import SystemClock
 from bot.storage import open_storage
 from sandbox.discord import DiscordStandIn
@@ -141,7 +141,7 @@ class Stage:
         self.discord = _far_from_the_disk(DiscordStandIn)
         self.discord.limits.strict = True
         self.watch = Stopwatch()
-        self.gateways = Process(crowd=crowd, clip=clip)
+        self.providers = Process(crowd=crowd, clip=clip)
         self.config = folder / "config.toml"
         self.database = folder / "retake.db"
         self._parts = AsyncExitStack()
@@ -173,10 +173,10 @@ class Stage:
         async with open_storage(url, clock=SystemClock()) as storage:
             await write_rows(storage, self.crowd, self._spots)
 
-    async def open_gateways(self) -> None:
-        """Start the gateways and write down where the bot finds everything."""
-        url = await self.gateways.start()
-        self._parts.push_async_callback(self.gateways.stop)
+    async def open_providers(self) -> None:
+        """Start the providers and write down where the bot finds everything."""
+        url = await self.providers.start()
+        self._parts.push_async_callback(self.providers.stop)
         self.config.write_text(self._configuration(url), encoding="utf-8")
 
     def retake(self) -> BotProcess:
@@ -212,9 +212,9 @@ class Stage:
         return baseline.Process(
             self.folder / "bot.log",
             **told,
-            gateways=self.gateways.url,
+            providers=self.providers.url,
             database=self.folder / "usual.db",
-            crowd=self.gateways.crowd.as_json(),
+            crowd=self.providers.crowd.as_json(),
             channel=[int(channel_id) for channel_id in self._channels],
         )
 
@@ -224,11 +224,11 @@ class Stage:
             path.unlink()
 
     async def figures(self, *, forget: bool = False) -> dict[str, Any]:
-        """What the gateways have counted; ``forget`` makes them begin anew."""
+        """What the providers have counted; ``forget`` makes them begin anew."""
         told = {"forget": "1"} if forget else {}
         async with (
             aiohttp.ClientSession() as session,
-            session.get(f"{self.gateways.url}/figures", params=told) as answer,
+            session.get(f"{self.providers.url}/figures", params=told) as answer,
         ):
             return await answer.json()
 
@@ -236,7 +236,7 @@ class Stage:
         """Let all tasks be done that only wait to be told so."""
         async with (
             aiohttp.ClientSession() as session,
-            session.post(f"{self.gateways.url}/end") as answer,
+            session.post(f"{self.providers.url}/end") as answer,
         ):
             answer.raise_for_status()
 
@@ -289,7 +289,7 @@ class Stage:
             spots.append((int(STUDIO), int(channel.id), int(message.id), thread_id))
         return spots
 
-    def _configuration(self, gateways: str) -> str:
+    def _configuration(self, providers: str) -> str:
         return f"""\
 [discord]
 token = "{self.discord.token}"
@@ -305,13 +305,13 @@ dir = "{self.folder / "media"}"
 
 [providers.evolink]
 api_key = "{EVOLINK_KEY}"
-api_url = "{gateways}/evolink"
-files_url = "{gateways}/evolink-files"
+api_url = "{providers}/evolink"
+files_url = "{providers}/evolink-files"
 max_running = 100000
 
 [providers.apimart]
 api_key = "{APIMART_KEY}"
-api_url = "{gateways}/apimart"
+api_url = "{providers}/apimart"
 
 [limits]
 videos = 0

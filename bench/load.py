@@ -1,4 +1,4 @@
-"""Tasks in flight: the same ones in the bot's database and at the stand-in gateway.
+"""Tasks in flight: the same ones in the bot's database and at the stand-in provider.
 
 Owns who they are, when they began and when they end. The rows go through the real storage, so that
 they are what the bot itself would have written.
@@ -57,7 +57,7 @@ class Crowd:
         return self.staying + self.ending
 
     def task_id(self, number: int) -> str:
-        """An id such as the gateway gives."""
+        """An id such as the provider gives."""
         return f"task-unified-{int(self.at)}-{number:08}"
 
     def generation_id(self, number: int) -> str:
@@ -65,7 +65,7 @@ class Crowd:
         return f"crowd{number:015}"
 
     def began(self, number: int) -> float:
-        """When the gateway took it."""
+        """When the provider took it."""
         if number < self.staying:
             return self.at - self.spread * number / max(self.staying, 1)
         return self.at - self.spread

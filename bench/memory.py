@@ -51,7 +51,7 @@ async def play(
     async with Stage(folder=folder, crowd=crowd, clip=clip) as stage:
         if not usual:
             await stage.seed()
-        await stage.open_gateways()
+        await stage.open_providers()
         bot: Bot = stage.usual() if usual else stage.retake()
         async with stage.running(bot), Deliveries(stage) as deliveries:
             await asyncio.sleep(rest)

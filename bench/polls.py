@@ -105,7 +105,7 @@ class EveryFew(Timing):
 
 
 @dataclass
-class Gateway(FakeProvider):
+class Provider(FakeProvider):
     """Takes for each task the next of ``times``, and estimates the median for all of them."""
 
     times: list[float] = field(default_factory=list[float])
@@ -190,7 +190,7 @@ class Stage:
     ) -> None:
         self.clock = clock
         self.storage = WatchedStorage(storage)
-        self.gateway = Gateway(
+        self.provider = Provider(
             EVOLINK,
             clock,
             times=list(times),
@@ -202,7 +202,7 @@ class Stage:
         ports = Ports(
             storage=self.storage,
             clock=clock,
-            providers=FakeDirectory(self.gateway),
+            providers=FakeDirectory(self.provider),
             media=FakeMedia(media),
             messenger=self.posts,
             telemetry=NoTelemetry(),
@@ -232,7 +232,7 @@ class Stage:
 
     async def run(self, past: Sequence[float]) -> None:
         """Until every video is posted."""
-        count = len(self.gateway.times)
+        count = len(self.provider.times)
         first = await self.generate.request(_ask(1))
         await self._learn(first.generation, past)
         work = asyncio.ensure_future(self.scheduler.run())
@@ -251,11 +251,11 @@ class Stage:
 
     def seen(self) -> Seen:
         """Lag and polls, in the order of the tasks."""
-        tasks = self.gateway.tasks.values()
+        tasks = self.provider.tasks.values()
         return Seen(
             lags=[self.posts.posted[task.key] - task.ends_after for task in tasks],
-            polls=[self.gateway.asked[task.task_id] for task in tasks],
-            requests=self.gateway.polls,
+            polls=[self.provider.asked[task.task_id] for task in tasks],
+            requests=self.provider.polls,
         )
 
     async def _ask_all(self, count: int) -> None:
@@ -332,7 +332,7 @@ def main() -> None:
         notes=[
             f"completion times: log-normal, median {MEDIAN_SECONDS:g} s, sigma {SIGMA}",
             f"the provider always estimates {MEDIAN_SECONDS:g} s",
-            "polls: questions about a task; requests: calls to the gateway, per task",
+            "polls: questions about a task; requests: calls to the provider, per task",
         ],
     )
     asyncio.run(measure(report, quick=quick))

@@ -99,11 +99,11 @@ class Wishes:
     def disturb(self) -> None:
         """Other faults than before, few enough that most work goes on; another pace."""
         self._order_no_more()
-        for gateway in (self.sandbox.providers.evolink, self.sandbox.providers.apimart):
-            gateway.settings.seconds = self.chance.choice(TASK_SECONDS)
+        for provider in (self.sandbox.providers.evolink, self.sandbox.providers.apimart):
+            provider.settings.seconds = self.chance.choice(TASK_SECONDS)
             for _ in range(self.chance.randrange(3)):
                 on = self.chance.choice(sorted(FAULTS))
-                gateway.add_fault(on=on, **self.chance.choice(FAULTS[on]))
+                provider.add_fault(on=on, **self.chance.choice(FAULTS[on]))
         if self.chance.random() < 0.5:
             self.sandbox.discord.faults.order(self.chance.choice(DISCORD))
 
@@ -114,14 +114,14 @@ class Wishes:
         waits here for so long.
         """
         self._order_no_more()
-        for gateway in (self.sandbox.providers.evolink, self.sandbox.providers.apimart):
-            for task in gateway.tasks.values():
+        for provider in (self.sandbox.providers.evolink, self.sandbox.providers.apimart):
+            for task in provider.tasks.values():
                 if task.fate_kind is TaskFault.TRUNCATED_FILE:
                     task.fate = None
 
     def _order_no_more(self) -> None:
-        for gateway in (self.sandbox.providers.evolink, self.sandbox.providers.apimart):
-            gateway.faults.clear()
+        for provider in (self.sandbox.providers.evolink, self.sandbox.providers.apimart):
+            provider.faults.clear()
         self.sandbox.discord.faults.clear()
 
     def _some_video(self) -> Message | None:

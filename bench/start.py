@@ -1,6 +1,6 @@
 """From starting the process to being online, and to the first step on what a stopped bot left.
 
-Online is when the gateway's READY was sent to it; the first step is the first question about an
+Online is when the provider's READY was sent to it; the first step is the first question about an
 unfinished task that reaches its provider. The baseline is a client of the library alone.
 
     python -m bench.start
@@ -95,7 +95,7 @@ async def measure(report: Report, *, quick: bool) -> None:
             stages[scene] = await stack.enter_async_context(stage)
             if not scene.bare:
                 await stage.seed()
-            await stage.open_gateways()
+            await stage.open_providers()
         for _ in range(1 if quick else TIMES):
             for scene, seen in scenes.items():
                 await start_once(scene, stages[scene], seen)

@@ -46,7 +46,7 @@ async def run(port: int, *, browse: bool) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     data = _fresh(DATA)
-    sandbox = Sandbox(directory=data / "gateways")
+    sandbox = Sandbox(directory=data / "providers")
     try:
         url = await sandbox.start(port)
     except OSError as error:

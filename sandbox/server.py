@@ -13,7 +13,7 @@ from sandbox import page
 from sandbox.clips import ClipSource
 from sandbox.discord import DiscordStandIn
 from sandbox.discord.wire.openapi import OpenApiValidator
-from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Gateways
+from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Providers
 
 
 class Sandbox:
@@ -28,10 +28,10 @@ class Sandbox:
         allow_insecure_callbacks: bool = False,
     ) -> None:
         self.discord = DiscordStandIn(validator=judge)
-        self.providers = Gateways(
+        self.providers = Providers(
             directory=directory,
             clips=clips,
-            on_change=lambda: self.discord.publish("GATEWAYS", {}),
+            on_change=lambda: self.discord.publish("PROVIDERS", {}),
             allow_insecure_callbacks=allow_insecure_callbacks,
         )
         self.url = ""

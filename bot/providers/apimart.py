@@ -77,7 +77,7 @@ class ApiMart:
         supports_callbacks: bool = True,
     ) -> None:
         self.supports_callbacks = supports_callbacks
-        self._gateway = JsonApi(
+        self._provider = JsonApi(
             name=NAME,
             mirrors=Mirrors(api_url),
             api_key=api_key,
@@ -105,13 +105,13 @@ class ApiMart:
         if (task := task_of(spec)) is not None:
             body["metadata"] = {"task": task}
         if spec.callback_url is not None:
-            # Only a base: the gateway appends a path of its own.
+            # Only a base: the provider appends a path of its own.
             body["webhook"] = spec.callback_url
         return PreparedTask(model_id=plan.model_id, body=body, uploads=tuple(uploads))
 
     async def submit(self, prepared: PreparedTask, *, key: str) -> Submission:
         try:
-            body = await self._gateway.buy(
+            body = await self._provider.buy(
                 "/v1/videos/generations", prepared.body, {"Idempotency-Key": key, **_VERSION}
             )
         except ProviderError as refusal:
@@ -128,7 +128,7 @@ class ApiMart:
             task.get("task_id"), task.get("id"), *bare, whole.get("task_id"), whole.get("id")
         )
         if not task_id:
-            raise self._gateway.malformed("data.task_id", paid=True)
+            raise self._provider.malformed("data.task_id", paid=True)
         return Submission(
             task_id=TaskId(task_id),
             estimated_seconds=json_values.seconds(task.get("estimated_time")),
@@ -146,7 +146,7 @@ class ApiMart:
         return False
 
     async def query(self, task_id: TaskId) -> TaskReport:
-        body = await self._gateway.read(task_path(task_id), gone=_GONE_WORDS)
+        body = await self._provider.read(task_path(task_id), gone=_GONE_WORDS)
         task = json_values.mapping(json_values.mapping(body).get("data")) or json_values.mapping(
             body
         )
@@ -172,10 +172,10 @@ class ApiMart:
             await self._video_host.release(uploads)
 
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
-        return await self._gateway.download(url, destination, max_bytes=max_bytes)
+        return await self._provider.download(url, destination, max_bytes=max_bytes)
 
     async def balance(self) -> Balance:
-        body = json_values.mapping(await self._gateway.read("/v1/user/balance"))
+        body = json_values.mapping(await self._provider.read("/v1/user/balance"))
         data = body if "remain_balance" in body else json_values.mapping(body.get("data"))
         remaining = json_values.number(data.get("remain_balance"))
         if data.get("unlimited_quota") is True or remaining == -1:
@@ -183,31 +183,31 @@ class ApiMart:
         return Balance(micro_usd=None if remaining is None else round(max(remaining, 0) * 1e6))
 
     async def listed_models(self) -> frozenset[str] | None:
-        return await self._gateway.listed_models()
+        return await self._provider.listed_models()
 
     async def spent(self, *, since: datetime) -> int | None:
         """What this key has paid for; the last minute may be missing."""
-        span = {"start": int(since.timestamp()), "end": int(self._gateway.now().timestamp()) + 1}
-        body = json_values.mapping(await self._gateway.read("/v1/usage", params=span))
+        span = {"start": int(since.timestamp()), "end": int(self._provider.now().timestamp()) + 1}
+        body = json_values.mapping(await self._provider.read("/v1/usage", params=span))
         total = json_values.mapping(json_values.mapping(body.get("data")).get("total"))
         spent = json_values.micro_usd(total.get("amount_usd"))
         if spent is None:
             spent = json_values.micro_usd(total.get("credits"), per_usd=_CREDITS_PER_USD)
         if spent is None:
-            raise self._gateway.malformed("data.total")
+            raise self._provider.malformed("data.total")
         return spent
 
     async def _host_image(self, media: StoredMedia) -> str:
         known = self._uploads.url_of(media.sha256)
         if known is not None:
             return known
-        body = json_values.mapping(await self._gateway.upload("/v1/uploads/images", media))
+        body = json_values.mapping(await self._provider.upload("/v1/uploads/images", media))
         url = json_values.text(body.get("url")) or json_values.text(
             json_values.mapping(body.get("data")).get("url")
         )
         url = tidy(url)
         if not url:
-            raise self._gateway.malformed("url")
+            raise self._provider.malformed("url")
         self._uploads.remember(media.sha256, url, None)
         return url
 
@@ -228,7 +228,7 @@ class ApiMart:
         return body
 
     async def _source(self, spec: TaskSpec, uploads: list[str]) -> dict[str, Any]:
-        """The video to edit: its own task, a gateway's link, a hosted copy, Discord's link.
+        """The video to edit: its own task, a provider's link, a hosted copy, Discord's link.
 
         The id of a hosted copy is added to ``uploads``.
         """
@@ -245,7 +245,7 @@ class ApiMart:
                 uploads += [hosted.file_id] if hosted.file_id else []
                 return {"video_urls": [hosted.url]}
             except ProviderError:
-                # The host is another gateway, and its trouble must not look like this one's.
+                # The host is another provider, and its trouble must not look like this one's.
                 if source.discord_url is None:
                     raise self._no_source() from None
         if source.discord_url is not None:
@@ -263,11 +263,11 @@ class ApiMart:
         )
         if reported_id and reported_id != asked:
             # Somebody else's task must never be taken for ours.
-            raise self._gateway.malformed("another task")
+            raise self._provider.malformed("another task")
         word = word_in(task)
         urls, expires_at = _results(task, completed=is_completed(word))
         if not word and not urls:
-            raise self._gateway.malformed("status")
+            raise self._provider.malformed("status")
         state = state_of(word, has_video=bool(urls))
         if state is not TaskState.COMPLETED:
             urls, expires_at = (), None
@@ -277,7 +277,7 @@ class ApiMart:
             # The money of a failed task comes back, unless a cost is told all the same.
             error = self._failure(task.get("error"), charged=bool(cost))
         elif state is TaskState.CANCELLED:
-            error = self._gateway.failed(
+            error = self._provider.failed(
                 task.get("error"), words={}, charged=cost != 0, fallback=_FAILED
             )
         return TaskReport(
@@ -303,7 +303,7 @@ class ApiMart:
         elif status is not None and 400 <= status < 500:
             fallback = REJECTED
         return moderation.classified_by_words(
-            self._gateway.failed(error, words={}, charged=charged, fallback=fallback)
+            self._provider.failed(error, words={}, charged=charged, fallback=fallback)
         )
 
 

@@ -1,7 +1,7 @@
 """What APIMart's refusals of a paid request mean where the HTTP status alone would mislead.
 
 Owns the words of its idempotency service, of a request that could not be built, and of a source
-task that is gone. Every other refusal keeps the meaning that all gateways share.
+task that is gone. Every other refusal keeps the meaning that all providers share.
 """
 
 from collections.abc import Mapping

@@ -56,7 +56,7 @@ def aspect_ratio_of(spec: TaskSpec, body: Mapping[str, Any]) -> str | None:
 
 
 def _orientation(spec: TaskSpec) -> str | None:
-    """Of what was given: the gateway would make everything landscape. None: it knows the source."""
+    """Of the given media; by default APIMart makes landscape. None: it knows the source."""
     source = spec.source.media if spec.source is not None else None
     shown = source or next(iter(spec.images), None)
     if shown is None:

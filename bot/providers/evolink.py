@@ -48,7 +48,7 @@ NAME = ProviderName("evolink")
 _CREDITS_PER_USD = 68.0
 _RESULTS_LAST = timedelta(hours=24)
 _BATCH = 50
-# Answers of something that has no batch queries: a gateway in between, or an older API.
+# Answers of something that has no batch queries: a provider in between, or an older API.
 _NO_BATCHES = frozenset({404, 405, 501})
 
 # All others take links only.
@@ -90,7 +90,7 @@ class EvoLink:
         media_root: Path,
         clock: Clock,
     ) -> None:
-        self._gateway = JsonApi(
+        self._provider = JsonApi(
             name=NAME,
             mirrors=Mirrors(api_url),
             api_key=api_key,
@@ -100,7 +100,7 @@ class EvoLink:
             words=CALL_WORDS,
         )
         files = Mirrors(base_url(files_url, FILES_VERSION))
-        self._files = EvoLinkFiles(replace(self._gateway, mirrors=files))
+        self._files = EvoLinkFiles(replace(self._provider, mirrors=files))
 
     async def prepare(self, spec: TaskSpec) -> PreparedTask:
         hosted: dict[str, HostedFile] = {}
@@ -119,7 +119,7 @@ class EvoLink:
         if images:
             inline = plan.model_id in _TAKES_DATA_URLS
             body["image_urls"] = [
-                (inline and by_name(image, root=self._gateway.media_root))
+                (inline and by_name(image, root=self._provider.media_root))
                 or await self._host(image, hosted)
                 for image in images
             ]
@@ -138,9 +138,11 @@ class EvoLink:
         return body
 
     async def submit(self, prepared: PreparedTask, *, key: str) -> Submission:
-        sent = await inlined(prepared.body, root=self._gateway.media_root)
+        sent = await inlined(prepared.body, root=self._provider.media_root)
         try:
-            body = await self._gateway.buy("/v1/videos/generations", sent, {"Idempotency-Key": key})
+            body = await self._provider.buy(
+                "/v1/videos/generations", sent, {"Idempotency-Key": key}
+            )
         except ProviderError as refusal:
             error = refusal
             if error.code is Code.PROVIDER_REJECTED:
@@ -150,7 +152,7 @@ class EvoLink:
         bare = json_values.items(json_values.mapping(body).get("data"))
         task_id = json_values.first_id(task.get("id"), task.get("task_id"), *bare)
         if not task_id:
-            raise self._gateway.malformed("id", paid=True)
+            raise self._provider.malformed("id", paid=True)
         info = json_values.mapping(task.get("task_info"))
         usage = json_values.mapping(task.get("usage"))
         return Submission(
@@ -174,13 +176,13 @@ class EvoLink:
         The list is the whole account's, not the key's, and shows model and time, not the request.
         It proves absence and never identity: an unknown task may be another application's.
         """
-        if self._gateway.now() - (sent_at or since) < _LIST_SETTLES:
+        if self._provider.now() - (sent_at or since) < _LIST_SETTLES:
             return False
         found = await self._listed(prepared.model_id, since)
         return found is not None and all(task_id in known for task_id in found)
 
     async def query(self, task_id: TaskId) -> TaskReport:
-        body = await self._gateway.read(task_path(task_id), gone=GONE_WORDS)
+        body = await self._provider.read(task_path(task_id), gone=GONE_WORDS)
         return self._report(_task_of(body), asked=task_id)
 
     async def query_many(
@@ -191,21 +193,21 @@ class EvoLink:
         if len(task_ids) > _BATCH:
             raise ValueError(f"at most {_BATCH} tasks in one query")
         try:
-            body = await self._gateway.ask("/v1/tasks/batch", {"task_ids": list(task_ids)})
+            body = await self._provider.ask("/v1/tasks/batch", {"task_ids": list(task_ids)})
         except ProviderError as error:
             if error.facts.get("status") in _NO_BATCHES:
-                raise self._gateway.malformed("batch") from None
+                raise self._provider.malformed("batch") from None
             raise
         tasks = body.get("data") if isinstance(body, dict) else body
         if not isinstance(tasks, list):
-            raise self._gateway.malformed("data")
+            raise self._provider.malformed("data")
         reports: dict[TaskId, TaskReport | ProviderError] = {}
         unread: ProviderError | None = None
         for task in map(json_values.mapping, tasks):
             task_id = next((one for one in _ids(task) if one in task_ids), None)
             if task_id is None:
                 # It could be any of those that are not answered otherwise.
-                unread = self._gateway.malformed("data.id")
+                unread = self._provider.malformed("data.id")
             else:
                 reports[task_id] = self._read(task, asked=task_id)
         if unread is not None:
@@ -223,10 +225,10 @@ class EvoLink:
         await self._files.release(uploads)
 
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
-        return await self._gateway.download(url, destination, max_bytes=max_bytes)
+        return await self._provider.download(url, destination, max_bytes=max_bytes)
 
     async def listed_models(self) -> frozenset[str] | None:
-        return await self._gateway.listed_models()
+        return await self._provider.listed_models()
 
     async def spent(
         self,
@@ -237,7 +239,7 @@ class EvoLink:
         return None
 
     async def balance(self) -> Balance:
-        body = await self._gateway.read("/v1/credits")
+        body = await self._provider.read("/v1/credits")
         data = json_values.mapping(json_values.mapping(body).get("data")) or json_values.mapping(
             body
         )
@@ -251,7 +253,7 @@ class EvoLink:
         return Balance(micro_usd=round(max(min(known), 0) / _CREDITS_PER_USD * 1_000_000))
 
     async def host_video(self, media: StoredMedia) -> HostedFile:
-        """Put a video where any gateway can fetch it, for 72 hours or until it is released."""
+        """Put a video where any provider can fetch it, for 72 hours or until it is released."""
         return await self._files.upload(media)
 
     async def _host(self, media: StoredMedia, hosted: dict[str, HostedFile]) -> str:
@@ -261,7 +263,7 @@ class EvoLink:
         return hosted[media.sha256].url
 
     async def _source_url(self, source: SourceVideo | None, hosted: dict[str, HostedFile]) -> str:
-        """A gateway's own link while it is valid, our upload, Discord's link."""
+        """A provider's own link while it is valid, our upload, Discord's link."""
         source = source or SourceVideo()
         if source.result_url is not None:
             return source.result_url
@@ -286,19 +288,19 @@ class EvoLink:
         """
         found: list[TaskId] = []
         for page in range(1, _MOST_PAGES + 1):
-            answer = await self._gateway.look(
+            answer = await self._provider.look(
                 "/v1/tasks", params={"model": model_id, "page": page, "page_size": _PAGE}
             )
-            body, floor = answer.body, since - _CLOCKS_DIFFER - self._gateway.behind(answer)
+            body, floor = answer.body, since - _CLOCKS_DIFFER - self._provider.behind(answer)
             tasks = body.get("data") if isinstance(body, dict) else None
             if not isinstance(tasks, list):
-                raise self._gateway.malformed("data")
+                raise self._provider.malformed("data")
             times: list[datetime] = []
             for task in map(json_values.mapping, tasks):
                 task_id = json_values.task_id(task.get("id"))
                 made_at = json_values.moment(task.get("created_at") or task.get("created"))
                 if not task_id or made_at is None:
-                    raise self._gateway.malformed("data.id")
+                    raise self._provider.malformed("data.id")
                 times.append(made_at)
                 if made_at >= floor and json_values.text(task.get("model")) in {"", model_id}:
                     found.append(TaskId(task_id))
@@ -313,11 +315,11 @@ class EvoLink:
         reported = _ids(task)
         if reported and asked not in reported:
             # Somebody else's task must never be taken for ours.
-            raise self._gateway.malformed("another task")
+            raise self._provider.malformed("another task")
         word = word_in(task)
         urls = results_of(task, completed=is_completed(word))
         if not word and not urls:
-            raise self._gateway.malformed("status")
+            raise self._provider.malformed("status")
         state = state_of(word, has_video=bool(urls))
         info, usage = (
             json_values.mapping(task.get("task_info")),
@@ -334,7 +336,7 @@ class EvoLink:
         error = None
         if state is TaskState.FAILED:
             error = moderation.classified_by_words(
-                self._gateway.failed(
+                self._provider.failed(
                     task.get("error"), words=TASK_WORDS, charged=False, fallback=TASK_FAILED
                 ),
                 TASK_WORDS,
@@ -368,7 +370,7 @@ class EvoLink:
     def _expiry(self, task: Mapping[str, Any]) -> datetime:
         """Results last 24 hours from completion, which is not told: counted from the creation."""
         made_at = json_values.moment(task.get("created") or task.get("created_at"))
-        now = self._gateway.now()
+        now = self._provider.now()
         return (min(made_at, now) if made_at is not None else now) + _RESULTS_LAST
 
 

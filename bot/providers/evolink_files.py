@@ -25,8 +25,8 @@ _FULL_WAIT_S = 60.0
 class EvoLinkFiles:
     """The uploads of one key."""
 
-    def __init__(self, gateway: JsonApi) -> None:
-        self._gateway = gateway
+    def __init__(self, provider: JsonApi) -> None:
+        self._provider = provider
 
     async def upload(self, media: StoredMedia) -> HostedFile:
         """Upload a file and return where it is.
@@ -36,7 +36,7 @@ class EvoLinkFiles:
         """
         path = f"{FILES_VERSION}/files/upload/stream"
         try:
-            body = await self._gateway.upload(path, media)
+            body = await self._provider.upload(path, media)
         except ProviderError as error:
             if "status" in error.facts and await self._is_full(error):
                 raise self._full() from None
@@ -44,7 +44,7 @@ class EvoLinkFiles:
         data = json_values.mapping(json_values.mapping(body).get("data"))
         url = tidy(json_values.text(data.get("file_url")))
         if not url:
-            raise self._gateway.malformed("data.file_url")
+            raise self._provider.malformed("data.file_url")
         return HostedFile(url=url, file_id=json_values.task_id(data.get("file_id")))
 
     async def release(self, file_ids: Sequence[str]) -> None:
@@ -52,7 +52,7 @@ class EvoLinkFiles:
 
         async def delete(file_id: str) -> None:
             with contextlib.suppress(ProviderError):
-                await self._gateway.delete(f"{FILES_VERSION}/files/{quote(file_id, safe='')}")
+                await self._provider.delete(f"{FILES_VERSION}/files/{quote(file_id, safe='')}")
 
         await asyncio.gather(*(delete(file_id) for file_id in file_ids if file_id))
 
@@ -63,7 +63,7 @@ class EvoLinkFiles:
         if error.code in {Code.PROVIDER_AUTH, Code.PROVIDER_BALANCE} or error.retryable:
             return False
         try:
-            body = await self._gateway.read(f"{FILES_VERSION}/files/quota")
+            body = await self._provider.read(f"{FILES_VERSION}/files/quota")
         except ProviderError:
             return False
         data = json_values.mapping(json_values.mapping(body).get("data"))
@@ -76,5 +76,5 @@ class EvoLinkFiles:
             accepted=Accepted.NO,
             retryable=True,
             retry_after=_FULL_WAIT_S,
-            provider=self._gateway.name,
+            provider=self._provider.name,
         )

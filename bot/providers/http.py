@@ -1,8 +1,8 @@
 """The only user of the HTTP library: httpx on the aiohttp transport, few pooled connections.
 
 Owns timeouts, caps, redirects, where may be connected to, and what a broken call means for the
-money. It knows no gateway: answers go back as status, headers and JSON. Nothing is repeated here: a
-poll is repeated by its schedule, a step by its service, a paid POST by nobody.
+money. It knows no provider: answers go back as status, headers and JSON. Nothing is repeated here:
+a poll is repeated by its schedule, a step by its service, a paid POST by nobody.
 
 A paid POST goes over a connection of its own, never over a pooled one: a connection that the other
 side closed a moment ago would leave it unknown whether the request was seen.

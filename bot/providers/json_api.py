@@ -1,7 +1,7 @@
-"""What every gateway with a bearer key and a JSON interface has in common.
+"""What every provider with a bearer key and a JSON interface has in common.
 
 Owns the way from a call to its JSON or its domain error, the hand-over of our files, and the check
-of a finished one. It knows no gateway's paths, fields or words: those are the adapters'.
+of a finished one. It knows no provider's paths, fields or words: those are the adapters'.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ class JsonApi:
         return self._checked(answer, gone=gone)
 
     async def listed_models(self) -> frozenset[str] | None:
-        """The model ids that the gateway lists; None where it has no list."""
+        """The model ids that the provider lists; None where it has no list."""
         answer = await self.mirrors.call(
             "/v1/models", lambda url: self.http.get(url, key=self.api_key)
         )
@@ -165,7 +165,7 @@ class JsonApi:
         return self.clock.now()
 
     def behind(self, answer: Answer) -> timedelta:
-        """By how much the gateway's clock is behind ours (never less than zero), by an answer."""
+        """By how much the provider's clock is behind ours (never less than zero), by an answer."""
         server_time = json_values.http_date(answer.headers.get("date", ""))
         return timedelta() if server_time is None else max(self.now() - server_time, timedelta())
 

@@ -1,4 +1,4 @@
-"""Tolerant reading of what gateways answer: JSON of any shape in, plain values or None out.
+"""Tolerant reading of what providers answer: JSON of any shape in, plain values or None out.
 
 Owns the small readers and nothing else; none of them raises, whatever it is given. What a value
 means is the adapters' business.
@@ -127,7 +127,7 @@ def first_id(*values: Any) -> str:
 
 
 def excerpt(value: Any, *secrets: str) -> str:
-    """A gateway's own words, fit to be kept: no links or keys, one line, at most 300 characters."""
+    """A provider's own words, fit to keep: no links or keys, one line of at most 300 signs."""
     read = value if isinstance(value, str) else text(value)
     for secret in secrets:
         if secret:

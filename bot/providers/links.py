@@ -1,4 +1,4 @@
-"""Links as gateways and storage services give them: found in answers, and sent byte for byte.
+"""Links as providers and storage services give them: found in answers, and sent byte for byte.
 
 A signed link is a key: its signature covers the bytes as they were given, so quoting any of them in
 another way breaks it. Owns the reading of links; where may be connected to is ``addresses``.
@@ -24,7 +24,7 @@ _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _RESULT_FIELDS = (
     "results", "result_data", "result", "output", "outputs", "videos", "video", "video_url", "url",
 )  # fmt: skip
-"""Where a finished task names its video: by the pages, by official clients, by other gateways.
+"""Where a finished task names its video: by the pages, by official clients, by other providers.
 
 A list of links beside them (``video_urls``) may be what was given, not what was made.
 """

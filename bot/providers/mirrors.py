@@ -1,4 +1,4 @@
-"""The addresses under which one gateway is reached: the same account and the same tasks everywhere.
+"""The addresses of one provider: the same account and the same tasks at each of them.
 
 Owns the order in which they are tried. A call goes to another address only after one to which
 nothing was sent, so that even a paid request may be repeated there; it begins with the address that

@@ -1,6 +1,6 @@
-"""What a gateway's words say about a refusal by its moderation.
+"""What a provider's words say about a refusal by its moderation.
 
-Gateways name the rule and the part in codes and prose of their own. Owns the signs that are looked
+Providers name the rule and the part in codes and prose of their own. Owns the signs that are looked
 for; a refusal without any of them has no known part and no known reason.
 """
 
@@ -43,7 +43,7 @@ def kinds(error: Mapping[str, Any]) -> str:
 def classified_by_words(error: ProviderError, known: Collection[str] = ()) -> ProviderError:
     """The same error, as a moderation refusal when its words say so.
 
-    For errors whose code is none of the ``known`` ones: gateways give many refusals one number.
+    For errors whose code is none of the ``known`` ones: providers give many refusals one number.
     """
     if error.facts.get("provider_code") in known:
         return error
@@ -59,7 +59,7 @@ def classified_by_words(error: ProviderError, known: Collection[str] = ()) -> Pr
 
 
 def facts(*words: str) -> Facts:
-    """Return the facts ``part`` and ``reason`` that a gateway's code, type and message name."""
+    """Return the facts ``part`` and ``reason`` that a provider's code, type and message name."""
     said = " ".join(words).lower().replace("_", " ")
     part = next((part for part, sign in _PARTS if re.search(sign, said)), ModeratedPart.UNKNOWN)
     reason = next(

@@ -1,7 +1,7 @@
-"""From a gateway's error answer to a domain error: code, retryable or not, accepted or not.
+"""From a provider's error answer to a domain error: code, retryable or not, accepted or not.
 
 Owns the map of HTTP statuses and the reading of error envelopes of both shapes. The code words that
-only one gateway uses come from its adapter.
+only one provider uses come from its adapter.
 """
 
 from collections.abc import Mapping
@@ -57,7 +57,7 @@ _STATUSES: Mapping[int, ErrorMeaning] = {
     504: ErrorMeaning(code=Code.PROVIDER_TIMEOUT, retryable=True),
 }
 
-# A 4xx is a definite no, but for these: the gateway gave up waiting for somebody (408), or it has
+# A 4xx is a definite no, but for these: the provider gave up waiting for somebody (408), or it has
 # seen our key with another body (409), so that something may have been taken.
 _DOUBTFUL = frozenset({408, 409})
 
@@ -113,7 +113,7 @@ def refusal(
 ) -> ProviderError | None:
     """The error that an answer is, or None when it is none.
 
-    ``words`` maps a gateway's error codes to verdicts, ``statuses`` the HTTP statuses that mean
+    ``words`` maps a provider's error codes to verdicts, ``statuses`` the HTTP statuses that mean
     something of their own in this call. ``paid`` is set for the POST that buys a video: only there
     may something have been accepted.
     """

@@ -1,6 +1,6 @@
-"""The words that gateways use for the state of a task: one list for all of them.
+"""The words that providers use for the state of a task: one list for all of them.
 
-The same word means the same everywhere, and gateways change theirs without notice.
+The same word means the same everywhere, and providers change theirs without notice.
 """
 
 from collections.abc import Mapping

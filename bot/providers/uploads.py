@@ -1,6 +1,6 @@
-"""Which of our files a gateway already holds, so that one file is handed over once.
+"""Which of our files a provider already holds, so that one file is handed over once.
 
-Owns a small memory of links by content, forgotten at a restart, for a gateway whose uploads cannot
+Owns a small memory of links by content, forgotten at a restart, for a provider whose uploads cannot
 be deleted; and what it is to host a file for a request.
 """
 
@@ -20,14 +20,14 @@ _MOST = 512
 
 @dataclass(frozen=True, kw_only=True)
 class HostedFile:
-    """A file that a gateway fetches at ``url``; ``file_id`` deletes it ("": it cannot be)."""
+    """A file that a provider fetches at ``url``; ``file_id`` deletes it ("": it cannot be)."""
 
     url: str
     file_id: str = ""
 
 
 class VideoHost(Protocol):
-    """Puts a video where any gateway can fetch it, and takes it away again."""
+    """Puts a video where any provider can fetch it, and takes it away again."""
 
     async def host_video(self, media: StoredMedia) -> HostedFile:
         """Upload a video."""

@@ -1,4 +1,4 @@
-"""The videos the stand-in gateways hand out: rendered from the prompt, so a person sees it.
+"""The videos the stand-in providers hand out: rendered from the prompt, so a person sees it.
 
 Owns the choice of what a clip shows, its cache and the bound on how many are rendered at once.
 Knows nothing of HTTP, tasks or money.
@@ -30,7 +30,7 @@ class ClipRequest:
     ``mode`` is text, image, reference, edit or extend. ``aspect`` counts where there is no source.
     """
 
-    gateway: str
+    provider: str
     mode: str
     prompt: str
     seconds: int
@@ -175,7 +175,7 @@ def _key(request: ClipRequest, *, tiny: bool) -> str:
     for path in files:
         digest.update(path.read_bytes() if path else b"-")
         digest.update(b"|")
-    plain = (request.gateway, request.mode, request.prompt, request.seconds)
+    plain = (request.provider, request.mode, request.prompt, request.seconds)
     digest.update(repr((*plain, request.aspect, request.quality, tiny)).encode())
     return digest.hexdigest()
 
@@ -195,7 +195,7 @@ def _sheets(
     words = lettering.Words(
         prompt=request.prompt,
         version=version,
-        origin=f"{request.gateway} · {_MODES[request.mode]}",
+        origin=f"{request.provider} · {_MODES[request.mode]}",
         figures=_figures(request, size, length),
     )
     frame = Sheet(image=lettering.bands(words, size, ink, palette.accent))

@@ -1,7 +1,7 @@
 """The lettering of a clip: a header tells where it comes from, a footer what was asked.
 
 Owns fonts, wrapping and the two bands. Both are opaque, so that an edit's bands cover the ones of
-its source. Knows nothing of filter graphs or gateways.
+its source. Knows nothing of filter graphs or providers.
 """
 
 import functools

@@ -1,7 +1,7 @@
 """Clips made from what a person gave: photographs that move, and videos that are visibly changed.
 
 Owns how an instruction's words become colours and weather, and how given images are laid out. Knows
-nothing of captions, filter graphs or gateways.
+nothing of captions, filter graphs or providers.
 """
 
 import math

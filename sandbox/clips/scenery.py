@@ -1,6 +1,6 @@
 """Scenes for a mood: hills, the sea, a city, space.
 
-Owns the drawing of backgrounds as sheets that move. Knows nothing of prompts, captions or gateways.
+Owns the drawing of backgrounds as sheets that move. Knows no prompts, captions or providers.
 """
 
 import math

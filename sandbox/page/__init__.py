@@ -1,7 +1,7 @@
 """The chat page: plain files for the browser, served as they are.
 
 Owns the page's own paths and the content policy under which it must work: nothing from elsewhere,
-no inline script or style. Must not know Discord, the gateways or the control interface; the page
+no inline script or style. Must not know Discord, the providers or the control interface; the page
 talks to them from the browser.
 """
 

@@ -1,4 +1,4 @@
-"""The gateway stand-ins on one application: EvoLink, its files service, APIMart, results, control.
+"""The provider stand-ins on one application: EvoLink, its files service, APIMart, results, control.
 
 Owns how they are put together and the one timer that lets tasks end when nobody asks. Nothing of
 the bot is imported here.
@@ -16,15 +16,15 @@ from aiohttp import web
 from sandbox.clips import Clips, ClipSource
 from sandbox.providers.apimart import APIMart
 from sandbox.providers.callbacks import Callbacks
-from sandbox.providers.control import GatewayControl
+from sandbox.providers.control import ProviderControl
 from sandbox.providers.evolink import EvoLink
 from sandbox.providers.evolink_files import EvoLinkFiles
 from sandbox.providers.hosting import Hosting
 from sandbox.providers.results import Results
-from sandbox.providers.service import Gateway
+from sandbox.providers.service import Provider
 from sandbox.providers.tasks import Task
 
-__all__ = ["APIMART_KEY", "EVOLINK_KEY", "Gateway", "Gateways"]
+__all__ = ["APIMART_KEY", "EVOLINK_KEY", "Provider", "Providers"]
 
 EVOLINK_KEY = "sandbox-evolink-key"
 APIMART_KEY = "sandbox-apimart-key"
@@ -36,8 +36,8 @@ _CHANGE_PAUSE = 0.1
 """Seconds within which several changes are told as one."""
 
 
-class Gateways:
-    """Both gateways. ``on_change`` is called after changes, several within a moment as one.
+class Providers:
+    """Both providers. ``on_change`` is called after changes, several within a moment as one.
 
     ``clock`` gives the time in seconds; ``sleep`` waits on the same clock. Set ``base_url`` once
     the port is known, before the first request.
@@ -69,15 +69,15 @@ class Gateways:
         self.evolink = EvoLink(api_key=EVOLINK_KEY, **common)
         self.apimart = APIMart(api_key=APIMART_KEY, **common)
         self._wake = asyncio.Event()
-        self._all: dict[str, Gateway] = {"evolink": self.evolink, "apimart": self.apimart}
+        self._all: dict[str, Provider] = {"evolink": self.evolink, "apimart": self.apimart}
         self._results = Results(self._all, clock)
         self._hosting = {
             name: Hosting(directory / name / "files", clock) for name in ("evolink", "apimart")
         }
-        for gateway in self._all.values():
-            gateway.changed = self._changed
-            gateway.planned = self._wake.set
-            gateway.on_ended = self._publisher(gateway)
+        for provider in self._all.values():
+            provider.changed = self._changed
+            provider.planned = self._wake.set
+            provider.on_ended = self._publisher(provider)
         self._callbacks.changed = self._called_back
         self._timer: asyncio.Task[None] | None = None
         self._telling = False
@@ -90,8 +90,8 @@ class Gateways:
     @base_url.setter
     def base_url(self, url: str) -> None:
         self._base_url = url.rstrip("/")
-        for gateway in self._all.values():
-            gateway.base_url = self._base_url
+        for provider in self._all.values():
+            provider.base_url = self._base_url
 
     @property
     def callbacks(self) -> Callbacks:
@@ -102,9 +102,9 @@ class Gateways:
     def problems(self) -> list[str]:
         """Unknown routes and defects of the stand-ins: must be empty at the end of a test."""
         return [
-            f"{gateway.name}: {problem}"
-            for gateway in self._all.values()
-            for problem in (*gateway.unhandled, *gateway.crashes)
+            f"{provider.name}: {problem}"
+            for provider in self._all.values()
+            for problem in (*provider.unhandled, *provider.crashes)
         ]
 
     def mount(self, app: web.Application) -> None:
@@ -113,14 +113,14 @@ class Gateways:
         EvoLinkFiles(self.evolink, self._hosting["evolink"], lambda: self._base_url).mount(app)
         self.apimart.mount(app, self._hosting["apimart"])
         self._results.mount(app)
-        GatewayControl(self._all, self.tick).mount(app)
+        ProviderControl(self._all, self.tick).mount(app)
         app.on_startup.append(self._start)
         app.on_cleanup.append(self._stop)
 
     def tick(self) -> None:
         """Let everything happen that is due by the clock."""
-        for gateway in self._all.values():
-            gateway.book.tick()
+        for provider in self._all.values():
+            provider.book.tick()
 
     async def close(self) -> None:
         """Stop the timer, callbacks and rendering; may be called twice."""
@@ -130,12 +130,12 @@ class Gateways:
                 await self._timer
             self._timer = None
         await self._callbacks.close()
-        for gateway in self._all.values():
-            await gateway.close()
+        for provider in self._all.values():
+            await provider.close()
         await self._clips.close()
 
     async def _start(self, app: web.Application) -> None:
-        self._timer = asyncio.create_task(self._run(), name="gateways' timer")
+        self._timer = asyncio.create_task(self._run(), name="providers' timer")
 
     async def _stop(self, app: web.Application) -> None:
         await self.close()
@@ -162,18 +162,18 @@ class Gateways:
                 wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
 
-    def _publisher(self, gateway: Gateway) -> Callable[[Task], None]:
+    def _publisher(self, provider: Provider) -> Callable[[Task], None]:
         def publish(task: Task) -> None:
-            self._results.publish(gateway, task)
-            if (notice := gateway.notice(task)) is not None:
+            self._results.publish(provider, task)
+            if (notice := provider.notice(task)) is not None:
                 url, body, manner = notice
                 self._callbacks.send(task.id, url, body, manner)
 
         return publish
 
     def _called_back(self) -> None:
-        for gateway in self._all.values():
-            gateway.tell()
+        for provider in self._all.values():
+            provider.tell()
 
     def _changed(self) -> None:
         if self._on_change is None or self._telling:

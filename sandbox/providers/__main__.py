@@ -1,4 +1,4 @@
-"""`python -m sandbox.providers --port N`: the gateway stand-ins alone, on loopback."""
+"""`python -m sandbox.providers --port N`: the provider stand-ins alone, on loopback."""
 
 import argparse
 import asyncio
@@ -8,23 +8,23 @@ from pathlib import Path
 
 from aiohttp import web
 
-from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Gateways
+from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Providers
 
 
 async def serve(port: int, directory: Path) -> None:
     """Run until interrupted."""
-    gateways = Gateways(directory=directory, allow_insecure_callbacks=True)
+    providers = Providers(directory=directory, allow_insecure_callbacks=True)
     app = web.Application()
-    gateways.mount(app)
+    providers.mount(app)
     runner = web.AppRunner(app)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", port)
         await site.start()
-        gateways.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        providers.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         log = logging.getLogger("sandbox.providers")
-        log.info("EvoLink  %s/evolink   key %s", gateways.base_url, EVOLINK_KEY)
-        log.info("APIMart  %s/apimart   key %s", gateways.base_url, APIMART_KEY)
+        log.info("EvoLink  %s/evolink   key %s", providers.base_url, EVOLINK_KEY)
+        log.info("APIMart  %s/apimart   key %s", providers.base_url, APIMART_KEY)
         await asyncio.Event().wait()
     finally:
         await runner.cleanup()
@@ -34,7 +34,7 @@ def main() -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.providers", description=__doc__)
     parser.add_argument("--port", type=int, default=8901, help="0 takes any free port")
-    parser.add_argument("--directory", type=Path, default=Path("data/sandbox/gateways"))
+    parser.add_argument("--directory", type=Path, default=Path("data/sandbox/providers"))
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

@@ -1,7 +1,7 @@
-"""The door every call of a gateway goes through.
+"""The door every call of a provider goes through.
 
 Owns the record of calls, authentication, the rate limit, faults on the wire, unknown routes and
-defects. What a call means is the handlers' business, what an error looks like the gateway's.
+defects. What a call means is the handlers' business, what an error looks like the provider's.
 """
 
 import abc
@@ -77,7 +77,7 @@ class Call:
 
 
 class ApiServer(abc.ABC):
-    """The outside of a gateway."""
+    """The outside of a provider."""
 
     def __init__(self, *, api_key: str, clock: Callable[[], float], sleep: Sleep) -> None:
         self.settings = Settings(api_key=api_key)
@@ -163,7 +163,7 @@ class ApiServer(abc.ABC):
         param: str | None = None,
         retry_after: float | None = None,
     ) -> web.Response:
-        """An error response in the gateway's shape."""
+        """An error response in the provider's shape."""
         headers = {} if retry_after is None else {"Retry-After": f"{retry_after:g}"}
         body = self.error(status, code, message, param)
         return web.json_response(body, status=status, headers=headers)

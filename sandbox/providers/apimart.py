@@ -1,7 +1,7 @@
 """APIMart: its API as the page and the official client describe it.
 
 Owns APIMart's paths, JSON and error words, its image uploads and its account of what was spent.
-Tasks, money and faults are the common gateway's.
+Tasks, money and faults are the common provider's.
 """
 
 import secrets
@@ -15,7 +15,7 @@ from sandbox.providers.api_server import TASK_ID
 from sandbox.providers.callbacks import APIMART, Manner
 from sandbox.providers.faults import Op, TaskFault
 from sandbox.providers.hosting import Hosting, uploaded
-from sandbox.providers.service import Gateway
+from sandbox.providers.service import Provider
 from sandbox.providers.submission import Refused
 from sandbox.providers.tasks import RESULT_SECONDS, State, Task
 
@@ -50,7 +50,7 @@ _FATES: dict[TaskFault, tuple[int, str, str]] = {
 }
 
 
-class APIMart(Gateway):
+class APIMart(Provider):
     """The stand-in for api.apimart.ai."""
 
     name: ClassVar[str] = "apimart"

@@ -1,7 +1,7 @@
-"""The gateways' callbacks: the answer of a query, sent to the address a task was submitted with.
+"""The providers' callbacks: the answer of a query, sent to the address a task was submitted with.
 
 Owns the delivery: 10 s each, three more tries, 2xx alone is success. When they come, and what ends
-them early, is each gateway's manner. Knows nothing of who receives it.
+them early, is each provider's manner. Knows nothing of who receives it.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""The control interface of the gateways: their state, their settings, faults, and a hand on a task.
+"""The control interface of the providers: their state, settings, faults, and single tasks.
 
-Owns `/control/gateways*` as `docs/reference/sandbox.md` describes it. Knows nothing of Discord.
+Owns `/control/providers*` as `docs/reference/sandbox.md` describes it. Knows nothing of Discord.
 """
 
 import itertools
@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.providers.service import Gateway
+from sandbox.providers.service import Provider
 from sandbox.providers.tasks import Task
 
 _MOST_TASKS = 100
@@ -27,31 +27,33 @@ _SETTINGS: dict[str, tuple[type, ...]] = {
 }
 
 
-class GatewayControl:
-    """The handlers under /control/gateways."""
+class ProviderControl:
+    """The handlers under /control/providers."""
 
-    def __init__(self, gateways: Mapping[str, Gateway], tick: Callable[[], None]) -> None:
-        self._gateways = gateways
+    def __init__(self, providers: Mapping[str, Provider], tick: Callable[[], None]) -> None:
+        self._providers = providers
         self._tick = tick
 
     def mount(self, app: web.Application) -> None:
         """Add the routes."""
         app.add_routes(
             [
-                web.get("/control/gateways", self._state),
-                web.put("/control/gateways/{name}", self._settings),
-                web.post("/control/gateways/{name}/faults", self._add_fault),
-                web.delete("/control/gateways/{name}/faults", self._clear_faults),
-                web.post("/control/gateways/{name}/tasks/{id}", self._task),
+                web.get("/control/providers", self._state),
+                web.put("/control/providers/{name}", self._settings),
+                web.post("/control/providers/{name}/faults", self._add_fault),
+                web.delete("/control/providers/{name}/faults", self._clear_faults),
+                web.post("/control/providers/{name}/tasks/{id}", self._task),
             ]
         )
 
     async def _state(self, request: web.Request) -> web.Response:
         self._tick()
-        return web.json_response({name: shown(gateway) for name, gateway in self._gateways.items()})
+        return web.json_response(
+            {name: shown(provider) for name, provider in self._providers.items()}
+        )
 
     async def _settings(self, request: web.Request) -> web.Response:
-        gateway = self._gateway(request)
+        provider = self._provider(request)
         body = await _object(request)
         for name, value in body.items():
             if name not in _SETTINGS:
@@ -65,31 +67,31 @@ class GatewayControl:
             raise _refused(400, "progress_step is 1 to 100, seconds is not negative")
         for name, value in body.items():
             if name == "balance_usd":
-                gateway.balance_usd = value
+                provider.balance_usd = value
             else:
-                setattr(gateway.settings, name, value)
-        gateway.tell()
-        return web.json_response(shown(gateway))
+                setattr(provider.settings, name, value)
+        provider.tell()
+        return web.json_response(shown(provider))
 
     async def _add_fault(self, request: web.Request) -> web.Response:
-        gateway = self._gateway(request)
+        provider = self._provider(request)
         body = await _object(request)
         try:
-            fault = gateway.add_fault(**body)
+            fault = provider.add_fault(**body)
         except (ValueError, TypeError, KeyError) as error:
             raise _refused(400, f"not a fault: {error}") from None
         return web.json_response({"id": fault.id})
 
     async def _clear_faults(self, request: web.Request) -> web.Response:
-        gateway = self._gateway(request)
-        gateway.faults.clear()
-        gateway.tell()
+        provider = self._provider(request)
+        provider.faults.clear()
+        provider.tell()
         return web.json_response({})
 
     async def _task(self, request: web.Request) -> web.Response:
-        gateway = self._gateway(request)
+        provider = self._provider(request)
         self._tick()
-        task = gateway.tasks.get(request.match_info["id"])
+        task = provider.tasks.get(request.match_info["id"])
         if task is None:
             raise _refused(404, "there is no such task")
         body = await _object(request)
@@ -97,63 +99,63 @@ class GatewayControl:
             raise _refused(409, "the task has ended")
         match body.get("do"):
             case "finish":
-                gateway.book.finish(task)
+                provider.book.finish(task)
             case "fail":
-                gateway.book.fail(task, body.get("code"), body.get("message"))
+                provider.book.fail(task, body.get("code"), body.get("message"))
             case "progress":
                 progress = body.get("progress")
                 if not isinstance(progress, int | float) or not 0 <= progress <= 99:
                     raise _refused(400, "progress is 0 to 99")
-                gateway.book.advance(task, progress)
+                provider.book.advance(task, progress)
             case other:
                 raise _refused(400, f"cannot do {other}")
-        gateway.tell()
-        return web.json_response(shown_task(gateway, task))
+        provider.tell()
+        return web.json_response(shown_task(provider, task))
 
-    def _gateway(self, request: web.Request) -> Gateway:
-        gateway = self._gateways.get(request.match_info["name"])
-        if gateway is None:
-            raise _refused(404, "there is no such gateway")
-        return gateway
+    def _provider(self, request: web.Request) -> Provider:
+        provider = self._providers.get(request.match_info["name"])
+        if provider is None:
+            raise _refused(404, "there is no such provider")
+        return provider
 
 
-def shown(gateway: Gateway) -> dict[str, Any]:
-    """A gateway's state, newest first."""
-    settings = gateway.settings
-    tasks = itertools.islice(reversed(gateway.tasks.values()), _MOST_TASKS)
-    calls = itertools.islice(reversed(gateway.calls), _MOST_CALLS)
+def shown(provider: Provider) -> dict[str, Any]:
+    """A provider's state, newest first."""
+    settings = provider.settings
+    tasks = itertools.islice(reversed(provider.tasks.values()), _MOST_TASKS)
+    calls = itertools.islice(reversed(provider.calls), _MOST_CALLS)
     return {
         "settings": {
             "seconds": settings.seconds,
             "progress_step": settings.progress_step,
             "status_words": settings.status_words,
-            "balance_usd": gateway.balance_usd,
+            "balance_usd": provider.balance_usd,
             "api_key": settings.api_key,
             "rate_limit": settings.rate_limit,
             "estimate": settings.estimate,
             "denied_models": settings.denied_models,
             "url_as_string": settings.url_as_string,
         },
-        "balance_usd": gateway.balance_usd,
-        "charged_usd": gateway.charged_usd,
-        "reserved_usd": gateway.book.account.reserved_micro / 1_000_000,
-        "tasks": [shown_task(gateway, task) for task in tasks],
+        "balance_usd": provider.balance_usd,
+        "charged_usd": provider.charged_usd,
+        "reserved_usd": provider.book.account.reserved_micro / 1_000_000,
+        "tasks": [shown_task(provider, task) for task in tasks],
         "calls": [call.public() for call in calls],
-        "faults": gateway.faults.public(),
+        "faults": provider.faults.public(),
     }
 
 
-def shown_task(gateway: Gateway, task: Task) -> dict[str, Any]:
+def shown_task(provider: Provider, task: Task) -> dict[str, Any]:
     """A task as the panel shows it."""
-    results = gateway.results(task)
+    results = provider.results(task)
     error = task.error
     return {
         "id": task.id,
         "model": task.submission.model.name,
         "mode": task.submission.mode,
         "prompt": task.submission.prompt,
-        "status": gateway.word(task),
-        "progress": gateway.progress(task),
+        "status": provider.word(task),
+        "progress": provider.progress(task),
         "created_at": task.created_at,
         "completes_at": task.ends_at,
         "charged_usd": task.charged_micro / 1_000_000,

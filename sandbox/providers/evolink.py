@@ -1,6 +1,6 @@
 """EvoLink: its API as the pages and the official client describe it.
 
-Owns EvoLink's paths, JSON and error words. Tasks, money and faults are the common gateway's; its
+Owns EvoLink's paths, JSON and error words. Tasks, money and faults are the common provider's; its
 files service has a module of its own.
 """
 
@@ -14,7 +14,7 @@ from sandbox.providers import rules
 from sandbox.providers.api_server import TASK_ID
 from sandbox.providers.callbacks import EVOLINK, Manner
 from sandbox.providers.faults import Op, TaskFault
-from sandbox.providers.service import Gateway
+from sandbox.providers.service import Provider
 from sandbox.providers.submission import Refused
 from sandbox.providers.tasks import State, Task
 
@@ -53,7 +53,7 @@ _FATES: dict[TaskFault, tuple[str, str]] = {
 }
 
 
-class EvoLink(Gateway):
+class EvoLink(Provider):
     """The stand-in for api.evolink.ai."""
 
     name: ClassVar[str] = "evolink"

@@ -1,7 +1,7 @@
-"""Faults to come: what is to go wrong with the next calls and the next tasks of a gateway.
+"""Faults to come: what is to go wrong with the next calls and the next tasks of a provider.
 
 Owns which faults exist, how often they strike and how a call is spoiled on the wire. Knows nothing
-of a gateway's JSON.
+of a provider's JSON.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """Uploaded files: kept for 72 hours under an address nobody can guess, served, removed.
 
-Owns the files and their expiry, and how an upload is read. The answers' JSON is the gateways'.
+Owns the files and their expiry, and how an upload is read. The answers' JSON is the providers'.
 """
 
 import secrets

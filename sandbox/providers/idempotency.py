@@ -22,7 +22,7 @@ class _Receipt:
 
 
 class Receipts:
-    """The keys of one gateway; how long a real one keeps them is unknown, here it is for ever.
+    """The keys of one provider; how long a real one keeps them is unknown, here it is for ever.
 
     ``conflict`` is the error code for a key that came with another body.
     """

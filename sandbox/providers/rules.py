@@ -1,4 +1,4 @@
-"""What each model of the two gateways takes, as data, by the vendors' pages.
+"""What each model of the two providers takes, as data, by the vendors' pages.
 
 Owns ranges, counts, forms and prices. How a request is judged by them is `submission`'s business.
 """
@@ -59,7 +59,7 @@ class Aspect:
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """The parameter that names a resolution, under the gateway's name for it."""
+    """The parameter that names a resolution, under the provider's name for it."""
 
     parameter: str
     values: tuple[str, ...]

@@ -1,7 +1,7 @@
-"""What both gateways have in common behind the door: submitting a task and telling of it.
+"""What both providers have in common behind the door: submitting a task and telling of it.
 
 Owns the way from a body to an accepted task, the words of its state, and what tests and the control
-interface read. The JSON of a gateway is its subclass's.
+interface read. The JSON of a provider is its subclass's.
 """
 
 import abc
@@ -29,8 +29,8 @@ _RENDER_PATIENCE = 5
 _START_BALANCE_MICRO = 25_000_000
 
 
-class Gateway(ApiServer):
-    """One stand-in gateway. ``tasks`` by id, ``paid`` the ids ever accepted, in order."""
+class Provider(ApiServer):
+    """One stand-in provider. ``tasks`` by id, ``paid`` the ids ever accepted, in order."""
 
     name: ClassVar[str]
     title: ClassVar[str]
@@ -122,7 +122,7 @@ class Gateway(ApiServer):
         self.tell()
         return task
 
-    async def wait(self, predicate: Callable[["Gateway"], object], timeout: float = 10) -> None:
+    async def wait(self, predicate: Callable[["Provider"], object], timeout: float = 10) -> None:
         """Return when the predicate holds; it is asked again after every change."""
         async with asyncio.timeout(timeout):
             self.book.tick()
@@ -143,11 +143,11 @@ class Gateway(ApiServer):
         await asyncio.gather(*waiting, return_exceptions=True)
         await self.fetcher.close()
 
-    # The gateway's own shapes.
+    # The provider's own shapes.
 
     @abc.abstractmethod
     def new_task_id(self) -> str:
-        """A fresh id in the gateway's fashion."""
+        """A fresh id in the provider's fashion."""
 
     @abc.abstractmethod
     def submitted(self, request: web.Request, task: Task) -> Any:
@@ -211,7 +211,7 @@ class Gateway(ApiServer):
         self, submission: Submission, given: Given, seconds: int, aspect: str
     ) -> asyncio.Task[Path]:
         request = ClipRequest(
-            gateway=self.title,
+            provider=self.title,
             mode=submission.mode,
             prompt=submission.prompt,
             seconds=seconds,
@@ -234,7 +234,7 @@ class Gateway(ApiServer):
             self.book.tick()
 
     def word(self, task: Task) -> str:
-        """The status as this gateway tells it now."""
+        """The status as this provider tells it now."""
         state = self.book.state(task, self.clock(), self.settings.progress_step)
         if task.fate_kind is TaskFault.UNKNOWN_STATUS and not task.ended:
             return "awaiting_upstream"

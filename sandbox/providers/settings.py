@@ -1,4 +1,4 @@
-"""What a person may turn at a gateway.
+"""What a person may turn at a provider.
 
 Owns the names and defaults of the settings; each is read where it takes effect.
 """

@@ -1,7 +1,7 @@
 """A submitted body, judged by the rules of the model it names.
 
 Owns every check that needs nothing but the body. Whether a given URL really holds an image is
-`fetch`'s business; the shape of the refusal is the gateway's.
+`fetch`'s business; the shape of the refusal is the provider's.
 """
 
 import base64
@@ -17,7 +17,7 @@ from sandbox.providers.rules import Aspect, Duration, Form, Media, Mode, Model, 
 
 
 class Refused(Exception):
-    """A request that is answered with an error; the gateway dresses it in its own shape."""
+    """A request that is answered with an error; the provider dresses it in its own shape."""
 
     def __init__(
         self,

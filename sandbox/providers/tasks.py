@@ -1,7 +1,7 @@
 """The life of a task and its money: accepted, in progress, ended; reserved, settled or refunded.
 
 Owns the states, the progress shown at a moment and the account. The clock is given; nothing here
-waits. Knows nothing of HTTP or of a gateway's JSON.
+waits. Knows nothing of HTTP or of a provider's JSON.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _EARLY = 0.5
 
 
 class State(StrEnum):
-    """Where a task is, in our words; what a gateway calls it is the gateway's business."""
+    """Where a task is, in our words; what a provider calls it is the provider's business."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -43,7 +43,7 @@ ENDED = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
 
 @dataclass(frozen=True, kw_only=True)
 class TaskError:
-    """Why a task failed; None where the gateway's own words for the fate are to be used."""
+    """Why a task failed; None where the provider's own words for the fate are to be used."""
 
     fate: TaskFault
     code: str | int | None = None
@@ -127,7 +127,7 @@ class Account:
 
 
 class TaskBook:
-    """Every task of one gateway, and when each is due.
+    """Every task of one provider, and when each is due.
 
     ``ended`` is told of every end, ``broken`` of a video that could not be rendered, ``planned``
     whenever something new is due.

@@ -29,10 +29,10 @@ def test_a_datagram_cannot_leave(attempts_outside: list[str]) -> None:
 
 async def test_aiohttp_cannot_leave_by_name_or_number(attempts_outside: list[str]) -> None:
     async with aiohttp.ClientSession() as session:
-        for url in (f"http://{ELSEWHERE}/", "http://gateway.invalid/"):
+        for url in (f"http://{ELSEWHERE}/", "http://provider.invalid/"):
             with pytest.raises(aiohttp.ClientConnectorError, match="loopback only"):
                 await session.get(url)
-    assert attempts_outside == [ELSEWHERE, "gateway.invalid"]
+    assert attempts_outside == [ELSEWHERE, "provider.invalid"]
     attempts_outside.clear()
 
 

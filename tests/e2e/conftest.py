@@ -25,7 +25,7 @@ from sandbox.clips import FixedClips
 from sandbox.clips.footage import write
 from sandbox.discord import DiscordStandIn
 from sandbox.discord.wire.openapi import OpenApiValidator, document
-from sandbox.providers import Gateways
+from sandbox.providers import Providers
 from sandbox.server import Sandbox
 from tests.e2e.chat import Chat
 from tests.e2e.showcase import Showcase
@@ -152,7 +152,7 @@ class Stage:
     """What the page talks to."""
 
     standin: DiscordStandIn
-    gateways: Gateways
+    providers: Providers
     bot: Showcase
     url: str
 
@@ -182,12 +182,12 @@ async def connected(client: Showcase, standin: DiscordStandIn) -> AsyncIterator[
 async def stage(
     clip: Path, picture: Path, tmp_path: Path, judge: OpenApiValidator | None
 ) -> AsyncIterator[Stage]:
-    sandbox = Sandbox(directory=tmp_path / "gateways", clips=FixedClips(clip), judge=judge)
+    sandbox = Sandbox(directory=tmp_path / "providers", clips=FixedClips(clip), judge=judge)
     client = Showcase(clip, picture)
     async with sandbox:
         async with connected(client, sandbox.discord):
             yield Stage(
-                standin=sandbox.discord, gateways=sandbox.providers, bot=client, url=sandbox.url
+                standin=sandbox.discord, providers=sandbox.providers, bot=client, url=sandbox.url
             )
         standin = sandbox.discord
         assert (standin.violations, standin.unhandled, standin.crashes) == ([], [], [])

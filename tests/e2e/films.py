@@ -1,4 +1,4 @@
-"""Small files for the tests: a film that the gateways hand out, pictures, and files that lie."""
+"""Small files for the tests: a film that the providers hand out, pictures, and files that lie."""
 
 import hashlib
 import io

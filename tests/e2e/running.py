@@ -144,10 +144,10 @@ class Running:
 
     def submissions(self) -> list[tuple[str, Json]]:
         """Every body that a provider was sent, with the provider's name."""
-        gateways = self.sandbox.providers
+        providers = self.sandbox.providers
         return [
             (provider.name, call.sent)
-            for provider in (gateways.evolink, gateways.apimart)
+            for provider in (providers.evolink, providers.apimart)
             for call in provider.calls
             if call.op == "submit" and call.sent is not None
         ]
@@ -162,8 +162,8 @@ class Running:
         return [event["data"] for event in events if _is_video(event["data"])]
 
     def paid(self) -> list[str]:
-        gateways = self.sandbox.providers
-        return [*gateways.evolink.paid, *gateways.apimart.paid]
+        providers = self.sandbox.providers
+        return [*providers.evolink.paid, *providers.apimart.paid]
 
     def complaints(self) -> list[str]:
         """What the bot's logs hold that never should be there."""
@@ -196,7 +196,7 @@ async def running_sandbox(
     """Stand-ins with small, quick videos; the bot is started by the test."""
     clips = clips or Clips(folder / "clips", scale="tiny")
     sandbox = Sandbox(
-        directory=folder / "gateways",
+        directory=folder / "providers",
         clips=clips,
         judge=judge,
         allow_insecure_callbacks=insecure_callbacks,
@@ -230,7 +230,7 @@ async def running_bot(
     within: dict[str, str] | None = None,
     callbacks: int = 0,
 ) -> AsyncIterator[Running]:
-    """One bot for many flows: quick gateways, one film for all videos, no limits unless asked for.
+    """One bot for many flows: quick providers, one film for all videos, no limits unless asked for.
 
     ``config`` is added to the bot's file, ``within`` holds lines for tables that are there already;
     ``callbacks`` is the port where the bot takes callbacks (0: it takes none). At the end

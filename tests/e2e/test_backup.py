@@ -80,7 +80,9 @@ async def test_a_bot_goes_on_from_a_copy_with_what_was_under_way(line: Line) -> 
     await running.start_bot()
     for prompt in PROMPTS[:3]:
         await running.video(prompt)
-    await running.sandbox.providers.evolink.wait(lambda gateway: len(gateway.paid) == 3, timeout=30)
+    await running.sandbox.providers.evolink.wait(
+        lambda provider: len(provider.paid) == 3, timeout=30
+    )
     copy = running.folder / "copy.db"
     await backup(f"sqlite:///{line.database}", copy)
     assert states(copy) & {"submitting", "running"}

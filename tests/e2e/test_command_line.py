@@ -167,9 +167,9 @@ async def test_the_configuration_alone_is_looked_at_without_opening_or_asking_an
 
 
 async def test_keys_money_and_rights_that_are_missing_are_named(line: Line) -> None:
-    discord, gateways = line.running.sandbox.discord, line.running.sandbox.providers
+    discord, providers = line.running.sandbox.discord, line.running.sandbox.providers
     line.configure(EVOLINK_KEY, "sk-of-somebody-else")
-    gateways.apimart.balance_usd = 0
+    providers.apimart.balance_usd = 0
     for role in discord.world.guilds[OTHER].roles.values():
         role.permissions &= ~(Permission.ATTACH_FILES | Permission.SEND_MESSAGES_IN_THREADS)
     said = await line.run("check")
@@ -223,7 +223,7 @@ async def test_a_token_that_is_not_accepted_is_told_and_never_shown(line: Line) 
     assert "not-the" not in said.all + run.all
 
 
-async def test_a_discord_and_a_gateway_that_are_away_are_told(line: Line) -> None:
+async def test_a_discord_and_a_provider_that_are_away_are_told(line: Line) -> None:
     url = line.running.sandbox.url
     with closing(socket.socket()) as closed:
         closed.bind(("127.0.0.1", 0))
@@ -346,12 +346,12 @@ async def test_migrate_tells_what_was_and_what_is_and_leaves_a_running_bot_alone
 
 async def in_limbo(line: Line, prompt: str) -> str:
     """A wish whose paid POST was taken and whose every answer is lost; its generation."""
-    gateways = line.running.sandbox.providers
-    if not gateways.evolink.faults.public():
+    providers = line.running.sandbox.providers
+    if not providers.evolink.faults.public():
         # The first is left alone after a while; then the other is asked.
-        for gateway in (gateways.evolink, gateways.apimart):
-            gateway.add_fault(on="submit", kind="drop_after", times=1000)
-        gateways.evolink.add_fault(on="list", kind="status", status=500, times=1000)
+        for provider in (providers.evolink, providers.apimart):
+            provider.add_fault(on="submit", kind="drop_after", times=1000)
+        providers.evolink.add_fault(on="list", kind="status", status=500, times=1000)
     await line.running.video(prompt)
     await line.running.status(prompt, "Checking")
     (found,) = line.rows("SELECT id FROM generations WHERE state = 'submit_unknown'")

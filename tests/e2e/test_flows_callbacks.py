@@ -1,4 +1,4 @@
-"""The gateways' callbacks to the real bot: a hint to ask at once, and no more than that."""
+"""The providers' callbacks to the real bot: a hint to ask at once, and no more than that."""
 
 import socket
 from collections.abc import AsyncIterator
@@ -69,10 +69,10 @@ async def test_a_callback_brings_the_video_at_once(running: Running) -> None:
     assert sent.tries == [204]
 
 
-async def test_the_second_gateway_calls_a_path_of_its_own(running: Running) -> None:
-    gateways = running.sandbox.providers
-    apimart = gateways.apimart
-    gateways.evolink.settings.denied_models = ["gemini-omni-1.1-flash-text-to-video"]
+async def test_the_second_provider_calls_a_path_of_its_own(running: Running) -> None:
+    providers = running.sandbox.providers
+    apimart = providers.apimart
+    providers.evolink.settings.denied_models = ["gemini-omni-1.1-flash-text-to-video"]
     apimart.add_fault(on="task", kind="stuck")
     prompt = "call me from the other place"
     await running.person("tom").video(prompt)
@@ -81,12 +81,12 @@ async def test_the_second_gateway_calls_a_path_of_its_own(running: Running) -> N
         return [task for task in apimart.tasks.values() if task.submission.prompt == prompt]
 
     await apimart.wait(lambda _: tasks())
-    gateways.evolink.settings.denied_models = []
+    providers.evolink.settings.denied_models = []
     (task,) = tasks()
     assert task.submission.webhook is not None
     apimart.book.finish(task)
     await running.film(prompt)
-    sent = [one for one in gateways.callbacks.sent if one.task_id == task.id]
+    sent = [one for one in providers.callbacks.sent if one.task_id == task.id]
     await apimart.wait(lambda _: sent[0].delivered)
     assert [one.url for one in sent] == [f"{task.submission.webhook}/callback"]
     assert sent[0].tries == [204]

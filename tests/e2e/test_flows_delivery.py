@@ -48,10 +48,10 @@ def room(running: Running, name: str, guild_id: str = STUDIO) -> Channel:
 
 async def under_way(running: Running, prompt: str, channel: Channel, *, by: str = "tom") -> Json:
     """A video that is being made and will not be done by itself; its status message."""
-    gateway = running.sandbox.providers.evolink
-    gateway.add_fault(on="task", kind="stuck")
+    provider = running.sandbox.providers.evolink
+    provider.add_fault(on="task", kind="stuck")
     await running.person(by).video(prompt, channel=channel.id)
-    await gateway.wait(lambda g: any(t.submission.prompt == prompt for t in g.tasks.values()))
+    await provider.wait(lambda g: any(t.submission.prompt == prompt for t in g.tasks.values()))
     return await running.status(prompt, "requested by")
 
 

@@ -69,7 +69,7 @@ async def test_from_a_command_to_a_video_in_its_thread(running: Running) -> None
     assert running.messages(VIDEOS)[-1]["mentions"] == []
 
 
-async def test_every_option_reaches_the_gateway(running: Running) -> None:
+async def test_every_option_reaches_the_provider(running: Running) -> None:
     mira = running.person("mira")
     square = await mira.upload("a.png", picture())
     end = await mira.upload("end.webp", picture("WEBP", colour="#0e7490"))

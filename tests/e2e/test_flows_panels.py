@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from sandbox.discord.rules.errors import Refused
 from sandbox.discord.wire.openapi import OpenApiValidator
-from sandbox.providers.service import Gateway
+from sandbox.providers.service import Provider
 from tests.e2e.running import Running, running_bot
 from tests.messages_view import Json, buttons, told, words
 
@@ -29,14 +29,14 @@ async def running(
         yield running
 
 
-async def taken(gateway: Gateway, prompt: str) -> None:
-    """Wait until a gateway has accepted the task of a prompt."""
-    await gateway.wait(lambda g: any(t.submission.prompt == prompt for t in g.tasks.values()))
+async def taken(provider: Provider, prompt: str) -> None:
+    """Wait until a provider has accepted the task of a prompt."""
+    await provider.wait(lambda g: any(t.submission.prompt == prompt for t in g.tasks.values()))
 
 
-def finish(gateway: Gateway, prompt: str) -> None:
-    (task,) = [t for t in gateway.tasks.values() if t.submission.prompt == prompt]
-    gateway.book.finish(task)
+def finish(provider: Provider, prompt: str) -> None:
+    (task,) = [t for t in provider.tasks.values() if t.submission.prompt == prompt]
+    provider.book.finish(task)
 
 
 def in_words(text: str) -> str:

@@ -32,7 +32,7 @@ async def test_killed_while_the_provider_works(running: Running) -> None:
     await running.start_bot()
     running.sandbox.providers.evolink.settings.seconds = 4
     await running.video("a paper boat in the rain")
-    await running.sandbox.providers.evolink.wait(lambda gateway: gateway.paid)
+    await running.sandbox.providers.evolink.wait(lambda provider: provider.paid)
     await running.kill_bot()
     running.sandbox.providers.evolink.settings.seconds = 1
     await running.start_bot()
@@ -41,12 +41,12 @@ async def test_killed_while_the_provider_works(running: Running) -> None:
 
 async def test_killed_before_the_answer_to_the_paid_post(running: Running) -> None:
     await running.start_bot()
-    gateway = running.sandbox.providers.evolink
-    gateway.add_fault(on="submit", kind="delay", seconds=30)
+    provider = running.sandbox.providers.evolink
+    provider.add_fault(on="submit", kind="delay", seconds=30)
     await running.video("a paper boat in the rain")
-    await gateway.wait(lambda gateway: gateway.calls)
+    await provider.wait(lambda provider: provider.calls)
     await running.kill_bot()
-    gateway.faults.clear()
+    provider.faults.clear()
     await running.start_bot()
     await delivered_once(running)
 
@@ -72,7 +72,7 @@ async def test_told_to_stop_it_leaves_in_order_and_goes_on_later(running: Runnin
     await running.start_bot()
     running.sandbox.providers.evolink.settings.seconds = 3
     await running.video("a paper boat in the rain")
-    await running.sandbox.providers.evolink.wait(lambda gateway: gateway.paid)
+    await running.sandbox.providers.evolink.wait(lambda provider: provider.paid)
     assert await running.bot.stop() == 0
     await running.start_bot()
     await delivered_once(running)

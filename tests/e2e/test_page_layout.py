@@ -107,7 +107,7 @@ async def test_pale_text_would_be_found(chat: Chat) -> None:
 @pytest.mark.parametrize("width", [390])
 async def test_drawers_on_a_narrow_window(chat: Chat) -> None:
     page = chat.page
-    sidebar, panel = page.locator(".sidebar"), page.locator(".gateway-panel")
+    sidebar, panel = page.locator(".sidebar"), page.locator(".provider-panel")
     await expect(sidebar).to_be_hidden()
     await expect(panel).to_be_hidden()
     await page.get_by_role("button", name="Channels", exact=True).click()
@@ -115,7 +115,7 @@ async def test_drawers_on_a_narrow_window(chat: Chat) -> None:
     await expect(page.locator(".channel-link.current")).to_be_focused()
     await chat.press("Escape")
     await expect(sidebar).to_be_hidden()
-    await page.get_by_role("button", name="Gateways").click()
+    await page.get_by_role("button", name="Providers").click()
     await expect(panel).to_be_in_viewport(ratio=1)
     await expect(panel.get_by_role("heading", name="EvoLink")).to_be_visible()
     await page.mouse.click(5, 400)
@@ -127,17 +127,17 @@ async def test_drawers_on_a_narrow_window(chat: Chat) -> None:
 
 async def test_the_panel_can_be_put_away(chat: Chat) -> None:
     page = chat.page
-    button = page.get_by_role("button", name="Gateways")
+    button = page.get_by_role("button", name="Providers")
     await expect(button).to_have_attribute("aria-expanded", "true")
     before = await page.locator("main").bounding_box()
     await button.click()
-    await expect(page.locator(".gateway-panel")).to_be_hidden()
+    await expect(page.locator(".provider-panel")).to_be_hidden()
     after = await page.locator("main").bounding_box()
     assert before is not None
     assert after is not None
     assert after["width"] > before["width"] + 300
     await page.reload()
-    await expect(page.locator(".gateway-panel")).to_be_hidden()
+    await expect(page.locator(".provider-panel")).to_be_hidden()
 
 
 async def test_arrows_move_through_messages_and_channels(chat: Chat) -> None:
@@ -169,12 +169,12 @@ async def test_tab_reaches_every_region(chat: Chat) -> None:
     for _ in range(40):
         region = await chat.page.evaluate(
             """() => ["rail", "channels", "person", "channel-header", "messages", "composer",
-                "gateway-panel"].find((name) => document.activeElement.closest(`.${name}`))"""
+                "provider-panel"].find((name) => document.activeElement.closest(`.${name}`))"""
         )
         reached.add(region)
         await chat.press("Tab")
     regions = {"rail", "channels", "person", "channel-header", "messages", "composer"}
-    assert reached >= regions | {"gateway-panel"}
+    assert reached >= regions | {"provider-panel"}
 
 
 async def test_letters_find_the_composer(chat: Chat) -> None:

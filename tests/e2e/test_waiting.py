@@ -9,7 +9,7 @@ import pytest
 from sandbox.clips import FixedClips
 from sandbox.discord.wire.openapi import OpenApiValidator
 from sandbox.process import BotProcess
-from sandbox.providers.service import Gateway
+from sandbox.providers.service import Provider
 from tests.e2e.films import film
 from tests.e2e.running import FREE, Running, running_sandbox
 
@@ -24,8 +24,8 @@ async def running(tmp_path: Path, judge: OpenApiValidator | None) -> AsyncIterat
         yield running
 
 
-def polls(gateway: Gateway) -> int:
-    return sum(call.op in {"query", "batch"} for call in gateway.calls)
+def polls(provider: Provider) -> int:
+    return sum(call.op in {"query", "batch"} for call in provider.calls)
 
 
 async def test_a_limit_of_23_hours_is_waited_for_while_the_work_goes_on(
@@ -37,7 +37,7 @@ async def test_a_limit_of_23_hours_is_waited_for_while_the_work_goes_on(
     await running.video(KITE)
     await running.status(KITE, "Working")
     await running.kill_bot()
-    discord, gateway = running.sandbox.discord, running.sandbox.providers.evolink
+    discord, provider = running.sandbox.discord, running.sandbox.providers.evolink
     for route in ("/users/@me", "/gateway/bot"):
         discord.faults.order(
             {
@@ -48,13 +48,13 @@ async def test_a_limit_of_23_hours_is_waited_for_while_the_work_goes_on(
                 "times": 1000,
             }
         )
-    asked = polls(gateway)
-    (task,) = gateway.tasks.values()
-    gateway.book.finish(task)
+    asked = polls(provider)
+    (task,) = provider.tasks.values()
+    provider.book.finish(task)
     running.bot = BotProcess(config=running.config, log=running.folder / "bot-2.log")
     await running.bot.start()
     # The result is asked for although nobody can be told of it yet.
-    await gateway.wait(lambda now: polls(now) > asked, timeout=60)
+    await provider.wait(lambda now: polls(now) > asked, timeout=60)
     door = f"http://127.0.0.1:{unused_tcp_port}"
     async with aiohttp.ClientSession() as session:
         async with session.get(f"{door}/healthz") as answer:

@@ -147,7 +147,7 @@ class FakeTask:
 
 @dataclass
 class FakeProvider:
-    """A gateway that takes ``seconds`` for a task and reports progress in steps of 1 %.
+    """A provider that takes ``seconds`` for a task and reports progress in steps of 1 %.
 
     ``keeps`` is how long it keeps a result, from its end on (None: it does not say).
     ``refuses_batches`` is its answer to questions about several tasks; ``garbled`` ones cannot be

@@ -138,7 +138,7 @@ async def test_a_callback_with_our_signature_is_a_hint_each_time(
     assert b'retake_callbacks_total{provider="evolink"} 3.0' in house.metrics.render()
 
 
-async def test_a_gateway_may_append_a_path_to_the_address(
+async def test_a_provider_may_append_a_path_to_the_address(
     house: House, client: aiohttp.ClientSession
 ) -> None:
     async with client.post(f"{house.callback()}/callback", json={}) as answer:

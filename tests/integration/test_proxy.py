@@ -1,4 +1,4 @@
-"""Discord by way of the operator's proxy: the API, the gateway, the look of ``retake check``."""
+"""Discord by way of the operator's proxy: the API, the provider, the look of ``retake check``."""
 
 import asyncio
 
@@ -21,12 +21,12 @@ API = "http://discord.example/api/v10"
 
 @pytest.fixture(autouse=True)
 def _elsewhere(standin: DiscordStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    gateway = yarl.URL(standin.gateway_url).with_host("gateway.discord.example").with_port(80)
+    provider = yarl.URL(standin.gateway_url).with_host("provider.discord.example").with_port(80)
     monkeypatch.setattr(Route, "BASE", API)
-    monkeypatch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", gateway)
+    monkeypatch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", provider)
     monkeypatch.setattr(Asset, "BASE", Asset.BASE)
     # The stand-in answers its own machine alone; these names lead to it through the proxy.
-    names = {"discord.example", "gateway.discord.example"}
+    names = {"discord.example", "provider.discord.example"}
     monkeypatch.setattr(loopback, "HOSTS", loopback.HOSTS | names)
 
 
@@ -47,7 +47,7 @@ async def test_discord_is_reached_through_it(standin: DiscordStandIn, scheme: st
                 await client.wait_until_ready()
             await client.close()
             await asyncio.wait({connected})
-    assert set(server.asked) == {"discord.example:80", "gateway.discord.example:80"}
+    assert set(server.asked) == {"discord.example:80", "provider.discord.example:80"}
 
 
 async def test_the_look_of_check_goes_through_it(standin: DiscordStandIn) -> None:

@@ -1,7 +1,7 @@
 """How a call between the bot and the stand-ins goes wrong on the wire, by what the call does.
 
 Owns which calls there are, which faults, and how each one looks to the bot. It sits in front of the
-stand-ins, so that Discord, the gateways and their files all fail in the same ways.
+stand-ins, so that Discord, the providers and their files all fail in the same ways.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from aiohttp import web
 
 from bot.ops.clock import SystemClock
 from sandbox.discord.wire.faults import Fault as DiscordFault
-from sandbox.providers import Gateways
+from sandbox.providers import Providers
 from sandbox.providers.api_server import Download
 from sandbox.providers.faults import PROXY_PAGE, Fault, Kind, reset, spoil
-from sandbox.providers.faults import Op as GatewayOp
+from sandbox.providers.faults import Op as ProviderOp
 from sandbox.providers.fetch import OWN_FETCH
 
 REAL = SystemClock()
@@ -32,7 +32,7 @@ SILENCE_SECONDS = 4.0
 
 RETRY_AFTER = 0.3
 HUGE_BYTES = 24 * 2**20
-"""Of what comes from Discord, whose library reads to the end; a gateway's answer has no end."""
+"""Of what comes from Discord, whose library reads to the end; a provider's answer has no end."""
 
 
 class Call(StrEnum):
@@ -94,7 +94,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def call_of(request: web.Request) -> Call | None:
-    """What a request is, None for what no fault is planned for (the gateway, people, …)."""
+    """What a request is, None for what no fault is planned for (the provider, people, …)."""
     path, method = request.path, request.method
     if path.startswith("/cdn/"):
         return Call.FETCH
@@ -131,7 +131,7 @@ class Weather:
     ``strikes`` is set as soon as it did so. ``answered`` is told of every call's end.
     """
 
-    gateways: Gateways
+    providers: Providers
     call: Call | None = None
     how: How | None = None
     times: int = 0
@@ -188,7 +188,7 @@ class Weather:
             return web.Response(body=body[: len(body) // 2], content_type=kind)
         if how is How.HUGE and call in OF_DISCORD:
             return web.Response(body=body + b" " * HUGE_BYTES, content_type=kind)
-        fault = Fault(id="0", on=GatewayOp.QUERY, kind=SPOILT[how], seconds=0.5)
+        fault = Fault(id="0", on=ProviderOp.QUERY, kind=SPOILT[how], seconds=0.5)
         with contextlib.suppress(ConnectionError):
             return await spoil(request, fault, body, kind, asyncio.sleep)
         return web.Response(status=400)  # nobody reads it any more
@@ -209,7 +209,7 @@ class Weather:
 
     def _status(self, call: Call, status: int, retry_after: float | None = None) -> web.Response:
         if call not in OF_DISCORD:
-            return self.gateways.evolink.refusal(status, retry_after=retry_after)
+            return self.providers.evolink.refusal(status, retry_after=retry_after)
         headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
         if status == 429 and retry_after is None:
             # Not Discord itself but what stands before it: no word of when to come back.

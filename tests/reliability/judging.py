@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from bot.domain.generation import Generation, State
 from bot.engine.steps.uploads import are_over
 from tests.reliability.fake_discord import Discord
-from tests.reliability.gateways import Gateway
+from tests.reliability.providers import Provider
 
 
 def unheard(discord: Discord, row: Generation, rows: Sequence[Generation]) -> list[str]:
@@ -22,13 +22,13 @@ def unheard(discord: Discord, row: Generation, rows: Sequence[Generation]) -> li
     return [] if heard else [f"nobody heard that {row.id} is {row.state}"]
 
 
-def left_there(gateways: Iterable[Gateway], row: Generation) -> list[str]:
+def left_there(providers: Iterable[Provider], row: Generation) -> list[str]:
     """What a provider still holds of the files that were uploaded for an ended task."""
     if row.task is None or not are_over(row):
         return []
-    gateway = next(gateway for gateway in gateways if gateway.name == row.task.provider)
-    left = set(row.task.uploads) - set(gateway.released)
-    return [f"left at {gateway.name}: {name} of {row.id}" for name in sorted(left)]
+    provider = next(provider for provider in providers if provider.name == row.task.provider)
+    left = set(row.task.uploads) - set(provider.released)
+    return [f"left at {provider.name}: {name} of {row.id}" for name in sorted(left)]
 
 
 def spent(row: Generation) -> bool:

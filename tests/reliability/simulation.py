@@ -36,10 +36,10 @@ from bot.storage import open_storage
 from bot.storage.engine import SqlStorage
 from tests.fakes.ports import APIMART, EVOLINK, START, VIDEO, FakeDirectory, OwnedClock
 from tests.reliability.fake_discord import Discord, Messenger, Reply
-from tests.reliability.gateways import Disk, Gateway
 from tests.reliability.hearing import Hearing, KeptTime
 from tests.reliability.judging import left_there, spent, unheard
 from tests.reliability.points import Crash, Process, watched
+from tests.reliability.providers import Disk, Provider
 from tests.reliability.state_hash import state
 
 GUILD = GuildId(100)
@@ -121,8 +121,8 @@ class World:
     points: list[list[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.evolink = Gateway(EVOLINK, self.clock, seconds=8.0)
-        self.apimart = Gateway(APIMART, self.clock, seconds=8.0, can_list_tasks=False)
+        self.evolink = Provider(EVOLINK, self.clock, seconds=8.0)
+        self.apimart = Provider(APIMART, self.clock, seconds=8.0, can_list_tasks=False)
         self.discord = Discord(self.clock)
         media = self.folder / "media"
         media.mkdir()
@@ -314,8 +314,8 @@ class World:
         return Viewer(user_id=user, guild_id=GUILD)
 
     def paid(self, generation_id: GenerationId) -> int:
-        """Tasks that gateways took for a generation."""
-        return sum(len(gateway.of(generation_id)) for gateway in (self.evolink, self.apimart))
+        """Tasks that providers took for a generation."""
+        return sum(len(provider.of(generation_id)) for provider in (self.evolink, self.apimart))
 
     def a_file(self, name: str, kind: MediaKind) -> StoredMedia:
         """Something that a person attached."""
@@ -355,7 +355,7 @@ class World:
 
     async def wrongs_in_the_end(self) -> list[str]:
         """What must not be true when all is over."""
-        rows, gateways = await self.rows(), (self.evolink, self.apimart)
+        rows, providers = await self.rows(), (self.evolink, self.apimart)
         wrongs = await self._never(rows)
         for row in rows:
             videos = self.discord.of(row.id, "video")
@@ -363,8 +363,8 @@ class World:
                 wrongs.append(f"{row.id} was left {row.state}")
             if bool(videos) is not (row.state is State.DELIVERED):
                 wrongs.append(f"{row.id} is {row.state} with {len(videos)} videos posted")
-            wrongs += unheard(self.discord, row, rows) + left_there(gateways, row)
-        wrongs += [wrong for gateway in gateways for wrong in gateway.wrongs]
+            wrongs += unheard(self.discord, row, rows) + left_there(providers, row)
+        wrongs += [wrong for provider in providers for wrong in provider.wrongs]
         wrongs += [f"left on disk: {part.name}" for part in self.disk.folder.glob("*.part")]
         return wrongs
 

@@ -37,7 +37,7 @@ from bot.ui.inbound import answers, client
 from bot.ui.messenger import messenger, status_editor, threads, uplink
 from sandbox.clips import ClipSource
 from sandbox.discord import DiscordStandIn
-from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Gateways
+from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Providers
 from tests.reliability.faults import Weather
 
 Json = dict[str, Any]
@@ -64,7 +64,7 @@ def shorten(patch: pytest.MonkeyPatch) -> None:
     busy = provider_refusals._STATUSES[429]
     patch.setitem(provider_refusals._STATUSES, 429, replace(busy, retry_after=0.3))
     rule = timing.next_poll
-    # A gateway that tells no estimate is first asked after many seconds.
+    # A provider that tells no estimate is first asked after many seconds.
     patch.setattr(timing, "next_poll", lambda *a, **k: min(rule(*a, **k), 0.4))
     whole = http.Timeouts
     patch.setattr(
@@ -110,8 +110,8 @@ class Complaints(logging.Handler):
         raise structlog.DropEvent
 
     def emit(self, record: logging.LogRecord) -> None:
-        """As a handler, for the libraries. The stand-ins' server and a gateway that is away are not
-        the bot's fault.
+        """As a handler, for the libraries. The stand-ins' server and a provider that is away
+        are not the bot's fault.
         """
         if record.name != "aiohttp.server" and "reconnect" not in record.getMessage():
             self.said.append(f"{record.name}: {record.getMessage()} {record.exc_info}")
@@ -146,8 +146,8 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.discord = DiscordStandIn()
-        self.providers = Gateways(directory=self.folder / "gateways", clips=self.clips)
-        self.weather = Weather(gateways=self.providers)
+        self.providers = Providers(directory=self.folder / "providers", clips=self.clips)
+        self.weather = Weather(providers=self.providers)
         self._stack = AsyncExitStack()
         self._sites: dict[str, web.TCPSite] = {}
         self._lives = 0
@@ -167,9 +167,9 @@ class Stage:
             self.ports[name] = self._runner.addresses[-1][1]
         self.discord.base_url = self.url("cdn")
         self.providers.base_url = self.url("results")
-        for gateway in (self.providers.evolink, self.providers.apimart):
-            gateway.settings.seconds = TASK_SECONDS
-            gateway.balance_usd = 100_000
+        for provider in (self.providers.evolink, self.providers.apimart):
+            provider.settings.seconds = TASK_SECONDS
+            provider.balance_usd = 100_000
         await self.start()
         return self
 
@@ -265,7 +265,7 @@ class Stage:
             return [dict(row) for row in books.execute(ROWS, [prompt])]
 
     def tasks(self, prompt: str) -> int:
-        """How many tasks the gateways ever took for it."""
+        """How many tasks the providers ever took for it."""
         every = [*self.providers.evolink.tasks.values(), *self.providers.apimart.tasks.values()]
         return sum(task.submission.prompt == prompt for task in every)
 

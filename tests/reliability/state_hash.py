@@ -1,7 +1,7 @@
 """When two restarts are the same restart: everything that what follows can depend on, as a value.
 
 A bot that starts has no memory. What it does is given by the rows of its database, the files, what
-stands in Discord and at the gateways, the time, what people are still to do, and which crashes are
+stands in Discord and at the providers, the time, what people are still to do, and which crashes are
 still to come. Two walks that agree in all of these go on alike and are judged alike, so one of them
 is enough. Whatever is found here and not understood is an error, never left out.
 """

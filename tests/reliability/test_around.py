@@ -41,8 +41,8 @@ async def ask(stage: Stage, channel: str = "videos") -> Json:
 
 
 async def once_running(stage: Stage) -> None:
-    """Until the gateway has the task, which then takes a while."""
-    await stage.providers.evolink.wait(lambda gateway: gateway.tasks)
+    """Until the provider has the task, which then takes a while."""
+    await stage.providers.evolink.wait(lambda provider: provider.tasks)
 
 
 async def at_the_end(stage: Stage, answer: Json) -> Row:

@@ -91,7 +91,7 @@ async def test_a_result_that_is_cut_short_is_waited_for_until_all_is_calm(stage:
     evolink = stage.providers.evolink
     evolink.add_fault(on="task", kind="truncated_file")
     await wishes.ask()
-    await evolink.wait(lambda gateway: gateway.counts["download"])
+    await evolink.wait(lambda provider: provider.counts["download"])
     wishes.calm()
     await stage.resting()
     found = audit(wishes, stage.database_file)

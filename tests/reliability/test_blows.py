@@ -19,7 +19,7 @@ STILL_SECONDS = 250.0
 
 BEYOND_US = ("messenger.", "discord.")
 """Stopped between its last look and its request, no program can know what happened meanwhile; and
-Discord takes no condition with a message. (A gateway does: the key.)
+Discord takes no condition with a message. (A provider does: the key.)
 """
 
 STANDING = [s for s in STORIES if s.name in {"text", "too large", "limbo, only the key can help"}]

@@ -1,4 +1,4 @@
-"""People, gateways, Discord, crashes and a second worker in any order: the books stay right.
+"""People, providers, Discord, crashes and a second worker in any order: the books stay right.
 
 Hypothesis chooses what happens next; after every step nothing may be paid or posted twice, and
 everybody's usage is what the generations say. In the end all is finished and told.
@@ -204,28 +204,28 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(
         state=st.sampled_from([TaskState.FAILED, TaskState.COMPLETED, TaskState.CANCELLED]),
-        gateway=st.booleans(),
+        provider=st.booleans(),
     )
-    def next_task_ends_badly(self, state: TaskState, gateway: bool) -> None:
+    def next_task_ends_badly(self, state: TaskState, provider: bool) -> None:
         told = TaskReport(
             task_id=TaskId("later"),
             state=state,
             error=refusal(Code.MODERATED) if state is TaskState.FAILED else None,
         )
-        (self.world.evolink if gateway else self.world.apimart).outcomes.append(told)
+        (self.world.evolink if provider else self.world.apimart).outcomes.append(told)
 
     @rule(kind=st.sampled_from(["mute", "deaf", "refuses", "fine"]), seconds=SECONDS)
-    def gateway_in_trouble(self, kind: str, seconds: float) -> None:
-        gateway, until = self.world.evolink, self.world.clock.seconds + seconds
-        gateway.mute = gateway.deaf = lambda: False
-        gateway.refuses = None
+    def provider_in_trouble(self, kind: str, seconds: float) -> None:
+        provider, until = self.world.evolink, self.world.clock.seconds + seconds
+        provider.mute = provider.deaf = lambda: False
+        provider.refuses = None
         if kind == "refuses":
-            gateway.refuses = refusal(Code.PROVIDER_UNAVAILABLE, retryable=True, retry_after=20)
+            provider.refuses = refusal(Code.PROVIDER_UNAVAILABLE, retryable=True, retry_after=20)
         elif kind != "fine":
-            setattr(gateway, kind, lambda: self.world.clock.seconds < until)
+            setattr(provider, kind, lambda: self.world.clock.seconds < until)
 
     @rule(keys=st.booleans(), lists=st.booleans())
-    def gateway_changes(self, keys: bool, lists: bool) -> None:
+    def provider_changes(self, keys: bool, lists: bool) -> None:
         """Only while nothing is under way: keys that vanish in between are nobody's promise."""
         if not self.world.unfinished():
             self.world.evolink.supports_idempotency_keys, self.world.evolink.can_list_tasks = (
@@ -324,9 +324,9 @@ class Lifecycle(RuleBasedStateMachine):
             self.stack.close()
 
     async def _to_the_end(self) -> None:
-        gateway, discord = self.world.evolink, self.world.discord
-        gateway.mute = gateway.deaf = lambda: False
-        gateway.refuses = None
+        provider, discord = self.world.evolink, self.world.discord
+        provider.mute = provider.deaf = lambda: False
+        provider.refuses = None
         discord.mute = discord.away = lambda _: False
         for life in self.world.lives:
             life.process.crash = None

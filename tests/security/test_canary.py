@@ -30,7 +30,7 @@ from sandbox.discord.behaviour.interactions import Kind
 from sandbox.discord.state.seed import VIDEOS
 from sandbox.discord.wire.openapi import OpenApiValidator
 from sandbox.process import ROOT
-from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Gateway
+from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Provider
 from tests.e2e.films import picture
 from tests.e2e.running import FREE, Running, running_sandbox
 from tests.messages_view import Json, words
@@ -39,9 +39,9 @@ from tests.security import canary
 ECHO = "Incorrect API key provided: {key}. Bearer {key} is not valid."
 
 
-def echo(gateway: Gateway) -> str:
+def echo(provider: Provider) -> str:
     """A refusal that holds the very key it was asked with."""
-    return ECHO.format(key=gateway.settings.api_key)
+    return ECHO.format(key=provider.settings.api_key)
 
 
 @dataclass
@@ -58,9 +58,9 @@ class Run:
 
     def listen(self) -> None:
         """Keep the head of every request that reaches a stand-in."""
-        gateways, discord = self.running.sandbox.providers, self.running.sandbox.discord
-        for gateway in (gateways.evolink, gateways.apimart):
-            gateway.record = self._kept(gateway.record, gateway.name)
+        providers, discord = self.running.sandbox.providers, self.running.sandbox.discord
+        for provider in (providers.evolink, providers.apimart):
+            provider.record = self._kept(provider.record, provider.name)
         discord.rest._record = self._kept(discord.rest._record, "discord")
 
     def _kept(self, record: Any, name: str) -> Any:
@@ -125,7 +125,7 @@ async def run(tmp_path: Path, judge: OpenApiValidator | None) -> AsyncIterator[R
 async def all_that_can_happen(run: Run) -> None:
     """Once through success and every kind of failure."""
     running = run.running
-    gateways, discord = running.sandbox.providers, running.sandbox.discord
+    providers, discord = running.sandbox.providers, running.sandbox.discord
     tom = running.person("tom")
     run.made += 1
     image = await tom.upload("me.png", picture())
@@ -139,13 +139,13 @@ async def all_that_can_happen(run: Run) -> None:
     await running.film(f"and again {run.made}", version=2)
 
     def both(**fault: Any) -> None:
-        for gateway in (gateways.evolink, gateways.apimart):
-            gateway.add_fault(times=20, message=echo(gateway), **fault)
+        for provider in (providers.evolink, providers.apimart):
+            provider.add_fault(times=20, message=echo(provider), **fault)
 
     async def without_faults(prompt: str) -> None:
         await run.end_of(f"{prompt} {run.made}")
-        for gateway in (gateways.evolink, gateways.apimart):
-            gateway.faults.clear()
+        for provider in (providers.evolink, providers.apimart):
+            provider.faults.clear()
 
     both(on="task", kind="fail")
     await without_faults("a task fails")
@@ -153,17 +153,17 @@ async def all_that_can_happen(run: Run) -> None:
     await without_faults("a task is refused")
     both(on="submit", kind="status", status=400, code="bad")
     await without_faults("a wish is refused")
-    for gateway in (gateways.evolink, gateways.apimart):
-        gateway.add_fault(on="query", kind="status", status=500, message=echo(gateway), times=1)
-        gateway.add_fault(on="submit", kind="html", status=502, times=1)
-        gateway.add_fault(on="download", kind="truncate", times=1)
+    for provider in (providers.evolink, providers.apimart):
+        provider.add_fault(on="query", kind="status", status=500, message=echo(provider), times=1)
+        provider.add_fault(on="submit", kind="html", status=502, times=1)
+        provider.add_fault(on="download", kind="truncate", times=1)
     discord.faults.order(
         {"method": "POST", "route": "/channels/{channel_id}/messages", "status": 500, "times": 1}
     )
     await tom.video(f"it works in the end {run.made}")
     await running.film(f"it works in the end {run.made}", seconds=40)
-    for gateway in (gateways.evolink, gateways.apimart):
-        gateway.faults.clear()
+    for provider in (providers.evolink, providers.apimart):
+        provider.faults.clear()
     await broken_event(run)
     await run.side_door()
 
@@ -191,13 +191,13 @@ async def broken_event(run: Run) -> None:
 
 async def the_worst_refusals(run: Run) -> None:
     """No money, wrong keys: the last, because providers are then left alone for a while."""
-    gateways = run.running.sandbox.providers
+    providers = run.running.sandbox.providers
     for status, code in ((402, "insufficient_quota"), (401, "invalid_api_key")):
-        for gateway in (gateways.evolink, gateways.apimart):
-            gateway.faults.clear()
+        for provider in (providers.evolink, providers.apimart):
+            provider.faults.clear()
             for on in ("submit", "query", "batch", "upload", "list"):
-                gateway.add_fault(
-                    on=on, kind="status", status=status, code=code, message=echo(gateway), times=50
+                provider.add_fault(
+                    on=on, kind="status", status=status, code=code, message=echo(provider), times=50
                 )
         await run.running.person("tom").video(f"no way {status} {run.made}")
     await run.running.status(f"no way 402 {run.made}", "didn't count", seconds=30)
@@ -222,7 +222,7 @@ async def all_commands(run: Run, folder: Path) -> None:
 def everything(run: Run, folder: Path) -> dict[str, bytes]:
     """All that the run left behind or showed to somebody, by where it was found."""
     running = run.running
-    discord, gateways = running.sandbox.discord, running.sandbox.providers
+    discord, providers = running.sandbox.discord, running.sandbox.providers
     left = dict(canary.files(folder, besides=running.config))
     left |= {f"output of {name}": text.encode() for name, text in run.said.items()}
     left |= {f"request {n}": json.dumps(r).encode() for n, r in enumerate(run.seen)}
@@ -241,12 +241,12 @@ def everything(run: Run, folder: Path) -> dict[str, bytes]:
         for kept in discord.log._events.values()
         for e in kept
     }
-    for gateway in (gateways.evolink, gateways.apimart):
+    for provider in (providers.evolink, providers.apimart):
         left |= {
-            f"{gateway.name} call {c.n}": json.dumps(
+            f"{provider.name} call {c.n}": json.dumps(
                 [c.method, c.path, c.sent, c.idempotency_key], default=str
             ).encode()
-            for c in gateway.calls
+            for c in provider.calls
         }
     left |= {f"process {n}": p.command for n, p in enumerate(run.shown)}
     return left

@@ -163,19 +163,19 @@ async def test_a_reply_and_a_form_are_only_text(running: Running, tally: Tally) 
 async def test_what_a_provider_says_is_never_shown_raw(
     running: Running, tally: Tally, text: str
 ) -> None:
-    gateways, tom = running.sandbox.providers, running.person("tom")
+    providers, tom = running.sandbox.providers, running.person("tom")
     before = running.sandbox.discord.exchanges[-1]["n"]
     for on, more in (
         ("task", {"kind": "fail", "code": "invalid_parameters"}),
         ("submit", {"kind": "status", "status": 400, "code": text}),
     ):
-        for gateway in (gateways.evolink, gateways.apimart):
-            gateway.add_fault(on=on, message=text, times=3, **more)
+        for provider in (providers.evolink, providers.apimart):
+            provider.add_fault(on=on, message=text, times=3, **more)
         prompt = f"fails by {on} {SHOUTS.index(text) if text in SHOUTS else MARKS.index(text)}"
         await tom.video(prompt.replace("_", " "))
         await running.status(prompt, "didn't count", seconds=30)
-        for gateway in (gateways.evolink, gateways.apimart):
-            gateway.faults.clear()
+        for provider in (providers.evolink, providers.apimart):
+            provider.faults.clear()
     bodies = list(sent(running, after=before))
     assert len(bodies) >= 4
     shown = [b for b in bodies if not harmless(b, tom.id) or "evil" in words(b)]
@@ -184,8 +184,8 @@ async def test_what_a_provider_says_is_never_shown_raw(
 
 @LOOP
 async def test_a_files_name_goes_nowhere(running: Running, tally: Tally) -> None:
-    """Not into a path of ours, not to a gateway, and into a sentence only as text."""
-    gateways, tom = running.sandbox.providers, running.person("tom")
+    """Not into a path of ours, not to a provider, and into a sentence only as text."""
+    providers, tom = running.sandbox.providers, running.person("tom")
     discord, people = running.sandbox.discord, running.sandbox.discord.people
     before = discord.exchanges[-1]["n"]
     made = {"inputs", "videos", "copies", "partial", "scratch"}
@@ -205,8 +205,8 @@ async def test_a_files_name_goes_nowhere(running: Running, tally: Tally) -> None
         inside = path.relative_to(media)
         plain_name = re.fullmatch(r"[0-9a-z]+(\.\d+\.[a-z]+)?\.(mp4|png|part)", path.name)
         faults += [] if inside.parts[0] in made and plain_name else [path]
-    for gateway in (gateways.evolink, gateways.apimart):
-        sent_there = [json.dumps([call.path, call.sent]) for call in gateway.calls]
+    for provider in (providers.evolink, providers.apimart):
+        sent_there = [json.dumps([call.path, call.sent]) for call in provider.calls]
         faults += [text for text in sent_there if ".." in text or "passwd" in text]
     faults += [body for body in sent(running, after=before) if not harmless(body, tom.id)]
     tally.harmless(NAMES, faults)

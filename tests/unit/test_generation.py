@@ -58,7 +58,7 @@ def test_the_ways_aside_are_open(before: State, after: State) -> None:
         (State.RUNNING, State.QUEUED),
         (State.READY, State.SUBMITTING),
         (State.SUBMIT_UNKNOWN, State.SUBMITTING),  # never a blind POST
-        (State.SUBMITTING, State.CANCELLED),  # the gateway cannot cancel
+        (State.SUBMITTING, State.CANCELLED),  # the provider cannot cancel
         (State.POSTING, State.CANCELLED),  # it may be there already
         (State.POSTING, State.FAILED),
     ],

@@ -1,4 +1,4 @@
-"""Identifiers sort by time; nonces and keys fit what Discord and the gateways accept."""
+"""Identifiers sort by time; nonces and keys fit what Discord and the providers accept."""
 
 import re
 from datetime import UTC, datetime, timedelta

@@ -211,7 +211,7 @@ def test_a_missing_or_strange_fact_gives_the_short_form() -> None:
     assert ENGLISH.explain(Code.QUOTA_VIDEOS, facts | {"period": "decade"}) == short
 
 
-def test_what_a_gateway_said_is_never_shown() -> None:
+def test_what_a_provider_said_is_never_shown() -> None:
     facts = {"provider": "evolink", "message": "raw words", "status": 500, "request_id": "r-1"}
     for code in Code:
         told = ENGLISH.explain(code, facts)

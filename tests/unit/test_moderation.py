@@ -1,4 +1,4 @@
-"""What a gateway says about a refusal by its moderation reaches people in our words."""
+"""What a provider says about a refusal by its moderation reaches people in our words."""
 
 from typing import Any
 

@@ -26,7 +26,7 @@ SIGMA = 0.3
 TASKS = 300
 
 Bar = Callable[[float, float, random.Random], float]
-"""What a gateway shows as progress: (elapsed, real duration, chance) to a fraction."""
+"""What a provider shows as progress: (elapsed, real duration, chance) to a fraction."""
 
 
 def log_normal(chance: random.Random, median_s: float = MEDIAN_S) -> float:

@@ -1,4 +1,4 @@
-"""What gateways answer, however odd: read without a crash, judged as the pages say."""
+"""What providers answer, however odd: read without a crash, judged as the pages say."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -145,7 +145,7 @@ def test_loopback_may_be_plain(written: Written) -> None:
     assert settings.http.public_url == "http://127.0.0.1:8080"
 
 
-def test_a_gateway_may_have_mirrors(written: Written) -> None:
+def test_a_provider_may_have_mirrors(written: Written) -> None:
     file = written(
         "[providers.apimart]\napi_url = ['https://api.apimart.ai/v1', 'https://b.example']"
     )

@@ -131,7 +131,7 @@ LINK = "https://e.example/a.mp4"
         {"url": LINK},
     ],
 )
-async def test_a_result_is_found_wherever_a_gateway_puts_it(adapter: Adapter, made: Any) -> None:
+async def test_a_result_is_found_wherever_a_provider_puts_it(adapter: Adapter, made: Any) -> None:
     given = {"video_urls": ["https://e.example/given.mp4"], "image_urls": ["https://e.example/p"]}
     task = {"id": TASK, "status": "completed", "input": given} | given | made
     assert (await adapter({"data": task}).query(TASK)).urls == (LINK,)

@@ -45,11 +45,11 @@ export const api = {
   modal: (user, answer) => call("POST", as(user, "modals"), answer),
   remove: (user, message) => call("DELETE", as(user, `messages/${message}`)),
   interaction: (id) => call("GET", `/control/interactions/${id}`),
-  gateways: () => call("GET", "/control/gateways"),
-  setGateway: (name, settings) => call("PUT", `/control/gateways/${name}`, settings),
-  addFault: (name, fault) => call("POST", `/control/gateways/${name}/faults`, fault),
-  clearFaults: (name) => call("DELETE", `/control/gateways/${name}/faults`),
-  steerTask: (name, id, what) => call("POST", `/control/gateways/${name}/tasks/${encodeURIComponent(id)}`, what),
+  providers: () => call("GET", "/control/providers"),
+  setProvider: (name, settings) => call("PUT", `/control/providers/${name}`, settings),
+  addFault: (name, fault) => call("POST", `/control/providers/${name}/faults`, fault),
+  clearFaults: (name) => call("DELETE", `/control/providers/${name}/faults`),
+  steerTask: (name, id, what) => call("POST", `/control/providers/${name}/tasks/${encodeURIComponent(id)}`, what),
 };
 
 /** Uploads one file; `onProgress` gets a share between 0 and 1. */

@@ -4,7 +4,7 @@
 import { api, listen } from "./api.js";
 import { Composer } from "./composer.js";
 import { append, el, iconButton, replace } from "./dom.js";
-import { GatewayPanel } from "./gateways.js";
+import { ProviderPanel } from "./providers.js";
 import { avatar, icon } from "./icons.js";
 import { MessageList } from "./messages.js";
 import { hrefOf, otherOf, placeOf, titleOf } from "./names.js";
@@ -20,7 +20,7 @@ const wide = matchMedia("(min-width: 1100px)");
 const sidebar = new Sidebar();
 const messages = new MessageList();
 const composer = new Composer();
-const panel = new GatewayPanel();
+const panel = new ProviderPanel();
 const header = el("header", { class: "channel-header" });
 const banner = el("div", { class: "banner", role: "status", hidden: true });
 const live = el("div", { class: "visually-hidden", "aria-live": "polite", role: "log", id: "announcements" });
@@ -86,7 +86,7 @@ function drawHeader() {
     target.private || target.type === 12 ? el("span", { class: "tag", text: "Private" }) : null,
     el("span", { class: "spacer" }),
     el("span", { class: `bot-state${state.bot.online ? " online" : ""}`, title: state.bot.online ? "The bot is online" : "The bot is offline" }, el("i", { "aria-hidden": "true" }), el("span", { text: `${nameOf(state.bot.id)} ${state.bot.online ? "online" : "offline"}` })),
-    iconButton(icon("panel", 22), "Gateways", togglePanel, { "aria-controls": "gateways", "aria-expanded": String(open), class: open ? "active" : "" }));
+    iconButton(icon("panel", 22), "Providers", togglePanel, { "aria-controls": "providers", "aria-expanded": String(open), class: open ? "active" : "" }));
 }
 
 function drawBanner() {

@@ -232,7 +232,7 @@ const HANDLERS = {
     state.bot = { ...state.bot, ...data };
     emit("bot");
   },
-  GATEWAYS: (data) => emit("gateways", data),
+  PROVIDERS: (data) => emit("providers", data),
 };
 
 let asking = 0;

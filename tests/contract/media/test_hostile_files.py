@@ -252,7 +252,7 @@ async def test_a_jpeg_without_its_very_end_is_taken_and_a_cut_one_is_not(
     assert await refusal(store, incoming, path) is Code.MEDIA_BROKEN
 
 
-async def test_a_picture_too_heavy_for_the_gateways_becomes_a_jpeg(
+async def test_a_picture_too_heavy_for_the_providers_becomes_a_jpeg(
     store: DiskMediaStore, incoming: Describe, tmp_path: Path
 ) -> None:
     path = tmp_path / "heavy.png"

@@ -26,8 +26,8 @@ from bot.providers.catalogue import load_catalogue
 from bot.providers.evolink import EvoLink
 from bot.providers.http import HttpClient, Timeouts
 from bot.providers.uploads import VideoHost
-from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Gateway
-from tests.integration.gateways.bench import Bench, Clock, draw, running
+from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Provider
+from tests.integration.providers.harness import Bench, Clock, draw, running
 
 EVOLINK = ProviderName("evolink")
 APIMART = ProviderName("apimart")
@@ -58,12 +58,12 @@ class StandInTime:
 
 @dataclass
 class Counter:
-    """``provider`` is the adapter, ``standin`` the gateway it speaks with."""
+    """``provider`` is the adapter, ``standin`` the provider it speaks with."""
 
     name: ProviderName
     bench: Bench
     provider: InformedProvider
-    standin: Gateway
+    standin: Provider
     root: Path
     time: StandInTime
 
@@ -77,7 +77,7 @@ class Counter:
 
     def files_held(self) -> int:
         """How many uploaded files EvoLink holds."""
-        return len(self.bench.gateways._hosting["evolink"].files())
+        return len(self.bench.providers._hosting["evolink"].files())
 
     def keep(self, name: str, body: bytes, *, width: int = 64, height: int = 36) -> StoredMedia:
         """A file as the media store would have kept it."""
@@ -187,7 +187,7 @@ async def counter(
                 clock=time,
                 video_host=video_host,
             )
-        standin = bench.gateways.evolink if name == EVOLINK else bench.gateways.apimart
+        standin = bench.providers.evolink if name == EVOLINK else bench.providers.apimart
         async with door:
             yield Counter(name, bench, provider, standin, root, time)
 

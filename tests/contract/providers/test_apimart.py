@@ -52,15 +52,15 @@ async def test_evolink_hosts_a_video_for_apimart(tmp_path: Any, rendered: Any) -
     for directory in directories:
         directory.mkdir()
     async with counter(EVOLINK, directories[0], rendered) as other:
-        gateway = cast("EvoLink", other.provider)
+        provider = cast("EvoLink", other.provider)
 
         class Host:
             async def host_video(self, media: StoredMedia) -> HostedFile:
                 (other.root / media.path).write_bytes((desk.root / media.path).read_bytes())
-                return await gateway.host_video(media)
+                return await provider.host_video(media)
 
             async def release(self, uploads: Sequence[str]) -> None:
-                await gateway.release(uploads)
+                await provider.release(uploads)
 
         async with counter(APIMART, directories[1], rendered, video_host=Host()) as desk:
             source = await desk.video()

@@ -72,7 +72,7 @@ async def test_every_offer_is_taken_and_made(
 
 
 @pytest.mark.parametrize("name", [EVOLINK, APIMART])
-async def test_every_parameter_reaches_the_gateway(
+async def test_every_parameter_reaches_the_provider(
     name: Any, tmp_path: Path, rendered: Path
 ) -> None:
     async with counter(name, tmp_path, rendered) as desk:
@@ -149,7 +149,7 @@ async def test_a_refused_submission_took_nothing(desk: Counter, status: int, cod
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 @pytest.mark.parametrize("kind", ["status", "html"])
-async def test_a_broken_gateway_may_have_taken_it(desk: Counter, status: int, kind: str) -> None:
+async def test_a_broken_provider_may_have_taken_it(desk: Counter, status: int, kind: str) -> None:
     desk.fault("submit", kind, status=status, effect=True)
     with pytest.raises(ProviderError) as caught:
         await desk.submitted()
@@ -169,7 +169,7 @@ async def test_an_answer_that_never_came_whole_leaves_it_open(desk: Counter, kin
     assert len([call for call in desk.standin.calls if call.op == "submit"]) == 1
 
 
-async def test_a_silent_gateway_may_have_taken_it(hasty: Counter) -> None:
+async def test_a_silent_provider_may_have_taken_it(hasty: Counter) -> None:
     hasty.fault("submit", "delay", seconds=30)
     with pytest.raises(ProviderError) as caught:
         await hasty.submitted()
@@ -357,7 +357,7 @@ async def test_absence_is_only_said_where_it_is_proven(desk: Counter) -> None:
 
 
 def desk_now(desk: Counter) -> Any:
-    return desk.provider._gateway.now()  # pyright: ignore[reportAttributeAccessIssue]
+    return desk.provider._provider.now()  # pyright: ignore[reportAttributeAccessIssue]
 
 
 async def test_results_that_cannot_be_had(desk: Counter) -> None:

@@ -123,7 +123,7 @@ async def test_a_refused_video_upload_falls_back_to_a_link(evolink: Counter) -> 
     await evolink.provider.submit(prepared, key="retake-generation-1")
 
 
-async def test_a_valid_link_of_a_gateway_needs_no_upload(evolink: Counter) -> None:
+async def test_a_valid_link_of_a_provider_needs_no_upload(evolink: Counter) -> None:
     source = await evolink.video()
     url = evolink.bench.serve("source.mp4", (evolink.root / source.path).read_bytes())
     prepared = await evolink.prepared(

@@ -1,4 +1,4 @@
-"""The addresses of a gateway: however they are written, and where one of several is away."""
+"""The addresses of a provider: however they are written, and where one of several is away."""
 
 import socket
 from contextlib import closing

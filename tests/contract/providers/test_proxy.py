@@ -19,15 +19,15 @@ from bot.providers.http import HttpClient, Timeouts
 from bot.providers.proxy import Proxy
 from tests.proxies import PASSWORD, USER, ProxyServer, proxying
 
-PEM = Path(__file__).parent / "tls" / "gateway.example.pem"
+PEM = Path(__file__).parent / "tls" / "provider.example.pem"
 QUICK = Timeouts(connect=5, submit=5, read=5, idle=5, transfer=5)
 SECRETS = "mira:p%40ss%3Aw0rd@"
 KEY = "sk-key-of-the-door-0123456789"
 
 
 @dataclass
-class Gateway:
-    """A server with a certificate for gateway.example; ``seen`` are the paths it was asked."""
+class Provider:
+    """A server with a certificate for provider.example; ``seen`` are the paths it was asked."""
 
     port: int = 0
     seen: list[str] = field(default_factory=list)
@@ -46,10 +46,10 @@ def certificate() -> ssl.SSLContext:
 
 
 @pytest.fixture
-async def gateway(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Gateway]:
+async def provider(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Provider]:
     trusting = ssl.create_default_context(cafile=PEM)
     monkeypatch.setattr(transport, "_tls", lambda: trusting)
-    made = Gateway()
+    made = Provider()
     runner = web.ServerRunner(web.Server(made.answer), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=certificate()).start()
@@ -72,42 +72,44 @@ def door(proxy: str, *, loopback: bool = False) -> HttpClient:
 @pytest.mark.parametrize("scheme", ["http", "socks5", "socks5h"])
 @pytest.mark.parametrize("secrets", ["", SECRETS])
 async def test_every_kind_of_call_goes_through_it(
-    gateway: Gateway, tmp_path: Path, scheme: str, secrets: str
+    provider: Provider, tmp_path: Path, scheme: str, secrets: str
 ) -> None:
     file = tmp_path / "a.png"
     file.write_bytes(b"picture")
-    async with proxying(gateway.port, password_needed=bool(secrets)) as proxy:
+    async with proxying(provider.port, password_needed=bool(secrets)) as proxy:
         async with door(proxy.url(scheme, secrets=secrets)) as http:
-            base = "https://gateway.example"
+            base = "https://provider.example"
             assert (await http.get(f"{base}/read", key=KEY)).body == {"fine": True}
             await http.post(f"{base}/ask", key=KEY, body={})
             await http.buy(f"{base}/buy", key=KEY, body={}, headers={})
             await http.upload(f"{base}/up", key=KEY, file=file, name="a.png", mime="image/png")
             await http.download(f"{base}/film.mp4", tmp_path / "film", max_bytes=100)
-        assert set(proxy.asked) == {"gateway.example:443"}
-    assert gateway.seen == ["GET /read", "POST /ask", "POST /buy", "POST /up", "GET /film.mp4"]
+        assert set(proxy.asked) == {"provider.example:443"}
+    assert provider.seen == ["GET /read", "POST /ask", "POST /buy", "POST /up", "GET /film.mp4"]
 
 
 async def test_a_proxy_behind_a_certificate(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trusting = ssl.create_default_context(cafile=PEM)
     trusting.check_hostname = False
     monkeypatch.setattr(ssl, "create_default_context", lambda: trusting)
-    async with proxying(gateway.port, tls=certificate()) as proxy:
+    async with proxying(provider.port, tls=certificate()) as proxy:
         async with door(proxy.url("https")) as http:
-            assert (await http.get("https://gateway.example/read", key=KEY)).body == {"fine": True}
-        assert proxy.asked == ["gateway.example:443"]
+            assert (await http.get("https://provider.example/read", key=KEY)).body == {"fine": True}
+        assert proxy.asked == ["provider.example:443"]
 
 
-async def test_where_a_redirect_leads_is_asked_of_it_too(gateway: Gateway, tmp_path: Path) -> None:
-    async with proxying(gateway.port) as proxy:
+async def test_where_a_redirect_leads_is_asked_of_it_too(
+    provider: Provider, tmp_path: Path
+) -> None:
+    async with proxying(provider.port) as proxy:
         async with door(proxy.url("socks5")) as http:
             with pytest.raises(ProviderError):  # the certificate is not cdn.example's
                 await http.download(
-                    "https://gateway.example/moved.mp4", tmp_path / "film", max_bytes=100
+                    "https://provider.example/moved.mp4", tmp_path / "film", max_bytes=100
                 )
-        assert proxy.asked == ["gateway.example:443", "cdn.example:443"]
+        assert proxy.asked == ["provider.example:443", "cdn.example:443"]
 
 
 @pytest.mark.parametrize(
@@ -119,11 +121,11 @@ async def test_where_a_redirect_leads_is_asked_of_it_too(gateway: Gateway, tmp_p
         "https://127.0.0.1/x",
         "https://localhost/x",
         "https://2130706433/x",
-        "http://gateway.example/x",
+        "http://provider.example/x",
     ],
 )
-async def test_what_is_not_public_is_refused_before_the_proxy(gateway: Gateway, url: str) -> None:
-    async with proxying(gateway.port) as proxy:
+async def test_what_is_not_public_is_refused_before_the_proxy(provider: Provider, url: str) -> None:
+    async with proxying(provider.port) as proxy:
         async with door(proxy.url("socks5")) as http:
             with pytest.raises(ProviderError) as caught:
                 await http.get(url, key=KEY)
@@ -131,11 +133,11 @@ async def test_what_is_not_public_is_refused_before_the_proxy(gateway: Gateway, 
         assert proxy.asked == []
 
 
-async def test_this_machine_is_reached_directly(gateway: Gateway) -> None:
+async def test_this_machine_is_reached_directly(provider: Provider) -> None:
     async with proxying(9) as proxy:
         async with door(proxy.url("http"), loopback=True) as http:
             with pytest.raises(ProviderError):  # the certificate is not for 127.0.0.1
-                await http.get(f"https://127.0.0.1:{gateway.port}/read", key=KEY)
+                await http.get(f"https://127.0.0.1:{provider.port}/read", key=KEY)
             plain = await asyncio.start_server(_fine, "127.0.0.1", 0)
             port = plain.sockets[0].getsockname()[1]
             async with plain:
@@ -172,14 +174,14 @@ async def broken(case: str, proxy: ProxyServer) -> str:
     ],
 )
 async def test_a_proxy_that_does_not_work_took_nothing_and_tells_nothing(
-    gateway: Gateway, case: str, words: str
+    provider: Provider, case: str, words: str
 ) -> None:
-    async with proxying(gateway.port, password_needed=True) as proxy:
+    async with proxying(provider.port, password_needed=True) as proxy:
         url = await broken(case, proxy)
-        assert await Proxy.parse(url).fault("gateway.example", 443) == words
+        assert await Proxy.parse(url).fault("provider.example", 443) == words
         async with door(url) as http:
             with pytest.raises(ProviderError) as caught:
-                await http.buy("https://gateway.example/buy", key=KEY, body={}, headers={})
+                await http.buy("https://provider.example/buy", key=KEY, body={}, headers={})
         error = caught.value
         assert (error.code, error.accepted) == (Code.PROVIDER_UNAVAILABLE, Accepted.NO)
         assert error.retryable
@@ -187,13 +189,13 @@ async def test_a_proxy_that_does_not_work_took_nothing_and_tells_nothing(
         for secret in (PASSWORD, "wrong-s3cret", "p%40ss", USER):
             assert secret not in f"{error} {error.facts}"
         assert proxy.asked == []
-    assert gateway.seen == []
+    assert provider.seen == []
 
 
-async def test_a_proxy_that_works_has_no_fault(gateway: Gateway) -> None:
-    async with proxying(gateway.port) as proxy:
-        assert await Proxy.parse(proxy.url("http")).fault("gateway.example", 443) is None
-        assert proxy.asked == ["gateway.example:443"]
+async def test_a_proxy_that_works_has_no_fault(provider: Provider) -> None:
+    async with proxying(provider.port) as proxy:
+        assert await Proxy.parse(proxy.url("http")).fault("provider.example", 443) is None
+        assert proxy.asked == ["provider.example:443"]
 
 
 @pytest.mark.parametrize(

@@ -104,11 +104,11 @@ async def test_a_stream_carries_what_its_person_may_see(http: Http, bot: Bot) ->
     assert (await anext(stream))["type"] == "open"
     await bot.standin.people.send("mira", "dm", "not for tom")
     await bot.channel("general").send("for all")
-    bot.standin.publish("GATEWAYS", {"name": "evolink"})
+    bot.standin.publish("PROVIDERS", {"name": "evolink"})
     async with asyncio.timeout(5):
         event = await anext(stream)
         assert (event["type"], event["data"]["content"]) == ("MESSAGE_CREATE", "for all")
-        assert await anext(stream) == {"type": "GATEWAYS", "data": {"name": "evolink"}}
+        assert await anext(stream) == {"type": "PROVIDERS", "data": {"name": "evolink"}}
         await http("POST", "/discord/gateway", {"do": "drop", "resumable": False})
         assert (await anext(stream))["data"]["online"] is False
         assert (await anext(stream))["data"]["online"] is True

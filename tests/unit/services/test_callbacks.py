@@ -29,7 +29,7 @@ async def nothing() -> None:
 
 @dataclass
 class Beside(FakeProvider):
-    """Something happens between what the gateway does and its answer."""
+    """Something happens between what the provider does and its answer."""
 
     after_a_post: Callable[[], Awaitable[None]] = nothing
     after_a_list: Callable[[], Awaitable[None]] = nothing

@@ -80,7 +80,7 @@ async def test_a_worker_beats_while_its_database_answers(world: World) -> None:
     await world.until(worker.scheduler.advance.lease.answers, seconds=10)
 
 
-async def test_a_gateway_asks_whether_the_database_answers_and_who_works(world: World) -> None:
+async def test_a_provider_asks_whether_the_database_answers_and_who_works(world: World) -> None:
     watch = DatabaseWatch(storage=world.storage, clock=world.clock)
     asking = asyncio.ensure_future(watch.run())
     assert not watch.answers()

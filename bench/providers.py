@@ -1,4 +1,4 @@
-"""The gateways as a process of their own, with a crowd of tasks already in flight.
+"""The providers as a process of their own, with a crowd of tasks already in flight.
 
 Owns putting the crowd into EvoLink's book. Prints its address, then serves until its input ends,
 so that it never outlives the bench that started it. Every video is one and the same file.
@@ -17,7 +17,7 @@ from aiohttp import web
 
 from bench.load import MODEL, VIDEO_SECONDS, Crowd
 from sandbox.clips import FixedClips
-from sandbox.providers import Gateways
+from sandbox.providers import Providers
 from sandbox.providers.api_server import Call
 from sandbox.providers.fetch import Given
 from sandbox.providers.submission import judge
@@ -30,7 +30,7 @@ NEARLY_DONE = 97
 
 
 class Process:
-    """``python -m bench.gateways``, as seen by the bench that starts it."""
+    """``python -m bench.providers``, as seen by the bench that starts it."""
 
     def __init__(self, *, crowd: Crowd, clip: Path) -> None:
         self.crowd = crowd
@@ -41,7 +41,7 @@ class Process:
     async def start(self) -> str:
         """Start it; its address."""
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bench.gateways",
+            sys.executable, "-m", "bench.providers",
             "--crowd", self.crowd.as_json(), "--clip", str(self._clip),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
@@ -49,7 +49,7 @@ class Process:
         async with asyncio.timeout(60):
             self.url = (await self._process.stdout.readline()).decode().strip()
         if not self.url:
-            raise RuntimeError("the gateways did not start")
+            raise RuntimeError("the providers did not start")
         return self.url
 
     async def stop(self) -> None:
@@ -65,13 +65,13 @@ class Process:
                 await self._process.wait()
 
 
-def enter_tasks(gateways: Gateways, crowd: Crowd, clip: Path) -> None:
+def enter_tasks(providers: Providers, crowd: Crowd, clip: Path) -> None:
     """Put the crowd into EvoLink's book, as if it had been submitted and paid for long ago."""
-    evolink = gateways.evolink
-    evolink.balance_usd = gateways.apimart.balance_usd = RICH_USD
+    evolink = providers.evolink
+    evolink.balance_usd = providers.apimart.balance_usd = RICH_USD
     # What is asked for beside the crowd takes as long as the crowd does.
     evolink.settings.seconds = crowd.takes
-    evolink.settings.progress_step = gateways.apimart.settings.progress_step = 1
+    evolink.settings.progress_step = providers.apimart.settings.progress_step = 1
     body: dict[str, Any] = {"model": MODEL, "prompt": "crowd", "duration": VIDEO_SECONDS}
     submission = judge(body, evolink.models, insecure_callbacks=False)
     video = asyncio.get_running_loop().create_task(_ready(clip))
@@ -92,10 +92,10 @@ def enter_tasks(gateways: Gateways, crowd: Crowd, clip: Path) -> None:
 
 
 def _ender(
-    gateways: Gateways, crowd: Crowd
+    providers: Providers, crowd: Crowd
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """Ends at once all that are held."""
-    book = gateways.evolink.book
+    book = providers.evolink.book
 
     async def end(request: web.Request) -> web.StreamResponse:
         del request
@@ -110,8 +110,8 @@ def _ender(
 class Figures:
     """What the bench wants to know: questions about tasks, and when downloads began."""
 
-    def __init__(self, gateways: Gateways) -> None:
-        self._evolink = gateways.evolink
+    def __init__(self, providers: Providers) -> None:
+        self._evolink = providers.evolink
         self._asked = 0
         self._first_at: float | None = None
         self._last_at: float | None = None
@@ -156,23 +156,23 @@ async def _ready(clip: Path) -> Path:
 async def serve(crowd: Crowd, clip: Path) -> None:
     """Serve until the input ends."""
     with tempfile.TemporaryDirectory(prefix="retake-bench-") as folder:
-        gateways = Gateways(directory=Path(folder), clips=FixedClips(clip))
-        enter_tasks(gateways, crowd, clip)
+        providers = Providers(directory=Path(folder), clips=FixedClips(clip))
+        enter_tasks(providers, crowd, clip)
         app = web.Application()
-        gateways.mount(app)
-        figures = Figures(gateways)
+        providers.mount(app)
+        figures = Figures(providers)
         app.router.add_get("/figures", figures.answer)
-        app.router.add_post("/end", _ender(gateways, crowd))
+        app.router.add_post("/end", _ender(providers, crowd))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", 0).start()
-            gateways.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            print(gateways.base_url, flush=True)
+            providers.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            print(providers.base_url, flush=True)
             await asyncio.to_thread(sys.stdin.buffer.read)
         finally:
             await runner.cleanup()
-            await gateways.close()
+            await providers.close()
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import asyncio
 import aiohttp
 import pytest
 
-from tests.integration.gateways.bench import Bench, draw
+from tests.integration.providers.harness import Bench, draw
 
 TEXT = "gemini-omni-flash-text-to-video"
 ASK = {"model": TEXT, "prompt": "p", "duration": 5}
@@ -18,7 +18,7 @@ def keyed(key: str = KEY) -> dict[str, str]:
 
 
 async def test_money_is_reserved_then_settled(bench: Bench) -> None:
-    evolink = bench.gateways.evolink
+    evolink = bench.providers.evolink
     evolink.balance_usd = 10
     task_id = (await bench.evolink(ASK)).json["id"]
     assert evolink.balance_usd == pytest.approx(10 - COST)
@@ -32,7 +32,7 @@ async def test_money_is_reserved_then_settled(bench: Bench) -> None:
 
 @pytest.mark.parametrize("kind", ["fail", "moderation", "cancel"])
 async def test_a_failed_task_is_refunded(bench: Bench, kind: str) -> None:
-    evolink = bench.gateways.evolink
+    evolink = bench.providers.evolink
     evolink.balance_usd = 10
     bench.fault("evolink", "task", kind)
     task_id = (await bench.evolink(ASK)).json["id"]
@@ -44,7 +44,7 @@ async def test_a_failed_task_is_refunded(bench: Bench, kind: str) -> None:
 
 
 async def test_reservations_count_against_the_balance(bench: Bench) -> None:
-    bench.gateways.evolink.balance_usd = COST * 1.5
+    bench.providers.evolink.balance_usd = COST * 1.5
     assert (await bench.evolink(ASK)).status == 200
     assert (await bench.evolink(ASK)).status == 402
     bench.clock.advance(8)
@@ -58,7 +58,7 @@ async def test_the_same_key_gives_the_same_answer(bench: Bench) -> None:
     again = await bench.evolink(ASK, headers=keyed())
     assert again.headers["idempotency-replayed"] == "true"
     assert again.json == first.json
-    assert bench.gateways.evolink.paid == [first.json["id"]]
+    assert bench.providers.evolink.paid == [first.json["id"]]
 
 
 async def test_the_same_key_with_another_body_is_a_conflict(bench: Bench) -> None:
@@ -66,15 +66,15 @@ async def test_the_same_key_with_another_body_is_a_conflict(bench: Bench) -> Non
     other = await bench.evolink(ASK | {"prompt": "q"}, headers=keyed())
     assert other.status == 409
     assert other.json["error"]["code"] == "idempotency_conflict"
-    assert len(bench.gateways.evolink.paid) == 1
+    assert len(bench.providers.evolink.paid) == 1
 
 
 async def test_two_at_once_with_one_key_make_one_task(bench: Bench) -> None:
     url = bench.serve("a.png", draw())
     body = {"model": "gemini-omni-flash-image-to-video", "prompt": "p", "image_urls": [url]}
     answers = await asyncio.gather(*(bench.evolink(body, headers=keyed()) for _ in range(5)))
-    assert {answer.json["id"] for answer in answers} == set(bench.gateways.evolink.paid)
-    assert len(bench.gateways.evolink.paid) == 1
+    assert {answer.json["id"] for answer in answers} == set(bench.providers.evolink.paid)
+    assert len(bench.providers.evolink.paid) == 1
     replayed = [answer.headers.get("idempotency-replayed") for answer in answers]
     assert sorted(replayed, key=str) == [None, "true", "true", "true", "true"]
 
@@ -82,13 +82,13 @@ async def test_two_at_once_with_one_key_make_one_task(bench: Bench) -> None:
 async def test_without_a_key_every_submit_pays(bench: Bench) -> None:
     await bench.evolink(ASK)
     await bench.evolink(ASK)
-    assert len(bench.gateways.evolink.paid) == 2
+    assert len(bench.providers.evolink.paid) == 2
 
 
 async def test_a_refused_request_leaves_its_key_free(bench: Bench) -> None:
-    bench.gateways.evolink.balance_usd = 0
+    bench.providers.evolink.balance_usd = 0
     assert (await bench.evolink(ASK, headers=keyed())).status == 402
-    bench.gateways.evolink.balance_usd = 10
+    bench.providers.evolink.balance_usd = 10
     answer = await bench.evolink(ASK | {"prompt": "another"}, headers=keyed())
     assert answer.status == 200
     assert "idempotency-replayed" not in answer.headers
@@ -100,7 +100,7 @@ async def test_a_refused_request_leaves_its_key_free(bench: Bench) -> None:
 async def test_evolink_s_keys_have_a_form(bench: Bench, key: str) -> None:
     answer = await bench.evolink(ASK, headers=keyed(key))
     assert answer.status == 400
-    assert bench.gateways.evolink.paid == []
+    assert bench.providers.evolink.paid == []
 
 
 async def test_apimart_s_keys(bench: Bench) -> None:
@@ -125,4 +125,4 @@ async def test_a_lost_answer_can_be_asked_for_again(bench: Bench) -> None:
         await bench.evolink(ASK, headers=keyed())
     again = await bench.evolink(ASK, headers=keyed())
     assert again.headers["idempotency-replayed"] == "true"
-    assert bench.gateways.evolink.paid == [again.json["id"]]
+    assert bench.providers.evolink.paid == [again.json["id"]]

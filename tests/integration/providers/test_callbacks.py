@@ -1,4 +1,4 @@
-"""The gateways' callbacks: what addresses are taken, what is sent, when it is tried again."""
+"""The providers' callbacks: what addresses are taken, what is sent, when it is tried again."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.integration.gateways.bench import Bench
+from tests.integration.providers.harness import Bench
 
 ASK = {"model": "gemini-omni-flash-text-to-video", "prompt": "p", "duration": 4}
 
@@ -45,8 +45,8 @@ async def receiving(*statuses: int) -> AsyncIterator[Receiver]:
 
 async def until(bench: Bench, condition: str) -> Any:
     """Wait for the one callback to be ``delivered`` or ``given_up``."""
-    sent = bench.gateways.callbacks.sent
-    await bench.gateways.evolink.wait(lambda _: sent and getattr(sent[0], condition))
+    sent = bench.providers.callbacks.sent
+    await bench.providers.evolink.wait(lambda _: sent and getattr(sent[0], condition))
     return sent[0]
 
 
@@ -149,7 +149,7 @@ async def test_apimart_appends_a_path_to_the_base(bench: Bench) -> None:
             assert callback.url == f"{receiver.url}/callback"
             body = receiver.bodies.pop()
             assert body == {"code": 200, "data": await bench.task(task_of(answer))}
-            bench.gateways.callbacks.sent.clear()
+            bench.providers.callbacks.sent.clear()
 
 
 async def test_apimart_tells_of_a_failure_but_of_no_cancellation(bench: Bench) -> None:
@@ -186,14 +186,14 @@ async def test_apimart_takes_a_4xx_for_an_end(bench: Bench) -> None:
 async def test_apimart_drops_an_address_it_cannot_call(strict_bench: Bench, url: str) -> None:
     answer = await strict_bench.apimart(PREVIEW | {"webhook": url})
     assert answer.status == 200
-    task = strict_bench.gateways.apimart.tasks[task_of(answer)]
+    task = strict_bench.providers.apimart.tasks[task_of(answer)]
     assert task.submission.webhook is None
 
 
 @pytest.mark.parametrize("url", ["https://example.com:443/retake", "http://example.com"])
 async def test_apimart_takes_the_usual_ports(strict_bench: Bench, url: str) -> None:
     answer = await strict_bench.apimart(PREVIEW | {"webhook": url})
-    assert strict_bench.gateways.apimart.tasks[task_of(answer)].submission.webhook == url
+    assert strict_bench.providers.apimart.tasks[task_of(answer)].submission.webhook == url
 
 
 def task_of(answer: Any) -> str:
@@ -205,5 +205,5 @@ async def test_closing_gives_up_what_is_under_way(bench: Bench) -> None:
         await bench.evolink(ASK | {"callback_url": receiver.url})
         bench.clock.advance(8)
         await bench.clock.sleeping(1)
-        await asyncio.wait_for(bench.gateways.close(), 5)
+        await asyncio.wait_for(bench.providers.close(), 5)
         assert len(receiver.bodies) == 1

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from sandbox.clips import footage
-from tests.integration.gateways.bench import Bench
+from tests.integration.providers.harness import Bench
 
 ASK = {"model": "gemini-omni-flash-text-to-video", "prompt": "p", "duration": 4}
 PREVIEW = {"model": "gemini-omni-flash-preview", "prompt": "p"}
@@ -25,7 +25,7 @@ async def test_a_status_fault_strikes_as_often_as_told(bench: Bench) -> None:
         assert answer.status == 503
         assert answer.json["error"]["code"] == "model_unavailable"
     assert (await bench.evolink(ASK)).status == 200
-    assert len(bench.gateways.evolink.paid) == 1
+    assert len(bench.providers.evolink.paid) == 1
 
 
 async def test_faults_of_other_calls_wait_for_theirs(bench: Bench) -> None:
@@ -39,10 +39,10 @@ async def test_faults_of_other_calls_wait_for_theirs(bench: Bench) -> None:
 async def test_a_status_may_hide_that_the_call_took_effect(bench: Bench) -> None:
     bench.fault("evolink", "submit", "status", status=502, effect=True)
     assert (await bench.evolink(ASK)).status == 502
-    assert len(bench.gateways.evolink.paid) == 1
+    assert len(bench.providers.evolink.paid) == 1
     bench.fault("evolink", "submit", "html", effect=True)
     assert (await bench.evolink(ASK)).status == 502
-    assert len(bench.gateways.evolink.paid) == 2
+    assert len(bench.providers.evolink.paid) == 2
 
 
 async def test_html_comes_from_a_proxy(bench: Bench) -> None:
@@ -51,7 +51,7 @@ async def test_html_comes_from_a_proxy(bench: Bench) -> None:
     assert (answer.status, answer.json) == (502, None)
     assert answer.headers["content-type"].startswith("text/html")
     assert b"<html>" in answer.body
-    assert bench.gateways.evolink.paid == []
+    assert bench.providers.evolink.paid == []
 
 
 @pytest.mark.parametrize(("kind", "paid"), [("drop_before", 0), ("drop_after", 1)])
@@ -59,16 +59,16 @@ async def test_a_dropped_connection(bench: Bench, kind: str, paid: int) -> None:
     bench.fault("evolink", "submit", kind)
     with pytest.raises(aiohttp.ClientError):
         await bench.evolink(ASK)
-    await bench.gateways.evolink.wait(lambda g: g.calls[-1].ms is not None)
-    assert len(bench.gateways.evolink.paid) == paid
-    assert bench.gateways.evolink.calls[-1].status == 0
+    await bench.providers.evolink.wait(lambda g: g.calls[-1].ms is not None)
+    assert len(bench.providers.evolink.paid) == paid
+    assert bench.providers.evolink.calls[-1].status == 0
 
 
 async def test_a_delay_passes_on_the_clock(bench: Bench) -> None:
     bench.fault("evolink", "query", "delay", seconds=20)
     task_id = await submitted(bench)
     asking = asyncio.ensure_future(bench.task(task_id))
-    await bench.gateways.evolink.wait(lambda g: g.counts["query"] == 1)
+    await bench.providers.evolink.wait(lambda g: g.counts["query"] == 1)
     await bench.clock.sleeping(20)
     assert not asking.done()
     bench.clock.advance(20)
@@ -79,7 +79,7 @@ async def test_a_malformed_answer_is_half_a_json(bench: Bench) -> None:
     bench.fault("evolink", "submit", "malformed")
     with pytest.raises(json.JSONDecodeError):
         await bench.evolink(ASK)
-    assert len(bench.gateways.evolink.paid) == 1
+    assert len(bench.providers.evolink.paid) == 1
 
 
 async def download(bench: Bench, kind: str, **fields: Any) -> tuple[bytes, bytes]:
@@ -132,13 +132,13 @@ async def test_a_huge_answer_does_not_end(bench: Bench) -> None:
     assert read > 20_000_000
 
 
-@pytest.mark.parametrize("gateway", ["evolink", "apimart"])
+@pytest.mark.parametrize("provider", ["evolink", "apimart"])
 @pytest.mark.parametrize("kind", ["moderation", "fail"])
 async def test_a_task_is_refused_after_it_was_accepted(
-    bench: Bench, gateway: str, kind: str
+    bench: Bench, provider: str, kind: str
 ) -> None:
-    bench.fault(gateway, "task", kind)
-    if gateway == "evolink":
+    bench.fault(provider, "task", kind)
+    if provider == "evolink":
         task_id = await submitted(bench)
     else:
         task_id = (await bench.apimart(PREVIEW)).json["data"][0]["task_id"]
@@ -153,7 +153,7 @@ async def test_a_task_is_refused_after_it_was_accepted(
         ("apimart", "moderation"): 400,
         ("apimart", "fail"): 500,
     }
-    assert task["error"]["code"] == codes[gateway, kind]
+    assert task["error"]["code"] == codes[provider, kind]
     assert task["error"]["message"]
     assert "results" not in task
     assert "result" not in task
@@ -232,7 +232,7 @@ async def test_a_stand_in_s_own_download_takes_no_fault(bench: Bench) -> None:
     bench.fault("evolink", "download", "status", status=503)
     edit = {"model": "gemini-omni-flash-video-edit", "prompt": "night", "video_urls": [video]}
     assert (await bench.evolink(edit)).status == 200
-    assert bench.gateways.evolink.counts["download"] == 0
+    assert bench.providers.evolink.counts["download"] == 0
     assert (await bench.ask("GET", video, key=None)).status == 503
 
 
@@ -250,16 +250,16 @@ async def test_a_dead_address_is_replaced_after_it_was_tried(bench: Bench) -> No
 
 async def test_a_task_fault_waits_for_an_accepted_task(bench: Bench) -> None:
     bench.fault("evolink", "task", "fail")
-    bench.gateways.evolink.balance_usd = 0
+    bench.providers.evolink.balance_usd = 0
     assert (await bench.evolink(ASK)).status == 402
-    bench.gateways.evolink.balance_usd = 5
+    bench.providers.evolink.balance_usd = 5
     task_id = await submitted(bench)
     bench.clock.advance(8)
     assert (await bench.task(task_id))["status"] == "failed"
 
 
 async def test_the_rate_limit_is_calls_a_minute(bench: Bench) -> None:
-    bench.gateways.evolink.settings.rate_limit = 2
+    bench.providers.evolink.settings.rate_limit = 2
     task_id = await submitted(bench)
     await bench.task(task_id)
     answer = await bench.ask("GET", f"/evolink/v1/tasks/{task_id}")
@@ -270,7 +270,7 @@ async def test_the_rate_limit_is_calls_a_minute(bench: Bench) -> None:
 
 
 async def test_status_words_can_be_replaced(bench: Bench) -> None:
-    bench.gateways.apimart.settings.status_words = {"submitted": "queued", "completed": "success"}
+    bench.providers.apimart.settings.status_words = {"submitted": "queued", "completed": "success"}
     answer = await bench.apimart(PREVIEW)
     assert answer.json["data"][0]["status"] == "queued"
     bench.clock.advance(8)
@@ -280,7 +280,7 @@ async def test_status_words_can_be_replaced(bench: Bench) -> None:
 
 async def test_a_defect_of_a_stand_in_is_kept(bench: Bench) -> None:
     bench.problems_expected = True
-    bench.gateways.evolink.book.account = None  # type: ignore[assignment]
+    bench.providers.evolink.book.account = None  # type: ignore[assignment]
     assert (await bench.evolink(ASK)).status == 500
-    (problem,) = bench.gateways.problems
+    (problem,) = bench.providers.problems
     assert "AttributeError" in problem

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from sandbox.providers import APIMART_KEY
-from tests.integration.gateways.bench import Answer, Bench, as_base64, draw
+from tests.integration.providers.harness import Answer, Bench, as_base64, draw
 
 PREVIEW = "gemini-omni-flash-preview"
 ASK = {"model": PREVIEW, "prompt": "a red apple on a wooden table"}
@@ -67,7 +67,7 @@ async def test_a_completed_task_is_told_as_on_the_page(bench: Bench) -> None:
 
 
 async def test_a_url_may_come_as_a_string(bench: Bench) -> None:
-    bench.gateways.apimart.settings.url_as_string = True
+    bench.providers.apimart.settings.url_as_string = True
     task = await bench.task(await bench.made(ASK))
     assert task["result"]["videos"][0]["url"].endswith(".mp4")
 
@@ -105,12 +105,12 @@ async def test_wrong_parameters(bench: Bench, change: dict[str, Any]) -> None:
     assert answer.status == 400
     assert answer.json["error"]["code"] == 400
     assert answer.json["error"]["type"] == "invalid_request_error"
-    assert bench.gateways.apimart.paid == []
+    assert bench.providers.apimart.paid == []
 
 
 async def test_other_aspect_ratios_mean_landscape(bench: Bench) -> None:
     task_id = await submit(bench, aspect_ratio="1:1", resolution="720p")
-    assert bench.gateways.apimart.tasks[task_id].aspect == "16:9"
+    assert bench.providers.apimart.tasks[task_id].aspect == "16:9"
 
 
 async def test_media_need_no_prompt(bench: Bench) -> None:
@@ -177,7 +177,7 @@ async def test_an_edit_names_the_task_before_it(bench: Bench) -> None:
     bench.clock.advance(8)
     assert (await bench.task(second))["status"] == "completed"
     third = await submit(bench, extend_from_task_id=second, prompt="add rain")
-    assert bench.gateways.apimart.tasks[third].submission.mode == "edit"
+    assert bench.providers.apimart.tasks[third].submission.mode == "edit"
 
 
 async def test_a_video_and_a_task_exclude_each_other(bench: Bench) -> None:
@@ -188,7 +188,7 @@ async def test_a_video_and_a_task_exclude_each_other(bench: Bench) -> None:
     assert "exclude" in answer.json["error"]["message"]
 
 
-async def test_a_task_of_the_other_gateway_cannot_be_edited(bench: Bench) -> None:
+async def test_a_task_of_the_other_provider_cannot_be_edited(bench: Bench) -> None:
     other = await bench.made({"model": "gemini-omni-flash-text-to-video", "prompt": "p"})
     assert (await bench.apimart(ASK | {"extend_from_task_id": other})).status == 400
 
@@ -203,7 +203,7 @@ async def test_errors_have_integer_codes_and_the_page_s_words(bench: Bench) -> N
             "type": "authentication_error",
         }
     }
-    bench.gateways.apimart.balance_usd = 0.1
+    bench.providers.apimart.balance_usd = 0.1
     broke = await bench.apimart(ASK)
     assert broke.status == 402
     assert broke.json == {
@@ -224,7 +224,7 @@ async def test_an_error_may_come_with_status_200(bench: Bench) -> None:
     answer = await bench.apimart(ASK)
     assert answer.status == 200
     assert answer.json == {"success": False, "message": "channel is busy"}
-    assert bench.gateways.apimart.paid == []
+    assert bench.providers.apimart.paid == []
 
 
 async def test_an_unknown_task_is_404(bench: Bench) -> None:
@@ -233,7 +233,7 @@ async def test_an_unknown_task_is_404(bench: Bench) -> None:
 
 
 async def test_the_balance(bench: Bench) -> None:
-    bench.gateways.apimart.balance_usd = 5
+    bench.providers.apimart.balance_usd = 5
     await bench.made(ASK)
     answer = await bench.ask("GET", "/apimart/v1/user/balance", key=APIMART_KEY)
     assert answer.json == {
@@ -283,4 +283,4 @@ async def test_an_unknown_route_is_remembered(bench: Bench) -> None:
     bench.problems_expected = True
     answer = await bench.ask("POST", "/apimart/v1/uploads/videos", key=APIMART_KEY)
     assert (answer.status, answer.json["error"]["code"]) == (404, 404)
-    assert bench.gateways.problems == ["apimart: POST /apimart/v1/uploads/videos"]
+    assert bench.providers.problems == ["apimart: POST /apimart/v1/uploads/videos"]

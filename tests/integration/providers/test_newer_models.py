@@ -1,11 +1,11 @@
-"""The 1.1 family at both gateways: quality, frames, references, extension, prices."""
+"""The 1.1 family at both providers: quality, frames, references, extension, prices."""
 
 from typing import Any
 
 import pytest
 
 from sandbox.providers.rules import APIMART, EVOLINK
-from tests.integration.gateways.bench import Bench, as_base64, draw
+from tests.integration.providers.harness import Bench, as_base64, draw
 
 FAMILY = "gemini-omni-1.1-flash"
 TEXT, IMAGE, REFERENCE, EDIT, EXTEND = (
@@ -23,7 +23,7 @@ TEXT, IMAGE, REFERENCE, EDIT, EXTEND = (
 async def seconds_and_aspect(bench: Bench, body: dict[str, Any]) -> tuple[int, str]:
     answer = await bench.evolink(body)
     assert answer.status == 200, answer.json
-    task = bench.gateways.evolink.tasks[answer.json["id"]]
+    task = bench.providers.evolink.tasks[answer.json["id"]]
     return task.seconds, task.aspect
 
 
@@ -65,7 +65,7 @@ async def test_the_second_image_is_the_last_frame_and_urls_alone_are_taken(bench
     urls = [bench.serve(f"{n}.png", draw()) for n in range(3)]
     ask = {"model": IMAGE, "prompt": "p"}
     answer = await bench.evolink(ask | {"image_urls": urls[:2]})
-    submission = bench.gateways.evolink.tasks[answer.json["id"]].submission
+    submission = bench.providers.evolink.tasks[answer.json["id"]].submission
     assert (submission.images, submission.last_frame) == ((urls[0],), urls[1])
     for wrong in (urls, [], [as_base64(draw())], [f"data:image/png;base64,{as_base64(draw())}"]):
         assert (await bench.evolink(ask | {"image_urls": wrong})).status == 400
@@ -117,7 +117,7 @@ async def test_apimart_s_newer_model(bench: Bench) -> None:
         answer = await bench.apimart(ask | body)
         assert answer.status == 200, answer.json
         task_id = answer.json["data"][0]["task_id"]
-        return bench.gateways.apimart.tasks[task_id].submission.mode
+        return bench.providers.apimart.tasks[task_id].submission.mode
 
     assert await mode(resolution="4k") == "text"
     assert await mode(first_frame_image=first, last_frame_image=last) == "image"

@@ -1,4 +1,4 @@
-// The panel at the right: what stands behind the bot. Per gateway the money, how long a task takes,
+// The panel at the right: what stands behind the bot. Per provider the money, how long a task takes,
 // faults to come, the tasks with their progress, and the last calls. Asks the control interface; knows
 // nothing of the chat.
 
@@ -29,7 +29,7 @@ const usd = (amount) => `$${Number(amount ?? 0).toFixed(2)}`;
 const fine = (amount) => `$${Number(amount ?? 0).toFixed(3).replace(/0$/, "")}`;
 const unix = (at) => (typeof at === "number" ? new Date(at * 1000) : new Date(at));
 
-export class GatewayPanel {
+export class ProviderPanel {
   #cards = new Map();
   #asked = false;
   #again = false;
@@ -37,9 +37,9 @@ export class GatewayPanel {
 
   constructor() {
     this.body = el("div", { class: "panel-body" });
-    this.node = el("aside", { class: "gateway-panel", id: "gateways", "aria-label": "Gateways" },
-      el("header", { class: "panel-header" }, el("h2", { text: "Gateways" }), el("p", { text: "The services that make the videos. Nothing here costs money." })), this.body);
-    on("gateways", () => this.refresh());
+    this.node = el("aside", { class: "provider-panel", id: "providers", "aria-label": "Providers" },
+      el("header", { class: "panel-header" }, el("h2", { text: "Providers" }), el("p", { text: "The services that make the videos. Nothing here costs money." })), this.body);
+    on("providers", () => this.refresh());
     everySecond(() => this.#busy() && this.refresh());
   }
 
@@ -56,8 +56,8 @@ export class GatewayPanel {
     }
     this.#asked = true;
     try {
-      const gateways = await api.gateways();
-      for (const [name, state] of Object.entries(gateways)) this.#card(name).draw(state);
+      const providers = await api.providers();
+      for (const [name, state] of Object.entries(providers)) this.#card(name).draw(state);
     } catch (error) {
       if (!this.#cards.size) replace(this.body, el("p", { class: "nothing", text: error.message }));
     }
@@ -71,7 +71,7 @@ export class GatewayPanel {
   #card(name) {
     if (!this.#cards.has(name)) {
       if (!this.#cards.size) this.body.replaceChildren();
-      const card = new GatewayCard(name, () => this.refresh());
+      const card = new ProviderCard(name, () => this.refresh());
       this.#cards.set(name, card);
       this.body.append(card.node);
     }
@@ -79,7 +79,7 @@ export class GatewayPanel {
   }
 }
 
-class GatewayCard {
+class ProviderCard {
   #sliding = false;
   #tasks = new Map();
 
@@ -100,9 +100,9 @@ class GatewayCard {
       this.#sliding = true;
       replace(this.speedText, duration(Number(this.speed.value)));
     });
-    this.speed.addEventListener("change", () => this.#do(() => api.setGateway(name, { seconds: Number(this.speed.value) })).then(() => { this.#sliding = false; }));
-    this.node = el("section", { class: "gateway", "aria-label": label, data: { gateway: name } },
-      el("header", { class: "gateway-header" }, el("h3", { text: label }), this.money),
+    this.speed.addEventListener("change", () => this.#do(() => api.setProvider(name, { seconds: Number(this.speed.value) })).then(() => { this.#sliding = false; }));
+    this.node = el("section", { class: "provider", "aria-label": label, data: { provider: name } },
+      el("header", { class: "provider-header" }, el("h3", { text: label }), this.money),
       el("div", { class: "speed" }, el("label", { for: `speed-${name}`, text: "A task takes" }), this.speed, this.speedText),
       this.#presets("Next task", NEXT_TASK), this.#presets("Next submit", NEXT_SUBMIT), this.waiting,
       el("details", { open: true }, el("summary", {}, icon("right", 14), "Tasks", this.taskCount), this.tasks),

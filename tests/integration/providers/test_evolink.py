@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.gateways.bench import Bench, as_base64, draw
+from tests.integration.providers.harness import Bench, as_base64, draw
 
 TEXT = "gemini-omni-flash-text-to-video"
 IMAGE = "gemini-omni-flash-image-to-video"
@@ -103,7 +103,7 @@ async def test_wrong_parameters_of_text_to_video(
     assert (error["code"], error["type"]) == ("invalid_request", "invalid_request_error")
     assert error["param"] == param
     assert error["message"]
-    assert bench.gateways.evolink.paid == []
+    assert bench.providers.evolink.paid == []
 
 
 @pytest.mark.parametrize("duration", [3, 10, "auto"])
@@ -204,19 +204,19 @@ async def test_an_error_has_the_page_s_words(bench: Bench) -> None:
     assert wrong.json["error"]["message"] == "Invalid or expired token"
     assert wrong.json["error"]["type"] == "authentication_error"
 
-    bench.gateways.evolink.settings.denied_models = [TEXT]
+    bench.providers.evolink.settings.denied_models = [TEXT]
     denied = await bench.evolink(ASK)
     assert denied.status == 403
     assert denied.json["error"]["code"] == "model_access_denied"
     assert TEXT in denied.json["error"]["message"]
-    bench.gateways.evolink.settings.denied_models = []
+    bench.providers.evolink.settings.denied_models = []
 
-    bench.gateways.evolink.balance_usd = 0.5
+    bench.providers.evolink.balance_usd = 0.5
     broke = await bench.evolink(ASK)
     assert broke.status == 402
     assert broke.json["error"]["code"] == broke.json["error"]["type"] == "insufficient_quota"
     assert "top up" in broke.json["error"]["message"]
-    assert bench.gateways.evolink.balance_usd == 0.5
+    assert bench.providers.evolink.balance_usd == 0.5
 
     bench.fault("evolink", "submit", "status", status=429, retry_after=30)
     busy = await bench.evolink(ASK)
@@ -295,7 +295,7 @@ async def test_the_list_filters_and_turns_pages(bench: Bench) -> None:
 
 
 async def test_credits_tell_what_is_left(bench: Bench) -> None:
-    bench.gateways.evolink.balance_usd = 10
+    bench.providers.evolink.balance_usd = 10
     await bench.made(ASK | {"duration": 5})
     answer = (await bench.ask("GET", "/evolink/v1/credits")).json["data"]
     used = round(5 * 0.086156 * 68, 2)
@@ -310,7 +310,7 @@ async def test_an_unknown_route_is_remembered(bench: Bench) -> None:
     assert answer.status == 404
     assert answer.json["error"]["code"] == "not_found"
     assert (await bench.ask("DELETE", "/evolink/v1/credits")).status == 405
-    assert bench.gateways.problems == [
+    assert bench.providers.problems == [
         "evolink: POST /evolink/v1/tasks/task-unified-1-a/cancel",
         "evolink: DELETE /evolink/v1/credits",
     ]

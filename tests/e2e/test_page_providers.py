@@ -1,4 +1,4 @@
-"""The panel of the gateways: money, speed, faults to come, tasks, calls."""
+"""The panel of the providers: money, speed, faults to come, tasks, calls."""
 
 import aiohttp
 import pytest
@@ -31,7 +31,7 @@ def card(chat: Chat) -> Locator:
 
 async def shown(chat: Chat, width: int) -> Locator:
     if width < 1100:
-        await chat.page.get_by_role("button", name="Gateways").click()
+        await chat.page.get_by_role("button", name="Providers").click()
     evolink = card(chat)
     await expect(evolink.get_by_role("heading", name="EvoLink")).to_be_visible()
     return evolink
@@ -39,7 +39,7 @@ async def shown(chat: Chat, width: int) -> Locator:
 
 @pytest.mark.parametrize("width", [1400, 390])
 async def test_a_task_from_its_beginning_to_its_end(chat: Chat, stage: Stage, width: int) -> None:
-    stage.gateways.evolink.settings.seconds = 600
+    stage.providers.evolink.settings.seconds = 600
     evolink = await shown(chat, width)
     await expect(evolink).to_contain_text("No tasks yet")
     assert await submit(stage, "A fox runs through snow") == 200
@@ -50,7 +50,7 @@ async def test_a_task_from_its_beginning_to_its_end(chat: Chat, stage: Stage, wi
     await task.get_by_role("button", name="Finish now").click()
     await expect(task.locator(".task-facts")).to_contain_text("completed")
     await expect(task.get_by_role("progressbar")).to_have_count(0)
-    charged = f"${stage.gateways.evolink.charged_usd:.3f}".removesuffix("0")
+    charged = f"${stage.providers.evolink.charged_usd:.3f}".removesuffix("0")
     await expect(evolink.locator(".charged")).to_have_text(charged)
     link = task.get_by_role("link", name="Result")
     await expect(link).to_be_visible()
@@ -66,7 +66,7 @@ async def test_a_task_from_its_beginning_to_its_end(chat: Chat, stage: Stage, wi
 
 
 async def test_progress_moves_without_being_asked(chat: Chat, stage: Stage) -> None:
-    stage.gateways.evolink.settings.seconds = 20
+    stage.providers.evolink.settings.seconds = 20
     evolink = await shown(chat, 1400)
     await submit(stage, "slowly")
     bar = evolink.get_by_role("progressbar")
@@ -82,9 +82,9 @@ async def test_the_speed_is_set_with_the_slider(chat: Chat, stage: Stage) -> Non
     slider = evolink.get_by_role("slider", name="EvoLink: seconds per task")
     await expect(evolink.locator("output")).to_have_text("8 s")
     await slider.focus()
-    async with chat.page.expect_response("**/control/gateways/evolink"):
+    async with chat.page.expect_response("**/control/providers/evolink"):
         await chat.press("ArrowRight")
-    assert stage.gateways.evolink.settings.seconds == 9
+    assert stage.providers.evolink.settings.seconds == 9
     await expect(evolink.locator("output")).to_have_text("9 s")
 
 
@@ -99,7 +99,7 @@ async def test_the_next_submit_is_refused(chat: Chat, stage: Stage, status: int)
 
 
 async def test_the_next_submit_is_dropped(chat: Chat, stage: Stage) -> None:
-    stage.gateways.evolink.settings.seconds = 600
+    stage.providers.evolink.settings.seconds = 600
     evolink = await shown(chat, 1400)
     await evolink.get_by_role("button", name="Dropped").click()
     await expect(evolink.locator(".waiting-faults")).to_contain_text("submit drop after")
@@ -115,7 +115,7 @@ async def test_the_next_submit_is_dropped(chat: Chat, stage: Stage) -> None:
 async def test_what_becomes_of_the_next_task(
     chat: Chat, stage: Stage, preset: str, fault: str
 ) -> None:
-    stage.gateways.evolink.settings.seconds = 1
+    stage.providers.evolink.settings.seconds = 1
     evolink = await shown(chat, 1400)
     await evolink.get_by_role("button", name=preset).click()
     await expect(evolink.locator(".waiting-faults")).to_contain_text(f"task {fault}")
@@ -144,13 +144,13 @@ async def test_many_waiting_faults_leave_their_button_whole(
     await expect(evolink.locator(".waiting-faults")).to_contain_text("submit 402")
     # Asked in the page: each fault draws the button again.
     await chat.page.wait_for_function("""() => {
-        const clear = document.querySelector("[data-gateway=evolink] .waiting-faults button");
+        const clear = document.querySelector("[data-provider=evolink] .waiting-faults button");
         return clear.offsetWidth > clear.offsetHeight;
     }""")
 
 
 async def test_a_long_prompt_stays_in_its_card(chat: Chat, stage: Stage) -> None:
-    stage.gateways.evolink.settings.seconds = 600
+    stage.providers.evolink.settings.seconds = 600
     evolink = await shown(chat, 1400)
     await submit(stage, "<b>x</b> " + "very long words " * 40)
     task = evolink.locator(".task")

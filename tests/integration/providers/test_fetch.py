@@ -6,7 +6,7 @@ from pathlib import Path
 from sandbox.providers.fetch import Fetcher
 from sandbox.providers.rules import EVOLINK, Mode
 from sandbox.providers.submission import Submission
-from tests.integration.gateways.bench import as_base64, draw
+from tests.integration.providers.harness import as_base64, draw
 
 
 async def test_what_has_its_name_is_whole_while_others_ask_for_it(tmp_path: Path) -> None:

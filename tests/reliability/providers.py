@@ -1,4 +1,4 @@
-"""Gateways and the disk, as what outlives the bot: nothing that was paid for is forgotten, nothing
+"""Providers and the disk, as what outlives the bot: nothing that was paid for is forgotten, nothing
 that was renamed is lost. Trouble is lasting, as in ``wires``: who comes back meets the same world.
 """
 
@@ -18,7 +18,7 @@ LIST_SETTLES = 120
 
 
 @dataclass
-class Gateway(FakeProvider):
+class Provider(FakeProvider):
     """A provider whose troubles are lasting.
 
     ``refuses`` is its answer to every POST, ``refuses_now`` the one at this time; ``mute`` tells

@@ -1,4 +1,4 @@
-"""The gateway stand-ins on a loopback port, with a clock the test owns and tiny videos."""
+"""The provider stand-ins on a loopback port, with a clock the test owns and tiny videos."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.clips.footage import Encoding, write
-from tests.integration.gateways.bench import Bench, running
+from tests.integration.providers.harness import Bench, running
 
 
 @pytest.fixture(scope="session")

@@ -1,24 +1,24 @@
-"""The control interface of the gateways, as the page and the bench use it."""
+"""The control interface of the providers, as the page and the bench use it."""
 
 from typing import Any
 
 import pytest
 
-from tests.integration.gateways.bench import Bench, running
+from tests.integration.providers.harness import Bench, running
 
 ASK = {"model": "gemini-omni-flash-text-to-video", "prompt": "p", "duration": 4}
 
 
 async def state(bench: Bench) -> Any:
-    return (await bench.ask("GET", "/control/gateways", key=None)).json
+    return (await bench.ask("GET", "/control/providers", key=None)).json
 
 
 async def put(bench: Bench, **settings: Any) -> Any:
-    return await bench.ask("PUT", "/control/gateways/evolink", json=settings, key=None)
+    return await bench.ask("PUT", "/control/providers/evolink", json=settings, key=None)
 
 
 async def act(bench: Bench, task_id: str, **body: Any) -> Any:
-    path = f"/control/gateways/evolink/tasks/{task_id}"
+    path = f"/control/providers/evolink/tasks/{task_id}"
     return await bench.ask("POST", path, json=body, key=None)
 
 
@@ -28,7 +28,7 @@ async def test_the_state_shows_tasks_calls_and_money(bench: Bench) -> None:
     second = (await bench.evolink(ASK)).json["id"]
     await bench.evolink({"model": "nonsense"})
     bench.clock.advance(8)
-    await bench.gateways.evolink.wait(lambda g: all(task.ended for task in g.tasks.values()))
+    await bench.providers.evolink.wait(lambda g: all(task.ended for task in g.tasks.values()))
     shown = (await state(bench))["evolink"]
     assert set(shown) >= {"settings", "balance_usd", "charged_usd", "tasks", "calls", "faults"}
     assert [task["id"] for task in shown["tasks"]] == [second, first]
@@ -92,7 +92,7 @@ async def test_wrong_settings_are_refused(bench: Bench, settings: dict[str, Any]
 
 
 async def test_faults_are_planned_listed_and_cleared(bench: Bench) -> None:
-    path = "/control/gateways/evolink/faults"
+    path = "/control/providers/evolink/faults"
     body = {"on": "submit", "kind": "status", "status": 402, "times": 2}
     planned = await bench.ask("POST", path, json=body, key=None)
     assert (await state(bench))["evolink"]["faults"] == [{"id": planned.json["id"], **body}]
@@ -132,7 +132,7 @@ async def test_a_task_is_failed_by_hand(bench: Bench) -> None:
     assert answer.json["status"] == "failed"
     assert answer.json["error"] == {"code": "generation_timeout", "message": "too long"}
     assert (await bench.task(task_id))["error"]["code"] == "generation_timeout"
-    assert bench.gateways.evolink.charged_usd == 0
+    assert bench.providers.evolink.charged_usd == 0
 
 
 async def test_progress_is_set_by_hand_and_goes_on_from_there(bench: Bench) -> None:
@@ -150,13 +150,13 @@ async def test_progress_is_set_by_hand_and_goes_on_from_there(bench: Bench) -> N
 
 async def test_what_is_not_there_is_404(bench: Bench) -> None:
     assert (await act(bench, "task-unified-1-x", do="finish")).status == 404
-    assert (await bench.ask("PUT", "/control/gateways/google", json={}, key=None)).status == 404
+    assert (await bench.ask("PUT", "/control/providers/google", json={}, key=None)).status == 404
 
 
 async def test_changes_are_told_several_as_one(tmp_path: Any, rendered: Any) -> None:
     told = []
     async with running(tmp_path, rendered, on_change=lambda: told.append(1)) as bench:
-        evolink = bench.gateways.evolink
+        evolink = bench.providers.evolink
         await bench.evolink(ASK)
         await bench.evolink(ASK)
         bench.clock.advance(8)
@@ -166,7 +166,7 @@ async def test_changes_are_told_several_as_one(tmp_path: Any, rendered: Any) -> 
 
 
 async def test_waiting_returns_when_it_holds_and_not_before(bench: Bench) -> None:
-    evolink = bench.gateways.evolink
+    evolink = bench.providers.evolink
     with pytest.raises(TimeoutError):
         await evolink.wait(lambda g: g.paid, timeout=0.01)
     await bench.evolink(ASK)
@@ -176,5 +176,5 @@ async def test_waiting_returns_when_it_holds_and_not_before(bench: Bench) -> Non
 async def test_a_task_ends_by_itself_when_its_time_has_come(bench: Bench) -> None:
     await bench.evolink(ASK)
     bench.clock.advance(8)
-    await bench.gateways.evolink.wait(lambda g: g.charged_usd > 0)
-    assert bench.gateways.evolink.counts["query"] == 0
+    await bench.providers.evolink.wait(lambda g: g.charged_usd > 0)
+    assert bench.providers.evolink.counts["query"] == 0

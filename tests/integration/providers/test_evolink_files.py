@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 
 from sandbox.providers import evolink_files, rules
-from tests.integration.gateways.bench import Answer, Bench, as_base64, draw
+from tests.integration.providers.harness import Answer, Bench, as_base64, draw
 
 UPLOAD = "/evolink-files/api/v1/files/upload"
 

@@ -1,4 +1,4 @@
-"""What the tests of the gateway stand-ins share: the clock, the running stand-ins, pictures."""
+"""What the tests of the provider stand-ins share: the clock, the running stand-ins, pictures."""
 
 import asyncio
 import base64
@@ -14,7 +14,7 @@ from aiohttp import web
 from PIL import Image
 
 from sandbox.clips import Clips
-from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Gateways
+from sandbox.providers import APIMART_KEY, EVOLINK_KEY, Providers
 
 TEXT = "gemini-omni-flash-text-to-video"
 IMAGE = "gemini-omni-flash-image-to-video"
@@ -72,7 +72,7 @@ class Answer:
 class Bench:
     """The stand-ins, a client, and what a test needs to speak with them."""
 
-    gateways: Gateways
+    providers: Providers
     clock: Clock
     session: aiohttp.ClientSession
     url: str
@@ -112,7 +112,7 @@ class Bench:
         return answer.json["data"]
 
     async def made(self, body: Any) -> str:
-        """Submit to whichever gateway has the model and let it complete; returns the task's id."""
+        """Submit to whichever provider has the model and let it complete; returns the task's id."""
         if body["model"] in {PREVIEW, "gemini-omni-1.1-flash"}:
             answer = await self.apimart(body)
             assert answer.status == 200, answer.json
@@ -137,8 +137,8 @@ class Bench:
         self.media[name] = (status, kind, body)
         return f"{self.url}/elsewhere/{name}"
 
-    def fault(self, gateway: str, on: str, kind: str, **fields: Any) -> None:
-        getattr(self.gateways, gateway).add_fault(on=on, kind=kind, **fields)
+    def fault(self, provider: str, on: str, kind: str, **fields: Any) -> None:
+        getattr(self.providers, provider).add_fault(on=on, kind=kind, **fields)
 
 
 def draw(size: tuple[int, int] = (64, 36), kind: str = "PNG", colour: str = "red") -> bytes:
@@ -156,7 +156,7 @@ async def running(
     directory: Path, rendered: Path, *, insecure: bool = True, **more: Any
 ) -> AsyncIterator[Bench]:
     clock = Clock()
-    gateways = Gateways(
+    providers = Providers(
         directory=directory,
         clock=clock,
         sleep=clock.sleep,
@@ -165,7 +165,7 @@ async def running(
         **more,
     )
     app = web.Application()
-    gateways.mount(app)
+    providers.mount(app)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
 
     async def elsewhere(request: web.Request) -> web.Response:
@@ -176,13 +176,13 @@ async def running(
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    gateways.base_url = url
+    providers.base_url = url
     session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
-    bench = Bench(gateways, clock, session, url)
+    bench = Bench(providers, clock, session, url)
     try:
         yield bench
         if not bench.problems_expected:
-            assert gateways.problems == []
+            assert providers.problems == []
     finally:
         await session.close()
         await runner.cleanup()

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from sandbox.clips import ClipRequest, Clips, FixedClips, footage, frame_size, mood, remake
-from tests.integration.gateways.bench import Bench, draw
+from tests.integration.providers.harness import Bench, draw
 
 
 def ask(**more: object) -> ClipRequest:
-    plain = {"gateway": "EvoLink", "mode": "text", "prompt": "a red fox in the snow", "seconds": 3}
+    plain = {"provider": "EvoLink", "mode": "text", "prompt": "a red fox in the snow", "seconds": 3}
     return ClipRequest(**(plain | {"quality": "360p"} | more))  # type: ignore[arg-type]
 
 
@@ -252,7 +252,7 @@ def test_what_is_no_video_cannot_be_read(tmp_path: Path) -> None:
         footage.write(tmp_path / "b.mp4", "nosuchfilter[out0]")
 
 
-async def test_the_gateway_hands_out_an_edit_of_the_edit(bench: Bench, tmp_path: Path) -> None:
+async def test_the_provider_hands_out_an_edit_of_the_edit(bench: Bench, tmp_path: Path) -> None:
     first = await bench.made({"model": "gemini-omni-flash-preview", "prompt": "a fox"})
     body = {"model": "gemini-omni-flash-preview", "prompt": "night", "extend_from_task_id": first}
     second = await bench.made(body)

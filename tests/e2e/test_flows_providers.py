@@ -1,4 +1,4 @@
-"""When a gateway says no, nothing or nonsense, or Discord's connection breaks: the real bot."""
+"""When a provider says no, nothing or nonsense, or Discord's connection breaks: the real bot."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -19,7 +19,7 @@ TEXT_MODEL = "gemini-omni-1.1-flash-text-to-video"
 async def running(
     tmp_path_factory: pytest.TempPathFactory, judge: OpenApiValidator | None
 ) -> AsyncIterator[Running]:
-    folder = tmp_path_factory.mktemp("gateways")
+    folder = tmp_path_factory.mktemp("providers")
     config = "\n[limits]\nvideos = 100\nconcurrent = 0\n"
     async with running_bot(folder, judge, config=config) as running:
         yield running
@@ -50,12 +50,12 @@ async def used(running: Running) -> str:
 
 
 def takers(running: Running, prompt: str) -> list[str]:
-    """The gateways that accepted a task of that prompt."""
-    gateways = (running.sandbox.providers.evolink, running.sandbox.providers.apimart)
+    """The providers that accepted a task of that prompt."""
+    providers = (running.sandbox.providers.evolink, running.sandbox.providers.apimart)
     return [
-        gateway.name
-        for gateway in gateways
-        for task in gateway.tasks.values()
+        provider.name
+        for provider in providers
+        for task in provider.tasks.values()
         if task.submission.prompt.startswith(prompt)
     ]
 
@@ -67,7 +67,7 @@ async def test_a_model_out_of_reach_is_made_elsewhere(running: Running) -> None:
     video = await running.film("behind a closed door")
     evolink.settings.denied_models = []
     assert takers(running, "behind a closed door") == ["apimart"]
-    # The other gateway has no such option: people see that the length is only a wish there.
+    # The other provider has no such option: people see that the length is only a wish there.
     assert " · 5 s" not in video["content"]
     status = await running.status("behind a closed door", "length 5 s → requested in the prompt")
     assert status
@@ -81,7 +81,7 @@ async def test_a_model_out_of_reach_is_made_elsewhere(running: Running) -> None:
     )
 
 
-async def test_a_busy_gateway_is_passed_by(running: Running) -> None:
+async def test_a_busy_provider_is_passed_by(running: Running) -> None:
     running.sandbox.providers.evolink.add_fault(
         on="submit", kind="status", status=429, retry_after=0.2
     )
@@ -147,18 +147,18 @@ async def test_a_broken_line_costs_nothing_twice(
 @pytest.mark.parametrize("how", ["reconnect", "resumable", "anew", "drop"])
 async def test_discords_connection_breaks_while_a_video_is_made(running: Running, how: str) -> None:
     prompt = f"made while the line was cut by {how}"
-    gateway = running.sandbox.discord.gateway
+    provider = running.sandbox.discord.gateway
     position = running.sandbox.discord.position
     await running.person("tom").video(prompt)
     match how:
         case "reconnect":
-            gateway.ask_to_reconnect()
+            provider.ask_to_reconnect()
         case "resumable":
-            gateway.invalidate(resumable=True)
+            provider.invalidate(resumable=True)
         case "anew":
-            gateway.invalidate(resumable=False)
+            provider.invalidate(resumable=False)
         case _:
-            gateway.drop(resumable=True)
+            provider.drop(resumable=True)
     await running.sandbox.discord.wait("BOT", {"online": False}, after=position, timeout=20)
     # A fresh session may take a while: the library waits five seconds before it identifies.
     await running.sandbox.discord.wait("BOT", {"online": True}, after=position, timeout=20)
@@ -200,7 +200,7 @@ async def test_without_money_anywhere_it_is_said_and_not_counted(running: Runnin
     evolink.balance_usd, apimart.balance_usd = rich
 
 
-async def test_a_gateway_that_is_not_there_is_passed_by(running: Running) -> None:
+async def test_a_provider_that_is_not_there_is_passed_by(running: Running) -> None:
     await running.bot.stop()
     text = running.config.read_text()
     url = f"{running.sandbox.url}/evolink"
