@@ -87,7 +87,7 @@ def _count_tasks(
 ) -> None:
     tasks: dict[str, list[Task]] = {}
     for _, task in accepted:
-        tasks.setdefault(task.submission.prompt, []).append(task)
+        tasks.setdefault(task.submission.first_line, []).append(task)
     for prompt, several in tasks.items():
         if len(several) > 1:
             found.double_paid.append(f"{prompt}: {len(several)} tasks")

@@ -52,6 +52,11 @@ class Submission:
     callback_url: str | None = None
     webhook: str | None = None
 
+    @property
+    def first_line(self) -> str:
+        """The prompt without what the bot adds below it for a model that has no such option."""
+        return self.prompt.partition("\n")[0]
+
 
 def judge(body: Any, models: Mapping[str, Model], *, insecure_callbacks: bool) -> Submission:
     """Judge a body, or raise Refused with the parameter that is wrong."""

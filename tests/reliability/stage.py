@@ -267,7 +267,7 @@ class Stage:
     def tasks(self, prompt: str) -> int:
         """How many tasks the providers ever took for it."""
         every = [*self.providers.evolink.tasks.values(), *self.providers.apimart.tasks.values()]
-        return sum(task.submission.prompt == prompt for task in every)
+        return sum(task.submission.first_line == prompt for task in every)
 
     def messages(self, prompt: str) -> list[Json]:
         """The bot's messages that name it, as they stand now."""

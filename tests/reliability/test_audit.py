@@ -1,6 +1,7 @@
 """The audit of the kills finds what it is there for: each wrong is made once, and must be seen."""
 
 import copy
+import dataclasses
 import random
 import sqlite3
 from collections.abc import AsyncIterator
@@ -68,6 +69,13 @@ async def test_each_wrong_is_seen(stage: Stage) -> None:
     evolink.tasks["twin"] = next(t for t in evolink.tasks.values() if t.submission.prompt == prompt)
     assert looked().double_paid == [f"{prompt}: 2 tasks"]
     del evolink.tasks["twin"]
+    # APIMart's model takes no length, so the bot writes it below the prompt.
+    task = next(t for t in evolink.tasks.values() if t.submission.prompt == prompt)
+    twin_task = copy.copy(task)
+    twin_task.submission = dataclasses.replace(task.submission, prompt=f"{prompt}\n\n3 seconds.")
+    stage.providers.apimart.tasks["twin"] = twin_task
+    assert looked().double_paid == [f"{prompt}: 2 tasks"]
+    del stage.providers.apimart.tasks["twin"]
 
     change(stage, "UPDATE provider_spend SET micro_usd = micro_usd + 1")
     assert len(looked().mis_charged) == 2
