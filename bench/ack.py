@@ -23,7 +23,7 @@ from bench.harness import (
     Ack,
     Bot,
     Deliveries,
-    Stage,
+    Harness,
 )
 from bench.load import Crowd
 from bench.machine import Machine, cpu_seconds
@@ -90,29 +90,29 @@ QUICK = (Scene(name="50 in flight", flying=50, deliveries=True, asked=10, settle
 async def play(scene: Scene, folder: Path, clip: Path) -> Outcome:
     """Set one scene and ask."""
     crowd = _crowd(scene)
-    async with Stage(folder=folder, crowd=crowd, clip=clip) as stage:
+    async with Harness(folder=folder, crowd=crowd, clip=clip) as harness:
         if not scene.usual:
-            await stage.seed()
+            await harness.seed()
         ready_at = time.time() + scene.settle
         crowd = _crowd(scene, at=crowd.at, first_end=ready_at - LEAD_SECONDS)
-        stage.providers.crowd = crowd
-        await stage.open_providers()
-        async with stage.running(_bot(scene, stage)) as bot, Deliveries(stage) as deliveries:
+        harness.providers.crowd = crowd
+        await harness.open_providers()
+        async with harness.running(_bot(scene, harness)) as bot, Deliveries(harness) as deliveries:
             await asyncio.sleep(max(ready_at - time.time(), 1.0))
-            before, refused, began = await stage.figures(), stage.watch.refused, time.time()
+            before, refused, began = await harness.figures(), harness.watch.refused, time.time()
             cpu = cpu_seconds(bot.pid)
             async with Machine(folder) as machine:
-                ids = await _ask(scene, stage)
+                ids = await _ask(scene, harness)
             took = time.time() - began
             cpu = cpu_seconds(bot.pid) - cpu
-            after = await stage.figures()
+            after = await harness.figures()
             posted = deliveries.between(began, began + took)
             return Outcome(
-                acks=stage.finished_acks(ids),
+                acks=harness.finished_acks(ids),
                 machine=machine,
                 cpu=cpu / took,
                 polls_a_second=(after["asked"] - before["asked"]) / took,
-                refused=stage.watch.refused - refused,
+                refused=harness.watch.refused - refused,
                 deliveries_a_second=len(posted) / took,
                 delivering=sum(
                     at - after["downloads"].get(crowd.task_id(number), at)
@@ -122,7 +122,7 @@ async def play(scene: Scene, folder: Path, clip: Path) -> Outcome:
             )
 
 
-async def _ask(scene: Scene, stage: Stage) -> list[str]:
+async def _ask(scene: Scene, harness: Harness) -> list[str]:
     """Questions at random moments, as many a second as ever; then time for the last answer."""
     moments = random.Random(1)
     ids: list[str] = []
@@ -130,7 +130,7 @@ async def _ask(scene: Scene, stage: Stage) -> list[str]:
     for number in range(scene.asked):
         due += moments.expovariate(A_SECOND)
         await asyncio.sleep(max(due - time.perf_counter(), 0.0))
-        ids.append(await stage.ask(number))
+        ids.append(await harness.ask(number))
     await asyncio.sleep(ANSWER_SECONDS)
     return ids
 
@@ -148,8 +148,8 @@ def _crowd(scene: Scene, *, at: float | None = None, first_end: float | None = N
     )
 
 
-def _bot(scene: Scene, stage: Stage) -> Bot:
-    return stage.usual() if scene.usual else stage.retake()
+def _bot(scene: Scene, harness: Harness) -> Bot:
+    return harness.usual() if scene.usual else harness.retake()
 
 
 def tell(report: Report, scene: Scene, seen: Outcome) -> None:

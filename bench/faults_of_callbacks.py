@@ -25,7 +25,7 @@ CALLBACKS = (
                 new="",
             ),
         ],
-        tests=["tests/integration/test_http_door.py", "-k", "hears_of_success"],
+        tests=["tests/integration/test_web_server.py", "-k", "hears_of_success"],
     ),
     Fault(
         name="a lost answer undoes what a callback named before it",

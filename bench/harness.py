@@ -132,7 +132,7 @@ class Stopwatch:
             self._books.close()
 
 
-class Stage:
+class Harness:
     """The stand-ins with a crowd in flight, and a bot on them. An asynchronous context."""
 
     def __init__(self, *, folder: Path, crowd: Crowd, clip: Path) -> None:
@@ -341,8 +341,8 @@ def _far_from_the_disk(make: Callable[[], DiscordStandIn]) -> DiscordStandIn:
 class Deliveries:
     """The crowd's videos as they are posted, by number. An asynchronous context."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, harness: Harness) -> None:
+        self._harness = harness
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.posted: dict[int, float] = {}
@@ -366,7 +366,7 @@ class Deliveries:
                 await self._news.wait()
 
     async def _look(self) -> None:
-        discord, after = self._stage.discord, self._stage.discord.position
+        discord, after = self._harness.discord, self._harness.discord.position
         while True:
             event = await discord.wait(
                 "MESSAGE_CREATE", lambda data: data.get("attachments"), after=after, timeout=3600

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from bench.clip import MIB, make_clip
-from bench.harness import UPLOAD_SECONDS, Bot, Deliveries, Stage
+from bench.harness import UPLOAD_SECONDS, Bot, Deliveries, Harness
 from bench.load import Crowd
 from bench.report import Report, options
 
@@ -48,24 +48,24 @@ async def play(
 ) -> Seen:
     """Let all come due at one moment."""
     crowd = Crowd(at=time.time(), ending=count, spread=TAKES_SECONDS / 2, takes=TAKES_SECONDS)
-    async with Stage(folder=folder, crowd=crowd, clip=clip) as stage:
+    async with Harness(folder=folder, crowd=crowd, clip=clip) as harness:
         if not usual:
-            await stage.seed()
-        await stage.open_providers()
-        bot: Bot = stage.usual() if usual else stage.retake()
-        async with stage.running(bot), Deliveries(stage) as deliveries:
+            await harness.seed()
+        await harness.open_providers()
+        bot: Bot = harness.usual() if usual else harness.retake()
+        async with harness.running(bot), Deliveries(harness) as deliveries:
             await asyncio.sleep(rest)
             idle = status_mib(bot.pid, "VmRSS")
             await asyncio.to_thread(begin_new_peak, bot.pid)
             due_at = time.time()
-            await stage.end_all()
+            await harness.end_all()
             async with Children(bot.pid) as children:
                 await deliveries.until(count, seconds=POSTED_WITHIN)
             return Seen(
                 idle=idle,
                 peak=status_mib(bot.pid, "VmHWM"),
                 children=children.most,
-                at_once=stage.watch.most_uploads,
+                at_once=harness.watch.most_uploads,
                 took=max(deliveries.posted.values()) - due_at,
             )
 

@@ -172,12 +172,12 @@ async def watch(schedule: Schedule, times: Sequence[float], past: Sequence[float
         media = Path(folder) / "media"
         media.mkdir()
         async with open_storage(f"sqlite+aiosqlite:///{folder}/retake.db", clock=clock) as storage:
-            stage = Stage(clock, storage, media, schedule, times)
-            await stage.run(past if schedule.history else ())
-    return stage.seen()
+            simulation = Simulation(clock, storage, media, schedule, times)
+            await simulation.run(past if schedule.history else ())
+    return simulation.seen()
 
 
-class Stage:
+class Simulation:
     """One worker, one provider, and people who ask every few seconds."""
 
     def __init__(

@@ -32,7 +32,7 @@ REQUEST_FAULTS = (
                 new="",
             ),
         ],
-        tests=["tests/unit/services/test_wishes.py", "-k", "wordless"],
+        tests=["tests/unit/services/test_requests.py", "-k", "wordless"],
     ),
     Fault(
         name="takes a reaction for an instruction",
@@ -60,7 +60,7 @@ REQUEST_FAULTS = (
                 new="",
             ),
         ],
-        tests=["tests/unit/services/test_wishes.py", "-k", "never_becomes_public"],
+        tests=["tests/unit/services/test_requests.py", "-k", "never_becomes_public"],
     ),
     Fault(
         name="edits a private video in public",
@@ -71,7 +71,7 @@ REQUEST_FAULTS = (
                 new="if False:",
             ),
         ],
-        tests=["tests/unit/services/test_wishes.py", "-k", "never_becomes_public"],
+        tests=["tests/unit/services/test_requests.py", "-k", "never_becomes_public"],
     ),
     Fault(
         name="takes a private thread for a public one",

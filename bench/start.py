@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.clip import MIB, make_clip
-from bench.harness import Bot, Stage
+from bench.harness import Bot, Harness
 from bench.load import Crowd
 from bench.machine import cpu_seconds
 from bench.report import Report, options, percentile
@@ -54,29 +54,29 @@ class Seen:
     all_asked: list[float] = field(default_factory=list[float])
 
 
-async def start_once(scene: Scene, stage: Stage, seen: Seen) -> None:
+async def start_once(scene: Scene, harness: Harness, seen: Seen) -> None:
     """Start, look, stop."""
     if scene.fresh:
-        stage.forget_database()
-    bot: Bot = stage.usual(bare=True) if scene.bare else stage.retake()
-    await stage.figures(forget=True)
+        harness.forget_database()
+    bot: Bot = harness.usual(bare=True) if scene.bare else harness.retake()
+    await harness.figures(forget=True)
     began = time.time()
     try:
-        seen.online.append(await stage.start(bot))
+        seen.online.append(await harness.start(bot))
         seen.cpu.append(cpu_seconds(bot.pid))
         if scene.unfinished:
-            first, last = await _asked(stage, scene.unfinished)
+            first, last = await _asked(harness, scene.unfinished)
             seen.first_step.append(first - began)
             seen.all_asked.append(last - began)
     finally:
         await bot.stop()
 
 
-async def _asked(stage: Stage, count: int) -> tuple[float, float]:
+async def _asked(harness: Harness, count: int) -> tuple[float, float]:
     """When the first question about a task came, and the one that made them so many."""
     async with asyncio.timeout(FIRST_STEP_WITHIN):
         while True:
-            figures = await stage.figures()
+            figures = await harness.figures()
             if figures["asked"] >= count:
                 return figures["first_at"], figures["last_at"]
             await asyncio.sleep(0.2)
@@ -88,17 +88,17 @@ async def measure(report: Report, *, quick: bool) -> None:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="retake-bench-")))
         clip = await make_clip(folder / "clip.mp4", size=2 * MIB)
-        stages: dict[Scene, Stage] = {}
+        harnesses: dict[Scene, Harness] = {}
         for number, scene in enumerate(scenes):
             crowd = Crowd(at=time.time(), staying=scene.unfinished, takes=TAKES_SECONDS)
-            stage = Stage(folder=folder / str(number), crowd=crowd, clip=clip)
-            stages[scene] = await stack.enter_async_context(stage)
+            harness = Harness(folder=folder / str(number), crowd=crowd, clip=clip)
+            harnesses[scene] = await stack.enter_async_context(harness)
             if not scene.bare:
-                await stage.seed()
-            await stage.open_providers()
+                await harness.seed()
+            await harness.open_providers()
         for _ in range(1 if quick else TIMES):
             for scene, seen in scenes.items():
-                await start_once(scene, stages[scene], seen)
+                await start_once(scene, harnesses[scene], seen)
     for scene, seen in scenes.items():
         report.add(
             scene=scene.name,

@@ -233,7 +233,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             side_door=side_door,
             late=late,
             missed=missed,
-            control_socket=_desk(settings, reconcile),
+            control_socket=_control_socket(settings, reconcile),
             watch=watch,
         )
 
@@ -278,7 +278,7 @@ def _policy(settings: Settings, signer: CallbackSigner | None) -> Policy:
     )
 
 
-def _desk(settings: Settings, reconcile: Reconcile) -> ControlSocket | None:
+def _control_socket(settings: Settings, reconcile: Reconcile) -> ControlSocket | None:
     """On SQLite the command line must not write beside the bot, so the bot takes its orders."""
     if not is_sqlite(settings):
         return None

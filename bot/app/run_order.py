@@ -11,7 +11,7 @@ from bot.app.build import open_catalogue, open_database
 from bot.app.errors import AnotherBotError, CannotRunError
 from bot.app.lock import alone_on, beside_database
 from bot.app.providers import open_providers
-from bot.operator.control_socket import DeskClosedError, ask
+from bot.operator.control_socket import ControlSocketClosedError, ask
 from bot.operator.reconcile import Answer, Order, carry_out
 from bot.ops.clock import SystemClock
 from bot.providers.router import Router
@@ -35,7 +35,7 @@ async def give_order(settings: Settings, order: Order) -> Answer:
 async def _ask(settings: Settings, order: Order) -> Answer:
     try:
         answer = await ask(beside_database(settings, ".desk"), order.model_dump(mode="json"))
-    except DeskClosedError as error:
+    except ControlSocketClosedError as error:
         raise CannotRunError(
             f"A bot is running on this database but can't be reached ({error}): try again in a"
             " moment, or stop the bot first."

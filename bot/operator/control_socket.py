@@ -27,7 +27,7 @@ Json = dict[str, Any]
 Answerer = Callable[[Json], Awaitable[Json]]
 
 
-class DeskClosedError(Exception):
+class ControlSocketClosedError(Exception):
     """Nobody answers there; the message says why."""
 
 
@@ -84,9 +84,9 @@ async def ask(path: Path, question: Json) -> Json:
             async with asyncio.timeout(READ_SECONDS):
                 reader, writer = await asyncio.open_unix_connection(short, limit=LONGEST_LINE)
     except TimeoutError:
-        raise DeskClosedError("it does not answer") from None
+        raise ControlSocketClosedError("it does not answer") from None
     except OSError as error:
-        raise DeskClosedError(error.strerror or str(error)) from None
+        raise ControlSocketClosedError(error.strerror or str(error)) from None
     try:
         writer.write(json.dumps(question).encode() + b"\n")
         async with asyncio.timeout(ANSWER_SECONDS):
@@ -96,7 +96,7 @@ async def ask(path: Path, question: Json) -> Json:
     finally:
         writer.close()
     if not answer:
-        raise DeskClosedError("it did not answer")
+        raise ControlSocketClosedError("it did not answer")
     return answer
 
 

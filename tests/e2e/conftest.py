@@ -148,7 +148,7 @@ def judge() -> OpenApiValidator | None:
 
 
 @dataclass(kw_only=True)
-class Stage:
+class PageHarness:
     """What the page talks to."""
 
     standin: DiscordStandIn
@@ -179,14 +179,14 @@ async def connected(client: Showcase, standin: DiscordStandIn) -> AsyncIterator[
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def stage(
+async def harness(
     clip: Path, picture: Path, tmp_path: Path, judge: OpenApiValidator | None
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[PageHarness]:
     sandbox = Sandbox(directory=tmp_path / "providers", clips=FixedClips(clip), judge=judge)
     client = Showcase(clip, picture)
     async with sandbox:
         async with connected(client, sandbox.discord):
-            yield Stage(
+            yield PageHarness(
                 standin=sandbox.discord, providers=sandbox.providers, bot=client, url=sandbox.url
             )
         standin = sandbox.discord
@@ -202,12 +202,12 @@ def width() -> int:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def browser_page(stage: Stage, open_page: OpenPage, width: int) -> Page:
+async def browser_page(harness: PageHarness, open_page: OpenPage, width: int) -> Page:
     """The page as a newcomer opens it: tom, in #videos."""
-    return await open_page(f"{stage.url}/", width=width)
+    return await open_page(f"{harness.url}/", width=width)
 
 
 @pytest.fixture
-def chat(browser_page: Page, stage: Stage) -> Chat:
+def chat(browser_page: Page, harness: PageHarness) -> Chat:
     """The page with words for what is on it."""
-    return Chat(page=browser_page, standin=stage.standin)
+    return Chat(page=browser_page, standin=harness.standin)

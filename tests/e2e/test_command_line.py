@@ -43,7 +43,7 @@ class Said:
 
 
 @dataclass
-class Line:
+class CommandLine:
     """The command line, with one configuration."""
 
     running: Running
@@ -88,13 +88,13 @@ class Line:
 
 
 @pytest.fixture
-async def line(tmp_path: Path, judge: OpenApiValidator | None) -> AsyncIterator[Line]:
+async def cli(tmp_path: Path, judge: OpenApiValidator | None) -> AsyncIterator[CommandLine]:
     """Both stand-ins and a configuration that is right; no bot runs."""
     clips = FixedClips(film(tmp_path / "film.mp4"))
     async with running_sandbox(tmp_path, judge, clips=clips, seconds=0.4) as running:
-        line = Line(running)
-        line.add(FREE)
-        yield line
+        cli = CommandLine(running)
+        cli.add(FREE)
+        yield cli
 
 
 # ---- help and typing ---------------------------------------------------------------------------
@@ -130,8 +130,8 @@ def test_what_is_wrongly_typed_is_status_2(words: list[str]) -> None:
 # ---- check -------------------------------------------------------------------------------------
 
 
-async def test_a_good_configuration_is_found_good(line: Line) -> None:
-    said = await line.run("check")
+async def test_a_good_configuration_is_found_good(cli: CommandLine) -> None:
+    said = await cli.run("check")
     assert said.status == 0, said.all
     assert said.err == ""
     told = said.out.splitlines()
@@ -152,27 +152,27 @@ async def test_a_good_configuration_is_found_good(line: Line) -> None:
 
 
 async def test_the_configuration_alone_is_looked_at_without_opening_or_asking_anything(
-    line: Line, tmp_path: Path
+    cli: CommandLine, tmp_path: Path
 ) -> None:
     """What Docker Compose asks before it starts the bot."""
-    line.configure('url = "sqlite', 'url = "sqlite+aiosqlite:////nowhere/retake.db" # "sqlite')
-    said = await line.run("check", "--config-only")
+    cli.configure('url = "sqlite', 'url = "sqlite+aiosqlite:////nowhere/retake.db" # "sqlite')
+    said = await cli.run("check", "--config-only")
     assert (said.status, said.err) == (0, "")
     assert said.out.split() == ["ok", "The", "configuration", "is", "complete."]
-    assert line.running.sandbox.discord.exchanges == []
-    line.configure("api_key = ", "api_key = '' # ")
-    said = await line.run("check", "--config-only")
+    assert cli.running.sandbox.discord.exchanges == []
+    cli.configure("api_key = ", "api_key = '' # ")
+    said = await cli.run("check", "--config-only")
     assert said.status == 1
     assert ["No provider has a key" in problem for problem in said.problems()] == [True]
 
 
-async def test_keys_money_and_rights_that_are_missing_are_named(line: Line) -> None:
-    discord, providers = line.running.sandbox.discord, line.running.sandbox.providers
-    line.configure(EVOLINK_KEY, "sk-of-somebody-else")
+async def test_keys_money_and_rights_that_are_missing_are_named(cli: CommandLine) -> None:
+    discord, providers = cli.running.sandbox.discord, cli.running.sandbox.providers
+    cli.configure(EVOLINK_KEY, "sk-of-somebody-else")
     providers.apimart.balance_usd = 0
     for role in discord.world.guilds[OTHER].roles.values():
         role.permissions &= ~(Permission.ATTACH_FILES | Permission.SEND_MESSAGES_IN_THREADS)
-    said = await line.run("check")
+    said = await cli.run("check")
     assert said.status == 1
     problems = "\n".join(said.problems())
     assert "evolink doesn't accept the key in [providers.evolink] api_key." in problems
@@ -182,92 +182,94 @@ async def test_keys_money_and_rights_that_are_missing_are_named(line: Line) -> N
     assert "sk-of-somebody-else" not in said.all
 
 
-async def test_models_that_a_provider_does_not_list_are_noted(line: Line) -> None:
-    apimart = line.running.sandbox.providers.apimart
+async def test_models_that_a_provider_does_not_list_are_noted(cli: CommandLine) -> None:
+    apimart = cli.running.sandbox.providers.apimart
     apimart.settings.denied_models = ["gemini-omni-flash-preview"]
     apimart.add_fault(on="usage", kind="status", status=503, code="usage_unavailable")
-    said = await line.run("check")
+    said = await cli.run("check")
     assert said.status == 0, said.all
     assert "note     apimart does not list gemini-omni-flash-preview:" in said.out
     assert "note     apimart did not report recent spending (provider_unavailable)." in said.out
     assert "evolink does not list" not in said.out
 
 
-async def test_a_proxy_that_does_not_work_is_told_once(line: Line) -> None:
-    url = line.running.sandbox.url
-    line.configure(f'api_url = "{url}/api/v10"', 'api_url = "https://discord.example/api/v10"')
-    line.add('\n[network]\nproxy = "socks5://mira:hunter2@127.0.0.1:9"\n')
-    said = await line.run("check")
+async def test_a_proxy_that_does_not_work_is_told_once(cli: CommandLine) -> None:
+    url = cli.running.sandbox.url
+    cli.configure(f'api_url = "{url}/api/v10"', 'api_url = "https://discord.example/api/v10"')
+    cli.add('\n[network]\nproxy = "socks5://mira:hunter2@127.0.0.1:9"\n')
+    said = await cli.run("check")
     assert said.status == 1
     (told,) = said.problems()
     assert "[network] proxy: the proxy cannot be reached." in told
     assert "hunter2" not in said.all
 
 
-async def test_a_port_that_apimart_does_not_call_is_noted(line: Line) -> None:
-    line.configure("[http]\n", '[http]\npublic_url = "https://video.example.org:8443"\n')
-    said = await line.run("check")
+async def test_a_port_that_apimart_does_not_call_is_noted(cli: CommandLine) -> None:
+    cli.configure("[http]\n", '[http]\npublic_url = "https://video.example.org:8443"\n')
+    said = await cli.run("check")
     assert said.status == 0, said.all
     assert "note     APIMart calls only ports 80 and 443" in said.out
 
 
-async def test_a_token_that_is_not_accepted_is_told_and_never_shown(line: Line) -> None:
-    token = line.running.sandbox.discord.token
-    line.configure(token, "MTIz.not-the.token")
-    said = await line.run("check")
+async def test_a_token_that_is_not_accepted_is_told_and_never_shown(cli: CommandLine) -> None:
+    token = cli.running.sandbox.discord.token
+    cli.configure(token, "MTIz.not-the.token")
+    said = await cli.run("check")
     assert said.status == 1
     assert "Discord doesn't accept the token" in "\n".join(said.problems())
-    run = await line.run("run")
+    run = await cli.run("run")
     assert run.status == 1
     assert "Discord doesn't accept the token" in run.err
     assert "not-the" not in said.all + run.all
 
 
-async def test_a_discord_and_a_provider_that_are_away_are_told(line: Line) -> None:
-    url = line.running.sandbox.url
+async def test_a_discord_and_a_provider_that_are_away_are_told(cli: CommandLine) -> None:
+    url = cli.running.sandbox.url
     with closing(socket.socket()) as closed:
         closed.bind(("127.0.0.1", 0))
         nowhere = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        line.configure(f"{url}/api/v10", f"{nowhere}/api/v10")
-        line.configure(f'"{url}/apimart"', f'"{nowhere}/apimart"')
-        said = await line.run("check")
+        cli.configure(f"{url}/api/v10", f"{nowhere}/api/v10")
+        cli.configure(f'"{url}/apimart"', f'"{nowhere}/apimart"')
+        said = await cli.run("check")
     problems = "\n".join(said.problems())
     assert said.status == 1
     assert "Discord didn't respond" in problems
     assert "apimart did not report its balance" in problems
 
 
-async def test_models_callbacks_and_folders_that_cannot_be_used_are_told(line: Line) -> None:
-    (line.running.folder / "plain").write_text("a file, not a folder")
-    line.configure(str(line.running.folder / "media"), str(line.running.folder / "plain/media"))
-    line.configure("[http]\n", '[http]\npublic_url = "https://192.168.1.4"\n')
-    line.add('\n[providers.evolink.models.omni-flash.text]\nmodel_id = ""\nlenght = 3\n')
-    said = await line.run("check")
+async def test_models_callbacks_and_folders_that_cannot_be_used_are_told(cli: CommandLine) -> None:
+    (cli.running.folder / "plain").write_text("a file, not a folder")
+    cli.configure(str(cli.running.folder / "media"), str(cli.running.folder / "plain/media"))
+    cli.configure("[http]\n", '[http]\npublic_url = "https://192.168.1.4"\n')
+    cli.add('\n[providers.evolink.models.omni-flash.text]\nmodel_id = ""\nlenght = 3\n')
+    said = await cli.run("check")
     problems = "\n".join(said.problems())
     assert said.status == 1
     assert "No provider will call [http] public_url" in problems
     assert "plain can't be written to" in problems
     assert "lenght" in problems
-    run = await line.run("run")
+    run = await cli.run("run")
     assert run.status == 1
     assert "lenght" in run.err
 
 
-async def test_a_media_folder_that_cannot_be_made_keeps_the_bot_from_starting(line: Line) -> None:
-    (line.running.folder / "plain").write_text("a file, not a folder")
-    line.configure(str(line.running.folder / "media"), str(line.running.folder / "plain/media"))
-    said = await line.run("run")
+async def test_a_media_folder_that_cannot_be_made_keeps_the_bot_from_starting(
+    cli: CommandLine,
+) -> None:
+    (cli.running.folder / "plain").write_text("a file, not a folder")
+    cli.configure(str(cli.running.folder / "media"), str(cli.running.folder / "plain/media"))
+    said = await cli.run("run")
     assert said.status == 1
     assert "plain/media can't be written to" in said.err
 
 
-async def test_a_port_that_is_taken_is_told_before_and_at_the_start(line: Line) -> None:
+async def test_a_port_that_is_taken_is_told_before_and_at_the_start(cli: CommandLine) -> None:
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        line.configure("port = 0", f"port = {port}")
-        said, run = await line.run("check"), await line.run("run")
+        cli.configure("port = 0", f"port = {port}")
+        said, run = await cli.run("check"), await cli.run("run")
     assert (said.status, run.status) == (1, 1)
     for told in ("\n".join(said.problems()), run.err):
         assert f"can't listen on 127.0.0.1 port {port}" in told
@@ -277,45 +279,45 @@ COMMANDS = ("check", "run", "migrate", "backup", "reconcile")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-async def test_a_file_that_is_no_database_is_left_as_it_is(line: Line, command: str) -> None:
+async def test_a_file_that_is_no_database_is_left_as_it_is(cli: CommandLine, command: str) -> None:
     text = "Dear diary, today I was taken for a database. " * 200
-    line.database.write_text(text)
-    words = [command, *([str(line.running.folder / "copy.db")] if command == "backup" else [])]
-    said = await line.run(*words)
+    cli.database.write_text(text)
+    words = [command, *([str(cli.running.folder / "copy.db")] if command == "backup" else [])]
+    said = await cli.run(*words)
     assert said.status == 1
     assert "not a database" in said.all
-    assert line.database.read_text() == text
+    assert cli.database.read_text() == text
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-async def test_a_folder_that_cannot_be_written_to_is_named(line: Line, command: str) -> None:
-    (line.running.folder / "plain").write_text("a file, not a folder")
-    line.configure(str(line.database), str(line.running.folder / "plain/retake.db"))
-    words = [command, *([str(line.running.folder / "copy.db")] if command == "backup" else [])]
-    said = await line.run(*words)
+async def test_a_folder_that_cannot_be_written_to_is_named(cli: CommandLine, command: str) -> None:
+    (cli.running.folder / "plain").write_text("a file, not a folder")
+    cli.configure(str(cli.database), str(cli.running.folder / "plain/retake.db"))
+    words = [command, *([str(cli.running.folder / "copy.db")] if command == "backup" else [])]
+    said = await cli.run(*words)
     assert said.status == 1
     told = "unable to open database file" if command == "backup" else "plain can't be written to"
     assert told in said.all
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-async def test_a_key_that_nobody_knows_is_named(line: Line, command: str) -> None:
-    line.configure("[discord]\n", "[discord]\ntokenn = 1\n")
-    words = [command, *([str(line.running.folder / "copy.db")] if command == "backup" else [])]
-    said = await line.run(*words)
+async def test_a_key_that_nobody_knows_is_named(cli: CommandLine, command: str) -> None:
+    cli.configure("[discord]\n", "[discord]\ntokenn = 1\n")
+    words = [command, *([str(cli.running.folder / "copy.db")] if command == "backup" else [])]
+    said = await cli.run(*words)
     assert said.status == 1
     assert 'did you mean "token"?' in said.err
     assert said.out == ""
 
 
 async def test_a_configuration_that_is_not_there_or_empty_says_what_to_do(
-    line: Line, tmp_path: Path
+    cli: CommandLine, tmp_path: Path
 ) -> None:
-    said = await line.run("run", config=tmp_path / "none.toml")
+    said = await cli.run("run", config=tmp_path / "none.toml")
     assert said.status == 1
     assert "copy config.example.toml to it" in said.err
     (tmp_path / "empty.toml").write_text("")
-    said = await line.run("run", config=tmp_path / "empty.toml")
+    said = await cli.run("run", config=tmp_path / "empty.toml")
     assert said.status == 1
     assert "The Discord token is missing" in said.err
     assert "No provider has a key" in said.err
@@ -325,18 +327,18 @@ async def test_a_configuration_that_is_not_there_or_empty_says_what_to_do(
 
 
 async def test_migrate_tells_what_was_and_what_is_and_leaves_a_running_bot_alone(
-    line: Line,
+    cli: CommandLine,
 ) -> None:
-    said = await line.run("migrate")
+    said = await cli.run("migrate")
     assert said.status == 0
     assert said.out.startswith("The database was upgraded from schema none to ")
-    said = await line.run("migrate")
+    said = await cli.run("migrate")
     assert said.out.startswith("The database is up to date")
-    await line.running.start_bot()
-    said = await line.run("migrate")
+    await cli.running.start_bot()
+    said = await cli.run("migrate")
     assert said.status == 1
     assert "Another bot is running on this database" in said.err
-    said = await line.run("check")
+    said = await cli.run("check")
     assert said.status == 0, said.all
     assert "A bot is running on this database." in said.out
 
@@ -344,87 +346,87 @@ async def test_migrate_tells_what_was_and_what_is_and_leaves_a_running_bot_alone
 # ---- reconcile ---------------------------------------------------------------------------------
 
 
-async def in_limbo(line: Line, prompt: str) -> str:
+async def in_limbo(cli: CommandLine, prompt: str) -> str:
     """A wish whose paid POST was taken and whose every answer is lost; its generation."""
-    providers = line.running.sandbox.providers
+    providers = cli.running.sandbox.providers
     if not providers.evolink.faults.public():
         # The first is left alone after a while; then the other is asked.
         for provider in (providers.evolink, providers.apimart):
             provider.add_fault(on="submit", kind="drop_after", times=1000)
         providers.evolink.add_fault(on="list", kind="status", status=500, times=1000)
-    await line.running.video(prompt)
-    await line.running.status(prompt, "Checking")
-    (found,) = line.rows("SELECT id FROM generations WHERE state = 'submit_unknown'")
+    await cli.running.video(prompt)
+    await cli.running.status(prompt, "Checking")
+    (found,) = cli.rows("SELECT id FROM generations WHERE state = 'submit_unknown'")
     return str(found[0])
 
 
-async def test_nothing_to_reconcile_is_said_so(line: Line) -> None:
-    said = await line.run("reconcile")
+async def test_nothing_to_reconcile_is_said_so(cli: CommandLine) -> None:
+    said = await cli.run("reconcile")
     assert (said.status, said.out) == (0, "Nothing needs attention (last 30 days).\n")
 
 
-async def test_what_cannot_be_done_is_refused_with_a_sentence(line: Line) -> None:
+async def test_what_cannot_be_done_is_refused_with_a_sentence(cli: CommandLine) -> None:
     for words in (["release", "06never0made0by0any0"], ["attach", "06never0made0by0any0", "x"]):
-        said = await line.run("reconcile", *words)
+        said = await cli.run("reconcile", *words)
         assert said.status == 1
         assert said.err == "There is no generation 06never0made0by0any0. Nothing was changed.\n"
-    said = await line.run("reconcile", "release", "no id\x1b[31m at all")
+    said = await cli.run("reconcile", "release", "no id\x1b[31m at all")
     assert said.status == 1
     assert said.err == "This is not an id: 'no id\\x1b[31m at all'.\n"
 
 
 async def test_while_the_bot_runs_one_in_limbo_is_listed_attached_and_delivered(
-    line: Line,
+    cli: CommandLine,
 ) -> None:
-    running = line.running
+    running = cli.running
     await running.start_bot()
-    generation = await in_limbo(line, KITE)
+    generation = await in_limbo(cli, KITE)
     (task,) = running.paid()
 
-    said = await line.run("reconcile")
+    said = await cli.run("reconcile")
     assert said.status == 0
     assert f"{generation}  unconfirmed: the provider may or may not have accepted it" in said.out
     assert f"provider evolink, task unknown, key retake-{generation}-1" in said.out
     assert "held: 1 video" in said.out
     assert "1 generation needs attention." in said.out
-    check = await line.run("check")
+    check = await cli.run("check")
     assert check.status == 0, check.all
     assert "note     1 generation is unconfirmed" in check.out
 
-    said = await line.run("reconcile", "attach", generation, "task-of-nobody")
+    said = await cli.run("reconcile", "attach", generation, "task-of-nobody")
     assert said.status == 1
     assert said.err == "evolink has no task task-of-nobody. Nothing was changed.\n"
-    said = await line.run("reconcile", "attach", generation, task)
+    said = await cli.run("reconcile", "attach", generation, task)
     assert said.status == 0, said.all
     assert said.out.startswith(f"Generation {generation} continues with that task")
     await running.film(KITE)
     assert running.paid() == [task]
-    assert line.rows("SELECT action, subject, actor_id FROM audit") == [
+    assert cli.rows("SELECT action, subject, actor_id FROM audit") == [
         ("reconcile.attach", generation, 0)
     ]
 
 
-async def test_settled_while_the_bot_runs_and_delivered_late_after_its_end(line: Line) -> None:
-    running = line.running
+async def test_settled_while_running_and_delivered_late_after_its_end(cli: CommandLine) -> None:
+    running = cli.running
     await running.start_bot()
-    settled = await in_limbo(line, KITE)
-    said = await line.run("reconcile", "settle", settled)
+    settled = await in_limbo(cli, KITE)
+    said = await cli.run("reconcile", "settle", settled)
     assert said.status == 0, said.all
     await running.status(KITE, "so it counted against your limit")
-    released = await in_limbo(line, "a paper boat")
-    said = await line.run("reconcile", "release", released)
+    released = await in_limbo(cli, "a paper boat")
+    said = await cli.run("reconcile", "release", released)
     assert said.status == 0, said.all
     await running.status("a paper boat", "This didn't count against your limit")
-    said = await line.run("reconcile", "release", released)
+    said = await cli.run("reconcile", "release", released)
     assert said.status == 1
     assert "only a generation in submit_unknown can be ended" in said.err
     assert await running.bot.stop() == 0
 
     # Without a bot the same commands work on the file itself; the next start does the rest.
-    said = await line.run("reconcile", "attach", released, running.paid()[-1])
+    said = await cli.run("reconcile", "attach", released, running.paid()[-1])
     assert said.status == 0, said.all
     assert "free of charge" in said.out
-    said = await line.run("reconcile", "attach", released, running.paid()[-1])
+    said = await cli.run("reconcile", "attach", released, running.paid()[-1])
     assert said.status == 1
     assert "was already taken over" in said.err
     await running.start_bot()
@@ -435,25 +437,25 @@ async def test_settled_while_the_bot_runs_and_delivered_late_after_its_end(line:
     assert len(running.posted_videos()) == 1
     status, told = await running.check()
     assert status == 0, told
-    kinds = line.rows("SELECT action FROM audit ORDER BY id")
+    kinds = cli.rows("SELECT action FROM audit ORDER BY id")
     assert kinds == [("reconcile.settle",), ("reconcile.release",), ("reconcile.attach",)]
 
 
-async def test_a_bot_that_cannot_be_asked_is_told_apart_from_one_that_refuses(line: Line) -> None:
-    await line.running.start_bot()
-    line.database.with_name("retake.db.desk").unlink()
-    said = await line.run("reconcile")
+async def test_an_unreachable_bot_differs_from_one_that_refuses(cli: CommandLine) -> None:
+    await cli.running.start_bot()
+    cli.database.with_name("retake.db.desk").unlink()
+    said = await cli.run("reconcile")
     assert said.status == 1
     assert "A bot is running on this database but can't be reached" in said.err
 
 
-async def test_the_desk_is_for_this_user_alone_and_gone_with_the_bot(line: Line) -> None:
-    await line.running.start_bot()
-    desk = line.database.with_name("retake.db.desk")
+async def test_the_desk_is_for_this_user_alone_and_gone_with_the_bot(cli: CommandLine) -> None:
+    await cli.running.start_bot()
+    desk = cli.database.with_name("retake.db.desk")
     assert desk.stat().st_mode & 0o777 == 0o600
-    await line.running.kill_bot()
+    await cli.running.kill_bot()
     assert desk.exists()
-    await line.running.start_bot()
-    assert (await line.run("reconcile")).status == 0
-    assert await line.running.bot.stop() == 0
+    await cli.running.start_bot()
+    assert (await cli.run("reconcile")).status == 0
+    assert await cli.running.bot.stop() == 0
     assert not desk.exists()

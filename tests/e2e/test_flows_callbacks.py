@@ -156,15 +156,15 @@ async def test_the_side_door_shows_health_and_figures_and_no_more(running: Runni
     url = task.submission.callback_url
     assert url is not None
     assert await post(url, {"id": task.id, "status": "processing"}) == 204
-    door = url.split("/callbacks/", 1)[0]
+    web_server = url.split("/callbacks/", 1)[0]
     async with aiohttp.ClientSession() as session:
-        async with session.get(f"{door}/healthz") as answer:
+        async with session.get(f"{web_server}/healthz") as answer:
             assert answer.status == 200
-        async with session.get(f"{door}/readyz") as answer:
+        async with session.get(f"{web_server}/readyz") as answer:
             assert answer.status == 200
-        async with session.get(f"{door}/metrics") as answer:
+        async with session.get(f"{web_server}/metrics") as answer:
             figures = await answer.text()
-        async with session.get(f"{door}/") as answer:
+        async with session.get(f"{web_server}/") as answer:
             assert answer.status == 404
     assert 'retake_callbacks_total{provider="evolink"}' in figures
     assert url.rsplit("/", 1)[1] not in figures

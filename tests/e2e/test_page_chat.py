@@ -8,7 +8,7 @@ from playwright.async_api import Route, expect
 
 from sandbox.discord.state.seed import GENERAL, MIRA, TOM, VIDEOS
 from tests.e2e.chat import Chat
-from tests.e2e.conftest import OpenPage, Stage
+from tests.e2e.conftest import OpenPage, PageHarness
 from tests.integration.discord_standin.pictures import png
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -31,8 +31,10 @@ async def test_a_first_visit(chat: Chat) -> None:
     await expect(hint).to_be_hidden()
 
 
-async def test_a_link_leads_to_a_channel_and_a_person(stage: Stage, open_page: OpenPage) -> None:
-    page = await open_page(f"{stage.url}/#/channel/{GENERAL}?user={MIRA}")
+async def test_a_link_leads_to_a_channel_and_a_person(
+    harness: PageHarness, open_page: OpenPage
+) -> None:
+    page = await open_page(f"{harness.url}/#/channel/{GENERAL}?user={MIRA}")
     await expect(page.locator(".channel-header h1")).to_have_text("general")
     await expect(page.locator(".person-text")).to_contain_text("mira · Admin")
     await page.locator(".channel-link", has_text="videos").click()
@@ -41,10 +43,10 @@ async def test_a_link_leads_to_a_channel_and_a_person(stage: Stage, open_page: O
     await expect(page.locator(".channel-header h1")).to_have_text("general")
 
 
-async def test_a_link_to_a_message_leads_to_it_in_here(chat: Chat, stage: Stage) -> None:
-    source = await stage.bot.place(GENERAL).send("the one that is meant")
-    await stage.bot.place(GENERAL).send("the one after it")
-    await chat.said("videos", f"[see it]({source.jump_url})", by=stage.bot)
+async def test_a_link_to_a_message_leads_to_it_in_here(chat: Chat, harness: PageHarness) -> None:
+    source = await harness.bot.place(GENERAL).send("the one that is meant")
+    await harness.bot.place(GENERAL).send("the one after it")
+    await chat.said("videos", f"[see it]({source.jump_url})", by=harness.bot)
     await chat.page.get_by_role("link", name="see it").click()
     await expect(chat.page.locator(".channel-header h1")).to_have_text("general")
     meant = chat.message("the one that is meant")
@@ -54,16 +56,16 @@ async def test_a_link_to_a_message_leads_to_it_in_here(chat: Chat, stage: Stage)
 
 
 async def test_a_link_that_leads_nowhere_ends_at_the_first_channel(
-    stage: Stage, open_page: OpenPage
+    harness: PageHarness, open_page: OpenPage
 ) -> None:
-    page = await open_page(f"{stage.url}/#/channel/{GENERAL}0?user={TOM}")
+    page = await open_page(f"{harness.url}/#/channel/{GENERAL}0?user={TOM}")
     await expect(page.locator(".channel-header h1")).to_have_text("videos")
 
 
 @BOTH
-async def test_the_newest_stays_in_sight_while_media_load(chat: Chat, stage: Stage) -> None:
+async def test_the_newest_stays_in_sight_while_media_load(chat: Chat, harness: PageHarness) -> None:
     for number in range(4):
-        await chat.said("videos", f"video {number}", file=stage.bot.finished(), by=stage.bot)
+        await chat.said("videos", f"video {number}", file=harness.bot.finished(), by=harness.bot)
     await chat.page.wait_for_function(
         "() => [...document.querySelectorAll('video')].slice(-2).every(v => v.readyState > 0)"
         " && document.querySelectorAll('video').length === 4"
@@ -100,7 +102,7 @@ async def test_growth_in_two_steps_does_not_let_go_of_the_newest(chat: Chat) -> 
 
 
 @BOTH
-async def test_writing_over_several_lines(chat: Chat, stage: Stage) -> None:
+async def test_writing_over_several_lines(chat: Chat, harness: PageHarness) -> None:
     await chat.composer.focus()
     await chat.type("first")
     await chat.press("Shift+Enter")
@@ -111,11 +113,11 @@ async def test_writing_over_several_lines(chat: Chat, stage: Stage) -> None:
     await chat.say("right after")
     grouped = chat.message("right after")
     await expect(grouped).to_have_class("message grouped")
-    await stage.standin.people.send("mira", "videos", "and I")
+    await harness.standin.people.send("mira", "videos", "and I")
     await expect(chat.message("and I").locator(".author-name")).to_have_text("Mira")
 
 
-async def test_names_become_mentions(chat: Chat, stage: Stage) -> None:
+async def test_names_become_mentions(chat: Chat, harness: PageHarness) -> None:
     await chat.composer.focus()
     await chat.type("hey @ret")
     await expect(chat.suggestions).to_have_count(1)
@@ -125,8 +127,8 @@ async def test_names_become_mentions(chat: Chat, stage: Stage) -> None:
     await chat.press("Enter")
     message = chat.message("hey")
     await expect(message.locator(".mention")).to_have_text(["@Retake", "#general"])
-    sent = list(stage.standin.world.messages.values())[-1]
-    bot = stage.standin.world.bot_id
+    sent = list(harness.standin.world.messages.values())[-1]
+    bot = harness.standin.world.bot_id
     assert sent.content == f"hey <@{bot}> see <#{GENERAL}>"
     assert bot in sent.mentions
 
@@ -179,8 +181,8 @@ async def test_a_pasted_picture(chat: Chat, picture: Path) -> None:
 
 
 @BOTH
-async def test_a_reply_with_the_ping_reaches_the_bot(chat: Chat, stage: Stage) -> None:
-    await chat.said("videos", "a video, v1", by=stage.bot)
+async def test_a_reply_with_the_ping_reaches_the_bot(chat: Chat, harness: PageHarness) -> None:
+    await chat.said("videos", "a video, v1", by=harness.bot)
     source = chat.messages.first
     await source.hover()
     await source.get_by_role("button", name="Reply", exact=True).click()
@@ -199,8 +201,8 @@ async def test_a_reply_with_the_ping_reaches_the_bot(chat: Chat, stage: Stage) -
     await expect(source).to_be_focused()
 
 
-async def test_a_reply_without_the_ping_arrives_empty(chat: Chat, stage: Stage) -> None:
-    await chat.said("videos", "a video, v1", by=stage.bot)
+async def test_a_reply_without_the_ping_arrives_empty(chat: Chat, harness: PageHarness) -> None:
+    await chat.said("videos", "a video, v1", by=harness.bot)
     await chat.message("a video, v1").focus()
     await chat.press("r")
     await chat.page.get_by_role("button", name="@ ON").click()
@@ -213,8 +215,8 @@ async def test_a_reply_without_the_ping_arrives_empty(chat: Chat, stage: Stage) 
     await expect(chat.page.locator(".reply-bar")).to_be_hidden()
 
 
-async def test_edits_and_deletions_show_at_once(chat: Chat, stage: Stage) -> None:
-    sent = await stage.bot.place(VIDEOS).send("before")
+async def test_edits_and_deletions_show_at_once(chat: Chat, harness: PageHarness) -> None:
+    sent = await harness.bot.place(VIDEOS).send("before")
     await chat.message("before").wait_for()
     await sent.edit(content="after")
     await expect(chat.message("after")).to_contain_text("after (edited)")
@@ -222,7 +224,7 @@ async def test_edits_and_deletions_show_at_once(chat: Chat, stage: Stage) -> Non
     await expect(chat.messages).to_have_count(0)
 
 
-async def test_what_can_be_done_by_menu(chat: Chat, stage: Stage) -> None:
+async def test_what_can_be_done_by_menu(chat: Chat, harness: PageHarness) -> None:
     message = await chat.say("a plain message")
     await message.click(button="right")
     names = ["Reply", "Edit video", "Make a video of this", "Copy text", "Copy message ID"]
@@ -231,11 +233,11 @@ async def test_what_can_be_done_by_menu(chat: Chat, stage: Stage) -> None:
     await expect(items.first).to_be_focused()
     await chat.press("ArrowDown", "ArrowDown", "Enter")
     await expect(chat.message("Of: a plain message")).to_contain_text("Only you can see this")
-    assert stage.bot.received[-1] == {"of": "a plain message"}
+    assert harness.bot.received[-1] == {"of": "a plain message"}
     await chat.messages.first.focus()
     await chat.press("Enter", "ArrowUp", "Enter")
     await expect(chat.messages).to_have_count(1)
-    await chat.said("videos", "not mine", by=stage.bot)
+    await chat.said("videos", "not mine", by=harness.bot)
     await chat.message("not mine").click(button="right")
     await expect(items).to_have_text(names)
 
@@ -248,10 +250,10 @@ async def test_the_toolbar_offers_the_apps(chat: Chat) -> None:
     await expect(chat.dialog).to_contain_text("Edit this video")
 
 
-async def test_a_long_press_opens_the_menu(stage: Stage, open_page: OpenPage) -> None:
-    page = await open_page(f"{stage.url}/", width=390, has_touch=True, is_mobile=True)
-    chat = Chat(page=page, standin=stage.standin)
-    await stage.standin.people.send("tom", "videos", "press me long")
+async def test_a_long_press_opens_the_menu(harness: PageHarness, open_page: OpenPage) -> None:
+    page = await open_page(f"{harness.url}/", width=390, has_touch=True, is_mobile=True)
+    chat = Chat(page=page, standin=harness.standin)
+    await harness.standin.people.send("tom", "videos", "press me long")
     message = chat.message("press me long")
     box = await message.bounding_box()
     assert box is not None
@@ -260,9 +262,9 @@ async def test_a_long_press_opens_the_menu(stage: Stage, open_page: OpenPage) ->
     await expect(chat.menu.get_by_role("menuitem", name="Reply")).to_be_visible()
 
 
-async def test_another_person_sees_their_own(chat: Chat, stage: Stage) -> None:
-    secret = await stage.bot.place(VIDEOS).create_thread(name="a secret of Tom")
-    tom = await stage.bot.fetch_user(int(TOM))
+async def test_another_person_sees_their_own(chat: Chat, harness: PageHarness) -> None:
+    secret = await harness.bot.place(VIDEOS).create_thread(name="a secret of Tom")
+    tom = await harness.bot.fetch_user(int(TOM))
     await secret.add_user(tom)
     await secret.send("between us")
     link = chat.page.locator(".channel-link", has_text="a secret of Tom")
@@ -285,8 +287,8 @@ async def test_an_admin_deletes_what_others_wrote(chat: Chat) -> None:
     await expect(chat.messages).to_have_count(0)
 
 
-async def test_archived_and_locked_threads(chat: Chat, stage: Stage) -> None:
-    starter = await stage.bot.place(VIDEOS).send("a starter")
+async def test_archived_and_locked_threads(chat: Chat, harness: PageHarness) -> None:
+    starter = await harness.bot.place(VIDEOS).send("a starter")
     thread = await starter.create_thread(name="a thread")
     await thread.send("inside")
     card = chat.message("a starter").locator(".thread-card")
@@ -295,25 +297,25 @@ async def test_archived_and_locked_threads(chat: Chat, stage: Stage) -> None:
     await expect(chat.messages.first).to_contain_text("a starter")
     await starter.edit(content="a starter, done")
     await expect(chat.messages.first).to_contain_text("a starter, done (edited)")
-    channel = stage.standin.world.channel(str(thread.id))
-    stage.standin.membership.archive(channel, archived=True)
+    channel = harness.standin.world.channel(str(thread.id))
+    harness.standin.membership.archive(channel, archived=True)
     await expect(chat.page.locator(".channel-header .tag")).to_have_text(["Archived"])
     await expect(chat.composer).to_have_attribute(
         "placeholder", "Writing here opens this thread again"
     )
     await chat.say("opens it again")
     await expect(chat.page.locator(".channel-header .tag")).to_have_count(0)
-    stage.standin.membership.lock(channel)
+    harness.standin.membership.lock(channel)
     await expect(chat.composer).to_be_disabled()
     await expect(chat.composer).to_have_attribute("placeholder", "This thread is locked.")
     await chat.become("Mira")
     await expect(chat.composer).to_be_enabled()
 
 
-async def test_unread_channels_are_marked(chat: Chat, stage: Stage) -> None:
+async def test_unread_channels_are_marked(chat: Chat, harness: PageHarness) -> None:
     general = chat.page.locator(".channel-link", has_text="general").first
     await expect(general.locator(".dot")).to_have_count(0)
-    await stage.standin.people.send("mira", "general", "news")
+    await harness.standin.people.send("mira", "general", "news")
     await expect(general.locator(".dot")).to_be_visible()
     await expect(chat.page).to_have_title("(1) #videos · Retake")
     await general.click()
@@ -323,19 +325,19 @@ async def test_unread_channels_are_marked(chat: Chat, stage: Stage) -> None:
     await expect(chat.page).to_have_title("#videos · Retake")
 
 
-async def test_a_direct_conversation(chat: Chat, stage: Stage) -> None:
+async def test_a_direct_conversation(chat: Chat, harness: PageHarness) -> None:
     await chat.page.get_by_role("button", name="Direct messages").click()
     await chat.open("Retake")
     await chat.say("hello bot")
     await expect(chat.page).to_have_title("@Retake · Retake")
-    tom = await stage.bot.fetch_user(int(TOM))
+    tom = await harness.bot.fetch_user(int(TOM))
     await tom.send("hello Tom")
     await expect(chat.message("hello Tom").locator(".badge")).to_have_text("APP")
 
 
-async def test_older_messages_come_while_scrolling_up(chat: Chat, stage: Stage) -> None:
+async def test_older_messages_come_while_scrolling_up(chat: Chat, harness: PageHarness) -> None:
     for number in range(120):
-        await stage.standin.people.send("mira", "videos", f"line {number}")
+        await harness.standin.people.send("mira", "videos", f"line {number}")
     await chat.page.reload()
     await expect(chat.page.get_by_text("line 119", exact=True)).to_be_in_viewport()
     assert await chat.messages.count() < 120
@@ -346,28 +348,30 @@ async def test_older_messages_come_while_scrolling_up(chat: Chat, stage: Stage) 
     )
     await expect(first).to_be_attached()
     await expect(chat.messages).to_have_count(120)
-    await stage.standin.people.send("mira", "videos", "the newest")
+    await harness.standin.people.send("mira", "videos", "the newest")
     jump = chat.page.get_by_role("button", name="1 new message")
     await expect(jump).to_be_visible()
     await jump.click()
     await expect(chat.message("the newest")).to_be_in_viewport()
 
 
-async def test_what_was_missed_while_the_stream_was_lost(chat: Chat, stage: Stage) -> None:
-    gone = await stage.standin.people.send("mira", "videos", "deleted meanwhile")
+async def test_what_was_missed_while_the_stream_was_lost(chat: Chat, harness: PageHarness) -> None:
+    gone = await harness.standin.people.send("mira", "videos", "deleted meanwhile")
     await chat.message("deleted meanwhile").wait_for()
     await chat.page.context.set_offline(True)
-    stage.standin.streams.close_all()
+    harness.standin.streams.close_all()
     await expect(chat.page.locator(".banner")).to_contain_text("Reconnecting…")
-    await stage.standin.people.send("mira", "videos", "said meanwhile")
-    await stage.standin.people.delete("mira", gone["id"])
+    await harness.standin.people.send("mira", "videos", "said meanwhile")
+    await harness.standin.people.delete("mira", gone["id"])
     await chat.page.context.set_offline(False)
     await expect(chat.message("said meanwhile")).to_be_visible(timeout=15_000)
     await expect(chat.message("deleted meanwhile")).to_have_count(0)
     await expect(chat.page.locator(".banner")).to_be_hidden()
 
 
-async def test_what_was_said_before_the_stream_began(stage: Stage, open_page: OpenPage) -> None:
+async def test_what_was_said_before_the_stream_began(
+    harness: PageHarness, open_page: OpenPage
+) -> None:
     """Between the first look at the channel and the stream's beginning lies a gap."""
     page = await open_page("about:blank", ready=False)
     looked = asyncio.Event()
@@ -378,15 +382,17 @@ async def test_what_was_said_before_the_stream_began(stage: Stage, open_page: Op
 
     await page.route("**/control/events*", late)
     async with page.expect_response("**/messages?*"):
-        await page.goto(f"{stage.url}/")
-    await stage.standin.people.send("mira", "videos", "said in the gap")
+        await page.goto(f"{harness.url}/")
+    await harness.standin.people.send("mira", "videos", "said in the gap")
     looked.set()
-    chat = Chat(page=page, standin=stage.standin)
+    chat = Chat(page=page, standin=harness.standin)
     await chat.message("said in the gap").wait_for()
 
 
-async def test_an_old_answer_does_not_undo_what_came_meanwhile(chat: Chat, stage: Stage) -> None:
-    starter = await stage.bot.place(VIDEOS).send("a starter")
+async def test_an_old_answer_does_not_undo_what_came_meanwhile(
+    chat: Chat, harness: PageHarness
+) -> None:
+    starter = await harness.bot.place(VIDEOS).send("a starter")
     await chat.message("a starter").wait_for()
     asked, free = asyncio.Event(), asyncio.Event()
 
@@ -397,20 +403,20 @@ async def test_an_old_answer_does_not_undo_what_came_meanwhile(chat: Chat, stage
         await route.fulfill(response=answer)
 
     await chat.page.route("**/control/state*", late)
-    stage.standin.publish("COMMANDS", {})
+    harness.standin.publish("COMMANDS", {})
     async with asyncio.timeout(10):
         await asked.wait()
     thread = await starter.create_thread(name="made meanwhile")
-    before = stage.standin.position
+    before = harness.standin.position
     await thread.send("and written in")
-    await stage.standin.wait("MESSAGE_CREATE", after=before)
+    await harness.standin.wait("MESSAGE_CREATE", after=before)
     free.set()
     await expect(chat.page.locator(".channel-link", has_text="made meanwhile")).to_be_visible()
     await expect(chat.message("a starter").locator(".thread-card")).to_be_visible()
 
 
-async def test_forwarded_messages_and_stickers_are_shown(chat: Chat, stage: Stage) -> None:
-    people = stage.standin.people
+async def test_forwarded_messages_and_stickers_are_shown(chat: Chat, harness: PageHarness) -> None:
+    people = harness.standin.people
     upload = await people.upload("holiday.png", png(3, 2))
     first = await people.send("mira", "general", "a sunny day", uploads=[upload["id"]])
     await people.forward("mira", first["id"], "videos")
@@ -423,8 +429,8 @@ async def test_forwarded_messages_and_stickers_are_shown(chat: Chat, stage: Stag
     await expect(waving).to_be_visible()
 
 
-async def test_the_bots_presence_is_shown(chat: Chat, stage: Stage) -> None:
+async def test_the_bots_presence_is_shown(chat: Chat, harness: PageHarness) -> None:
     await expect(chat.page.locator(".channel-header .bot-state")).to_have_text("Retake online")
-    await stage.bot.close()
+    await harness.bot.close()
     await expect(chat.page.locator(".channel-header .bot-state")).to_have_text("Retake offline")
     await expect(chat.page.locator(".banner")).to_contain_text("The bot is offline.")

@@ -6,20 +6,20 @@ import pytest
 from playwright.async_api import expect
 
 from tests.e2e.chat import Chat
-from tests.e2e.conftest import Stage
+from tests.e2e.conftest import PageHarness
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 BOTH = pytest.mark.parametrize("width", [1400, 390], indirect=False)
 
 
-async def received(chat: Chat, stage: Stage) -> dict[str, object]:
+async def received(chat: Chat, harness: PageHarness) -> dict[str, object]:
     """What the bot was given, once its receipt is there."""
     await chat.message("Queued").wait_for()
-    return stage.bot.received[-1]
+    return harness.bot.received[-1]
 
 
 @BOTH
-async def test_the_keyboard_alone_makes_a_video(chat: Chat, stage: Stage) -> None:
+async def test_the_keyboard_alone_makes_a_video(chat: Chat, harness: PageHarness) -> None:
     await chat.composer.focus()
     await chat.type("/vid")
     await expect(chat.suggestions).to_have_count(1)
@@ -40,14 +40,14 @@ async def test_the_keyboard_alone_makes_a_video(chat: Chat, stage: Stage) -> Non
     receipt = chat.message("Queued A fox runs through snow")
     await expect(receipt).to_contain_text("Only you can see this")
     await expect(receipt).to_contain_text("Tom used /video")
-    given = await received(chat, stage)
+    given = await received(chat, harness)
     assert given["prompt"] == "A fox runs through snow"
     assert given["aspect_ratio"] == "9:16"
     assert given["model"] == "omni-pro"
     await expect(chat.composer).to_be_focused()
 
 
-async def test_every_type_of_option_arrives(chat: Chat, stage: Stage) -> None:
+async def test_every_type_of_option_arrives(chat: Chat, harness: PageHarness) -> None:
     await chat.composer.fill("/video a prompt behind the name")
     form = chat.page.locator(".command-form")
     await expect(form.get_by_role("combobox", name="prompt")).to_have_value(
@@ -69,7 +69,7 @@ async def test_every_type_of_option_arrives(chat: Chat, stage: Stage) -> None:
             await expect(chat.suggestions).to_have_count(1)
             await chat.press("Enter")
     await form.get_by_role("combobox", name="prompt").press("Enter")
-    given = await received(chat, stage)
+    given = await received(chat, harness)
     expected = {"duration": 7, "strength": 0.5, "private": True, "member": "ana"}
     assert {key: given[key] for key in expected} == expected
     assert (given["role"], given["place"]) == ("Editors", "general")
@@ -77,7 +77,7 @@ async def test_every_type_of_option_arrives(chat: Chat, stage: Stage) -> None:
 
 
 async def test_files_by_chooser_drop_and_paste(
-    chat: Chat, stage: Stage, picture: Path, clip: Path
+    chat: Chat, harness: PageHarness, picture: Path, clip: Path
 ) -> None:
     await chat.composer.fill("/video with files")
     form = chat.page.locator(".command-form")
@@ -102,12 +102,12 @@ async def test_files_by_chooser_drop_and_paste(
     await expect(chat.page.locator(".drop-cover")).to_be_hidden()
     await expect(form.locator("[data-option=clip]")).to_contain_text("fox.mp4")
     await form.get_by_role("combobox", name="prompt").press("Enter")
-    given = await received(chat, stage)
+    given = await received(chat, harness)
     assert (given["image"], given["clip"]) == ("picture.png", "fox.mp4")
 
 
-async def test_what_is_wrong_is_said_and_not_sent(chat: Chat, stage: Stage) -> None:
-    before = stage.standin.position
+async def test_what_is_wrong_is_said_and_not_sent(chat: Chat, harness: PageHarness) -> None:
+    before = harness.standin.position
     await chat.composer.fill("/video ")
     await chat.press("Enter")
     await expect(chat.page.locator(".notice")).to_contain_text("prompt: This option is required.")
@@ -119,7 +119,7 @@ async def test_what_is_wrong_is_said_and_not_sent(chat: Chat, stage: Stage) -> N
     await chat.press("Enter")
     await expect(chat.page.locator(".notice").last).to_contain_text("duration: At most 10.")
     await expect(chat.page.locator("[data-option=duration]")).to_have_attribute("data-invalid", "")
-    assert stage.standin.log.newest("INTERACTION_CREATE", after=before) == []
+    assert harness.standin.log.newest("INTERACTION_CREATE", after=before) == []
 
 
 async def test_backspace_and_escape_take_back(chat: Chat) -> None:
@@ -173,11 +173,11 @@ async def test_the_list_filters_and_knows_subcommands(chat: Chat) -> None:
 
 
 @BOTH
-async def test_thinking_and_the_answer(chat: Chat, stage: Stage) -> None:
+async def test_thinking_and_the_answer(chat: Chat, harness: PageHarness) -> None:
     await chat.command("think")
     thinking = chat.page.get_by_text("Retake is thinking…")
     await expect(thinking).to_be_visible()
-    stage.bot.held.set()
+    harness.bot.held.set()
     answer = chat.message("Thought about it.")
     await expect(answer).to_contain_text("Only you can see this")
     await expect(thinking).to_have_count(0)
@@ -191,12 +191,12 @@ async def test_thinking_and_the_answer(chat: Chat, stage: Stage) -> None:
 
 
 @BOTH
-async def test_an_application_that_does_not_respond(chat: Chat, stage: Stage) -> None:
-    before = stage.standin.position
+async def test_an_application_that_does_not_respond(chat: Chat, harness: PageHarness) -> None:
+    before = harness.standin.position
     await chat.command("ignore")
     await expect(chat.page.get_by_text("Sending command…")).to_be_visible()
-    await stage.standin.wait("INTERACTION_CREATE", after=before)
-    stage.standin.advance(4)
+    await harness.standin.wait("INTERACTION_CREATE", after=before)
+    harness.standin.advance(4)
     failed = chat.page.locator(".underway")
     await expect(failed).to_contain_text("The application did not respond")
     await expect(failed).to_contain_text("Only you can see this")
@@ -204,7 +204,7 @@ async def test_an_application_that_does_not_respond(chat: Chat, stage: Stage) ->
     await expect(failed).to_have_count(0)
 
 
-async def test_a_command_mention_starts_the_command(chat: Chat, stage: Stage) -> None:
-    await chat.said("videos", "Try </video:1> now", by=stage.bot)
+async def test_a_command_mention_starts_the_command(chat: Chat, harness: PageHarness) -> None:
+    await chat.said("videos", "Try </video:1> now", by=harness.bot)
     await chat.page.get_by_role("button", name="/video").last.click()
     await expect(chat.page.get_by_role("combobox", name="prompt")).to_be_focused()

@@ -7,28 +7,28 @@ import pytest
 from playwright.async_api import expect
 
 from tests.e2e.chat import Chat
-from tests.e2e.conftest import Stage
+from tests.e2e.conftest import PageHarness
 from tests.e2e.showcase import Finished
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 BOTH = pytest.mark.parametrize("width", [1400, 390])
 
 
-async def finished(chat: Chat, stage: Stage) -> None:
+async def finished(chat: Chat, harness: PageHarness) -> None:
     """A finished video in the channel, with its buttons."""
     await chat.said(
         "videos",
         "**v1** is ready",
-        file=stage.bot.finished(),
-        view=Finished(stage.bot),
-        by=stage.bot,
+        file=harness.bot.finished(),
+        view=Finished(harness.bot),
+        by=harness.bot,
     )
     await chat.message("v1 is ready").wait_for()
 
 
 @BOTH
-async def test_a_video_plays_inline_beside_its_buttons(chat: Chat, stage: Stage) -> None:
-    await finished(chat, stage)
+async def test_a_video_plays_inline_beside_its_buttons(chat: Chat, harness: PageHarness) -> None:
+    await finished(chat, harness)
     message = chat.message("v1 is ready")
     video = message.locator("video")
     for attribute, value in (("controls", ""), ("playsinline", ""), ("preload", "metadata")):
@@ -58,8 +58,10 @@ async def test_a_video_plays_inline_beside_its_buttons(chat: Chat, stage: Stage)
     assert len(colours) == 4
 
 
-async def test_a_pressed_button_answers_to_its_presser_alone(chat: Chat, stage: Stage) -> None:
-    await finished(chat, stage)
+async def test_a_pressed_button_answers_to_its_presser_alone(
+    chat: Chat, harness: PageHarness
+) -> None:
+    await finished(chat, harness)
     await chat.button("Again").click()
     answer = chat.message("Queued again.")
     await expect(answer).to_contain_text("Only you can see this")
@@ -69,13 +71,13 @@ async def test_a_pressed_button_answers_to_its_presser_alone(chat: Chat, stage: 
     await expect(chat.page.get_by_text("Queued again.")).to_have_count(0)
 
 
-async def test_a_press_without_an_answer(chat: Chat, stage: Stage) -> None:
-    await finished(chat, stage)
-    before = stage.standin.position
+async def test_a_press_without_an_answer(chat: Chat, harness: PageHarness) -> None:
+    await finished(chat, harness)
+    before = harness.standin.position
     await chat.button("Ignored").click()
     await expect(chat.page.locator(".button.waiting")).to_have_attribute("aria-busy", "true")
-    await stage.standin.wait("INTERACTION_CREATE", after=before)
-    stage.standin.advance(4)
+    await harness.standin.wait("INTERACTION_CREATE", after=before)
+    harness.standin.advance(4)
     alert = chat.message("v1 is ready").get_by_role("alert")
     await expect(alert).to_have_text("The application did not respond")
     await expect(chat.page.locator(".button.waiting")).to_have_count(0)
@@ -85,8 +87,10 @@ async def test_a_press_without_an_answer(chat: Chat, stage: Stage) -> None:
 
 
 @BOTH
-async def test_a_form_is_filled_in_and_sent(chat: Chat, stage: Stage, picture: Path) -> None:
-    await finished(chat, stage)
+async def test_a_form_is_filled_in_and_sent(
+    chat: Chat, harness: PageHarness, picture: Path
+) -> None:
+    await finished(chat, harness)
     await chat.button("Edit").click()
     form = chat.dialog
     await expect(form.get_by_role("heading", name="Edit this video")).to_be_visible()
@@ -115,10 +119,10 @@ async def test_a_form_is_filled_in_and_sent(chat: Chat, stage: Stage, picture: P
     await form.get_by_role("button", name="Submit").click()
     await expect(form).to_have_count(0)
     await expect(chat.message("Editing: with stars")).to_contain_text("16, private True, 1 files")
-    assert stage.bot.received[-1]["prompt"] == "with stars\nand a moon"
+    assert harness.bot.received[-1]["prompt"] == "with stars\nand a moon"
 
 
-async def test_a_form_with_selects(chat: Chat, stage: Stage) -> None:
+async def test_a_form_with_selects(chat: Chat, harness: PageHarness) -> None:
     await chat.command("form")
     form = chat.dialog
     await form.get_by_role("textbox", name="Name").fill("short")
@@ -129,10 +133,10 @@ async def test_a_form_with_selects(chat: Chat, stage: Stage) -> None:
     await chat.page.get_by_role("option", name="Ana").click()
     await form.get_by_role("textbox", name="Name").press("Enter")
     await expect(chat.message("Chosen:")).to_be_visible()
-    assert stage.bot.received[-1] == {
+    assert harness.bot.received[-1] == {
         "name": "short",
         "model": ["pro"],
-        "who": [stage.standin.world.user("ana").id],
+        "who": [harness.standin.world.user("ana").id],
     }
 
 
@@ -195,7 +199,7 @@ async def test_an_embed(chat: Chat) -> None:
 
 
 @BOTH
-async def test_selects_by_keyboard_and_pointer(chat: Chat, stage: Stage) -> None:
+async def test_selects_by_keyboard_and_pointer(chat: Chat, harness: PageHarness) -> None:
     await chat.command("choices")
     await chat.page.get_by_role("button", name="Pick a model").click()
     listbox = chat.page.get_by_role("listbox", name="Pick a model")
@@ -212,18 +216,18 @@ async def test_selects_by_keyboard_and_pointer(chat: Chat, stage: Stage) -> None
 
     await chat.page.get_by_role("button", name="Pick somebody").click()
     await chat.page.get_by_role("option", name="Mira").click()
-    mira = stage.standin.world.user("mira").id
+    mira = harness.standin.world.user("mira").id
     await expect(chat.message(f"You chose ['{mira}']")).to_be_visible()
 
     await chat.page.get_by_role("button", name="Pick a channel").click()
     await chat.page.get_by_role("option", name="general").click()
-    general = stage.standin.world.channel("general").id
+    general = harness.standin.world.channel("general").id
     await expect(chat.message(f"You chose ['{general}']")).to_be_visible()
 
 
-async def test_several_videos_in_one_message(chat: Chat, stage: Stage) -> None:
-    files = [discord.File(stage.bot.clip, f"{name}.mp4") for name in ("one", "two")]
-    await chat.said("videos", "a pair", files=files, by=stage.bot)
+async def test_several_videos_in_one_message(chat: Chat, harness: PageHarness) -> None:
+    files = [discord.File(harness.bot.clip, f"{name}.mp4") for name in ("one", "two")]
+    await chat.said("videos", "a pair", files=files, by=harness.bot)
     videos = chat.message("a pair").locator("video")
     await expect(videos).to_have_count(2)
     await chat.page.wait_for_function(
@@ -235,9 +239,9 @@ async def test_several_videos_in_one_message(chat: Chat, stage: Stage) -> None:
     assert first["y"] + first["height"] <= second["y"]
 
 
-async def test_a_file_that_is_gone_says_so(chat: Chat, stage: Stage) -> None:
+async def test_a_file_that_is_gone_says_so(chat: Chat, harness: PageHarness) -> None:
     await chat.open("general")
-    await chat.said("videos", "soon gone", file=stage.bot.finished(), by=stage.bot)
+    await chat.said("videos", "soon gone", file=harness.bot.finished(), by=harness.bot)
     await chat.page.route("**/cdn/**", lambda route: route.fulfill(status=200, body="no video"))
     await chat.open("videos")
     await expect(chat.message("soon gone")).to_contain_text("cannot be loaded any more")

@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.e2e.chat import Chat
-from tests.e2e.conftest import OpenPage, Stage
+from tests.e2e.conftest import OpenPage, PageHarness
 from tests.e2e.showcase import Choices, Finished
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -60,9 +60,9 @@ CUT = """() => [...document.querySelectorAll(
     .map((node) => `${node.className}: ${node.textContent.slice(0, 40)}`)"""
 
 
-async def furnished(chat: Chat, stage: Stage) -> None:
+async def furnished(chat: Chat, harness: PageHarness) -> None:
     """A channel with something of everything in it."""
-    by = stage.bot
+    by = harness.bot
     words = "# Words\n> quoted\n-# small `code` ||hidden|| <t:0:R>\n```py\ncode\n```"
     await chat.standin.people.send("tom", "videos", words)
     await chat.said("videos", "v1 **is ready**", file=by.finished(), view=Finished(by), by=by)
@@ -79,9 +79,9 @@ async def reduced(page: Page) -> None:
 
 
 @BOTH
-async def test_texts_are_readable_and_controls_named(chat: Chat, stage: Stage) -> None:
+async def test_texts_are_readable_and_controls_named(chat: Chat, harness: PageHarness) -> None:
     await reduced(chat.page)
-    await furnished(chat, stage)
+    await furnished(chat, harness)
     await chat.message("v1").hover()
     await chat.composer.fill("/video ")
     await chat.page.get_by_label("Add an option").fill("as")
@@ -183,8 +183,8 @@ async def test_letters_find_the_composer(chat: Chat) -> None:
     await expect(chat.composer).to_have_value("hello")
 
 
-async def test_news_are_announced(chat: Chat, stage: Stage) -> None:
-    await stage.standin.people.send("mira", "videos", "**news** for you")
+async def test_news_are_announced(chat: Chat, harness: PageHarness) -> None:
+    await harness.standin.people.send("mira", "videos", "**news** for you")
     live = chat.page.locator("#announcements")
     await expect(live).to_have_attribute("aria-live", "polite")
     await expect(live).to_contain_text("Mira, news for you")
@@ -198,9 +198,9 @@ async def test_motion_is_reduced_on_request(chat: Chat) -> None:
     assert await dot.evaluate("node => getComputedStyle(node).animationDuration") == "0.001s"
 
 
-async def test_the_policy_holds(stage: Stage, open_page: OpenPage) -> None:
-    page = await open_page(f"{stage.url}/")
-    answer = await page.request.get(f"{stage.url}/")
+async def test_the_policy_holds(harness: PageHarness, open_page: OpenPage) -> None:
+    page = await open_page(f"{harness.url}/")
+    answer = await page.request.get(f"{harness.url}/")
     policy = answer.headers["content-security-policy"]
     assert policy.startswith(
         "default-src 'self'; media-src 'self' blob:; img-src 'self' data: blob:; style-src 'self'"
@@ -209,16 +209,16 @@ async def test_the_policy_holds(stage: Stage, open_page: OpenPage) -> None:
     inner = await page.content()
     assert "style=" not in inner.split("<body")[0]
     for path in ("/page/__init__.py", "/page/../page/__init__.py", "/page/js", "/page/none.js"):
-        assert (await page.request.get(stage.url + path)).status == 404
+        assert (await page.request.get(harness.url + path)).status == 404
 
 
 async def test_the_same_page_under_another_name_of_this_machine(
-    stage: Stage, open_page: OpenPage
+    harness: PageHarness, open_page: OpenPage
 ) -> None:
     """Files are signed for 127.0.0.1; opened as localhost the page must still show them."""
-    page = await open_page(f"{stage.url.replace('127.0.0.1', 'localhost')}/")
-    chat = Chat(page=page, standin=stage.standin)
+    page = await open_page(f"{harness.url.replace('127.0.0.1', 'localhost')}/")
+    chat = Chat(page=page, standin=harness.standin)
     await chat.said(
-        "videos", "a video", file=stage.bot.finished(), view=Choices(stage.bot), by=stage.bot
+        "videos", "a video", file=harness.bot.finished(), view=Choices(harness.bot), by=harness.bot
     )
     await page.wait_for_function("() => document.querySelector('video')?.readyState > 0")

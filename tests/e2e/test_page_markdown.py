@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.e2e.chat import Chat
-from tests.e2e.conftest import Stage
+from tests.e2e.conftest import PageHarness
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -109,12 +109,12 @@ async def test_untrusted_text_is_only_text(chat: Chat) -> None:
     assert await message.locator("img, script").count() == 0
 
 
-async def test_a_relative_time_ticks_without_an_edit(chat: Chat, stage: Stage) -> None:
+async def test_a_relative_time_ticks_without_an_edit(chat: Chat, harness: PageHarness) -> None:
     await chat.page.clock.install()
     await chat.page.reload()
     await chat.page.locator(".intro h2").wait_for()
     until = int(await chat.page.evaluate("Math.round(Date.now() / 1000)")) + 90
-    await chat.said("videos", f"ready <t:{until}:R>", by=stage.bot)
+    await chat.said("videos", f"ready <t:{until}:R>", by=harness.bot)
     moment = chat.message("ready").locator(".markdown time")
     await expect(moment).to_have_text("in 1 minute")
     await chat.page.clock.run_for(60_000)
@@ -135,10 +135,10 @@ async def test_spoilers_open_by_keyboard(chat: Chat) -> None:
     await expect(message.locator(".spoiler")).to_have_attribute("aria-expanded", "true")
 
 
-async def test_times_of_every_style(chat: Chat, stage: Stage) -> None:
+async def test_times_of_every_style(chat: Chat, harness: PageHarness) -> None:
     now = int(time.time())
     styles = " ".join(f"<t:{now - 86400 * 3}:{style}>" for style in "tTdDfFR")
-    await chat.said("videos", f"times {styles}", by=stage.bot)
+    await chat.said("videos", f"times {styles}", by=harness.bot)
     times = chat.message("times").locator(".markdown time")
     await expect(times).to_have_count(7)
     texts = await times.all_inner_texts()

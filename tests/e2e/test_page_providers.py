@@ -6,18 +6,18 @@ from playwright.async_api import Locator, expect
 
 from sandbox.providers import EVOLINK_KEY
 from tests.e2e.chat import Chat
-from tests.e2e.conftest import OpenPage, Stage
+from tests.e2e.conftest import OpenPage, PageHarness
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def submit(stage: Stage, prompt: str) -> int:
+async def submit(harness: PageHarness, prompt: str) -> int:
     """A task of EvoLink, as the bot would submit it; the status of the answer."""
     body = {"model": "gemini-omni-flash-text-to-video", "prompt": prompt}
     async with (
         aiohttp.ClientSession() as session,
         session.post(
-            f"{stage.url}/evolink/v1/videos/generations",
+            f"{harness.url}/evolink/v1/videos/generations",
             json=body,
             headers={"Authorization": f"Bearer {EVOLINK_KEY}"},
         ) as answer,
@@ -38,11 +38,13 @@ async def shown(chat: Chat, width: int) -> Locator:
 
 
 @pytest.mark.parametrize("width", [1400, 390])
-async def test_a_task_from_its_beginning_to_its_end(chat: Chat, stage: Stage, width: int) -> None:
-    stage.providers.evolink.settings.seconds = 600
+async def test_a_task_from_its_beginning_to_its_end(
+    chat: Chat, harness: PageHarness, width: int
+) -> None:
+    harness.providers.evolink.settings.seconds = 600
     evolink = await shown(chat, width)
     await expect(evolink).to_contain_text("No tasks yet")
-    assert await submit(stage, "A fox runs through snow") == 200
+    assert await submit(harness, "A fox runs through snow") == 200
     task = evolink.locator(".task")
     await expect(task).to_contain_text("Text to video")
     await expect(task.locator(".task-prompt")).to_have_text("A fox runs through snow")
@@ -50,7 +52,7 @@ async def test_a_task_from_its_beginning_to_its_end(chat: Chat, stage: Stage, wi
     await task.get_by_role("button", name="Finish now").click()
     await expect(task.locator(".task-facts")).to_contain_text("completed")
     await expect(task.get_by_role("progressbar")).to_have_count(0)
-    charged = f"${stage.providers.evolink.charged_usd:.3f}".removesuffix("0")
+    charged = f"${harness.providers.evolink.charged_usd:.3f}".removesuffix("0")
     await expect(evolink.locator(".charged")).to_have_text(charged)
     link = task.get_by_role("link", name="Result")
     await expect(link).to_be_visible()
@@ -65,10 +67,10 @@ async def test_a_task_from_its_beginning_to_its_end(chat: Chat, stage: Stage, wi
     )
 
 
-async def test_progress_moves_without_being_asked(chat: Chat, stage: Stage) -> None:
-    stage.providers.evolink.settings.seconds = 20
+async def test_progress_moves_without_being_asked(chat: Chat, harness: PageHarness) -> None:
+    harness.providers.evolink.settings.seconds = 20
     evolink = await shown(chat, 1400)
-    await submit(stage, "slowly")
+    await submit(harness, "slowly")
     bar = evolink.get_by_role("progressbar")
     await expect(bar).not_to_have_attribute("aria-valuenow", "0", timeout=10_000)
     await evolink.get_by_role("button", name="Fail", exact=True).click()
@@ -77,34 +79,34 @@ async def test_progress_moves_without_being_asked(chat: Chat, stage: Stage) -> N
     await expect(evolink.locator(".task-facts")).to_contain_text("not charged")
 
 
-async def test_the_speed_is_set_with_the_slider(chat: Chat, stage: Stage) -> None:
+async def test_the_speed_is_set_with_the_slider(chat: Chat, harness: PageHarness) -> None:
     evolink = await shown(chat, 1400)
     slider = evolink.get_by_role("slider", name="EvoLink: seconds per task")
     await expect(evolink.locator("output")).to_have_text("8 s")
     await slider.focus()
     async with chat.page.expect_response("**/control/providers/evolink"):
         await chat.press("ArrowRight")
-    assert stage.providers.evolink.settings.seconds == 9
+    assert harness.providers.evolink.settings.seconds == 9
     await expect(evolink.locator("output")).to_have_text("9 s")
 
 
 @pytest.mark.parametrize("status", [402, 429, 500])
-async def test_the_next_submit_is_refused(chat: Chat, stage: Stage, status: int) -> None:
+async def test_the_next_submit_is_refused(chat: Chat, harness: PageHarness, status: int) -> None:
     evolink = await shown(chat, 1400)
     await evolink.get_by_role("button", name=str(status)).click()
     await expect(evolink.locator(".waiting-faults")).to_contain_text(f"submit {status}")
-    assert await submit(stage, "refused") == status
+    assert await submit(harness, "refused") == status
     await expect(evolink.locator(".waiting-faults")).to_be_hidden()
-    assert await submit(stage, "taken") == 200
+    assert await submit(harness, "taken") == 200
 
 
-async def test_the_next_submit_is_dropped(chat: Chat, stage: Stage) -> None:
-    stage.providers.evolink.settings.seconds = 600
+async def test_the_next_submit_is_dropped(chat: Chat, harness: PageHarness) -> None:
+    harness.providers.evolink.settings.seconds = 600
     evolink = await shown(chat, 1400)
     await evolink.get_by_role("button", name="Dropped").click()
     await expect(evolink.locator(".waiting-faults")).to_contain_text("submit drop after")
     with pytest.raises(aiohttp.ClientError):
-        await submit(stage, "lost")
+        await submit(harness, "lost")
     await expect(evolink.locator(".task-prompt")).to_have_text("lost")
 
 
@@ -113,31 +115,31 @@ async def test_the_next_submit_is_dropped(chat: Chat, stage: Stage) -> None:
     [("Moderation", "moderation"), ("Fails", "fail"), ("No video", "no video")],
 )
 async def test_what_becomes_of_the_next_task(
-    chat: Chat, stage: Stage, preset: str, fault: str
+    chat: Chat, harness: PageHarness, preset: str, fault: str
 ) -> None:
-    stage.providers.evolink.settings.seconds = 1
+    harness.providers.evolink.settings.seconds = 1
     evolink = await shown(chat, 1400)
     await evolink.get_by_role("button", name=preset).click()
     await expect(evolink.locator(".waiting-faults")).to_contain_text(f"task {fault}")
-    await submit(stage, "doomed")
+    await submit(harness, "doomed")
     await expect(evolink.locator(".waiting-faults")).to_be_hidden()
     kind = "good" if preset == "No video" else "bad"
     await expect(evolink.locator(".task")).to_have_class(f"task {kind}")
 
 
-async def test_waiting_faults_are_cleared(chat: Chat, stage: Stage) -> None:
+async def test_waiting_faults_are_cleared(chat: Chat, harness: PageHarness) -> None:
     evolink = await shown(chat, 1400)
     await evolink.get_by_role("button", name="500").click()
     await evolink.get_by_role("button", name="Clear").click()
     await expect(evolink.locator(".waiting-faults")).to_be_hidden()
-    assert await submit(stage, "taken") == 200
+    assert await submit(harness, "taken") == 200
 
 
 # The page goes before what it asks: pytest tears fixtures down in the reverse order.
 async def test_many_waiting_faults_leave_their_button_whole(
-    stage: Stage, open_page: OpenPage
+    harness: PageHarness, open_page: OpenPage
 ) -> None:
-    chat = Chat(page=await open_page(f"{stage.url}/", width=390), standin=stage.standin)
+    chat = Chat(page=await open_page(f"{harness.url}/", width=390), standin=harness.standin)
     evolink = await shown(chat, 390)
     for preset in ("Moderation", "Fails", "No video", "402"):
         await evolink.get_by_role("button", name=preset).click()
@@ -149,10 +151,10 @@ async def test_many_waiting_faults_leave_their_button_whole(
     }""")
 
 
-async def test_a_long_prompt_stays_in_its_card(chat: Chat, stage: Stage) -> None:
-    stage.providers.evolink.settings.seconds = 600
+async def test_a_long_prompt_stays_in_its_card(chat: Chat, harness: PageHarness) -> None:
+    harness.providers.evolink.settings.seconds = 600
     evolink = await shown(chat, 1400)
-    await submit(stage, "<b>x</b> " + "very long words " * 40)
+    await submit(harness, "<b>x</b> " + "very long words " * 40)
     task = evolink.locator(".task")
     await expect(task.locator(".task-prompt")).to_contain_text("<b>x</b>")
     inner, outer = await task.bounding_box(), await evolink.bounding_box()

@@ -29,14 +29,14 @@ class Process:
     """One of the two, and its side door."""
 
     bot: BotProcess
-    door: str
+    web_server: str
 
     async def readyz(self) -> tuple[int, Json]:
         """The status of /readyz and its parts; (0, {}) while nobody listens."""
         try:
             async with (
                 aiohttp.ClientSession() as session,
-                session.get(f"{self.door}/readyz") as answer,
+                session.get(f"{self.web_server}/readyz") as answer,
             ):
                 return answer.status, (await answer.json())["parts"]
         except aiohttp.ClientConnectionError:
@@ -113,7 +113,7 @@ def process(running: Running, role: str, port: int, url: str) -> Process:
     config = running.folder / f"{role}.toml"
     config.write_text(text.replace(sqlite, f'url = "{url}"') + FREE + QUICK)
     bot = BotProcess(config=config, log=running.folder / f"bot-{role}.log", role=role)
-    return Process(bot=bot, door=f"http://127.0.0.1:{port}")
+    return Process(bot=bot, web_server=f"http://127.0.0.1:{port}")
 
 
 def ready(status: int, parts: Json) -> bool:

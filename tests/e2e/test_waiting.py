@@ -55,11 +55,11 @@ async def test_a_limit_of_23_hours_is_waited_for_while_the_work_goes_on(
     await running.bot.start()
     # The result is asked for although nobody can be told of it yet.
     await provider.wait(lambda now: polls(now) > asked, timeout=60)
-    door = f"http://127.0.0.1:{unused_tcp_port}"
+    web_server = f"http://127.0.0.1:{unused_tcp_port}"
     async with aiohttp.ClientSession() as session:
-        async with session.get(f"{door}/healthz") as answer:
+        async with session.get(f"{web_server}/healthz") as answer:
             assert answer.status == 200
-        async with session.get(f"{door}/readyz") as answer:
+        async with session.get(f"{web_server}/readyz") as answer:
             assert answer.status == 503
             parts = (await answer.json())["parts"]
     assert parts["discord"]["detail"].startswith("waiting until ")

@@ -44,7 +44,7 @@ class Waits:
 
 
 @dataclass
-class Line:
+class Connection:
     link: DiscordLink
     clock: Waits
     standin: DiscordStandIn
@@ -55,7 +55,9 @@ class Line:
 
 
 @pytest.fixture
-async def line(standin: DiscordStandIn, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Line]:
+async def connection(
+    standin: DiscordStandIn, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Connection]:
     monkeypatch.setattr(Route, "BASE", f"{standin.base_url}/api/v10")
     monkeypatch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(standin.gateway_url))
     client = discord.Client(
@@ -63,19 +65,19 @@ async def line(standin: DiscordStandIn, monkeypatch: pytest.MonkeyPatch) -> Asyn
     )
     clock = Waits()
     async with client:
-        yield Line(DiscordLink(client=client, clock=clock), clock, standin, asyncio.Event())
+        yield Connection(DiscordLink(client=client, clock=clock), clock, standin, asyncio.Event())
 
 
-async def test_a_long_limit_at_login_is_waited_for(line: Line) -> None:
-    line.standin.faults.order(ME | {"status": 429, "headers": {"Retry-After": "82800"}})
+async def test_a_long_limit_at_login_is_waited_for(connection: Connection) -> None:
+    connection.standin.faults.order(ME | {"status": 429, "headers": {"Retry-After": "82800"}})
     said: list[str] = []
-    line.clock.at = lambda: said.append(line.link.detail)
-    assert await line.log_in()
-    assert line.clock.waited == [82800]
+    connection.clock.at = lambda: said.append(connection.link.detail)
+    assert await connection.log_in()
+    assert connection.clock.waited == [82800]
     until = NOON + timedelta(seconds=82800)
     assert said == [f"waiting until {until:%Y-%m-%d %H:%M:%S} UTC (login_failed)"]
-    assert line.link.logged_in.is_set()
-    assert line.link.detail == "connecting"
+    assert connection.link.logged_in.is_set()
+    assert connection.link.detail == "connecting"
 
 
 @pytest.mark.parametrize(
@@ -90,59 +92,59 @@ async def test_a_long_limit_at_login_is_waited_for(line: Line) -> None:
         {"status": 200, "body": {"hello": "world"}},
     ],
 )
-async def test_trouble_at_login_ends_nothing(line: Line, fault: dict[str, Any]) -> None:
-    line.standin.faults.order(ME | fault)
-    assert await line.log_in()
-    assert line.clock.waited == [FIRST_WAIT]
+async def test_trouble_at_login_ends_nothing(connection: Connection, fault: dict[str, Any]) -> None:
+    connection.standin.faults.order(ME | fault)
+    assert await connection.log_in()
+    assert connection.clock.waited == [FIRST_WAIT]
 
 
-async def test_the_distance_grows(line: Line) -> None:
-    line.standin.faults.order(ME | {"status": 503, "times": 4})
-    assert await line.log_in()
-    assert line.clock.waited == [15, 30, 60, 120]
+async def test_the_distance_grows(connection: Connection) -> None:
+    connection.standin.faults.order(ME | {"status": 503, "times": 4})
+    assert await connection.log_in()
+    assert connection.clock.waited == [15, 30, 60, 120]
 
 
-async def test_told_to_stop_while_waiting(line: Line) -> None:
-    line.standin.faults.order(ME | {"status": 503, "times": 100})
-    line.clock.at = line.stop.set
-    assert not await line.log_in()
+async def test_told_to_stop_while_waiting(connection: Connection) -> None:
+    connection.standin.faults.order(ME | {"status": 503, "times": 100})
+    connection.clock.at = connection.stop.set
+    assert not await connection.log_in()
 
 
-async def test_a_wrong_token_is_for_the_operator(line: Line) -> None:
+async def test_a_wrong_token_is_for_the_operator(connection: Connection) -> None:
     with pytest.raises(CannotRunError, match="doesn't accept the token"):
-        await line.link.log_in("wrong", line.stop)
+        await connection.link.log_in("wrong", connection.stop)
 
 
-async def connected(line: Line) -> Awaitable[None]:
+async def connected(connection: Connection) -> Awaitable[None]:
     """Stays connected until the bot is online, then stops."""
-    assert await line.log_in()
-    staying = asyncio.create_task(line.link.stay(line.stop))
-    await line.standin.wait("BOT", {"online": True}, timeout=20)
-    line.stop.set()
-    await line.link.client.close()
+    assert await connection.log_in()
+    staying = asyncio.create_task(connection.link.stay(connection.stop))
+    await connection.standin.wait("BOT", {"online": True}, timeout=20)
+    connection.stop.set()
+    await connection.link.client.close()
     async with asyncio.timeout(10):
         await staying
     return staying
 
 
-async def test_no_sessions_for_23_hours_are_waited_for(line: Line) -> None:
-    line.standin.faults.order(GATEWAY | {"status": 429, "headers": {"Retry-After": "82800"}})
-    await connected(line)
-    assert line.clock.waited == [82800]
+async def test_no_sessions_for_23_hours_are_waited_for(connection: Connection) -> None:
+    connection.standin.faults.order(GATEWAY | {"status": 429, "headers": {"Retry-After": "82800"}})
+    await connected(connection)
+    assert connection.clock.waited == [82800]
 
 
-async def test_without_a_session_start_left_none_is_tried(line: Line) -> None:
+async def test_without_a_session_start_left_none_is_tried(connection: Connection) -> None:
     limit = {"total": 1000, "remaining": 0, "reset_after": 3_600_000, "max_concurrency": 1}
-    body = {"url": line.standin.gateway_url, "shards": 1, "session_start_limit": limit}
-    line.standin.faults.order(GATEWAY | {"status": 200, "body": body})
-    await connected(line)
-    assert line.clock.waited == [3600]
+    body = {"url": connection.standin.gateway_url, "shards": 1, "session_start_limit": limit}
+    connection.standin.faults.order(GATEWAY | {"status": 200, "body": body})
+    await connected(connection)
+    assert connection.clock.waited == [3600]
 
 
 @pytest.mark.parametrize("fault", [{"status": 503}, {"drop": "before"}, {"status": 404}])
 async def test_a_question_without_an_answer_keeps_nobody_from_connecting(
-    line: Line, fault: dict[str, Any]
+    connection: Connection, fault: dict[str, Any]
 ) -> None:
-    line.standin.faults.order(GATEWAY | fault)
-    await connected(line)
-    assert line.clock.waited == []
+    connection.standin.faults.order(GATEWAY | fault)
+    await connected(connection)
+    assert connection.clock.waited == []

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from tests.messages_view import words
 from tests.reliability.faults import REAL, Call, How
-from tests.reliability.stage import Json, Stage
+from tests.reliability.harness import Harness, Json
 
 LONGEST_SECONDS = 40.0
 """A cell that takes longer hangs."""
@@ -104,7 +104,7 @@ HEAD = (
 class Player:
     """Plays cells on a stage, one after the other."""
 
-    stage: Stage
+    harness: Harness
     picture: str = ""
     played: int = 0
 
@@ -124,30 +124,30 @@ class Player:
         self.played += 1
         wishes = TOGETHER if cell.call is Call.BATCH else 1
         prompts = [f"cell {self.played} {n}" for n in range(wishes)]
-        self.stage.forget_failures()
-        said = len(self.stage.complaints.said)
-        self.stage.weather.change(cell.call, cell.how, times=TIMES)
+        self.harness.forget_failures()
+        said = len(self.harness.complaints.said)
+        self.harness.weather.change(cell.call, cell.how, times=TIMES)
         answers: list[Json] = []
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
-                async with _refusing(self.stage, cell), _polled_together(self.stage, cell):
+                async with _refusing(self.harness, cell), _polled_together(self.harness, cell):
                     answers = await asyncio.gather(*(self._ask(p, cell.call) for p in prompts))
-                    await self.stage.resting()
+                    await self.harness.resting()
         except TimeoutError:
             row.hung = True
-        row.struck = self.stage.weather.struck
+        row.struck = self.harness.weather.struck
         row.missed = not row.struck
-        self.stage.weather.change(None, None, times=0)
-        row.crashed += self.stage.complaints.said[said:]
-        if self.stage.task.done():
-            row.crashed.append(f"the bot ended: {self.stage.task.exception()!r}")
+        self.harness.weather.change(None, None, times=0)
+        row.crashed += self.harness.complaints.said[said:]
+        if self.harness.task.done():
+            row.crashed.append(f"the bot ended: {self.harness.task.exception()!r}")
         for prompt, answer in zip(prompts, answers, strict=False):
-            judge(self.stage, row, prompt, answer)
+            judge(self.harness, row, prompt, answer)
         row.seconds = time.monotonic() - began
         return row
 
     async def _ask(self, prompt: str, call: Call) -> Json:
-        people = self.stage.discord.people
+        people = self.harness.discord.people
         options = {"prompt": prompt, "duration": "3"}
         if call in {Call.UPLOAD, Call.FETCH}:
             options["image"] = self.picture
@@ -158,8 +158,8 @@ class Player:
 class _refusing:  # noqa: N801 - used like a function
     """While inside, connections for a call are refused for a while, where the cell says so."""
 
-    def __init__(self, stage: Stage, cell: Cell) -> None:
-        self._stage, self._cell = stage, cell
+    def __init__(self, harness: Harness, cell: Cell) -> None:
+        self._harness, self._cell = harness, cell
         self._site = SITE.get(cell.call, "rest")
         self._task: asyncio.Task[None] | None = None
 
@@ -175,25 +175,25 @@ class _refusing:  # noqa: N801 - used like a function
             if call is first and self._task is None:
                 await self._begin()
 
-        self._stage.weather.answered = answered
+        self._harness.weather.answered = answered
 
     async def __aexit__(self, *_: object) -> None:
-        self._stage.weather.answered = None
+        self._harness.weather.answered = None
         if self._task is not None:
             await self._task
 
     async def _begin(self) -> None:
-        await self._stage.down(self._site)
-        self._stage.weather.struck += 1
+        await self._harness.down(self._site)
+        self._harness.weather.struck += 1
         self._task = asyncio.create_task(self._end())
 
     async def _end(self) -> None:
         await REAL.sleep(REFUSED_SECONDS)
-        await self._stage.up(self._site)
+        await self._harness.up(self._site)
 
 
 @asynccontextmanager
-async def _polled_together(stage: Stage, cell: Cell) -> AsyncIterator[None]:
+async def _polled_together(harness: Harness, cell: Cell) -> AsyncIterator[None]:
     """While inside, the tasks of a batch begin at one moment: else their polls may fall apart."""
     if cell.call is not Call.BATCH or cell.how is How.REFUSED:
         yield
@@ -210,17 +210,17 @@ async def _polled_together(stage: Stage, cell: Cell) -> AsyncIterator[None]:
             except asyncio.BrokenBarrierError:
                 return
 
-    stage.weather.answered = answered
+    harness.weather.answered = answered
     try:
         yield
     finally:
-        stage.weather.answered = None
+        harness.weather.answered = None
 
 
-def judge(stage: Stage, row: Row, prompt: str, answer: Json) -> None:
+def judge(harness: Harness, row: Row, prompt: str, answer: Json) -> None:
     """Hold what people were told against what is so."""
-    rows = stage.rows(prompt)
-    messages = stage.messages(prompt)
+    rows = harness.rows(prompt)
+    messages = harness.messages(prompt)
     videos = [message for message in messages if message["attachments"]]
     answered = "\n".join(words(message) for message in answer["responses"])
     texts = [words(message) for message in messages if not message["attachments"]]
@@ -230,7 +230,7 @@ def judge(stage: Stage, row: Row, prompt: str, answer: Json) -> None:
     facts = Facts(
         rows=rows,
         videos=videos,
-        tasks=stage.tasks(prompt),
+        tasks=harness.tasks(prompt),
         shown="\n".join([*texts, answered]),
         answered=answered,
         stale=_stale(row, texts),

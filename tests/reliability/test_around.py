@@ -17,46 +17,46 @@ from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import STUDIO, TOM, VIDEOS
 from tests.e2e.films import film
 from tests.reliability.faults import REAL, Call, How
+from tests.reliability.harness import Harness, Json, shorten
 from tests.reliability.matrix import Row, judge
-from tests.reliability.stage import Json, Stage, shorten
 
 AWAY_SECONDS = 2.5
 PROMPT = "a paper boat"
 
 
 @pytest.fixture
-async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+async def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Harness]:
     shorten(monkeypatch)
-    stage = Stage(folder=tmp_path, clips=FixedClips(film(tmp_path / "film.mp4", seconds=3)))
-    with stage.complaints.listening():
-        async with stage:
-            yield stage
+    harness = Harness(folder=tmp_path, clips=FixedClips(film(tmp_path / "film.mp4", seconds=3)))
+    with harness.complaints.listening():
+        async with harness:
+            yield harness
 
 
-async def ask(stage: Stage, channel: str = "videos") -> Json:
-    people = stage.discord.people
+async def ask(harness: Harness, channel: str = "videos") -> Json:
+    people = harness.discord.people
     options = {"prompt": PROMPT, "duration": "3"}
     id_ = await people.command("tom", channel, "video", options=options)
     return await people.interaction(id_, wait=12)
 
 
-async def once_running(stage: Stage) -> None:
+async def once_running(harness: Harness) -> None:
     """Until the provider has the task, which then takes a while."""
-    await stage.providers.evolink.wait(lambda provider: provider.tasks)
+    await harness.providers.evolink.wait(lambda provider: provider.tasks)
 
 
-async def at_the_end(stage: Stage, answer: Json) -> Row:
+async def at_the_end(harness: Harness, answer: Json) -> Row:
     """Wait, judge: nothing untrue, nobody hanging, no fault of ours."""
     row = Row(call="", how="")
     async with asyncio.timeout(40):
-        await stage.resting()
-    judge(stage, row, PROMPT, answer)
-    if stage.discord.world.bot_id not in stage.discord.world.guilds[STUDIO].members:
+        await harness.resting()
+    judge(harness, row, PROMPT, answer)
+    if harness.discord.world.bot_id not in harness.discord.world.guilds[STUDIO].members:
         # What stands in a server that threw us out cannot be changed any more.
         row.untrue = [untruth for untruth in row.untrue if "its status still says" not in untruth]
     assert row.untrue == []
-    assert stage.complaints.said == []
-    assert not stage.ended
+    assert harness.complaints.said == []
+    assert not harness.ended
     return row
 
 
@@ -72,86 +72,88 @@ STATES = {
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_told_to_stop_in_any_state_the_next_start_goes_on(stage: Stage, state: str) -> None:
+async def test_told_to_stop_in_any_state_the_next_start_goes_on(
+    harness: Harness, state: str
+) -> None:
     call, how = STATES[state]
-    stage.weather.change(call, how, times=1)
-    answer = await ask(stage)
+    harness.weather.change(call, how, times=1)
+    answer = await ask(harness)
     async with asyncio.timeout(10):
-        await stage.weather.strikes.wait()
+        await harness.weather.strikes.wait()
     began = time.monotonic()
-    await stage.stop()
+    await harness.stop()
     assert time.monotonic() - began < 10
-    stage.weather.change(None, None, times=0)
-    await stage.start(again=True)
-    row = await at_the_end(stage, answer)
+    harness.weather.change(None, None, times=0)
+    await harness.start(again=True)
+    row = await at_the_end(harness, answer)
     assert row.ended == "delivered"
 
 
-Change = Callable[[Stage], Awaitable[None]]
+Change = Callable[[Harness], Awaitable[None]]
 
 
-async def gateway_drops(stage: Stage) -> None:
-    stage.discord.gateway.drop(resumable=True)
+async def gateway_drops(harness: Harness) -> None:
+    harness.discord.gateway.drop(resumable=True)
 
 
-async def session_is_invalid(stage: Stage) -> None:
-    stage.discord.gateway.invalidate(resumable=False)
+async def session_is_invalid(harness: Harness) -> None:
+    harness.discord.gateway.invalidate(resumable=False)
 
 
-async def told_to_reconnect(stage: Stage) -> None:
-    stage.discord.gateway.ask_to_reconnect()
+async def told_to_reconnect(harness: Harness) -> None:
+    harness.discord.gateway.ask_to_reconnect()
 
 
-async def discord_answers_503(stage: Stage) -> None:
-    stage.discord.faults.order({"method": "*", "route": "*", "status": 503, "times": 100_000})
+async def discord_answers_503(harness: Harness) -> None:
+    harness.discord.faults.order({"method": "*", "route": "*", "status": 503, "times": 100_000})
     await REAL.sleep(AWAY_SECONDS)
-    stage.discord.faults.clear()
+    harness.discord.faults.clear()
 
 
-async def discord_is_away(stage: Stage) -> None:
-    stage.discord.gateway.drop(resumable=False)
-    await stage.down("rest")
+async def discord_is_away(harness: Harness) -> None:
+    harness.discord.gateway.drop(resumable=False)
+    await harness.down("rest")
     await REAL.sleep(AWAY_SECONDS)
-    await stage.up("rest")
+    await harness.up("rest")
 
 
-async def providers_are_away(stage: Stage) -> None:
+async def providers_are_away(harness: Harness) -> None:
     for site in ("evolink", "apimart", "results"):
-        await stage.down(site)
+        await harness.down(site)
     await REAL.sleep(AWAY_SECONDS)
     for site in ("evolink", "apimart", "results"):
-        await stage.up(site)
+        await harness.up(site)
 
 
-async def status_is_deleted(stage: Stage) -> None:
-    world = stage.discord.world
+async def status_is_deleted(harness: Harness) -> None:
+    world = harness.discord.world
     status = next(m for m in world.messages.values() if m.author_id == world.bot_id and m.is_v2)
-    await stage.discord.people.delete("mira", status.id)
+    await harness.discord.people.delete("mira", status.id)
 
 
-async def thread_is_deleted(stage: Stage) -> None:
-    threads = [c for c in stage.discord.world.channels.values() if c.thread is not None]
+async def thread_is_deleted(harness: Harness) -> None:
+    threads = [c for c in harness.discord.world.channels.values() if c.thread is not None]
     for thread in threads:
-        stage.discord.places.delete_channel(thread)
+        harness.discord.places.delete_channel(thread)
 
 
-async def rights_are_taken(stage: Stage) -> None:
+async def rights_are_taken(harness: Harness) -> None:
     denied = Permission.SEND_MESSAGES | Permission.SEND_MESSAGES_IN_THREADS
-    channel = stage.discord.world.channels[VIDEOS]
-    stage.discord.places.set_permissions(channel, allow=Permission(0), deny=denied)
+    channel = harness.discord.world.channels[VIDEOS]
+    harness.discord.places.set_permissions(channel, allow=Permission(0), deny=denied)
 
 
-async def channel_is_deleted(stage: Stage) -> None:
-    stage.discord.places.delete_channel(stage.discord.world.channels[VIDEOS])
+async def channel_is_deleted(harness: Harness) -> None:
+    harness.discord.places.delete_channel(harness.discord.world.channels[VIDEOS])
 
 
-async def bot_is_kicked(stage: Stage) -> None:
-    stage.discord.places.kick_bot(stage.discord.world.guilds[STUDIO])
+async def bot_is_kicked(harness: Harness) -> None:
+    harness.discord.places.kick_bot(harness.discord.world.guilds[STUDIO])
 
 
-async def person_leaves(stage: Stage) -> None:
-    stage.discord.world.guilds[STUDIO].members.pop(TOM)
-    stage.discord.world.users[TOM].dms_open = False
+async def person_leaves(harness: Harness) -> None:
+    harness.discord.world.guilds[STUDIO].members.pop(TOM)
+    harness.discord.world.users[TOM].dms_open = False
 
 
 @pytest.mark.parametrize(
@@ -162,24 +164,24 @@ async def person_leaves(stage: Stage) -> None:
         rights_are_taken, channel_is_deleted, bot_is_kicked, person_leaves,
     ],
 )  # fmt: skip
-async def test_the_video_arrives_all_the_same(stage: Stage, change: Change) -> None:
-    stage.providers.evolink.settings.seconds = 1.5
-    answer = await ask(stage)
-    await once_running(stage)
-    await change(stage)
-    row = await at_the_end(stage, answer)
+async def test_the_video_arrives_all_the_same(harness: Harness, change: Change) -> None:
+    harness.providers.evolink.settings.seconds = 1.5
+    answer = await ask(harness)
+    await once_running(harness)
+    await change(harness)
+    row = await at_the_end(harness, answer)
     assert row.ended == "delivered"
 
 
-async def test_when_there_is_no_place_left_it_is_kept_and_costs_nothing(stage: Stage) -> None:
-    stage.providers.evolink.settings.seconds = 1.5
-    answer = await ask(stage)
-    await once_running(stage)
-    stage.discord.world.users[TOM].dms_open = False
-    await bot_is_kicked(stage)
+async def test_when_there_is_no_place_left_it_is_kept_and_costs_nothing(harness: Harness) -> None:
+    harness.providers.evolink.settings.seconds = 1.5
+    answer = await ask(harness)
+    await once_running(harness)
+    harness.discord.world.users[TOM].dms_open = False
+    await bot_is_kicked(harness)
     async with asyncio.timeout(40):
-        await stage.resting()
-    (row,) = stage.rows(PROMPT)
+        await harness.resting()
+    (row,) = harness.rows(PROMPT)
     assert (row["state"], row["spent"], row["closes"]) == ("undeliverable", 0, 1)
     assert "On it" in str(answer["responses"])
-    assert stage.complaints.said == []
+    assert harness.complaints.said == []

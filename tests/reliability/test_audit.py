@@ -16,47 +16,47 @@ from bench.requests import Wishes, posted
 from sandbox.clips import FixedClips
 from sandbox.server import Sandbox
 from tests.e2e.films import film
-from tests.reliability.stage import Stage, shorten
+from tests.reliability.harness import Harness, shorten
 
 
 @pytest.fixture
-async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+async def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Harness]:
     shorten(monkeypatch)
-    stage = Stage(folder=tmp_path, clips=FixedClips(film(tmp_path / "film.mp4", seconds=3)))
-    with stage.complaints.listening():
-        async with stage:
-            yield stage
+    harness = Harness(folder=tmp_path, clips=FixedClips(film(tmp_path / "film.mp4", seconds=3)))
+    with harness.complaints.listening():
+        async with harness:
+            yield harness
 
 
-def change(stage: Stage, statement: str) -> None:
-    with closing(sqlite3.connect(stage.database_file, timeout=10)) as books, books:
+def change(harness: Harness, statement: str) -> None:
+    with closing(sqlite3.connect(harness.database_file, timeout=10)) as books, books:
         books.execute(statement)
 
 
-def unguarded(stage: Stage) -> None:
+def unguarded(harness: Harness) -> None:
     """Away with what keeps the books from being changed by hand."""
-    with closing(sqlite3.connect(stage.database_file, timeout=10)) as books, books:
+    with closing(sqlite3.connect(harness.database_file, timeout=10)) as books, books:
         triggers = books.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
         for (name,) in triggers:
             books.execute(f"DROP TRIGGER {name}")
 
 
-async def test_each_wrong_is_seen(stage: Stage) -> None:
-    # The stage has the stand-ins of a sandbox, which is all that is looked at.
-    wishes = Wishes(sandbox=cast(Sandbox, cast(Any, stage)), chance=random.Random(1))
+async def test_each_wrong_is_seen(harness: Harness) -> None:
+    # The harness has the stand-ins of a sandbox, which is all that is looked at.
+    wishes = Wishes(sandbox=cast(Sandbox, cast(Any, harness)), chance=random.Random(1))
     await wishes.ask()
     await wishes.ask()
     for id_ in wishes.asked.values():
         assert id_ is not None
-        await stage.discord.people.interaction(id_, wait=10)
-    await stage.resting()
+        await harness.discord.people.interaction(id_, wait=10)
+    await harness.resting()
 
     def looked() -> Audit:
-        return audit(wishes, stage.database_file)
+        return audit(wishes, harness.database_file)
 
     assert looked().wrongs == []
     assert looked().posts == 2
-    world, evolink = stage.discord.world, stage.providers.evolink
+    world, evolink = harness.discord.world, harness.providers.evolink
     (prompt, video), _ = posted(wishes.sandbox)
 
     twin = copy.copy(video)
@@ -73,35 +73,35 @@ async def test_each_wrong_is_seen(stage: Stage) -> None:
     task = next(t for t in evolink.tasks.values() if t.submission.prompt == prompt)
     twin_task = copy.copy(task)
     twin_task.submission = dataclasses.replace(task.submission, prompt=f"{prompt}\n\n3 seconds.")
-    stage.providers.apimart.tasks["twin"] = twin_task
+    harness.providers.apimart.tasks["twin"] = twin_task
     assert looked().double_paid == [f"{prompt}: 2 tasks"]
-    del stage.providers.apimart.tasks["twin"]
+    del harness.providers.apimart.tasks["twin"]
 
-    change(stage, "UPDATE provider_spend SET micro_usd = micro_usd + 1")
+    change(harness, "UPDATE provider_spend SET micro_usd = micro_usd + 1")
     assert len(looked().mis_charged) == 2
-    change(stage, "UPDATE provider_spend SET micro_usd = micro_usd - 1")
-    change(stage, "UPDATE generations SET announced = 0")
+    change(harness, "UPDATE provider_spend SET micro_usd = micro_usd - 1")
+    change(harness, "UPDATE generations SET announced = 0")
     assert len(looked().lost) == 2
-    change(stage, "UPDATE generations SET announced = 1")
-    unguarded(stage)
-    change(stage, "DELETE FROM ledger WHERE kind = 'close'")
+    change(harness, "UPDATE generations SET announced = 1")
+    unguarded(harness)
+    change(harness, "DELETE FROM ledger WHERE kind = 'close'")
     assert len(looked().mis_charged) == 2
-    change(stage, "DELETE FROM generation_events")
-    change(stage, "DELETE FROM provider_spend")
-    change(stage, "DELETE FROM ledger")
-    change(stage, "DELETE FROM generations")
+    change(harness, "DELETE FROM generation_events")
+    change(harness, "DELETE FROM provider_spend")
+    change(harness, "DELETE FROM ledger")
+    change(harness, "DELETE FROM generations")
     assert [wrong for wrong in looked().lost if "nothing is written" in wrong]
 
 
-async def test_a_result_that_is_cut_short_is_waited_for_until_all_is_calm(stage: Stage) -> None:
+async def test_a_result_that_is_cut_short_is_waited_for_until_all_is_calm(harness: Harness) -> None:
     """The bot is right to try again, and a kill must not be blamed for what it waits for."""
-    wishes = Wishes(sandbox=cast(Sandbox, cast(Any, stage)), chance=random.Random(1))
-    evolink = stage.providers.evolink
+    wishes = Wishes(sandbox=cast(Sandbox, cast(Any, harness)), chance=random.Random(1))
+    evolink = harness.providers.evolink
     evolink.add_fault(on="task", kind="truncated_file")
     await wishes.ask()
     await evolink.wait(lambda provider: provider.counts["download"])
     wishes.calm()
-    await stage.resting()
-    found = audit(wishes, stage.database_file)
+    await harness.resting()
+    found = audit(wishes, harness.database_file)
     assert (found.wrongs, found.posts) == ([], 1)
     assert evolink.counts["download"] > 1

@@ -16,9 +16,9 @@ from sandbox.clips import FixedClips
 from tests.e2e.films import film
 from tests.reliability.faults import REAL, Call
 from tests.reliability.figures import Figures
+from tests.reliability.harness import Harness, Json, shorten
 from tests.reliability.machine import WHOLE, Machine, Trouble, small_disk
 from tests.reliability.matrix import HEAD, LONGEST_SECONDS, Row, judge
-from tests.reliability.stage import Json, Stage, shorten
 
 LASTS_SECONDS = 1.5
 MEGABYTES = 12
@@ -50,9 +50,9 @@ def machine(tmp_path: Path) -> Machine:
 
 
 @pytest.fixture
-async def stage(
+async def harness(
     tmp_path: Path, disks: dict[str, Place], machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[Harness]:
     shorten(monkeypatch)
     monkeypatch.setattr(engine, "PROGRAM", (str(machine.worker),))
     # A process for each file: what is wrong now counts now.
@@ -60,26 +60,26 @@ async def stage(
     monkeypatch.setattr(sqlite, "_BUSY_TIMEOUT_S", 0.3)
     # What never plays is given up within a cell's time, not within half an hour.
     monkeypatch.setattr(fetching, "BROKEN_SECONDS", 5.0)
-    stage = Stage(
+    harness = Harness(
         folder=tmp_path,
         clips=FixedClips(film(tmp_path / "film.mp4", seconds=3)),
         media=disks["films"].path / "media",
         database=disks["books"].path / "retake.db",
     )
-    with stage.complaints.listening():
-        async with stage:
-            yield stage
+    with harness.complaints.listening():
+        async with harness:
+            yield harness
 
 
 @asynccontextmanager
 async def troubled(
-    stage: Stage, machine: Machine, row: Row, trouble: Trouble, moment: Call | None
+    harness: Harness, machine: Machine, row: Row, trouble: Trouble, moment: Call | None
 ) -> AsyncIterator[None]:
     """Trouble from the start, or from the moment a call was answered, for a while."""
     ending: list[asyncio.Task[None]] = []
-    assert stage.media is not None
-    assert stage.database is not None
-    media, database = stage.media, stage.database
+    assert harness.media is not None
+    assert harness.database is not None
+    media, database = harness.media, harness.database
 
     async def end() -> None:
         await REAL.sleep(LASTS_SECONDS)
@@ -93,41 +93,41 @@ async def troubled(
         if trouble not in WHOLE:
             ending.append(asyncio.create_task(end()))
 
-    stage.weather.answered = answered
+    harness.weather.answered = answered
     if moment is None:
         await answered(None)
     try:
         yield
     finally:
-        stage.weather.answered = None
+        harness.weather.answered = None
         for task in ending:
             await task
         await machine.end()
 
 
-async def play(stage: Stage, machine: Machine, trouble: Trouble, moment: Call | None) -> Row:
+async def play(harness: Harness, machine: Machine, trouble: Trouble, moment: Call | None) -> Row:
     """Ask for a video, make trouble, wait for the end, judge."""
     prompt = f"{trouble} {moment or 'at once'}"
     row = Row(call=moment or "at once", how=trouble)
     began = time.monotonic()
-    said = len(stage.complaints.said)
-    people = stage.discord.people
+    said = len(harness.complaints.said)
+    people = harness.discord.people
     answer: Json = {"responses": [], "state": "pending"}
     try:
         async with asyncio.timeout(LONGEST_SECONDS):
-            async with troubled(stage, machine, row, trouble, moment):
+            async with troubled(harness, machine, row, trouble, moment):
                 options = {"prompt": prompt, "duration": "3"}
                 id_ = await people.command("tom", "videos", "video", options=options)
                 answer = await people.interaction(id_, wait=12)
-                await stage.resting()
+                await harness.resting()
     except TimeoutError:
         row.hung = True
-    row.crashed += stage.complaints.said[said:]
-    judge(stage, row, prompt, answer)
+    row.crashed += harness.complaints.said[said:]
+    judge(harness, row, prompt, answer)
     if row.ended == "failed" and trouble not in WHOLE:
         row.untrue.append("it passed, and the video was given up")
-    if stage.ended:
-        row.crashed.append(f"the bot ended: {stage.task.exception()!r}")
+    if harness.ended:
+        row.crashed.append(f"the bot ended: {harness.task.exception()!r}")
     row.seconds = time.monotonic() - began
     return row
 
@@ -142,7 +142,7 @@ CELLS = [(t, moment) for t in Trouble for moment in MOMENTS.get(t, (Call.SUBMIT,
 
 @pytest.mark.timeout(600)
 async def test_trouble_of_our_own_is_told_truly_and_ends(
-    stage: Stage, machine: Machine, disks: dict[str, Place]
+    harness: Harness, machine: Machine, disks: dict[str, Place]
 ) -> None:
     figures = Figures("machine")
     figures.say(HEAD)
@@ -152,10 +152,10 @@ async def test_trouble_of_our_own_is_told_truly_and_ends(
         if trouble in {Trouble.DATABASE_FULL, Trouble.MEDIA_FULL} and not small:
             figures.say(f"{trouble}: this machine does not let us have a small disk")
             continue
-        row = await play(stage, machine, trouble, moment)
+        row = await play(harness, machine, trouble, moment)
         figures.say(row.line())
         rows.append(row)
-        if row.hung or stage.ended:
+        if row.hung or harness.ended:
             break
     figures.write(
         cells=len(rows),

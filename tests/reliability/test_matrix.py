@@ -9,27 +9,27 @@ import pytest
 from sandbox.clips import FixedClips
 from tests.e2e.films import film, picture
 from tests.reliability.figures import Figures
+from tests.reliability.harness import Harness, shorten
 from tests.reliability.matrix import CELLS, HEAD, Player, Row, sample
-from tests.reliability.stage import Stage, shorten
 
 LONG = bool(os.environ.get("RETAKE_LONG"))
 EVERY = 9
 
 
 @pytest.fixture
-async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+async def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Harness]:
     shorten(monkeypatch)
     clips = FixedClips(film(tmp_path / "film.mp4", seconds=3))
-    stage = Stage(folder=tmp_path, clips=clips)
-    with stage.complaints.listening():
-        async with stage:
-            yield stage
+    harness = Harness(folder=tmp_path, clips=clips)
+    with harness.complaints.listening():
+        async with harness:
+            yield harness
 
 
 @pytest.mark.timeout(3000 if LONG else 400)
-async def test_no_cell_hangs_crashes_or_says_an_untruth(stage: Stage) -> None:
-    told = await stage.discord.people.upload("p.png", picture())
-    player = Player(stage=stage, picture=told["id"])
+async def test_no_cell_hangs_crashes_or_says_an_untruth(harness: Harness) -> None:
+    told = await harness.discord.people.upload("p.png", picture())
+    player = Player(harness=harness, picture=told["id"])
     rows: list[Row] = []
     figures = Figures("matrix", of=len(CELLS))
     figures.say(HEAD)
@@ -37,9 +37,9 @@ async def test_no_cell_hangs_crashes_or_says_an_untruth(stage: Stage) -> None:
         row = await player.play(cell)
         figures.say(row.line())
         rows.append(row)
-        if row.hung or stage.ended:
-            await stage.stop()
-            await stage.start()
+        if row.hung or harness.ended:
+            await harness.stop()
+            await harness.start()
     figures.write(
         cells=len(rows),
         hung=sum(row.hung for row in rows),

@@ -127,10 +127,10 @@ TRICKS = [
 ]
 
 
-async def refused(door: HttpClient, url: str, target: Path) -> bool:
+async def refused(client: HttpClient, url: str, target: Path) -> bool:
     """Whether a download came to nothing, told as an address that we do not connect to."""
     try:
-        await door.download(url, target, max_bytes=1000)
+        await client.download(url, target, max_bytes=1000)
     except ProviderError as error:
         # What was refused only because nobody answered would have been connected to.
         return error.code is Code.RESULT_BROKEN and error.facts["reason"] == "address"
@@ -141,31 +141,31 @@ async def refused(door: HttpClient, url: str, target: Path) -> bool:
 async def test_no_spelling_of_an_inner_address_is_connected_to(
     trap: Trap, tmp_path: Path, tally: Tally, scheme: str
 ) -> None:
-    door = HttpClient(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=Names(INSIDE))
-    async with door:
+    client = HttpClient(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=Names(INSIDE))
+    async with client:
         for host in SPELLINGS:
             url = f"{scheme}://{host}:{trap.port}/a.mp4"
-            tally.refused(url, ok=await refused(door, url, tmp_path / "a"))
+            tally.refused(url, ok=await refused(client, url, tmp_path / "a"))
     assert trap.visits == 0
 
 
 async def test_no_trick_with_an_address_works(trap: Trap, tmp_path: Path, tally: Tally) -> None:
     # The name in the tricks leads inside as well: whoever believes in it is caught, too.
     names = Names(INSIDE | {"cdn.example.com": ["127.0.0.1"]})
-    door = HttpClient(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=names)
-    async with door:
+    client = HttpClient(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=names)
+    async with client:
         for trick in TRICKS:
             url = trick.replace("{port}", str(trap.port))
-            tally.refused(url, ok=await refused(door, url, tmp_path / "a"))
+            tally.refused(url, ok=await refused(client, url, tmp_path / "a"))
     assert trap.visits == 0
 
 
 async def test_a_paid_post_does_not_go_inside_either(trap: Trap, tally: Tally) -> None:
-    door = HttpClient(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=Names(INSIDE))
-    async with door:
+    client = HttpClient(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=Names(INSIDE))
+    async with client:
         for host in INSIDE:
             with pytest.raises(ProviderError) as caught:
-                await door.buy(f"https://{host}:{trap.port}/", key="k", body={}, headers={})
+                await client.buy(f"https://{host}:{trap.port}/", key="k", body={}, headers={})
             error = caught.value
             tally.refused(host, ok=error.facts["reason"] == "address")
             assert error.accepted is Accepted.NO
@@ -188,17 +188,17 @@ async def test_an_answer_that_changes_is_judged_each_time(
 ) -> None:
     """What was judged is what is connected to: nobody asks the name a second time in between."""
     names = Changing()
-    door = HttpClient(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=names)
+    client = HttpClient(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=names)
     url = f"https://turn.example:{trap.port}/a.mp4"
-    async with door:
-        assert not await refused(door, url, tmp_path / "a")
+    async with client:
+        assert not await refused(client, url, tmp_path / "a")
         assert names.asked == ["turn.example"]
         assert set(attempts_outside) == {"93.184.216.34"}
         attempts_outside.clear()
     names.asked.append("so it changes")
-    door = HttpClient(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=names)
-    async with door:
-        tally.refused(url, ok=await refused(door, url, tmp_path / "a"))
+    client = HttpClient(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=names)
+    async with client:
+        tally.refused(url, ok=await refused(client, url, tmp_path / "a"))
     assert trap.visits == 0
 
 

@@ -20,7 +20,7 @@ TASK = TaskId("task-unified-1757169743-7cvnl5zw")
 PREPARED = PreparedTask(model_id="m", body={"model": "m"})
 
 
-class ScriptedDoor(HttpClient):
+class ScriptedClient(HttpClient):
     """Gives one answer to every call."""
 
     def __init__(self, answer: Answer) -> None:
@@ -42,7 +42,7 @@ def evolink(body: Any, status: int = 200, headers: Mapping[str, str] | None = No
         api_url="https://api.evolink.ai",
         files_url="https://files.evolink.ai",
         api_key=KEY,
-        http=ScriptedDoor(_answer(body, status, headers)),
+        http=ScriptedClient(_answer(body, status, headers)),
         media_root=Path(),
         clock=OwnedClock(),
     )
@@ -52,7 +52,7 @@ def apimart(body: Any, status: int = 200, headers: Mapping[str, str] | None = No
     return ApiMart(
         api_url="https://api.apimart.ai",
         api_key=KEY,
-        http=ScriptedDoor(_answer(body, status, headers)),
+        http=ScriptedClient(_answer(body, status, headers)),
         media_root=Path(),
         clock=OwnedClock(),
     )

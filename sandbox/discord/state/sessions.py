@@ -80,15 +80,15 @@ class Session:
         self.intents = intents
         self.seq = 0
         self.replay: deque[tuple[int, str]] = deque(maxlen=REPLAY)
-        self.line: Line | None = None
+        self.connection: Connection | None = None
         self.lost_at = 0.0
 
     def dispatch(self, name: str, data: object) -> None:
         self.seq += 1
         frame = json.dumps({"op": 0, "s": self.seq, "t": name, "d": data})
         self.replay.append((self.seq, frame))
-        if self.line:
-            self.line.put(frame)
+        if self.connection:
+            self.connection.put(frame)
 
 
 class Sessions:
@@ -100,7 +100,7 @@ class Sessions:
 
     @property
     def online(self) -> bool:
-        return any(session.line for session in self._by_id.values())
+        return any(session.connection for session in self._by_id.values())
 
     def add(self, session: Session) -> None:
         self._by_id[session.id] = session
@@ -124,10 +124,10 @@ class Sessions:
                 session.dispatch(name, data)
 
     def _expired(self, session: Session) -> bool:
-        return not session.line and self._clock() - session.lost_at > RESUMABLE_SECONDS
+        return not session.connection and self._clock() - session.lost_at > RESUMABLE_SECONDS
 
 
-class Line:
+class Connection:
     """One open socket: what is to be sent goes through its queue, so senders never wait."""
 
     def __init__(self, socket: web.WebSocketResponse, request: web.Request) -> None:

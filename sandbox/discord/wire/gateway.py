@@ -20,8 +20,8 @@ from sandbox.discord.state.sessions import (
     PRIVILEGED,
     Close,
     CloseConnection,
+    Connection,
     Intent,
-    Line,
     Op,
     Session,
 )
@@ -35,7 +35,7 @@ class Gateway:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._sessions = core.sessions
-        self._lines: set[Line] = set()
+        self._connections: set[Connection] = set()
         self._refuse_until = 0.0
         self._was_online = False
 
@@ -46,28 +46,28 @@ class Gateway:
     # What a test or a person behind the scenes may do to the connection.
 
     def ask_to_reconnect(self) -> None:
-        for line in list(self._lines):
-            line.say(Op.RECONNECT)
+        for connection in list(self._connections):
+            connection.say(Op.RECONNECT)
 
     def invalidate(self, *, resumable: bool) -> None:
-        for line in list(self._lines):
-            if line.session and not resumable:
-                self._sessions.forget(line.session)
-            line.say(Op.INVALID_SESSION, resumable)
+        for connection in list(self._connections):
+            if connection.session and not resumable:
+                self._sessions.forget(connection.session)
+            connection.say(Op.INVALID_SESSION, resumable)
 
     def drop(self, *, resumable: bool) -> None:
         if not resumable:
             self._sessions.clear()
-        for line in list(self._lines):
-            line.cut()
+        for connection in list(self._connections):
+            connection.cut()
 
     def refuse(self, seconds: float) -> None:
         self._refuse_until = self._core.clock() + seconds
 
     def close(self) -> None:
-        for line in list(self._lines):
-            line.put(None)
-            line.cut()
+        for connection in list(self._connections):
+            connection.put(None)
+            connection.cut()
 
     def _publish_presence(self) -> None:
         online = self._sessions.online
@@ -82,76 +82,76 @@ class Gateway:
             return web.Response(status=503, text="upstream connect error")
         socket = web.WebSocketResponse(max_msg_size=16 * 1024, compress=False, timeout=1.0)
         await socket.prepare(request)
-        line = Line(socket, request)
-        self._lines.add(line)
+        connection = Connection(socket, request)
+        self._connections.add(connection)
         try:
             async with asyncio.TaskGroup() as tasks:
-                writer = tasks.create_task(line.write())
+                writer = tasks.create_task(connection.write())
                 try:
-                    await self._converse(line)
+                    await self._converse(connection)
                 except CloseConnection as end:
                     await socket.close(code=end.code, message=end.code.name.encode())
                 finally:
-                    line.put(None)
+                    connection.put(None)
                     writer.cancel()
         finally:
-            self._lines.discard(line)
-            self._lost(line)
+            self._connections.discard(connection)
+            self._lost(connection)
         return socket
 
-    def _lost(self, line: Line) -> None:
-        session = line.session
-        if session is None or session.line is not line:
+    def _lost(self, connection: Connection) -> None:
+        session = connection.session
+        if session is None or session.connection is not connection:
             return
-        session.line = None
+        session.connection = None
         session.lost_at = self._core.clock()
-        if line.socket.close_code in (1000, 1001):
+        if connection.socket.close_code in (1000, 1001):
             # The bot said goodbye: its session is over.
             self._sessions.forget(session)
         self._publish_presence()
 
-    async def _converse(self, line: Line) -> None:
-        if line.request.query.get("v", "10") not in {"9", "10"}:
+    async def _converse(self, connection: Connection) -> None:
+        if connection.request.query.get("v", "10") not in {"9", "10"}:
             raise CloseConnection(Close.INVALID_API_VERSION)
-        line.say(
+        connection.say(
             Op.HELLO,
             {"heartbeat_interval": int(HEARTBEAT_SECONDS * 1000), "_trace": ["sandbox"]},
         )
         while True:
             try:
-                frame = await line.socket.receive(timeout=HEARTBEAT_SECONDS * 2)
+                frame = await connection.socket.receive(timeout=HEARTBEAT_SECONDS * 2)
             except TimeoutError:
                 raise CloseConnection(Close.SESSION_TIMED_OUT) from None
             if frame.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 return
             now = asyncio.get_running_loop().time()
-            if len(line.heard) == line.heard.maxlen and now - line.heard[0] < 60:
+            if len(connection.heard) == connection.heard.maxlen and now - connection.heard[0] < 60:
                 raise CloseConnection(Close.RATE_LIMITED)
-            line.heard.append(now)
+            connection.heard.append(now)
             payload = _payload(frame.data)
-            await self._hear(line, payload["op"], payload.get("d"))
+            await self._hear(connection, payload["op"], payload.get("d"))
 
-    async def _hear(self, line: Line, op: Any, data: Any) -> None:
+    async def _hear(self, connection: Connection, op: Any, data: Any) -> None:
         if op == Op.HEARTBEAT:
             # No network is this fast: the library notes when it sent a beat only after sending it,
             # and an answer that is there before that looks a whole interval late to it.
-            asyncio.get_running_loop().call_later(ACK_SECONDS, line.say, Op.HEARTBEAT_ACK)
+            asyncio.get_running_loop().call_later(ACK_SECONDS, connection.say, Op.HEARTBEAT_ACK)
             return
         if op in (Op.IDENTIFY, Op.RESUME) and not isinstance(data, dict):
             raise CloseConnection(Close.DECODE_ERROR)
         if op == Op.IDENTIFY:
-            self._identify(line, data)
+            self._identify(connection, data)
         elif op == Op.RESUME:
-            self._resume(line, data)
-        elif line.session is None:
+            self._resume(connection, data)
+        elif connection.session is None:
             raise CloseConnection(Close.NOT_AUTHENTICATED)
         elif op == Op.REQUEST_MEMBERS:
-            self._members(line.session, data or {})
+            self._members(connection.session, data or {})
         elif op not in (Op.PRESENCE, Op.VOICE_STATE):
             raise CloseConnection(Close.UNKNOWN_OPCODE)
 
-    def _identify(self, line: Line, data: Json) -> None:
-        if line.session:
+    def _identify(self, connection: Connection, data: Json) -> None:
+        if connection.session:
             raise CloseConnection(Close.ALREADY_AUTHENTICATED)
         if data.get("token") != self._core.token:
             raise CloseConnection(Close.AUTHENTICATION_FAILED)
@@ -164,15 +164,15 @@ class Gateway:
             raise CloseConnection(Close.DISALLOWED_INTENTS)
         session = Session(Intent(intents))
         self._sessions.add(session)
-        self._take(line, session)
+        self._take(connection, session)
         self._greet(session)
         self._publish_presence()
 
-    def _take(self, line: Line, session: Session) -> None:
-        if session.line and session.line is not line:
-            session.line.cut()
-        session.line = line
-        line.session = session
+    def _take(self, connection: Connection, session: Session) -> None:
+        if session.connection and session.connection is not connection:
+            session.connection.cut()
+        session.connection = connection
+        connection.session = session
 
     def _greet(self, session: Session) -> None:
         world, render = self._core.world, self._core.render
@@ -197,26 +197,26 @@ class Gateway:
             for guild in guilds:
                 session.dispatch("GUILD_CREATE", render.guild_create(guild))
 
-    def _resume(self, line: Line, data: Json) -> None:
-        if line.session:
+    def _resume(self, connection: Connection, data: Json) -> None:
+        if connection.session:
             raise CloseConnection(Close.ALREADY_AUTHENTICATED)
         if data.get("token") != self._core.token:
             raise CloseConnection(Close.AUTHENTICATION_FAILED)
         session = self._sessions.get(str(data.get("session_id")))
         seq = data.get("seq")
         if session is None:
-            line.say(Op.INVALID_SESSION, False)
+            connection.say(Op.INVALID_SESSION, False)
             return
         if not isinstance(seq, int) or seq > session.seq:
             raise CloseConnection(Close.INVALID_SEQ)
         if session.replay and session.replay[0][0] > seq + 1:
             self._sessions.forget(session)
-            line.say(Op.INVALID_SESSION, False)
+            connection.say(Op.INVALID_SESSION, False)
             return
-        self._take(line, session)
+        self._take(connection, session)
         for number, frame in session.replay:
             if number > seq:
-                line.put(frame)
+                connection.put(frame)
         session.dispatch("RESUMED", {"_trace": ["sandbox"]})
         self._publish_presence()
 

@@ -77,7 +77,7 @@ class SteppedClock:
 
 
 @dataclass
-class Desk:
+class MessengerHarness:
     """The messenger, and what is behind it."""
 
     messenger: DiscordMessenger
@@ -156,7 +156,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(bot: Bot, tmp_path: Path) -> Desk:  # noqa: F811 - fixtures by name
+def harness(bot: Bot, tmp_path: Path) -> MessengerHarness:  # noqa: F811 - fixtures by name
     stepped = SteppedClock(bot.standin.clock)
     messenger = DiscordMessenger(client=bot.client, clock=stepped, catalogue=CATALOGUE)
-    return Desk(messenger, bot.client, bot.standin, stepped, tmp_path)
+    return MessengerHarness(messenger, bot.client, bot.standin, stepped, tmp_path)

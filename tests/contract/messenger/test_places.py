@@ -10,146 +10,148 @@ from bot.domain.ids import DIRECT, ChannelId, GuildId
 from bot.domain.request import VideoRequest
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import ANNOUNCEMENTS, GENERAL, STUDIO, TOM, VIDEOS
-from tests.contract.messenger.conftest import Desk
+from tests.contract.messenger.conftest import MessengerHarness
 from tests.messages_view import words
 
 V2 = 32768
 
 
-async def test_a_status_message_and_its_thread(desk: Desk) -> None:
-    asked = desk.generation()
-    place = await desk.messenger.open_status(asked, LiveStatus(position=2), again=False)
+async def test_a_status_message_and_its_thread(harness: MessengerHarness) -> None:
+    asked = harness.generation()
+    place = await harness.messenger.open_status(asked, LiveStatus(position=2), again=False)
     assert place.status_channel_id == int(VIDEOS)
     assert place.thread_id == place.status_message_id
-    shown = desk.message(place.status_message_id)
+    shown = harness.message(place.status_message_id)
     assert shown["flags"] & V2
     assert shown["mentions"] == []
     assert "**a fox in the snow**" in words(shown)
     assert "**Waiting**, number 2 in the queue" in words(shown)
-    assert desk.standin.world.channels[str(place.thread_id)].name == "a fox in the snow"
+    assert harness.standin.world.channels[str(place.thread_id)].name == "a fox in the snow"
 
 
-async def test_asking_twice_posts_once(desk: Desk) -> None:
+async def test_asking_twice_posts_once(harness: MessengerHarness) -> None:
     """Within Discord's memory the nonce does it; later the message is looked for."""
-    asked = desk.generation()
-    first = await desk.messenger.open_status(asked, LiveStatus(), again=False)
-    assert await desk.messenger.open_status(asked, LiveStatus(), again=False) == first
-    desk.standin.advance(3600)
-    assert await desk.messenger.open_status(asked, LiveStatus(), again=True) == first
-    assert len(desk.standin.world.channels[VIDEOS].messages) == 1
+    asked = harness.generation()
+    first = await harness.messenger.open_status(asked, LiveStatus(), again=False)
+    assert await harness.messenger.open_status(asked, LiveStatus(), again=False) == first
+    harness.standin.advance(3600)
+    assert await harness.messenger.open_status(asked, LiveStatus(), again=True) == first
+    assert len(harness.standin.world.channels[VIDEOS].messages) == 1
 
 
-async def test_anothers_status_is_not_taken_for_this_one(desk: Desk) -> None:
-    one, other = desk.generation(), desk.generation()
-    first = await desk.messenger.open_status(one, LiveStatus(), again=False)
-    second = await desk.messenger.open_status(other, LiveStatus(), again=True)
+async def test_anothers_status_is_not_taken_for_this_one(harness: MessengerHarness) -> None:
+    one, other = harness.generation(), harness.generation()
+    first = await harness.messenger.open_status(one, LiveStatus(), again=False)
+    second = await harness.messenger.open_status(other, LiveStatus(), again=True)
     assert first.status_message_id != second.status_message_id
 
 
-async def test_without_the_right_to_make_threads_there_is_none(desk: Desk) -> None:
-    channel = desk.standin.world.channel("videos")
-    desk.standin.places.set_permissions(
+async def test_without_the_right_to_make_threads_there_is_none(harness: MessengerHarness) -> None:
+    channel = harness.standin.world.channel("videos")
+    harness.standin.places.set_permissions(
         channel, allow=Permission(0), deny=Permission.CREATE_PUBLIC_THREADS
     )
-    place = (await desk.opened()).place
+    place = (await harness.opened()).place
     assert place.thread_id is None
     assert place.status_message_id is not None
 
 
-async def test_where_the_bot_may_not_write(desk: Desk) -> None:
-    asked = desk.generation(
+async def test_where_the_bot_may_not_write(harness: MessengerHarness) -> None:
+    asked = harness.generation(
         place=Place(guild_id=GuildId(int(STUDIO)), channel_id=ChannelId(int(ANNOUNCEMENTS)))
     )
     with pytest.raises(PostError) as refused:
-        await desk.messenger.open_status(asked, LiveStatus(), again=False)
+        await harness.messenger.open_status(asked, LiveStatus(), again=False)
     assert refused.value.code is Code.POST_FORBIDDEN
     assert refused.value.definite
 
 
-async def test_where_there_is_nothing_any_more(desk: Desk) -> None:
-    asked = desk.generation()
-    desk.standin.places.delete_channel(desk.standin.world.channel("videos"))
+async def test_where_there_is_nothing_any_more(harness: MessengerHarness) -> None:
+    asked = harness.generation()
+    harness.standin.places.delete_channel(harness.standin.world.channel("videos"))
     with pytest.raises(PostError) as refused:
-        await desk.messenger.open_status(asked, LiveStatus(), again=False)
+        await harness.messenger.open_status(asked, LiveStatus(), again=False)
     assert refused.value.code is Code.POST_TARGET_GONE
     assert refused.value.definite
 
 
-async def test_from_inside_a_thread_it_stays_there(desk: Desk) -> None:
-    first = await desk.opened()
-    place = replace(desk.generation().place, thread_id=first.place.thread_id, in_thread=True)
-    asked = desk.generation(place=place)
-    opened = await desk.messenger.open_status(asked, LiveStatus(), again=False)
+async def test_from_inside_a_thread_it_stays_there(harness: MessengerHarness) -> None:
+    first = await harness.opened()
+    place = replace(harness.generation().place, thread_id=first.place.thread_id, in_thread=True)
+    asked = harness.generation(place=place)
+    opened = await harness.messenger.open_status(asked, LiveStatus(), again=False)
     assert opened.status_channel_id == first.place.thread_id
     assert opened.thread_id == first.place.thread_id
 
 
-async def test_in_a_direct_message_there_is_no_thread(desk: Desk) -> None:
-    direct = desk.standin.world.dm(TOM)
+async def test_in_a_direct_message_there_is_no_thread(harness: MessengerHarness) -> None:
+    direct = harness.standin.world.dm(TOM)
     assert direct is not None
     place = Place(guild_id=DIRECT, channel_id=ChannelId(int(direct.id)))
-    opened = (await desk.opened(place=place)).place
+    opened = (await harness.opened(place=place)).place
     assert (opened.thread_id, opened.status_channel_id) == (None, int(direct.id))
 
 
-def private(desk: Desk) -> Place:
-    return replace(desk.generation().place, private=True)
+def private(harness: MessengerHarness) -> Place:
+    return replace(harness.generation().place, private=True)
 
 
-async def test_private_is_a_private_thread(desk: Desk) -> None:
-    opened = (await desk.opened(place=private(desk))).place
-    thread = desk.standin.world.channels[str(opened.thread_id)].thread
+async def test_private_is_a_private_thread(harness: MessengerHarness) -> None:
+    opened = (await harness.opened(place=private(harness))).place
+    thread = harness.standin.world.channels[str(opened.thread_id)].thread
     assert thread is not None
     assert thread.private
     assert TOM in thread.members
     assert opened.status_channel_id == opened.thread_id
-    assert desk.standin.world.channels[VIDEOS].messages == {}
+    assert harness.standin.world.channels[VIDEOS].messages == {}
 
 
-async def test_a_private_thread_is_made_once(desk: Desk) -> None:
-    asked = desk.generation(place=private(desk))
-    first = await desk.messenger.open_status(asked, LiveStatus(), again=False)
-    desk.standin.advance(3600)
-    assert await desk.messenger.open_status(asked, LiveStatus(), again=True) == first
+async def test_a_private_thread_is_made_once(harness: MessengerHarness) -> None:
+    asked = harness.generation(place=private(harness))
+    first = await harness.messenger.open_status(asked, LiveStatus(), again=False)
+    harness.standin.advance(3600)
+    assert await harness.messenger.open_status(asked, LiveStatus(), again=True) == first
 
 
-async def test_private_without_private_threads_is_a_direct_message(desk: Desk) -> None:
-    channel = desk.standin.world.channel("videos")
-    desk.standin.places.set_permissions(
+async def test_private_without_private_threads_is_a_direct_message(
+    harness: MessengerHarness,
+) -> None:
+    channel = harness.standin.world.channel("videos")
+    harness.standin.places.set_permissions(
         channel, allow=Permission(0), deny=Permission.CREATE_PRIVATE_THREADS
     )
-    opened = (await desk.opened(place=private(desk))).place
-    direct = desk.standin.world.dm(TOM)
+    opened = (await harness.opened(place=private(harness))).place
+    direct = harness.standin.world.dm(TOM)
     assert direct is not None
     assert (opened.thread_id, opened.status_channel_id) == (None, int(direct.id))
 
 
-async def test_where_there_can_be_no_thread_none_is_tried(desk: Desk) -> None:
-    place = replace(desk.generation().place, threadless=True)
-    asked = await desk.opened(place=place)
+async def test_where_there_can_be_no_thread_none_is_tried(harness: MessengerHarness) -> None:
+    place = replace(harness.generation().place, threadless=True)
+    asked = await harness.opened(place=place)
     assert asked.place.thread_id is None
-    assert desk.calls("POST", "/threads") == []
-    assert (await desk.post(asked)).channel_id == int(VIDEOS)
+    assert harness.calls("POST", "/threads") == []
+    assert (await harness.post(asked)).channel_id == int(VIDEOS)
 
 
-async def test_private_without_a_thread_is_never_the_channel(desk: Desk) -> None:
-    opened = (await desk.opened(place=replace(private(desk), threadless=True))).place
-    direct = desk.standin.world.dm(TOM)
+async def test_private_without_a_thread_is_never_the_channel(harness: MessengerHarness) -> None:
+    opened = (await harness.opened(place=replace(private(harness), threadless=True))).place
+    direct = harness.standin.world.dm(TOM)
     assert direct is not None
     assert (opened.thread_id, opened.status_channel_id) == (None, int(direct.id))
-    assert desk.calls("POST", "/threads") == []
-    assert desk.standin.world.channels[VIDEOS].messages == {}
+    assert harness.calls("POST", "/threads") == []
+    assert harness.standin.world.channels[VIDEOS].messages == {}
 
 
-async def test_long_and_hostile_prompts(desk: Desk) -> None:
+async def test_long_and_hostile_prompts(harness: MessengerHarness) -> None:
     prompt = "@everyone <@&150000000000000001> **bold** https://evil.example \u202e " * 60
-    asked = await desk.opened(request=VideoRequest(prompt=prompt[:4000]))
-    shown = desk.message(asked.place.status_message_id)
+    asked = await harness.opened(request=VideoRequest(prompt=prompt[:4000]))
+    shown = harness.message(asked.place.status_message_id)
     assert shown["mentions"] == []
     assert shown["mention_everyone"] is False
     assert "\\@everyone \\<\\@&150000000000000001> \\*\\*bold" in words(shown)
     assert "https\\://evil" in words(shown)
-    name = desk.standin.world.channels[str(asked.place.thread_id)].name
+    name = harness.standin.world.channels[str(asked.place.thread_id)].name
     assert name is not None
     assert len(name) <= 100
     assert GENERAL not in name

@@ -57,7 +57,7 @@ class StandInTime:
 
 
 @dataclass
-class Counter:
+class AdapterHarness:
     """``provider`` is the adapter, ``standin`` the provider it speaks with."""
 
     name: ProviderName
@@ -109,12 +109,12 @@ class Counter:
         model: str = "omni-flash",
         source: SourceVideo | None = None,
         callback_url: str | None = None,
-        **wishes: Any,
+        **options: Any,
     ) -> TaskSpec:
         """A request of one mode, fitted to this provider's offer."""
         operation = {Mode.EDIT: Operation.EDIT, Mode.EXTEND: Operation.EXTEND}.get(mode)
         request = VideoRequest(
-            **{"prompt": "a red apple", "operation": operation or Operation.CREATE, **wishes}
+            **{"prompt": "a red apple", "operation": operation or Operation.CREATE, **options}
         )
         offer = next(
             one for one in CATALOGUE.for_provider(self.name, ModelName(model)) if one.mode is mode
@@ -129,13 +129,13 @@ class Counter:
             callback_url=callback_url,
         )
 
-    async def prepared(self, mode: Mode = Mode.TEXT, **wishes: Any) -> PreparedTask:
-        return await self.provider.prepare(self.spec(mode, **wishes))
+    async def prepared(self, mode: Mode = Mode.TEXT, **options: Any) -> PreparedTask:
+        return await self.provider.prepare(self.spec(mode, **options))
 
     async def submitted(
-        self, mode: Mode = Mode.TEXT, *, key: str = "retake-generation-1", **wishes: Any
+        self, mode: Mode = Mode.TEXT, *, key: str = "retake-generation-1", **options: Any
     ) -> Submission:
-        return await self.provider.submit(await self.prepared(mode, **wishes), key=key)
+        return await self.provider.submit(await self.prepared(mode, **options), key=key)
 
     async def finished(self, task_id: TaskId) -> TaskReport:
         """The report once the task has had its time."""
@@ -154,7 +154,7 @@ class Counter:
 
 
 @contextlib.asynccontextmanager
-async def counter(
+async def open_harness(
     name: ProviderName,
     directory: Path,
     rendered: Path,
@@ -162,11 +162,11 @@ async def counter(
     timeouts: Timeouts = PATIENT,
     api_key: str | None = None,
     video_host: VideoHost | None = None,
-) -> AsyncIterator[Counter]:
+) -> AsyncIterator[AdapterHarness]:
     async with running(directory / "standins", rendered) as bench:
         root = directory / "media"
         root.mkdir()
-        door = HttpClient(party=name, policy=AddressPolicy.beside(bench.url), timeouts=timeouts)
+        client = HttpClient(party=name, policy=AddressPolicy.beside(bench.url), timeouts=timeouts)
         time = StandInTime(bench.clock)
         provider: InformedProvider
         if name == EVOLINK:
@@ -174,7 +174,7 @@ async def counter(
                 api_url=f"{bench.url}/evolink",
                 files_url=f"{bench.url}/evolink-files/",
                 api_key=api_key or EVOLINK_KEY,
-                http=door,
+                http=client,
                 media_root=root,
                 clock=time,
             )
@@ -182,14 +182,14 @@ async def counter(
             provider = ApiMart(
                 api_url=f"{bench.url}/apimart/",
                 api_key=api_key or APIMART_KEY,
-                http=door,
+                http=client,
                 media_root=root,
                 clock=time,
                 video_host=video_host,
             )
         standin = bench.providers.evolink if name == EVOLINK else bench.providers.apimart
-        async with door:
-            yield Counter(name, bench, provider, standin, root, time)
+        async with client:
+            yield AdapterHarness(name, bench, provider, standin, root, time)
 
 
 def with_prompt(prepared: PreparedTask, prompt: str) -> PreparedTask:

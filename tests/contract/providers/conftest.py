@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.providers.adapter_harness import APIMART, EVOLINK, HASTY, Counter, counter
+from tests.contract.providers.adapter_harness import (
+    APIMART,
+    EVOLINK,
+    HASTY,
+    AdapterHarness,
+    open_harness,
+)
 
 
 @pytest.fixture(scope="session")
@@ -15,30 +21,30 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=[EVOLINK, APIMART])
-async def desk(
+async def harness(
     request: pytest.FixtureRequest, tmp_path: Path, rendered: Path
-) -> AsyncIterator[Counter]:
+) -> AsyncIterator[AdapterHarness]:
     """An adapter with time enough."""
-    async with counter(request.param, tmp_path, rendered) as made:
+    async with open_harness(request.param, tmp_path, rendered) as made:
         yield made
 
 
 @pytest.fixture(params=[EVOLINK, APIMART])
 async def hasty(
     request: pytest.FixtureRequest, tmp_path: Path, rendered: Path
-) -> AsyncIterator[Counter]:
+) -> AsyncIterator[AdapterHarness]:
     """An adapter that waits less than half a second."""
-    async with counter(request.param, tmp_path, rendered, timeouts=HASTY) as made:
+    async with open_harness(request.param, tmp_path, rendered, timeouts=HASTY) as made:
         yield made
 
 
 @pytest.fixture
-async def evolink(tmp_path: Path, rendered: Path) -> AsyncIterator[Counter]:
-    async with counter(EVOLINK, tmp_path, rendered) as made:
+async def evolink(tmp_path: Path, rendered: Path) -> AsyncIterator[AdapterHarness]:
+    async with open_harness(EVOLINK, tmp_path, rendered) as made:
         yield made
 
 
 @pytest.fixture
-async def apimart(tmp_path: Path, rendered: Path) -> AsyncIterator[Counter]:
-    async with counter(APIMART, tmp_path, rendered) as made:
+async def apimart(tmp_path: Path, rendered: Path) -> AsyncIterator[AdapterHarness]:
+    async with open_harness(APIMART, tmp_path, rendered) as made:
         yield made

@@ -13,10 +13,10 @@ from bot.domain.media import StoredMedia
 from bot.domain.ports.provider import PreparedTask, SourceVideo, TaskState
 from bot.providers.evolink import EvoLink
 from bot.providers.uploads import HostedFile
-from tests.contract.providers.adapter_harness import APIMART, EVOLINK, Counter, counter
+from tests.contract.providers.adapter_harness import APIMART, EVOLINK, AdapterHarness, open_harness
 
 
-async def test_an_own_video_is_edited_by_its_task(apimart: Counter) -> None:
+async def test_an_own_video_is_edited_by_its_task(apimart: AdapterHarness) -> None:
     first = await apimart.submitted()
     await apimart.finished(first.task_id)
     prepared = await apimart.prepared(
@@ -31,7 +31,7 @@ async def test_an_own_video_is_edited_by_its_task(apimart: Counter) -> None:
     assert apimart.standin.tasks[second.task_id].submission.mode.value == "edit"
 
 
-async def test_the_ways_of_giving_a_video_in_their_order(apimart: Counter) -> None:
+async def test_the_ways_of_giving_a_video_in_their_order(apimart: AdapterHarness) -> None:
     source = await apimart.video()
     result, discord = "https://r.example/a.mp4", "https://cdn.example/a.mp4"
 
@@ -51,56 +51,56 @@ async def test_evolink_hosts_a_video_for_apimart(tmp_path: Any, rendered: Any) -
     directories = [tmp_path / name for name in ("evolink", "apimart")]
     for directory in directories:
         directory.mkdir()
-    async with counter(EVOLINK, directories[0], rendered) as other:
+    async with open_harness(EVOLINK, directories[0], rendered) as other:
         provider = cast("EvoLink", other.provider)
 
         class Host:
             async def host_video(self, media: StoredMedia) -> HostedFile:
-                (other.root / media.path).write_bytes((desk.root / media.path).read_bytes())
+                (other.root / media.path).write_bytes((harness.root / media.path).read_bytes())
                 return await provider.host_video(media)
 
             async def release(self, uploads: Sequence[str]) -> None:
                 await provider.release(uploads)
 
-        async with counter(APIMART, directories[1], rendered, video_host=Host()) as desk:
-            source = await desk.video()
+        async with open_harness(APIMART, directories[1], rendered, video_host=Host()) as harness:
+            source = await harness.video()
             way = SourceVideo(media=source, discord_url="https://cdn.example/a.mp4")
-            prepared = await desk.prepared(Mode.EDIT, source=way)
-            submission = await desk.provider.submit(prepared, key="retake-generation-1")
-            report = await desk.finished(submission.task_id)
+            prepared = await harness.prepared(Mode.EDIT, source=way)
+            submission = await harness.provider.submit(prepared, key="retake-generation-1")
+            report = await harness.finished(submission.task_id)
             assert report.state is TaskState.COMPLETED
             assert other.files_held() == 1
-            await desk.provider.release(prepared.uploads)
+            await harness.provider.release(prepared.uploads)
             assert other.files_held() == 0
             other.fault("upload", "status", status=500)
-            prepared = await desk.prepared(Mode.EDIT, source=way)
+            prepared = await harness.prepared(Mode.EDIT, source=way)
             assert prepared.body["video_urls"] == ["https://cdn.example/a.mp4"]
             assert prepared.uploads == ()
 
 
-async def test_media_without_a_prompt(apimart: Counter) -> None:
+async def test_media_without_a_prompt(apimart: AdapterHarness) -> None:
     prepared = await apimart.prepared(Mode.IMAGE, prompt="", images=(apimart.image(),))
     assert "prompt" not in prepared.body
     await apimart.provider.submit(prepared, key="retake-generation-1")
 
 
-async def test_sixteen_pictures(apimart: Counter) -> None:
+async def test_sixteen_pictures(apimart: AdapterHarness) -> None:
     images = tuple(apimart.image("red", (64 + n, 36)) for n in range(16))
     submission = await apimart.submitted(Mode.IMAGE, images=images)
     assert len(apimart.standin.tasks[submission.task_id].submission.images) == 16
 
 
-async def test_a_duration_is_never_sent(apimart: Counter) -> None:
+async def test_a_duration_is_never_sent(apimart: AdapterHarness) -> None:
     prepared = await apimart.prepared(duration=5)
     assert "duration" not in prepared.body
     assert set(prepared.body) == {"model", "prompt", "aspect_ratio", "resolution"}
 
 
-async def test_the_shape_follows_what_is_given(apimart: Counter) -> None:
+async def test_the_shape_follows_what_is_given(apimart: AdapterHarness) -> None:
     tall, wide = apimart.image("red", (36, 64)), apimart.image("red", (64, 36))
 
-    async def aspect(**wishes: Any) -> Any:
-        return (await apimart.prepared(Mode.IMAGE, **wishes)).body["aspect_ratio"]
+    async def aspect(**options: Any) -> Any:
+        return (await apimart.prepared(Mode.IMAGE, **options)).body["aspect_ratio"]
 
     assert await aspect(images=(tall,)) == "9:16"
     assert await aspect(images=(wide,)) == "16:9"
@@ -111,7 +111,7 @@ async def test_the_shape_follows_what_is_given(apimart: Counter) -> None:
     assert edit.body["aspect_ratio"] == "9:16"
 
 
-async def test_the_older_shape_of_an_accepted_task(apimart: Counter) -> None:
+async def test_the_older_shape_of_an_accepted_task(apimart: AdapterHarness) -> None:
     apimart.standin.settings.url_as_string = True
     submission = await apimart.submitted()
     report = await apimart.finished(submission.task_id)
@@ -132,7 +132,7 @@ NEWER = "omni-flash-1.1"
     ],
 )
 async def test_the_newer_model_is_told_what_the_inputs_mean(
-    apimart: Counter, mode: Mode, task: str
+    apimart: AdapterHarness, mode: Mode, task: str
 ) -> None:
     parent = await apimart.submitted(model=NEWER, key="retake-generation-parent")
     await apimart.finished(parent.task_id)
@@ -146,13 +146,15 @@ async def test_the_newer_model_is_told_what_the_inputs_mean(
     assert report.state is TaskState.COMPLETED
 
 
-async def test_the_first_generation_is_told_nothing_it_does_not_know(apimart: Counter) -> None:
+async def test_the_first_generation_is_told_nothing_it_does_not_know(
+    apimart: AdapterHarness,
+) -> None:
     pictures = (apimart.image(),)
     prepared = await apimart.prepared(Mode.IMAGE, images=pictures)
     assert set(prepared.body) == {"model", "prompt", "image_urls", "aspect_ratio", "resolution"}
 
 
-async def test_frames_and_references_are_ten_at_most(apimart: Counter) -> None:
+async def test_frames_and_references_are_ten_at_most(apimart: AdapterHarness) -> None:
     pictures = tuple(apimart.image("red", (64 + n, 36)) for n in range(10))
     prepared = await apimart.prepared(
         Mode.IMAGE, model=NEWER, images=pictures[:9], last_frame=pictures[9]
@@ -167,14 +169,14 @@ async def test_frames_and_references_are_ten_at_most(apimart: Counter) -> None:
     assert caught.value.code is Code.TOO_MANY_IMAGES
 
 
-async def test_a_length_that_was_asked_for_is_said_in_the_prompt(apimart: Counter) -> None:
+async def test_a_length_that_was_asked_for_is_said_in_the_prompt(apimart: AdapterHarness) -> None:
     asked = apimart.spec(model=NEWER, duration=7)
     assert [(c.applied, c.spoken) for c in asked.plan.adjustments] == [("7", True)]
     prepared = await apimart.provider.prepare(asked)
     assert prepared.body["prompt"] == "a red apple\n\nThe video is 7 seconds long."
     assert "duration" not in prepared.body
-    for wish in (None, "auto"):
-        left = apimart.spec(model=NEWER, duration=wish)
+    for requested in (None, "auto"):
+        left = apimart.spec(model=NEWER, duration=requested)
         assert not left.plan.adjustments
         assert (await apimart.provider.prepare(left)).body["prompt"] == "a red apple"
     alone = await apimart.prepared(
@@ -186,7 +188,7 @@ async def test_a_length_that_was_asked_for_is_said_in_the_prompt(apimart: Counte
     assert longer.body["prompt"] == "a red apple\n\nExtend the video by 4 seconds."
 
 
-async def test_an_edit_keeps_the_shape_of_its_source(apimart: Counter) -> None:
+async def test_an_edit_keeps_the_shape_of_its_source(apimart: AdapterHarness) -> None:
     tall = apimart.keep("tall.mp4", b"x", width=90, height=160)
     by_task = SourceVideo(task_id=TaskId("task_1"), media=tall)
     by_link = SourceVideo(result_url="https://r.example/a.mp4", media=tall)
@@ -236,7 +238,7 @@ async def test_an_edit_keeps_the_shape_of_its_source(apimart: Counter) -> None:
     ],
 )
 async def test_what_a_refusal_says_of_the_money(
-    apimart: Counter, fault: dict[str, Any], code: Code, accepted: Accepted, retryable: bool
+    apimart: AdapterHarness, fault: dict[str, Any], code: Code, accepted: Accepted, retryable: bool
 ) -> None:
     apimart.fault("submit", "status", **fault)
     with pytest.raises(ProviderError) as caught:
@@ -246,7 +248,7 @@ async def test_what_a_refusal_says_of_the_money(
     assert told.retry_after == fault.get("retry_after")
 
 
-async def test_a_key_with_another_body_tells_nothing_of_the_first(apimart: Counter) -> None:
+async def test_a_key_with_another_body_tells_nothing_of_the_first(apimart: AdapterHarness) -> None:
     await apimart.submitted(key="retake-generation-1")
     with pytest.raises(ProviderError) as caught:
         await apimart.submitted(key="retake-generation-1", prompt="a green apple")
@@ -254,7 +256,7 @@ async def test_a_key_with_another_body_tells_nothing_of_the_first(apimart: Count
     assert (caught.value.accepted, caught.value.retryable) == (Accepted.UNKNOWN, False)
 
 
-async def test_a_source_that_is_gone_is_not_any_refusal(apimart: Counter) -> None:
+async def test_a_source_that_is_gone_is_not_any_refusal(apimart: AdapterHarness) -> None:
     lost = SourceVideo(task_id=TaskId("task_01KS1H7ZYSJWH1N779S2FSHTKA"))
     with pytest.raises(ProviderError) as caught:
         await apimart.submitted(Mode.EDIT, model=NEWER, source=lost)
@@ -266,7 +268,7 @@ async def test_a_source_that_is_gone_is_not_any_refusal(apimart: Counter) -> Non
     assert caught.value.code is Code.PROVIDER_REJECTED
 
 
-async def test_a_failed_task_is_given_back(apimart: Counter) -> None:
+async def test_a_failed_task_is_given_back(apimart: AdapterHarness) -> None:
     apimart.fault("task", "fail")
     taken = await apimart.submitted()
     report = await apimart.finished(taken.task_id)
@@ -275,7 +277,7 @@ async def test_a_failed_task_is_given_back(apimart: Counter) -> None:
     assert not report.error.charged
 
 
-async def test_what_was_spent_is_what_was_delivered(apimart: Counter) -> None:
+async def test_what_was_spent_is_what_was_delivered(apimart: AdapterHarness) -> None:
     await apimart.finished((await apimart.submitted(model=NEWER, duration=5)).task_id)
     apimart.fault("task", "fail")
     lost = await apimart.submitted(model=NEWER, key="retake-generation-2")
@@ -285,13 +287,13 @@ async def test_what_was_spent_is_what_was_delivered(apimart: Counter) -> None:
     assert await apimart.provider.spent(since=now - timedelta(seconds=1)) == 0
 
 
-async def test_what_was_spent_is_unknown_rather_than_nothing(apimart: Counter) -> None:
+async def test_what_was_spent_is_unknown_rather_than_nothing(apimart: AdapterHarness) -> None:
     apimart.fault("usage", "status", status=503, code="usage_unavailable")
     with pytest.raises(ProviderError):
         await apimart.provider.spent(since=apimart.time.now() - timedelta(days=30))
 
 
-async def test_the_models_it_lists(apimart: Counter) -> None:
+async def test_the_models_it_lists(apimart: AdapterHarness) -> None:
     listed = await apimart.provider.listed_models()
     assert listed == {"gemini-omni-flash-preview", "gemini-omni-1.1-flash"}
     for status in (404, 405):
@@ -299,7 +301,7 @@ async def test_the_models_it_lists(apimart: Counter) -> None:
         assert await apimart.provider.listed_models() is None
 
 
-async def test_a_refusal_under_a_good_status(apimart: Counter) -> None:
+async def test_a_refusal_under_a_good_status(apimart: AdapterHarness) -> None:
     apimart.fault("submit", "status", status=200, message="no")
     with pytest.raises(ProviderError) as caught:
         await apimart.submitted()
@@ -308,7 +310,7 @@ async def test_a_refusal_under_a_good_status(apimart: Counter) -> None:
     assert isinstance(await apimart.prepared(), PreparedTask)
 
 
-async def test_one_picture_is_handed_over_once(apimart: Counter) -> None:
+async def test_one_picture_is_handed_over_once(apimart: AdapterHarness) -> None:
     image = apimart.image()
     first = await apimart.prepared(Mode.IMAGE, images=(image,))
     second = await apimart.prepared(Mode.IMAGE, images=(image,))
@@ -320,7 +322,7 @@ async def test_one_picture_is_handed_over_once(apimart: Counter) -> None:
     assert third.body != first.body
 
 
-async def test_a_refused_picture_is_handed_over_anew(apimart: Counter) -> None:
+async def test_a_refused_picture_is_handed_over_anew(apimart: AdapterHarness) -> None:
     prepared = await apimart.prepared(Mode.IMAGE, images=(apimart.image(),))
     apimart.fault("submit", "status", status=400)
     with pytest.raises(ProviderError):

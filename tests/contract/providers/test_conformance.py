@@ -19,8 +19,8 @@ from tests.contract.providers.adapter_harness import (
     APIMART,
     CATALOGUE,
     EVOLINK,
-    Counter,
-    counter,
+    AdapterHarness,
+    open_harness,
     with_prompt,
 )
 
@@ -28,13 +28,13 @@ GONE_ID = TaskId("task-unified-1757169743-00000000")
 PAIRS = [(offer.provider, offer.model, offer.mode) for offer in CATALOGUE.offers]
 
 
-def wishes_for(desk: Counter, mode: Mode, source: Any) -> dict[str, Any]:
+def options_for(harness: AdapterHarness, mode: Mode, source: Any) -> dict[str, Any]:
     if mode is Mode.TEXT:
         return {"aspect_ratio": "9:16"}
     if mode is Mode.IMAGE:
-        return {"images": (desk.image(),)}
+        return {"images": (harness.image(),)}
     if mode is Mode.REFERENCE:
-        return {"images": (desk.image("red"), desk.image("blue"), desk.image("green"))}
+        return {"images": (harness.image("red"), harness.image("blue"), harness.image("green"))}
     return {"source": SourceVideo(media=source, discord_url=None), "source_ms": 1000}
 
 
@@ -44,28 +44,28 @@ async def test_every_offer_is_taken_and_made(
 ) -> None:
     class Elsewhere:
         async def host_video(self, media: StoredMedia) -> HostedFile:
-            return HostedFile(url=f"{desk.bench.url}/elsewhere/source.mp4")
+            return HostedFile(url=f"{harness.bench.url}/elsewhere/source.mp4")
 
         async def release(self, uploads: Sequence[str]) -> None:
             assert uploads == []
 
-    async with counter(name, tmp_path, rendered, video_host=Elsewhere()) as desk:
-        source = await desk.video() if mode in {Mode.EDIT, Mode.EXTEND} else None
+    async with open_harness(name, tmp_path, rendered, video_host=Elsewhere()) as harness:
+        source = await harness.video() if mode in {Mode.EDIT, Mode.EXTEND} else None
         if source is not None:
-            desk.bench.serve("source.mp4", (desk.root / source.path).read_bytes())
-        wishes = wishes_for(desk, mode, source)
-        submission = await desk.submitted(mode, model=model, **wishes)
-        task = desk.standin.tasks[submission.task_id]
+            harness.bench.serve("source.mp4", (harness.root / source.path).read_bytes())
+        options = options_for(harness, mode, source)
+        submission = await harness.submitted(mode, model=model, **options)
+        task = harness.standin.tasks[submission.task_id]
         assert task.submission.mode.value == mode.value
         assert task.submission.prompt == "a red apple"
-        assert submission.estimated_seconds or desk.name == APIMART
-        report = await desk.finished(submission.task_id)
+        assert submission.estimated_seconds or harness.name == APIMART
+        report = await harness.finished(submission.task_id)
         assert report.state is TaskState.COMPLETED
         assert report.progress == 100
         assert report.cost_micro_usd == pytest.approx(task.charged_micro, abs=2)
         assert report.urls_expire_at is not None
-        target = desk.root / "made.part"
-        got = await desk.provider.download(report.urls[0], target, max_bytes=10**8)
+        target = harness.root / "made.part"
+        got = await harness.provider.download(report.urls[0], target, max_bytes=10**8)
         body = target.read_bytes()
         assert (got.size, got.sha256) == (len(body), hashlib.sha256(body).hexdigest())
         assert body[4:8] == b"ftyp"
@@ -75,52 +75,52 @@ async def test_every_offer_is_taken_and_made(
 async def test_every_parameter_reaches_the_provider(
     name: Any, tmp_path: Path, rendered: Path
 ) -> None:
-    async with counter(name, tmp_path, rendered) as desk:
-        submission = await desk.submitted(
+    async with open_harness(name, tmp_path, rendered) as harness:
+        submission = await harness.submitted(
             model="omni-flash-1.1", duration=7, aspect_ratio="9:16", resolution="1080p"
         )
-        told = desk.standin.tasks[submission.task_id].submission
+        told = harness.standin.tasks[submission.task_id].submission
         assert (told.aspect, told.quality) == ("9:16", "1080p")
         assert told.seconds == (7 if name == EVOLINK else None)
-        last = await desk.submitted(
+        last = await harness.submitted(
             Mode.IMAGE,
             key="retake-generation-2",
             model="omni-flash-1.1",
-            images=(desk.image("red"),),
-            last_frame=desk.image("blue"),
+            images=(harness.image("red"),),
+            last_frame=harness.image("blue"),
         )
-        task = desk.standin.tasks[last.task_id].submission
+        task = harness.standin.tasks[last.task_id].submission
         assert task.last_frame is not None
         assert task.mode.value == "image"
 
 
-async def test_progress_is_told_and_estimates_are_seconds(desk: Counter) -> None:
-    submission = await desk.submitted()
-    desk.bench.clock.advance(4)
-    report = await desk.provider.query(submission.task_id)
+async def test_progress_is_told_and_estimates_are_seconds(harness: AdapterHarness) -> None:
+    submission = await harness.submitted()
+    harness.bench.clock.advance(4)
+    report = await harness.provider.query(submission.task_id)
     assert report.state is TaskState.ACTIVE
     assert report.progress == 50
     assert report.estimated_seconds == 8
     assert report.urls == ()
 
 
-async def test_the_same_key_gives_the_same_task_and_pays_once(desk: Counter) -> None:
-    prepared = await desk.prepared()
-    assert desk.provider.supports_idempotency_keys
-    first = await desk.provider.submit(prepared, key="retake-generation-1")
-    again = await desk.provider.submit(prepared, key="retake-generation-1")
-    other = await desk.provider.submit(prepared, key="retake-generation-2")
+async def test_the_same_key_gives_the_same_task_and_pays_once(harness: AdapterHarness) -> None:
+    prepared = await harness.prepared()
+    assert harness.provider.supports_idempotency_keys
+    first = await harness.provider.submit(prepared, key="retake-generation-1")
+    again = await harness.provider.submit(prepared, key="retake-generation-1")
+    other = await harness.provider.submit(prepared, key="retake-generation-2")
     assert first.task_id == again.task_id != other.task_id
-    assert len(desk.standin.paid) == 2
+    assert len(harness.standin.paid) == 2
 
 
 async def test_the_same_key_with_another_request_leaves_it_open_what_was_taken(
-    desk: Counter,
+    harness: AdapterHarness,
 ) -> None:
-    prepared = await desk.prepared()
-    await desk.provider.submit(prepared, key="retake-generation-1")
+    prepared = await harness.prepared()
+    await harness.provider.submit(prepared, key="retake-generation-1")
     with pytest.raises(ProviderError) as caught:
-        await desk.provider.submit(with_prompt(prepared, "other"), key="retake-generation-1")
+        await harness.provider.submit(with_prompt(prepared, "other"), key="retake-generation-1")
     assert caught.value.accepted is Accepted.UNKNOWN
 
 
@@ -136,40 +136,46 @@ CLEAR = {
 
 
 @pytest.mark.parametrize(("status", "code"), CLEAR.items())
-async def test_a_refused_submission_took_nothing(desk: Counter, status: int, code: Code) -> None:
-    desk.fault("submit", "status", status=status, retry_after=12)
+async def test_a_refused_submission_took_nothing(
+    harness: AdapterHarness, status: int, code: Code
+) -> None:
+    harness.fault("submit", "status", status=status, retry_after=12)
     with pytest.raises(ProviderError) as caught:
-        await desk.submitted()
+        await harness.submitted()
     assert caught.value.code is code
     assert caught.value.accepted is Accepted.NO
     assert caught.value.retryable is (status == 429)
     assert caught.value.retry_after == 12
-    assert desk.standin.paid == []
+    assert harness.standin.paid == []
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 @pytest.mark.parametrize("kind", ["status", "html"])
-async def test_a_broken_provider_may_have_taken_it(desk: Counter, status: int, kind: str) -> None:
-    desk.fault("submit", kind, status=status, effect=True)
+async def test_a_broken_provider_may_have_taken_it(
+    harness: AdapterHarness, status: int, kind: str
+) -> None:
+    harness.fault("submit", kind, status=status, effect=True)
     with pytest.raises(ProviderError) as caught:
-        await desk.submitted()
+        await harness.submitted()
     assert caught.value.accepted is Accepted.UNKNOWN
     assert caught.value.retryable
-    assert len(desk.standin.paid) == 1
-    assert (await desk.submitted()).task_id == desk.standin.paid[0]
+    assert len(harness.standin.paid) == 1
+    assert (await harness.submitted()).task_id == harness.standin.paid[0]
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "malformed", "huge", "html"])
-async def test_an_answer_that_never_came_whole_leaves_it_open(desk: Counter, kind: str) -> None:
+async def test_an_answer_that_never_came_whole_leaves_it_open(
+    harness: AdapterHarness, kind: str
+) -> None:
     more = {"status": 200} if kind == "html" else {}
-    desk.fault("submit", kind, **more)
+    harness.fault("submit", kind, **more)
     with pytest.raises(ProviderError) as caught:
-        await desk.submitted()
+        await harness.submitted()
     assert caught.value.accepted is Accepted.UNKNOWN
-    assert len([call for call in desk.standin.calls if call.op == "submit"]) == 1
+    assert len([call for call in harness.standin.calls if call.op == "submit"]) == 1
 
 
-async def test_a_silent_provider_may_have_taken_it(hasty: Counter) -> None:
+async def test_a_silent_provider_may_have_taken_it(hasty: AdapterHarness) -> None:
     hasty.fault("submit", "delay", seconds=30)
     with pytest.raises(ProviderError) as caught:
         await hasty.submitted()
@@ -177,30 +183,30 @@ async def test_a_silent_provider_may_have_taken_it(hasty: Counter) -> None:
     assert caught.value.accepted is Accepted.UNKNOWN
 
 
-async def test_no_balance_is_no_balance(desk: Counter) -> None:
-    desk.standin.balance_usd = 0.01
+async def test_no_balance_is_no_balance(harness: AdapterHarness) -> None:
+    harness.standin.balance_usd = 0.01
     with pytest.raises(ProviderError) as caught:
-        await desk.submitted()
+        await harness.submitted()
     assert caught.value.code is Code.PROVIDER_BALANCE
-    balance = await desk.provider.balance()
+    balance = await harness.provider.balance()
     assert balance.micro_usd == pytest.approx(10_000, abs=100)
 
 
-async def test_the_balance_is_told_in_dollars(desk: Counter) -> None:
-    desk.standin.balance_usd = 12.5
-    balance = await desk.provider.balance()
+async def test_the_balance_is_told_in_dollars(harness: AdapterHarness) -> None:
+    harness.standin.balance_usd = 12.5
+    balance = await harness.provider.balance()
     assert balance.micro_usd == pytest.approx(12_500_000, abs=10_000)
     assert not balance.unlimited
 
 
 async def test_a_wrong_key_is_told_without_the_key(
-    desk: Counter, tmp_path: Path, rendered: Path, caplog: pytest.LogCaptureFixture
+    harness: AdapterHarness, tmp_path: Path, rendered: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(0)
     key = "sk-secret-key-that-nobody-may-see"
     directory = tmp_path / "other"
     directory.mkdir()
-    async with counter(desk.name, directory, rendered, api_key=key) as stranger:
+    async with open_harness(harness.name, directory, rendered, api_key=key) as stranger:
         calls = [
             stranger.submitted(),
             stranger.provider.query(GONE_ID),
@@ -221,10 +227,10 @@ async def test_a_wrong_key_is_told_without_the_key(
     )
 
 
-async def test_an_unknown_task_is_gone(desk: Counter) -> None:
+async def test_an_unknown_task_is_gone(harness: AdapterHarness) -> None:
     for task_id in (GONE_ID, TaskId("task_01KS1H7ZYSJWH1N779S2FSHTKA")):
         with pytest.raises(ProviderError) as caught:
-            await desk.provider.query(task_id)
+            await harness.provider.query(task_id)
         assert caught.value.code is Code.PROVIDER_TASK_GONE
 
 
@@ -245,20 +251,20 @@ async def test_an_unknown_task_is_gone(desk: Counter) -> None:
     ],
 )
 async def test_a_failed_poll_says_nothing_about_the_task(
-    desk: Counter, kind: str, fields: dict[str, Any]
+    harness: AdapterHarness, kind: str, fields: dict[str, Any]
 ) -> None:
-    submission = await desk.submitted()
-    desk.fault("query", kind, **fields)
+    submission = await harness.submitted()
+    harness.fault("query", kind, **fields)
     with pytest.raises(ProviderError) as caught:
-        await desk.provider.query(submission.task_id)
+        await harness.provider.query(submission.task_id)
     assert caught.value.retryable
     assert caught.value.code is not Code.PROVIDER_TASK_GONE
-    report = await desk.finished(submission.task_id)
+    report = await harness.finished(submission.task_id)
     assert report.state is TaskState.COMPLETED
 
 
 @pytest.mark.parametrize("kind", ["delay", "slow"])
-async def test_a_slow_poll_is_given_up(hasty: Counter, kind: str) -> None:
+async def test_a_slow_poll_is_given_up(hasty: AdapterHarness, kind: str) -> None:
     hasty.fault("query", kind, seconds=30)
     with pytest.raises(ProviderError) as caught:
         await hasty.provider.query(GONE_ID)
@@ -274,33 +280,33 @@ async def test_a_slow_poll_is_given_up(hasty: Counter, kind: str) -> None:
         {"pending": "???", "processing": ""},
     ],
 )
-async def test_other_words_for_active(desk: Counter, words: dict[str, str]) -> None:
-    submission = await desk.submitted()
-    desk.standin.settings.status_words = words
-    report = await desk.provider.query(submission.task_id)
+async def test_other_words_for_active(harness: AdapterHarness, words: dict[str, str]) -> None:
+    submission = await harness.submitted()
+    harness.standin.settings.status_words = words
+    report = await harness.provider.query(submission.task_id)
     assert report.state is TaskState.ACTIVE
 
 
-async def test_an_unknown_status_is_active_until_it_ends(desk: Counter) -> None:
-    desk.fault("task", "unknown_status")
-    submission = await desk.submitted()
-    assert (await desk.provider.query(submission.task_id)).state is TaskState.ACTIVE
-    assert (await desk.finished(submission.task_id)).state is TaskState.COMPLETED
+async def test_an_unknown_status_is_active_until_it_ends(harness: AdapterHarness) -> None:
+    harness.fault("task", "unknown_status")
+    submission = await harness.submitted()
+    assert (await harness.provider.query(submission.task_id)).state is TaskState.ACTIVE
+    assert (await harness.finished(submission.task_id)).state is TaskState.COMPLETED
 
 
-async def test_a_completed_task_may_have_no_link_yet(desk: Counter) -> None:
-    desk.fault("task", "no_video")
-    submission = await desk.submitted()
-    report = await desk.finished(submission.task_id)
+async def test_a_completed_task_may_have_no_link_yet(harness: AdapterHarness) -> None:
+    harness.fault("task", "no_video")
+    submission = await harness.submitted()
+    report = await harness.finished(submission.task_id)
     assert (report.state, report.urls, report.error) == (TaskState.COMPLETED, (), None)
 
 
 @pytest.mark.parametrize("word", ["success", "succeeded", "done", "Finished", "odd word", ""])
-async def test_other_words_for_completed(desk: Counter, word: str) -> None:
+async def test_other_words_for_completed(harness: AdapterHarness, word: str) -> None:
     """Also one that nobody knows: the link is the result."""
-    submission = await desk.submitted()
-    desk.standin.settings.status_words = {"completed": word or "complete"}
-    report = await desk.finished(submission.task_id)
+    submission = await harness.submitted()
+    harness.standin.settings.status_words = {"completed": word or "complete"}
+    report = await harness.finished(submission.task_id)
     assert report.state is TaskState.COMPLETED
     assert len(report.urls) == 1
 
@@ -314,29 +320,31 @@ async def test_other_words_for_completed(desk: Counter, word: str) -> None:
     ],
 )
 async def test_a_task_that_ends_badly_says_how(
-    desk: Counter, fate: str, state: TaskState, code: Code
+    harness: AdapterHarness, fate: str, state: TaskState, code: Code
 ) -> None:
-    desk.fault("task", fate)
-    submission = await desk.submitted()
-    report = await desk.finished(submission.task_id)
+    harness.fault("task", fate)
+    submission = await harness.submitted()
+    report = await harness.finished(submission.task_id)
     assert report.state is state
     assert report.error is not None
     assert report.error.code is code
     assert report.error.accepted is Accepted.YES
-    paid = desk.standin.tasks[submission.task_id].charged_micro
+    paid = harness.standin.tasks[submission.task_id].charged_micro
     if not report.error.charged:
         assert paid == 0
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-async def test_many_are_asked_at_once_and_the_unknown_are_absent(desk: Counter, count: int) -> None:
-    size = desk.provider.batch_size
+async def test_many_are_asked_at_once_and_the_unknown_are_absent(
+    harness: AdapterHarness, count: int
+) -> None:
+    size = harness.provider.batch_size
     ids = [
-        (await desk.submitted(key=f"retake-generation-{n}")).task_id
+        (await harness.submitted(key=f"retake-generation-{n}")).task_id
         for n in range(min(count, size))
     ]
     asked = [*ids, GONE_ID][:size]
-    reports = await desk.provider.query_many(asked)
+    reports = await harness.provider.query_many(asked)
     assert list(reports) == ids[: len(reports)]
     assert set(reports) == set(ids)
     for report in reports.values():
@@ -344,26 +352,26 @@ async def test_many_are_asked_at_once_and_the_unknown_are_absent(desk: Counter, 
         assert report.state is TaskState.ACTIVE
     too_many = [TaskId(f"task-unified-1757169743-{n:08}") for n in range(size + 1)]
     with pytest.raises(ValueError, match="in one query"):
-        await desk.provider.query_many(too_many)
+        await harness.provider.query_many(too_many)
 
 
-async def test_absence_is_only_said_where_it_is_proven(desk: Counter) -> None:
-    prepared = await desk.prepared()
-    since = desk_now(desk)
-    assert not await desk.provider.proves_absent(prepared, since=since)
-    desk.bench.clock.advance(600)
-    proven = await desk.provider.proves_absent(prepared, since=since)
-    assert proven is desk.provider.can_list_tasks
+async def test_absence_is_only_said_where_it_is_proven(harness: AdapterHarness) -> None:
+    prepared = await harness.prepared()
+    since = harness_now(harness)
+    assert not await harness.provider.proves_absent(prepared, since=since)
+    harness.bench.clock.advance(600)
+    proven = await harness.provider.proves_absent(prepared, since=since)
+    assert proven is harness.provider.can_list_tasks
 
 
-def desk_now(desk: Counter) -> Any:
-    return desk.provider._provider.now()  # pyright: ignore[reportAttributeAccessIssue]
+def harness_now(harness: AdapterHarness) -> Any:
+    return harness.provider._provider.now()  # pyright: ignore[reportAttributeAccessIssue]
 
 
-async def test_results_that_cannot_be_had(desk: Counter) -> None:
-    submission = await desk.submitted()
-    report = await desk.finished(submission.task_id)
-    target = desk.root / "x.part"
+async def test_results_that_cannot_be_had(harness: AdapterHarness) -> None:
+    submission = await harness.submitted()
+    report = await harness.finished(submission.task_id)
+    target = harness.root / "x.part"
     target.write_bytes(b"left over from before")
     cases: list[tuple[str, dict[str, Any], Code]] = [
         ("status", {"status": 404}, Code.RESULT_GONE),
@@ -377,21 +385,21 @@ async def test_results_that_cannot_be_had(desk: Counter) -> None:
         ("huge", {}, Code.RESULT_TOO_LARGE),
     ]
     for kind, fields, code in cases:
-        desk.fault("download", kind, **fields)
+        harness.fault("download", kind, **fields)
         with pytest.raises(ProviderError) as caught:
-            await desk.provider.download(report.urls[0], target, max_bytes=4_000_000)
+            await harness.provider.download(report.urls[0], target, max_bytes=4_000_000)
         assert caught.value.code is code, kind
         assert not target.exists(), kind
         if code is Code.PROVIDER_UNAVAILABLE:
             assert caught.value.retryable
-    got = await desk.provider.download(report.urls[0], target, max_bytes=4_000_000)
+    got = await harness.provider.download(report.urls[0], target, max_bytes=4_000_000)
     assert got.size == target.stat().st_size
     with pytest.raises(ProviderError) as caught:
-        await desk.provider.download(report.urls[0], target, max_bytes=got.size - 1)
+        await harness.provider.download(report.urls[0], target, max_bytes=got.size - 1)
     assert caught.value.code is Code.RESULT_TOO_LARGE
-    desk.bench.clock.advance(timedelta(days=2).total_seconds())
+    harness.bench.clock.advance(timedelta(days=2).total_seconds())
     with pytest.raises(ProviderError) as caught:
-        await desk.provider.download(report.urls[0], target, max_bytes=4_000_000)
+        await harness.provider.download(report.urls[0], target, max_bytes=4_000_000)
     assert caught.value.code is Code.RESULT_GONE
 
 
@@ -402,22 +410,24 @@ async def test_results_that_cannot_be_had(desk: Counter) -> None:
         ("dead_url", Code.RESULT_GONE),
     ],
 )
-async def test_a_bad_result_never_stays_on_disk(desk: Counter, fate: str, code: Code) -> None:
-    desk.fault("task", fate)
-    submission = await desk.submitted()
-    report = await desk.finished(submission.task_id)
-    target = desk.root / "x.part"
+async def test_a_bad_result_never_stays_on_disk(
+    harness: AdapterHarness, fate: str, code: Code
+) -> None:
+    harness.fault("task", fate)
+    submission = await harness.submitted()
+    report = await harness.finished(submission.task_id)
+    target = harness.root / "x.part"
     with pytest.raises(ProviderError) as caught:
-        await desk.provider.download(report.urls[0], target, max_bytes=10**8)
+        await harness.provider.download(report.urls[0], target, max_bytes=10**8)
     assert caught.value.code is code
     assert not target.exists()
     if fate == "dead_url":
-        fresh = await desk.provider.query(submission.task_id)
+        fresh = await harness.provider.query(submission.task_id)
         assert fresh.urls != report.urls
-        await desk.provider.download(fresh.urls[0], target, max_bytes=10**8)
+        await harness.provider.download(fresh.urls[0], target, max_bytes=10**8)
 
 
-async def test_a_stalled_download_is_given_up(hasty: Counter) -> None:
+async def test_a_stalled_download_is_given_up(hasty: AdapterHarness) -> None:
     url = await published(hasty)
     hasty.fault("download", "slow", seconds=30)
     target = hasty.root / "x.part"
@@ -428,14 +438,14 @@ async def test_a_stalled_download_is_given_up(hasty: Counter) -> None:
     assert not target.exists()
 
 
-async def published(desk: Counter) -> str:
+async def published(harness: AdapterHarness) -> str:
     """A finished video's address, got without the hasty adapter."""
-    made = await desk.bench.made({"model": "gemini-omni-flash-preview", "prompt": "a red apple"})
-    if desk.name == EVOLINK:
-        made = await desk.bench.made(
+    made = await harness.bench.made({"model": "gemini-omni-flash-preview", "prompt": "a red apple"})
+    if harness.name == EVOLINK:
+        made = await harness.bench.made(
             {"model": "gemini-omni-flash-text-to-video", "prompt": "a red apple"}
         )
-    return await desk.bench.video(made)
+    return await harness.bench.video(made)
 
 
 @pytest.mark.parametrize(
@@ -443,31 +453,33 @@ async def published(desk: Counter) -> str:
     [("status", {"status": 500}), ("drop_before", {}), ("malformed", {}), ("html", {})],
 )
 async def test_a_failed_upload_spends_nothing_and_may_be_repeated(
-    desk: Counter, kind: str, fields: dict[str, Any]
+    harness: AdapterHarness, kind: str, fields: dict[str, Any]
 ) -> None:
-    desk.fault("upload", kind, **fields)
-    images = (desk.image(),)
-    spec = desk.spec(Mode.REFERENCE, model="omni-flash-1.1", images=images)
+    harness.fault("upload", kind, **fields)
+    images = (harness.image(),)
+    spec = harness.spec(Mode.REFERENCE, model="omni-flash-1.1", images=images)
     with pytest.raises(ProviderError) as caught:
-        await desk.provider.prepare(spec)
+        await harness.provider.prepare(spec)
     assert caught.value.accepted is Accepted.NO
     assert caught.value.retryable
-    assert (await desk.provider.prepare(spec)).body["image_urls"]
+    assert (await harness.provider.prepare(spec)).body["image_urls"]
 
 
-async def test_a_file_that_is_gone_is_told(desk: Counter) -> None:
-    image = desk.image()
-    (desk.root / image.path).unlink()
+async def test_a_file_that_is_gone_is_told(harness: AdapterHarness) -> None:
+    image = harness.image()
+    (harness.root / image.path).unlink()
     with pytest.raises(ProviderError) as caught:
-        await desk.prepared(Mode.IMAGE, images=(image,))
+        await harness.prepared(Mode.IMAGE, images=(image,))
     assert caught.value.code is Code.FILE_NOT_KEPT
-    assert str(desk.root) not in str(caught.value)
+    assert str(harness.root) not in str(caught.value)
 
 
-async def test_an_edit_without_any_source_is_refused_before_it_is_paid(desk: Counter) -> None:
+async def test_an_edit_without_any_source_is_refused_before_it_is_paid(
+    harness: AdapterHarness,
+) -> None:
     for source in (None, SourceVideo()):
         with pytest.raises(ProviderError) as caught:
-            await desk.prepared(Mode.EDIT, source=source)
+            await harness.prepared(Mode.EDIT, source=source)
         assert caught.value.accepted is Accepted.NO
         assert not caught.value.retryable
-    assert desk.standin.paid == []
+    assert harness.standin.paid == []

@@ -8,14 +8,14 @@ from bot.domain.catalogue import Mode
 from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.ids import TaskId
 from bot.domain.ports.provider import SourceVideo
-from tests.contract.providers.adapter_harness import Counter
+from tests.contract.providers.adapter_harness import AdapterHarness
 
 
-def now(desk: Counter) -> datetime:
-    return desk.time.now()
+def now(harness: AdapterHarness) -> datetime:
+    return harness.time.now()
 
 
-async def test_fifty_tasks_cost_one_call(evolink: Counter) -> None:
+async def test_fifty_tasks_cost_one_call(evolink: AdapterHarness) -> None:
     evolink.standin.balance_usd = 1000
     ids = [(await evolink.submitted(key=f"retake-generation-{n:04}")).task_id for n in range(50)]
     before = evolink.standin.counts["batch"]
@@ -24,7 +24,7 @@ async def test_fifty_tasks_cost_one_call(evolink: Counter) -> None:
     assert evolink.standin.counts["batch"] == before + 1
 
 
-async def test_a_batch_that_fails_says_nothing_about_its_tasks(evolink: Counter) -> None:
+async def test_a_batch_that_fails_says_nothing_about_its_tasks(evolink: AdapterHarness) -> None:
     submission = await evolink.submitted()
     for kind in ("malformed", "html", "drop_after"):
         evolink.fault("batch", kind)
@@ -33,7 +33,7 @@ async def test_a_batch_that_fails_says_nothing_about_its_tasks(evolink: Counter)
         assert caught.value.retryable
 
 
-async def test_absence_is_proven_only_after_a_while(evolink: Counter) -> None:
+async def test_absence_is_proven_only_after_a_while(evolink: AdapterHarness) -> None:
     prepared = await evolink.prepared()
     since = now(evolink)
     assert not await evolink.provider.proves_absent(prepared, since=since)
@@ -43,7 +43,7 @@ async def test_absence_is_proven_only_after_a_while(evolink: Counter) -> None:
     assert not await evolink.provider.proves_absent(prepared, since=since, sent_at=just_sent)
 
 
-async def test_an_unknown_task_in_the_list_leaves_it_open(evolink: Counter) -> None:
+async def test_an_unknown_task_in_the_list_leaves_it_open(evolink: AdapterHarness) -> None:
     prepared = await evolink.prepared()
     other = await evolink.submitted(key="retake-generation-other")
     since = now(evolink)
@@ -62,7 +62,7 @@ async def test_an_unknown_task_in_the_list_leaves_it_open(evolink: Counter) -> N
     assert await absent(other.task_id, lost)
 
 
-async def test_a_foreign_task_of_the_account_leaves_it_open(evolink: Counter) -> None:
+async def test_a_foreign_task_of_the_account_leaves_it_open(evolink: AdapterHarness) -> None:
     prepared = await evolink.prepared()
     since = now(evolink)
     evolink.standin.make_foreign_task(prepared.model_id)
@@ -71,7 +71,9 @@ async def test_a_foreign_task_of_the_account_leaves_it_open(evolink: Counter) ->
 
 
 @pytest.mark.parametrize("ahead", [-3600, 3600])
-async def test_a_task_is_seen_by_a_clock_that_is_wrong(evolink: Counter, ahead: float) -> None:
+async def test_a_task_is_seen_by_a_clock_that_is_wrong(
+    evolink: AdapterHarness, ahead: float
+) -> None:
     evolink.time.ahead = ahead
     prepared = await evolink.prepared()
     since = now(evolink)
@@ -82,7 +84,7 @@ async def test_a_task_is_seen_by_a_clock_that_is_wrong(evolink: Counter, ahead: 
     assert not await evolink.provider.proves_absent(prepared, since=since)
 
 
-async def test_older_tasks_and_other_models_do_not_count(evolink: Counter) -> None:
+async def test_older_tasks_and_other_models_do_not_count(evolink: AdapterHarness) -> None:
     await evolink.submitted(key="retake-generation-old")
     evolink.bench.clock.advance(3600)
     since = now(evolink)
@@ -91,7 +93,7 @@ async def test_older_tasks_and_other_models_do_not_count(evolink: Counter) -> No
     assert await evolink.provider.proves_absent(await evolink.prepared(), since=since)
 
 
-async def test_a_long_list_is_read_page_by_page(evolink: Counter) -> None:
+async def test_a_long_list_is_read_page_by_page(evolink: AdapterHarness) -> None:
     evolink.standin.balance_usd = 1000
     since = now(evolink)
     ids = [(await evolink.submitted(key=f"retake-generation-{n:04}")).task_id for n in range(60)]
@@ -105,7 +107,7 @@ async def test_a_long_list_is_read_page_by_page(evolink: Counter) -> None:
     assert caught.value.code is Code.PROVIDER_UNAVAILABLE
 
 
-async def test_the_callback_is_asked_for(evolink: Counter) -> None:
+async def test_the_callback_is_asked_for(evolink: AdapterHarness) -> None:
     url = f"{evolink.bench.url}/callbacks/evolink/g/signature"
     submission = await evolink.submitted(callback_url=url)
     assert evolink.provider.supports_callbacks
@@ -113,7 +115,7 @@ async def test_the_callback_is_asked_for(evolink: Counter) -> None:
     assert told.callback_url == url
 
 
-async def test_a_refused_video_upload_falls_back_to_a_link(evolink: Counter) -> None:
+async def test_a_refused_video_upload_falls_back_to_a_link(evolink: AdapterHarness) -> None:
     source = await evolink.video()
     url = evolink.bench.serve("source.mp4", (evolink.root / source.path).read_bytes())
     evolink.fault("upload", "status", status=415)
@@ -123,7 +125,7 @@ async def test_a_refused_video_upload_falls_back_to_a_link(evolink: Counter) -> 
     await evolink.provider.submit(prepared, key="retake-generation-1")
 
 
-async def test_a_valid_link_of_a_provider_needs_no_upload(evolink: Counter) -> None:
+async def test_a_valid_link_of_a_provider_needs_no_upload(evolink: AdapterHarness) -> None:
     source = await evolink.video()
     url = evolink.bench.serve("source.mp4", (evolink.root / source.path).read_bytes())
     prepared = await evolink.prepared(
@@ -134,7 +136,7 @@ async def test_a_valid_link_of_a_provider_needs_no_upload(evolink: Counter) -> N
 
 
 async def test_every_request_has_files_of_its_own_until_they_are_released(
-    evolink: Counter,
+    evolink: AdapterHarness,
 ) -> None:
     images = (evolink.image("red"), evolink.image("blue"), evolink.image("red"))
     first = await evolink.prepared(Mode.REFERENCE, model="omni-flash-1.1", images=images)
@@ -150,14 +152,14 @@ async def test_every_request_has_files_of_its_own_until_they_are_released(
 
 
 @pytest.mark.parametrize("kind", ["status", "html", "drop_before"])
-async def test_a_release_never_fails(evolink: Counter, kind: str) -> None:
+async def test_a_release_never_fails(evolink: AdapterHarness, kind: str) -> None:
     image = evolink.image()
     prepared = await evolink.prepared(Mode.IMAGE, model="omni-flash-1.1", images=(image,))
     evolink.fault("upload", kind)
     await evolink.provider.release([*prepared.uploads, "file/../odd id"])
 
 
-async def test_a_request_that_cannot_be_prepared_leaves_no_file(evolink: Counter) -> None:
+async def test_a_request_that_cannot_be_prepared_leaves_no_file(evolink: AdapterHarness) -> None:
     images = (evolink.image("red"), evolink.image("blue"))
     evolink.standin.faults.add(on="upload", kind="delay", seconds=0)
     evolink.fault("upload", "status", status=500)
@@ -166,7 +168,7 @@ async def test_a_request_that_cannot_be_prepared_leaves_no_file(evolink: Counter
     assert evolink.files_held() == 0
 
 
-async def fill(evolink: Counter) -> list[str]:
+async def fill(evolink: AdapterHarness) -> list[str]:
     """Use up the quota of 100 files."""
     files: list[str] = []
     for number in range(100):
@@ -176,7 +178,7 @@ async def fill(evolink: Counter) -> list[str]:
     return files
 
 
-async def test_a_full_files_service_is_told_and_stops_no_texts(evolink: Counter) -> None:
+async def test_a_full_files_service_is_told_and_stops_no_texts(evolink: AdapterHarness) -> None:
     files = await fill(evolink)
     image = evolink.image("blue")
     for fault in (None, {"status": 403, "code": "forbidden"}, {"status": 400, "code": 400}):
@@ -195,7 +197,7 @@ async def test_a_full_files_service_is_told_and_stops_no_texts(evolink: Counter)
 
 
 async def test_a_small_picture_goes_inside_the_request_where_the_page_allows_it(
-    evolink: Counter,
+    evolink: AdapterHarness,
 ) -> None:
     image = evolink.image()
     prepared = await evolink.prepared(Mode.IMAGE, images=(image,))
@@ -212,7 +214,7 @@ async def test_a_small_picture_goes_inside_the_request_where_the_page_allows_it(
 
 
 async def test_an_upload_that_may_work_later_is_no_reason_for_a_worse_way(
-    evolink: Counter,
+    evolink: AdapterHarness,
 ) -> None:
     source = await evolink.video()
     evolink.fault("upload", "status", status=503)
@@ -223,20 +225,20 @@ async def test_an_upload_that_may_work_later_is_no_reason_for_a_worse_way(
     assert caught.value.retryable
 
 
-async def test_the_reservation_is_told(evolink: Counter) -> None:
+async def test_the_reservation_is_told(evolink: AdapterHarness) -> None:
     submission = await evolink.submitted()
     task = evolink.standin.tasks[submission.task_id]
     assert submission.reserved_micro_usd == pytest.approx(task.reserved_micro, rel=0.01)
 
 
-async def test_auto_duration_is_sent_as_the_word(evolink: Counter) -> None:
+async def test_auto_duration_is_sent_as_the_word(evolink: AdapterHarness) -> None:
     prepared = await evolink.prepared(duration="auto")
     assert prepared.body["duration"] == "auto"
     assert "quality" not in prepared.body
     await evolink.provider.submit(prepared, key="retake-generation-1")
 
 
-async def test_an_expiry_counts_from_the_making(evolink: Counter) -> None:
+async def test_an_expiry_counts_from_the_making(evolink: AdapterHarness) -> None:
     made_at = now(evolink)
     submission = await evolink.submitted()
     report = await evolink.finished(submission.task_id)

@@ -14,25 +14,32 @@ from bot.providers.evolink import EvoLink
 from bot.providers.failures import NotSentError
 from bot.providers.http import HttpClient
 from bot.providers.mirrors import Mirrors, base_url
-from tests.contract.providers.adapter_harness import EVOLINK, PATIENT, Counter
+from tests.contract.providers.adapter_harness import EVOLINK, PATIENT, AdapterHarness
 
 
-def adapter(desk: Counter, door: HttpClient, ending: str) -> InformedProvider:
+def adapter(harness: AdapterHarness, client: HttpClient, ending: str) -> InformedProvider:
     """The adapter of a desk, with its addresses written another way."""
-    given = {"api_key": desk.key, "http": door, "media_root": desk.root, "clock": desk.time}
-    if desk.name == EVOLINK:
-        files = f"{desk.bench.url}/evolink-files/api{ending}"
-        return EvoLink(api_url=f"{desk.bench.url}/evolink{ending}", files_url=files, **given)
-    return ApiMart(api_url=f"{desk.bench.url}/apimart{ending}", **given)
+    given = {
+        "api_key": harness.key,
+        "http": client,
+        "media_root": harness.root,
+        "clock": harness.time,
+    }
+    if harness.name == EVOLINK:
+        files = f"{harness.bench.url}/evolink-files/api{ending}"
+        return EvoLink(api_url=f"{harness.bench.url}/evolink{ending}", files_url=files, **given)
+    return ApiMart(api_url=f"{harness.bench.url}/apimart{ending}", **given)
 
 
-def opened(desk: Counter) -> HttpClient:
-    policy = AddressPolicy.beside(desk.bench.url)
-    return HttpClient(party=desk.name, policy=policy, timeouts=PATIENT)
+def opened(harness: AdapterHarness) -> HttpClient:
+    policy = AddressPolicy.beside(harness.bench.url)
+    return HttpClient(party=harness.name, policy=policy, timeouts=PATIENT)
 
 
-def apimart_at(desk: Counter, door: HttpClient, *urls: str) -> ApiMart:
-    return ApiMart(api_url=urls, api_key=desk.key, http=door, media_root=desk.root, clock=desk.time)
+def apimart_at(harness: AdapterHarness, client: HttpClient, *urls: str) -> ApiMart:
+    return ApiMart(
+        api_url=urls, api_key=harness.key, http=client, media_root=harness.root, clock=harness.time
+    )
 
 
 def nowhere() -> str:
@@ -43,14 +50,14 @@ def nowhere() -> str:
 
 
 @pytest.mark.parametrize("ending", ["/v1", "/v1/", "/v1//"])
-async def test_an_address_may_end_with_the_version(desk: Counter, ending: str) -> None:
-    async with opened(desk) as door:
-        provider = adapter(desk, door, ending)
-        spec = desk.spec(Mode.IMAGE, model="omni-flash-1.1", images=(desk.image(),))
+async def test_an_address_may_end_with_the_version(harness: AdapterHarness, ending: str) -> None:
+    async with opened(harness) as client:
+        provider = adapter(harness, client, ending)
+        spec = harness.spec(Mode.IMAGE, model="omni-flash-1.1", images=(harness.image(),))
         taken = await provider.submit(await provider.prepare(spec), key="retake-generation-1")
         assert (await provider.query(taken.task_id)).task_id == taken.task_id
         assert (await provider.balance()).micro_usd
-    assert desk.upload_count == 1
+    assert harness.upload_count == 1
 
 
 @pytest.mark.parametrize(
@@ -67,24 +74,26 @@ def test_what_an_address_means(written: str, meant: str) -> None:
     assert base_url(written) == meant
 
 
-async def test_another_mirror_is_asked_where_the_first_is_away(apimart: Counter) -> None:
+async def test_another_mirror_is_asked_where_the_first_is_away(apimart: AdapterHarness) -> None:
     here = f"{apimart.bench.url}/apimart"
-    async with opened(apimart) as door:
-        provider = apimart_at(apimart, door, nowhere(), here)
+    async with opened(apimart) as client:
+        provider = apimart_at(apimart, client, nowhere(), here)
         spec = apimart.spec(Mode.IMAGE, images=(apimart.image(),))
         prepared = await provider.prepare(spec)
         for away in (nowhere(), nowhere()):
-            provider = apimart_at(apimart, door, away, here)
+            provider = apimart_at(apimart, client, away, here)
             taken = await provider.submit(prepared, key="retake-generation-1")
         assert (await provider.query(taken.task_id)).task_id == taken.task_id
     assert len(apimart.standin.paid) == 1
 
 
 @pytest.mark.parametrize("fault", ["drop_before", "drop_after"])
-async def test_a_paid_request_that_was_sent_goes_nowhere_else(apimart: Counter, fault: str) -> None:
+async def test_a_paid_request_that_was_sent_goes_nowhere_else(
+    apimart: AdapterHarness, fault: str
+) -> None:
     here = f"{apimart.bench.url}/apimart"
-    async with opened(apimart) as door:
-        provider = apimart_at(apimart, door, here, here.replace("127.0.0.1", "localhost"))
+    async with opened(apimart) as client:
+        provider = apimart_at(apimart, client, here, here.replace("127.0.0.1", "localhost"))
         apimart.fault("submit", fault)
         with pytest.raises(ProviderError) as caught:
             await provider.submit(await apimart.prepared(), key="retake-generation-1")
@@ -93,19 +102,19 @@ async def test_a_paid_request_that_was_sent_goes_nowhere_else(apimart: Counter, 
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-async def test_an_answer_is_an_answer(apimart: Counter, status: int) -> None:
+async def test_an_answer_is_an_answer(apimart: AdapterHarness, status: int) -> None:
     here = f"{apimart.bench.url}/apimart"
-    async with opened(apimart) as door:
-        provider = apimart_at(apimart, door, here, here.replace("127.0.0.1", "localhost"))
+    async with opened(apimart) as client:
+        provider = apimart_at(apimart, client, here, here.replace("127.0.0.1", "localhost"))
         apimart.fault("submit", "status", status=status)
         with pytest.raises(ProviderError):
             await provider.submit(await apimart.prepared(), key="retake-generation-1")
     assert sum(call.op == "submit" for call in apimart.standin.calls) == 1
 
 
-async def test_where_all_are_away_nothing_was_sent(apimart: Counter) -> None:
-    async with opened(apimart) as door:
-        provider = apimart_at(apimart, door, nowhere(), nowhere())
+async def test_where_all_are_away_nothing_was_sent(apimart: AdapterHarness) -> None:
+    async with opened(apimart) as client:
+        provider = apimart_at(apimart, client, nowhere(), nowhere())
         with pytest.raises(NotSentError) as caught:
             await provider.submit(await apimart.prepared(), key="retake-generation-1")
     assert caught.value.accepted is Accepted.NO

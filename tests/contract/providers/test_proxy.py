@@ -60,7 +60,7 @@ async def provider(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Provider]:
         await runner.cleanup()
 
 
-def door(proxy: str, *, loopback: bool = False) -> HttpClient:
+def client(proxy: str, *, loopback: bool = False) -> HttpClient:
     return HttpClient(
         party="test",
         policy=AddressPolicy(loopback=loopback),
@@ -77,7 +77,7 @@ async def test_every_kind_of_call_goes_through_it(
     file = tmp_path / "a.png"
     file.write_bytes(b"picture")
     async with proxying(provider.port, password_needed=bool(secrets)) as proxy:
-        async with door(proxy.url(scheme, secrets=secrets)) as http:
+        async with client(proxy.url(scheme, secrets=secrets)) as http:
             base = "https://provider.example"
             assert (await http.get(f"{base}/read", key=KEY)).body == {"fine": True}
             await http.post(f"{base}/ask", key=KEY, body={})
@@ -95,7 +95,7 @@ async def test_a_proxy_behind_a_certificate(
     trusting.check_hostname = False
     monkeypatch.setattr(ssl, "create_default_context", lambda: trusting)
     async with proxying(provider.port, tls=certificate()) as proxy:
-        async with door(proxy.url("https")) as http:
+        async with client(proxy.url("https")) as http:
             assert (await http.get("https://provider.example/read", key=KEY)).body == {"fine": True}
         assert proxy.asked == ["provider.example:443"]
 
@@ -104,7 +104,7 @@ async def test_where_a_redirect_leads_is_asked_of_it_too(
     provider: Provider, tmp_path: Path
 ) -> None:
     async with proxying(provider.port) as proxy:
-        async with door(proxy.url("socks5")) as http:
+        async with client(proxy.url("socks5")) as http:
             with pytest.raises(ProviderError):  # the certificate is not cdn.example's
                 await http.download(
                     "https://provider.example/moved.mp4", tmp_path / "film", max_bytes=100
@@ -126,7 +126,7 @@ async def test_where_a_redirect_leads_is_asked_of_it_too(
 )
 async def test_what_is_not_public_is_refused_before_the_proxy(provider: Provider, url: str) -> None:
     async with proxying(provider.port) as proxy:
-        async with door(proxy.url("socks5")) as http:
+        async with client(proxy.url("socks5")) as http:
             with pytest.raises(ProviderError) as caught:
                 await http.get(url, key=KEY)
         assert caught.value.facts["reason"] == "address"
@@ -135,7 +135,7 @@ async def test_what_is_not_public_is_refused_before_the_proxy(provider: Provider
 
 async def test_this_machine_is_reached_directly(provider: Provider) -> None:
     async with proxying(9) as proxy:
-        async with door(proxy.url("http"), loopback=True) as http:
+        async with client(proxy.url("http"), loopback=True) as http:
             with pytest.raises(ProviderError):  # the certificate is not for 127.0.0.1
                 await http.get(f"https://127.0.0.1:{provider.port}/read", key=KEY)
             plain = await asyncio.start_server(_fine, "127.0.0.1", 0)
@@ -179,7 +179,7 @@ async def test_a_proxy_that_does_not_work_took_nothing_and_tells_nothing(
     async with proxying(provider.port, password_needed=True) as proxy:
         url = await broken(case, proxy)
         assert await Proxy.parse(url).fault("provider.example", 443) == words
-        async with door(url) as http:
+        async with client(url) as http:
             with pytest.raises(ProviderError) as caught:
                 await http.buy("https://provider.example/buy", key=KEY, body={}, headers={})
         error = caught.value

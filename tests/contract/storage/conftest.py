@@ -77,5 +77,5 @@ async def other(url: str, clock: OwnedClock, storage: SqlStorage) -> AsyncIterat
 
 
 @pytest.fixture
-def shelf(storage: SqlStorage) -> Seeder:
+def seeder(storage: SqlStorage) -> Seeder:
     return Seeder(storage=storage)

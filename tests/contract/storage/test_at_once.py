@@ -131,7 +131,7 @@ async def blocked(storage: Storage, task: asyncio.Task[object]) -> None:
 
 
 async def test_a_worker_is_not_robbed_of_what_it_claims_with_its_first_heartbeat(
-    storage: Storage, other: Storage, shelf: Seeder, clock: OwnedClock, url: str
+    storage: Storage, other: Storage, seeder: Seeder, clock: OwnedClock, url: str
 ) -> None:
     """One claim sees the world of before another one that is committed while it goes on.
 
@@ -142,8 +142,8 @@ async def test_a_worker_is_not_robbed_of_what_it_claims_with_its_first_heartbeat
         pytest.skip("one writer: nobody comes in between")
     gate, new, late = WorkerId("gate"), WorkerId("new"), WorkerId("late")
     await storage.transact(lambda tx: tx.workers.beat(gate, now=clock.now()))
-    first = await shelf.put(owner_id=gate)
-    second = await shelf.put()
+    first = await seeder.put(owner_id=gate)
+    second = await seeder.put()
     for statement in (
         "ALTER TABLE workers RENAME TO the_workers",
         """CREATE FUNCTION seen(id TEXT) RETURNS BOOLEAN LANGUAGE plpgsql AS $$ BEGIN
@@ -181,7 +181,7 @@ async def test_a_worker_is_not_robbed_of_what_it_claims_with_its_first_heartbeat
     assert [each.id for each in quick] == [second.id]
     assert slow.result() == []
     for made, owner in ((first, gate), (second, new)):
-        row = await shelf.get(made)
+        row = await seeder.get(made)
         assert row is not None
         assert row.owner_id == owner
 

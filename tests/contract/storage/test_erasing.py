@@ -30,12 +30,12 @@ SECRETS = ("SECRET-prompt", "SECRET-body", "SECRET-link", "SECRET-upload", "SECR
 LATER = NOON + timedelta(days=31)
 
 
-async def delivered(shelf: Seeder, **changes: Any) -> Generation:
+async def delivered(seeder: Seeder, **changes: Any) -> Generation:
     """One with a prompt, a picture, a request's body and a signed link, delivered and charged."""
     sample = everything(conversation())
     posting = sample.posting
     assert posting is not None
-    made = await shelf.put(
+    made = await seeder.put(
         request=VideoRequest(
             prompt=SECRETS[0],
             images=(picture(f"{SECRETS[4]}.png"),),
@@ -57,8 +57,8 @@ async def delivered(shelf: Seeder, **changes: Any) -> Generation:
         file=sample.file,
         posting=replace(posting, message_id=MessageId(changes.pop("message", 1_600_000_000))),
     )
-    made = await shelf.move(made, State.DELIVERED, announced=changes.pop("announced", True))
-    await shelf.storage.transact(lambda tx: tx.ledger.settle(made.id, seconds=8, at=NOON))
+    made = await seeder.move(made, State.DELIVERED, announced=changes.pop("announced", True))
+    await seeder.storage.transact(lambda tx: tx.ledger.settle(made.id, seconds=8, at=NOON))
     return made
 
 
@@ -84,9 +84,9 @@ async def books(storage: Storage) -> list[Any]:
 
 
 async def test_what_was_kept_long_enough_loses_its_content_and_nothing_else(
-    storage: Storage, shelf: Seeder
+    storage: Storage, seeder: Seeder
 ) -> None:
-    made = await delivered(shelf)
+    made = await delivered(seeder)
     before, used = (
         await books(storage),
         await storage.read(lambda tx: tx.ledger.usage(GUILD, MIRA, since=NOON)),
@@ -98,12 +98,12 @@ async def test_what_was_kept_long_enough_loses_its_content_and_nothing_else(
 
     kept = await content(storage)
     assert [secret for secret in SECRETS if secret in kept] == []
-    assert await shelf.get(made) == replace(
+    assert await seeder.get(made) == replace(
         without_content(made), pruned_at=LATER, owner_id=None, revision=made.revision + 1
     )
     assert await books(storage) == before
     assert await storage.read(lambda tx: tx.ledger.usage(GUILD, MIRA, since=NOON)) == used
-    assert await shelf.faults() == []
+    assert await seeder.faults() == []
     task_id = raw("SELECT task_id FROM generations WHERE id = :id", id=made.id)
     assert await storage.read(task_id) == [(None,)], "nothing asks for it any more"
     events = raw("SELECT * FROM generation_events WHERE generation_id = :id", id=made.id)
@@ -118,20 +118,20 @@ async def test_what_was_kept_long_enough_loses_its_content_and_nothing_else(
 
 
 async def test_what_has_not_ended_or_was_not_shown_is_left_alone(
-    storage: Storage, shelf: Seeder
+    storage: Storage, seeder: Seeder
 ) -> None:
-    await shelf.put()
-    await shelf.move(await shelf.put(), State.CANCELLED)
+    await seeder.put()
+    await seeder.move(await seeder.put(), State.CANCELLED)
     assert await prune(storage, LATER) == 0
 
 
-async def test_a_little_at_a_time_the_oldest_first(storage: Storage, shelf: Seeder) -> None:
+async def test_a_little_at_a_time_the_oldest_first(storage: Storage, seeder: Seeder) -> None:
     made: list[Generation] = []
     for minute in (2, 0, 1):
-        shelf.at = NOON + timedelta(minutes=minute)
-        made.append(await shelf.move(await shelf.put(), State.CANCELLED, announced=True))
+        seeder.at = NOON + timedelta(minutes=minute)
+        made.append(await seeder.move(await seeder.put(), State.CANCELLED, announced=True))
     assert await prune(storage, LATER, limit=2) == 2
-    pruned = [(await shelf.get(each)) for each in made]
+    pruned = [(await seeder.get(each)) for each in made]
     assert [each is not None and each.pruned_at is not None for each in pruned] == [
         False,
         True,
@@ -140,8 +140,8 @@ async def test_a_little_at_a_time_the_oldest_first(storage: Storage, shelf: Seed
     assert await prune(storage, LATER, limit=2) == 1
 
 
-async def test_a_deleted_one_loses_its_content_at_once(storage: Storage, shelf: Seeder) -> None:
-    made = await delivered(shelf)
+async def test_a_deleted_one_loses_its_content_at_once(storage: Storage, seeder: Seeder) -> None:
+    made = await delivered(seeder)
     deleted = replace(made, deleted_at=NOON)
 
     async def delete(tx: Transaction) -> Generation:
@@ -151,17 +151,17 @@ async def test_a_deleted_one_loses_its_content_at_once(storage: Storage, shelf: 
     kept = await content(storage)
     assert [secret for secret in SECRETS if secret in kept] == []
     assert (
-        await shelf.get(made) == told == replace(without_content(deleted), revision=told.revision)
+        await seeder.get(made) == told == replace(without_content(deleted), revision=told.revision)
     )
-    assert await shelf.faults() == [], "its history stays until it is pruned"
+    assert await seeder.faults() == [], "its history stays until it is pruned"
     assert await prune(storage, LATER) == 1
 
 
 async def test_a_task_stays_known_although_nothing_is_kept_of_it(
-    storage: Storage, shelf: Seeder
+    storage: Storage, seeder: Seeder
 ) -> None:
     """Its id is taken: no other generation is ever given the same task."""
-    deleted, mine = await delivered(shelf), await shelf.put()
+    deleted, mine = await delivered(seeder), await seeder.put()
 
     async def delete(tx: Transaction) -> None:
         saved = await tx.generations.save(deleted, replace(deleted, deleted_at=NOON))
@@ -179,9 +179,9 @@ async def test_a_task_stays_known_although_nothing_is_kept_of_it(
 
 
 async def test_a_change_that_was_on_its_way_does_not_bring_the_content_back(
-    storage: Storage, shelf: Seeder
+    storage: Storage, seeder: Seeder
 ) -> None:
-    made = await delivered(shelf)
+    made = await delivered(seeder)
     await prune(storage, LATER)
     with pytest.raises(Superseded):
         await storage.transact(
@@ -190,21 +190,23 @@ async def test_a_change_that_was_on_its_way_does_not_bring_the_content_back(
     assert SECRETS[0] not in await content(storage)
 
 
-async def test_files_in_work_are_those_of_all_that_is_open(storage: Storage, shelf: Seeder) -> None:
+async def test_files_in_work_are_those_of_all_that_is_open(
+    storage: Storage, seeder: Seeder
+) -> None:
     """Whoever works on it; with the video that is changed, and until the end was shown."""
 
     def video(name: str) -> StoredMedia:
         return replace(picture(f"{name}.png"), path=f"videos/{name}.mp4")
 
     done = {"state": State.DELIVERED, "announced": True, "ended_at": NOON}
-    over = await shelf.put(
+    over = await seeder.put(
         request=VideoRequest(images=(picture("over.png"),)), file=video("over"), **done
     )
-    parent = await shelf.put(file=video("parent"), **done)
+    parent = await seeder.put(file=video("parent"), **done)
     first, last, shown = (picture(f"{name}.png") for name in ("first", "last", "shown"))
-    await shelf.put(owner_id=ALPHA, request=VideoRequest(images=(first,), last_frame=last))
-    await shelf.put(owner_id=BETA, parent_id=parent.id, parent_version=1)
-    await shelf.put(
+    await seeder.put(owner_id=ALPHA, request=VideoRequest(images=(first,), last_frame=last))
+    await seeder.put(owner_id=BETA, parent_id=parent.id, parent_version=1)
+    await seeder.put(
         request=VideoRequest(images=(shown,)),
         file=video("shown"),
         **(done | {"announced": False}),
@@ -218,10 +220,10 @@ async def test_files_in_work_are_those_of_all_that_is_open(storage: Storage, she
     assert over.file is not None
 
 
-async def test_files_that_others_use_are_named(storage: Storage, shelf: Seeder) -> None:
+async def test_files_that_others_use_are_named(storage: Storage, seeder: Seeder) -> None:
     shared, own = picture("shared.png"), picture("own.png")
-    first = await shelf.put(request=VideoRequest(images=(shared, own), last_frame=shared))
-    second = await shelf.put(request=VideoRequest(video=shared))
+    first = await seeder.put(request=VideoRequest(images=(shared, own), last_frame=shared))
+    second = await seeder.put(request=VideoRequest(video=shared))
 
     async def used(by_others_than: Generation) -> set[str]:
         paths = [shared.path, own.path, "in/unknown.png"]
@@ -235,11 +237,11 @@ async def test_files_that_others_use_are_named(storage: Storage, shelf: Seeder) 
     assert await used(first) == set()
 
 
-async def test_a_damaged_row_is_pruned_as_well(storage: Storage, shelf: Seeder) -> None:
-    made = await shelf.move(await shelf.put(), State.CANCELLED, announced=True)
+async def test_a_damaged_row_is_pruned_as_well(storage: Storage, seeder: Seeder) -> None:
+    made = await seeder.move(await seeder.put(), State.CANCELLED, announced=True)
     await storage.transact(raw('UPDATE generations SET request = \'{"prompt": "SECRET\''))
     assert await prune(storage, LATER) == 1
-    row = await shelf.get(made)
+    row = await seeder.get(made)
     assert row is not None
     assert row.request == VideoRequest()
 

@@ -79,25 +79,25 @@ async def test_every_field_comes_back_exactly(storage: Storage) -> None:
     assert type(back.state) is State
 
 
-async def test_unknown_keys_and_missing_ones_do_not_hurt(storage: Storage, shelf: Seeder) -> None:
+async def test_unknown_keys_and_missing_ones_do_not_hurt(storage: Storage, seeder: Seeder) -> None:
     """A row of a newer or an older version of Retake."""
-    made = await shelf.put()
+    made = await seeder.put()
 
     async def age(tx: Transaction) -> None:
         newer = '{"prompt": "a cat", "mood": "merry", "images": []}'
         await sql(tx, "UPDATE generations SET request = :d WHERE id = :id", d=newer, id=made.id)
 
     await storage.transact(age)
-    assert await shelf.get(made) == made
+    assert await seeder.get(made) == made
 
 
-async def test_a_time_without_a_zone_is_refused(shelf: Seeder) -> None:
+async def test_a_time_without_a_zone_is_refused(seeder: Seeder) -> None:
     with pytest.raises(Exception, match="without a zone"):
-        await shelf.put(updated_at=NOON.replace(tzinfo=None))
+        await seeder.put(updated_at=NOON.replace(tzinfo=None))
 
 
-async def test_the_same_request_twice_is_once(storage: Storage, shelf: Seeder) -> None:
-    first = await shelf.put(request_key="interaction:same")
+async def test_the_same_request_twice_is_once(storage: Storage, seeder: Seeder) -> None:
+    first = await seeder.put(request_key="interaction:same")
     about = conversation()
     second = generation(about, request_key="interaction:same")
 
@@ -106,7 +106,7 @@ async def test_the_same_request_twice_is_once(storage: Storage, shelf: Seeder) -
         return await tx.generations.add(second)
 
     assert await storage.transact(again) is False
-    assert await shelf.get(second) is None
+    assert await seeder.get(second) is None
     assert await storage.read(raw(HISTORY, id=second.id)) == []
     known = await storage.read(lambda tx: tx.generations.by_request_key("interaction:same"))
     assert known == first
@@ -132,17 +132,17 @@ async def test_the_same_request_from_two_processes_is_once(
     assert sorted(answers) == [False] * 9 + [True]
 
 
-async def test_it_is_found_by_message_and_by_task(storage: Storage, shelf: Seeder) -> None:
-    made = await shelf.put()
-    await shelf.put()
-    made = await shelf.move(made, State.SUBMITTING, task=submitted("t-1"))
-    made = await shelf.move(made, State.RUNNING)
+async def test_it_is_found_by_message_and_by_task(storage: Storage, seeder: Seeder) -> None:
+    made = await seeder.put()
+    await seeder.put()
+    made = await seeder.move(made, State.SUBMITTING, task=submitted("t-1"))
+    made = await seeder.move(made, State.RUNNING)
     by_task = await storage.read(lambda tx: tx.generations.by_task(EVOLINK, TaskId("t-1")))
     assert by_task == made
-    made = await shelf.move(made, State.READY)
-    made = await shelf.move(made, State.FETCHED)
-    made = await shelf.move(made, State.POSTING)
-    made = await shelf.move(made, State.DELIVERED, posting=posted(2**62))
+    made = await seeder.move(made, State.READY)
+    made = await seeder.move(made, State.FETCHED)
+    made = await seeder.move(made, State.POSTING)
+    made = await seeder.move(made, State.DELIVERED, posting=posted(2**62))
     by_message = await storage.read(lambda tx: tx.generations.by_message(MessageId(2**62)))
     assert by_message == made
     for nobody in (
@@ -154,24 +154,24 @@ async def test_it_is_found_by_message_and_by_task(storage: Storage, shelf: Seede
         assert await storage.read(nobody) is None
 
 
-async def test_no_two_generations_share_a_task_or_a_message(shelf: Seeder) -> None:
+async def test_no_two_generations_share_a_task_or_a_message(seeder: Seeder) -> None:
     """The database itself keeps a video from being counted for two."""
-    await shelf.put(task=submitted("t-1"))
+    await seeder.put(task=submitted("t-1"))
     with pytest.raises(Exception, match=r"(?i)unique"):
-        await shelf.put(task=submitted("t-1"))
-    await shelf.put(posting=posted(7))
+        await seeder.put(task=submitted("t-1"))
+    await seeder.put(posting=posted(7))
     with pytest.raises(Exception, match=r"(?i)unique"):
-        await shelf.put(posting=posted(7))
+        await seeder.put(posting=posted(7))
 
 
-async def test_save_counts_a_revision_and_writes_history(storage: Storage, shelf: Seeder) -> None:
-    made = await shelf.put(owner_id=ALPHA)
+async def test_save_counts_a_revision_and_writes_history(storage: Storage, seeder: Seeder) -> None:
+    made = await seeder.put(owner_id=ALPHA)
     assert await storage.read(raw(HISTORY, id=made.id)) == [(0, "queued")]
-    noted = await shelf.move(made, State.QUEUED, strikes=1)
+    noted = await seeder.move(made, State.QUEUED, strikes=1)
     assert noted.revision == 1
-    moved = await shelf.move(noted, State.SUBMITTING, attempt=1, task=submitted("t-1"))
+    moved = await seeder.move(noted, State.SUBMITTING, attempt=1, task=submitted("t-1"))
     assert moved.revision == 2
-    assert await shelf.get(made) == moved
+    assert await seeder.get(made) == moved
     rows = await storage.read(raw(HISTORY + " ORDER BY revision", id=made.id))
     assert rows == [(0, "queued"), (2, "submitting")]
 
@@ -188,18 +188,18 @@ async def test_save_counts_a_revision_and_writes_history(storage: Storage, shelf
     ids=str,
 )
 async def test_a_stale_view_is_superseded(
-    storage: Storage, shelf: Seeder, stale: dict[str, object]
+    storage: Storage, seeder: Seeder, stale: dict[str, object]
 ) -> None:
-    made = await shelf.put(owner_id=ALPHA)
+    made = await seeder.put(owner_id=ALPHA)
     before = replace(made, **stale)  # pyright: ignore[reportArgumentType]
     with pytest.raises(Superseded):
         await storage.transact(lambda tx: tx.generations.save(before, replace(before, strikes=9)))
-    assert await shelf.get(made) == made
+    assert await seeder.get(made) == made
 
 
-async def test_of_two_savers_one_wins(storage: Storage, other: Storage, shelf: Seeder) -> None:
+async def test_of_two_savers_one_wins(storage: Storage, other: Storage, seeder: Seeder) -> None:
     for _ in range(10):
-        made = await shelf.put()
+        made = await seeder.put()
 
         async def race(which: Storage, strikes: int, made: Generation = made) -> Generation | None:
             after = replace(made, state=State.SUBMITTING, strikes=strikes)
@@ -211,20 +211,20 @@ async def test_of_two_savers_one_wins(storage: Storage, other: Storage, shelf: S
         saved = await asyncio.gather(race(storage, 1), race(other, 2), race(storage, 3))
         winners = [each for each in saved if each is not None]
         assert len(winners) == 1
-        assert await shelf.get(made) == winners[0]
+        assert await seeder.get(made) == winners[0]
         rows = await storage.read(raw(HISTORY, id=made.id))
         assert len(rows) == 2
 
 
-async def test_states_follow_the_rules(shelf: Seeder) -> None:
-    made = await shelf.put()
+async def test_states_follow_the_rules(seeder: Seeder) -> None:
+    made = await seeder.put()
     with pytest.raises(ValueError, match="delivered may not follow queued"):
-        await shelf.move(made, State.DELIVERED)
-    ended = await shelf.move(made, State.CANCELLED)
+        await seeder.move(made, State.DELIVERED)
+    ended = await seeder.move(made, State.CANCELLED)
     with pytest.raises(ValueError, match="queued may not follow cancelled"):
-        await shelf.move(ended, State.QUEUED, ended_at=None)
-    announced = await shelf.move(ended, State.CANCELLED, announced=True)
-    assert await shelf.get(made) == announced
+        await seeder.move(ended, State.QUEUED, ended_at=None)
+    announced = await seeder.move(ended, State.CANCELLED, announced=True)
+    assert await seeder.get(made) == announced
 
 
 @pytest.mark.parametrize(
@@ -232,18 +232,18 @@ async def test_states_follow_the_rules(shelf: Seeder) -> None:
     [{"request_key": "x"}, {"requester_id": JON}, {"version": 9}, {"id": "x"}],
     ids=lambda change: next(iter(change)),
 )
-async def test_what_identifies_it_never_changes(shelf: Seeder, change: dict[str, object]) -> None:
-    made = await shelf.put()
+async def test_what_identifies_it_never_changes(seeder: Seeder, change: dict[str, object]) -> None:
+    made = await seeder.put()
     with pytest.raises(ValueError, match="never changes"):
-        await shelf.move(made, State.QUEUED, **change)
+        await seeder.move(made, State.QUEUED, **change)
 
 
-async def test_the_end_has_a_time_and_only_the_end(shelf: Seeder) -> None:
-    made = await shelf.put()
+async def test_the_end_has_a_time_and_only_the_end(seeder: Seeder) -> None:
+    made = await seeder.put()
     with pytest.raises(ValueError, match="ended_at"):
-        await shelf.move(made, State.CANCELLED, ended_at=None)
+        await seeder.move(made, State.CANCELLED, ended_at=None)
     with pytest.raises(ValueError, match="ended_at"):
-        await shelf.move(made, State.QUEUED, ended_at=NOON)
+        await seeder.move(made, State.QUEUED, ended_at=NOON)
 
 
 # -- owners -----------------------------------------------------------------------------------
@@ -270,21 +270,21 @@ async def beat(storage: Storage, worker_id: WorkerId, seconds: int = 0) -> None:
     await storage.transact(lambda tx: tx.workers.beat(worker_id, now=now))
 
 
-async def test_the_unowned_are_claimed_oldest_first(storage: Storage, shelf: Seeder) -> None:
-    young = await shelf.put(created_at=NOON + timedelta(hours=1))
-    old = await shelf.put(created_at=NOON - timedelta(hours=1))
-    middle = await shelf.put()
+async def test_the_unowned_are_claimed_oldest_first(storage: Storage, seeder: Seeder) -> None:
+    young = await seeder.put(created_at=NOON + timedelta(hours=1))
+    old = await seeder.put(created_at=NOON - timedelta(hours=1))
+    middle = await seeder.put()
     first = await claim(storage, ALPHA, limit=2)
     assert [each.id for each in first] == [old.id, middle.id]
     assert [(each.owner_id, each.revision) for each in first] == [(ALPHA, 1), (ALPHA, 1)]
-    assert await shelf.get(old) == first[0]
+    assert await seeder.get(old) == first[0]
     assert [each.id for each in await claim(storage, ALPHA)] == [young.id]
     assert await claim(storage, ALPHA) == []
 
 
-async def test_only_what_a_dead_worker_owned_is_claimed(storage: Storage, shelf: Seeder) -> None:
+async def test_only_what_a_dead_worker_owned_is_claimed(storage: Storage, seeder: Seeder) -> None:
     await beat(storage, ALPHA, seconds=10)
-    await shelf.put(owner_id=ALPHA)
+    await seeder.put(owner_id=ALPHA)
     assert await claim(storage, BETA, dead_before=10) == []
     taken = await claim(storage, BETA, dead_before=11)
     assert [each.owner_id for each in taken] == [BETA]
@@ -296,44 +296,46 @@ async def test_only_what_a_dead_worker_owned_is_claimed(storage: Storage, shelf:
         )
 
 
-async def test_an_owner_without_a_heartbeat_is_dead(storage: Storage, shelf: Seeder) -> None:
-    await shelf.put(owner_id=WorkerId("long-gone"))
+async def test_an_owner_without_a_heartbeat_is_dead(storage: Storage, seeder: Seeder) -> None:
+    await seeder.put(owner_id=WorkerId("long-gone"))
     assert len(await claim(storage, BETA)) == 1
 
 
-async def test_nobody_claims_from_oneself(storage: Storage, shelf: Seeder) -> None:
+async def test_nobody_claims_from_oneself(storage: Storage, seeder: Seeder) -> None:
     """A worker that was slow to beat must not invalidate what it holds in its own hands."""
     await beat(storage, ALPHA)
-    await shelf.put(owner_id=ALPHA)
+    await seeder.put(owner_id=ALPHA)
     assert await claim(storage, ALPHA, dead_before=3600) == []
 
 
-async def test_claiming_is_a_sign_of_life(storage: Storage, shelf: Seeder) -> None:
-    await shelf.put()
+async def test_claiming_is_a_sign_of_life(storage: Storage, seeder: Seeder) -> None:
+    await seeder.put()
     assert len(await claim(storage, ALPHA)) == 1
     assert await claim(storage, BETA) == []
 
 
-async def test_an_old_heartbeat_never_replaces_a_newer_one(storage: Storage, shelf: Seeder) -> None:
+async def test_an_old_heartbeat_never_replaces_a_newer_one(
+    storage: Storage, seeder: Seeder
+) -> None:
     await beat(storage, ALPHA, seconds=60)
     await beat(storage, ALPHA, seconds=1)
-    await shelf.put(owner_id=ALPHA)
+    await seeder.put(owner_id=ALPHA)
     assert await claim(storage, BETA, dead_before=30) == []
 
 
 async def test_the_announced_are_left_alone_and_the_ended_are_not(
-    storage: Storage, shelf: Seeder
+    storage: Storage, seeder: Seeder
 ) -> None:
-    announced = await shelf.move(await shelf.put(), State.CANCELLED, announced=True)
-    ended = await shelf.move(await shelf.put(), State.CANCELLED)
+    announced = await seeder.move(await seeder.put(), State.CANCELLED, announced=True)
+    ended = await seeder.move(await seeder.put(), State.CANCELLED)
     assert [each.id for each in await claim(storage, ALPHA)] == [ended.id]
-    assert await shelf.get(announced) == announced
+    assert await seeder.get(announced) == announced
 
 
 async def test_two_workers_never_get_the_same(
-    storage: Storage, other: Storage, shelf: Seeder
+    storage: Storage, other: Storage, seeder: Seeder
 ) -> None:
-    made = {(await shelf.put()).id for _ in range(12)}
+    made = {(await seeder.put()).id for _ in range(12)}
     claims = await asyncio.gather(
         *(
             claim(which, WorkerId(f"worker-{number}"), limit=4)
@@ -351,61 +353,61 @@ async def test_two_workers_never_get_the_same(
         assert row.owner_id == owners[generation_id]
 
 
-async def test_an_orderly_stop_gives_everything_up(storage: Storage, shelf: Seeder) -> None:
-    mine = await shelf.put(owner_id=ALPHA)
-    told = await shelf.move(await shelf.put(owner_id=ALPHA), State.CANCELLED, announced=True)
-    theirs = await shelf.put(owner_id=BETA)
+async def test_an_orderly_stop_gives_everything_up(storage: Storage, seeder: Seeder) -> None:
+    mine = await seeder.put(owner_id=ALPHA)
+    told = await seeder.move(await seeder.put(owner_id=ALPHA), State.CANCELLED, announced=True)
+    theirs = await seeder.put(owner_id=BETA)
     assert await storage.transact(lambda tx: tx.generations.disown(ALPHA)) == 1
-    assert await shelf.get(mine) == replace(mine, owner_id=None, revision=1)
-    assert await shelf.get(told) == told
-    assert await shelf.get(theirs) == theirs
+    assert await seeder.get(mine) == replace(mine, owner_id=None, revision=1)
+    assert await seeder.get(told) == told
+    assert await seeder.get(theirs) == theirs
 
 
-async def test_a_worker_finds_all_that_is_its_own(storage: Storage, shelf: Seeder) -> None:
-    mine = await shelf.put(owner_id=ALPHA)
-    await shelf.move(await shelf.put(owner_id=ALPHA), State.CANCELLED, announced=True)
-    untold = await shelf.move(await shelf.put(owner_id=ALPHA), State.CANCELLED)
-    await shelf.put(owner_id=BETA)
-    await shelf.put()
+async def test_a_worker_finds_all_that_is_its_own(storage: Storage, seeder: Seeder) -> None:
+    mine = await seeder.put(owner_id=ALPHA)
+    await seeder.move(await seeder.put(owner_id=ALPHA), State.CANCELLED, announced=True)
+    untold = await seeder.move(await seeder.put(owner_id=ALPHA), State.CANCELLED)
+    await seeder.put(owner_id=BETA)
+    await seeder.put()
     ids = await storage.read(lambda tx: tx.generations.owned_ids(ALPHA))
     assert sorted(ids) == sorted([mine.id, untold.id])
 
 
-async def test_a_worker_that_is_alone_forgets_the_others(storage: Storage, shelf: Seeder) -> None:
+async def test_a_worker_that_is_alone_forgets_the_others(storage: Storage, seeder: Seeder) -> None:
     await beat(storage, ALPHA)
     await beat(storage, BETA)
-    await shelf.put(owner_id=ALPHA)
+    await seeder.put(owner_id=ALPHA)
     assert await claim(storage, BETA) == []
     await storage.transact(lambda tx: tx.workers.keep_only(BETA))
     assert len(await claim(storage, BETA)) == 1
-    await shelf.put(owner_id=BETA)
+    await seeder.put(owner_id=BETA)
     await storage.transact(lambda tx: tx.workers.remove(BETA))
     assert len(await claim(storage, ALPHA)) == 2
 
 
 async def test_whether_any_is_unowned_is_asked_without_taking_it(
-    storage: Storage, shelf: Seeder
+    storage: Storage, seeder: Seeder
 ) -> None:
     async def unowned() -> bool:
         return await storage.read(lambda tx: tx.generations.any_unowned())
 
-    await shelf.put(owner_id=ALPHA)
-    await shelf.move(await shelf.put(), State.CANCELLED, announced=True)
+    await seeder.put(owner_id=ALPHA)
+    await seeder.move(await seeder.put(), State.CANCELLED, announced=True)
     assert await unowned() is False
-    made = await shelf.put()
+    made = await seeder.put()
     assert await unowned() is True
-    assert await shelf.get(made) == made
+    assert await seeder.get(made) == made
     await claim(storage, BETA)
     assert await unowned() is False
 
 
 async def test_the_silent_are_forgotten_once_they_own_nothing(
-    storage: Storage, shelf: Seeder
+    storage: Storage, seeder: Seeder
 ) -> None:
     await beat(storage, ALPHA)
     await beat(storage, BETA, seconds=100)
-    left = await shelf.put(owner_id=ALPHA)
-    await shelf.move(await shelf.put(owner_id=ALPHA), State.CANCELLED, announced=True)
+    left = await seeder.put(owner_id=ALPHA)
+    await seeder.move(await seeder.put(owner_id=ALPHA), State.CANCELLED, announced=True)
 
     async def forget(seconds: float) -> set[str]:
         at = NOON + timedelta(seconds=seconds)
@@ -421,14 +423,14 @@ async def test_the_silent_are_forgotten_once_they_own_nothing(
 # -- lists ------------------------------------------------------------------------------------
 
 
-async def test_posted_ones_since_a_time_newest_first(storage: Storage, shelf: Seeder) -> None:
+async def test_posted_ones_since_a_time_newest_first(storage: Storage, seeder: Seeder) -> None:
     def made_at(hours: int) -> GenerationId:
         return new_generation_id(NOON + timedelta(hours=hours))
 
-    made = [await shelf.put(id=made_at(hours)) for hours in range(5)]
+    made = [await seeder.put(id=made_at(hours)) for hours in range(5)]
     for number in (0, 1, 3, 4):
-        made[number] = await shelf.move(made[number], State.CANCELLED, posting=posted(number + 1))
-    made[3] = await shelf.move(made[3], State.CANCELLED, deleted_at=NOON)
+        made[number] = await seeder.move(made[number], State.CANCELLED, posting=posted(number + 1))
+    made[3] = await seeder.move(made[3], State.CANCELLED, deleted_at=NOON)
 
     async def found(hours: int, limit: int = 9) -> list[GenerationId]:
         since = NOON + timedelta(hours=hours)
@@ -436,19 +438,19 @@ async def test_posted_ones_since_a_time_newest_first(storage: Storage, shelf: Se
         return [row.id for row in rows]
 
     assert await found(0) == [made[4].id, made[1].id, made[0].id]
-    posting = await shelf.put(id=made_at(6), state=State.POSTING)
+    posting = await seeder.put(id=made_at(6), state=State.POSTING)
     assert await found(5) == [posting.id]
-    await shelf.move(posting, State.UNDELIVERABLE)
+    await seeder.move(posting, State.UNDELIVERABLE)
     assert await found(0, limit=2) == [made[4].id, made[1].id]
     assert await found(1) == [made[4].id, made[1].id]
     assert await found(5) == []
 
 
-async def test_open_and_ended_ones_of_a_member(storage: Storage, shelf: Seeder) -> None:
+async def test_open_and_ended_ones_of_a_member(storage: Storage, seeder: Seeder) -> None:
     hours = [timedelta(hours=number) for number in range(5)]
-    made = [await shelf.put(created_at=NOON + hour) for hour in hours]
-    await shelf.put(requester_id=JON)
-    ended = [await shelf.move(each, State.CANCELLED) for each in made[2:]]
+    made = [await seeder.put(created_at=NOON + hour) for hour in hours]
+    await seeder.put(requester_id=JON)
+    ended = [await seeder.move(each, State.CANCELLED) for each in made[2:]]
 
     opened = await storage.read(lambda tx: tx.generations.open_of(GUILD, MIRA))
     assert list(opened) == made[:2]
@@ -470,24 +472,24 @@ async def test_a_version_of_a_conversation_is_given_once(storage: Storage) -> No
         await storage.transact(lambda tx: tx.generations.add(generation(about, version=3)))
 
 
-async def test_the_unended_are_counted_by_state(storage: Storage, shelf: Seeder) -> None:
+async def test_the_unended_are_counted_by_state(storage: Storage, seeder: Seeder) -> None:
     assert await storage.read(lambda tx: tx.generations.count_open()) == {}
     for _ in range(3):
-        await shelf.put()
-    await shelf.move(await shelf.put(), State.SUBMITTING)
-    await shelf.move(await shelf.put(), State.CANCELLED)
+        await seeder.put()
+    await seeder.move(await seeder.put(), State.SUBMITTING)
+    await seeder.move(await seeder.put(), State.CANCELLED)
     counted = await storage.read(lambda tx: tx.generations.count_open())
     assert counted == {State.QUEUED: 3, State.SUBMITTING: 1}
 
 
-async def test_tasks_of_others_are_the_known_ones(shelf: Seeder, storage: Storage) -> None:
-    mine = await shelf.put()
-    shelf.at = NOON - timedelta(hours=1)
-    before = await shelf.put(state=State.RUNNING, task=submitted("task-old"))
-    old = await shelf.move(before, State.FAILED)
-    shelf.at = NOON
-    new = await shelf.put(created_at=NOON - timedelta(hours=3), task=submitted("task-new"))
-    await shelf.put()
+async def test_tasks_of_others_are_the_known_ones(seeder: Seeder, storage: Storage) -> None:
+    mine = await seeder.put()
+    seeder.at = NOON - timedelta(hours=1)
+    before = await seeder.put(state=State.RUNNING, task=submitted("task-old"))
+    old = await seeder.move(before, State.FAILED)
+    seeder.at = NOON
+    new = await seeder.put(created_at=NOON - timedelta(hours=3), task=submitted("task-new"))
+    await seeder.put()
 
     async def others(since: timedelta) -> object:
         return await storage.read(
@@ -497,5 +499,5 @@ async def test_tasks_of_others_are_the_known_ones(shelf: Seeder, storage: Storag
     assert await others(timedelta(0)) == {"task-new"}
     assert await others(timedelta(hours=2)) == {"task-new", "task-old"}
     assert old.id != new.id
-    await shelf.put(updated_at=NOON, task=replace(submitted(""), task_id=None))
+    await seeder.put(updated_at=NOON, task=replace(submitted(""), task_id=None))
     assert await others(timedelta(0)) == {"task-new"}

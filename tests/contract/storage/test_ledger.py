@@ -60,10 +60,10 @@ async def balances(storage: Storage, user_id: UserId = MIRA) -> Sequence[int]:
     return row
 
 
-async def finish(storage: Storage, shelf: Seeder, made: Generation) -> Generation:
+async def finish(storage: Storage, seeder: Seeder, made: Generation) -> Generation:
     """Through all steps to the posting, which is where a settlement happens."""
     for state in (State.SUBMITTING, State.RUNNING, State.READY, State.FETCHED, State.POSTING):
-        made = await shelf.move(made, state)
+        made = await seeder.move(made, state)
     return made
 
 
@@ -73,8 +73,8 @@ async def test_a_member_who_never_asked_has_used_nothing(storage: Storage) -> No
     assert await usage(storage) == Usage()
 
 
-async def test_a_hold_counts_at_once(storage: Storage, shelf: Seeder) -> None:
-    await shelf.put()
+async def test_a_hold_counts_at_once(storage: Storage, seeder: Seeder) -> None:
+    await seeder.put()
     assert await usage(storage) == Usage(videos=1, seconds=8, open=1, last_at=NOON)
     assert await balances(storage) == (-1, 1, 0, -8, 8, 0)
     assert await usage(storage, JON) == Usage()
@@ -82,31 +82,31 @@ async def test_a_hold_counts_at_once(storage: Storage, shelf: Seeder) -> None:
 
 
 async def test_settled_seconds_are_spent_and_the_rest_goes_back(
-    storage: Storage, shelf: Seeder
+    storage: Storage, seeder: Seeder
 ) -> None:
-    made = await shelf.put()
+    made = await seeder.put()
     await settle(storage, made, 5)
     assert await balances(storage) == (-1, 0, 1, -5, 0, 5)
     used = await usage(storage)
     assert (used.videos, used.seconds) == (1, 5)
 
 
-async def test_never_more_is_spent_than_was_held(storage: Storage, shelf: Seeder) -> None:
-    made = await shelf.put()
+async def test_never_more_is_spent_than_was_held(storage: Storage, seeder: Seeder) -> None:
+    made = await seeder.put()
     await settle(storage, made, 60)
     assert await balances(storage) == (-1, 0, 1, -8, 0, 8)
 
 
-async def test_a_release_gives_everything_back(storage: Storage, shelf: Seeder) -> None:
-    made = await shelf.put()
+async def test_a_release_gives_everything_back(storage: Storage, seeder: Seeder) -> None:
+    made = await seeder.put()
     await release(storage, made, at=NOON + timedelta(minutes=1))
     assert await balances(storage) == (0, 0, 0, 0, 0, 0)
     used = await usage(storage)
     assert (used.videos, used.seconds, used.last_at) == (0, 0, NOON)
 
 
-async def test_what_is_held_is_closed_once(storage: Storage, shelf: Seeder) -> None:
-    made = await shelf.put()
+async def test_what_is_held_is_closed_once(storage: Storage, seeder: Seeder) -> None:
+    made = await seeder.put()
     await settle(storage, made, 8)
     before = await balances(storage)
     with pytest.raises(ValueError, match="already closed"):
@@ -116,8 +116,10 @@ async def test_what_is_held_is_closed_once(storage: Storage, shelf: Seeder) -> N
     assert await balances(storage) == before
 
 
-async def test_parallel_closes_charge_once(storage: Storage, other: Storage, shelf: Seeder) -> None:
-    made = await shelf.put()
+async def test_parallel_closes_charge_once(
+    storage: Storage, other: Storage, seeder: Seeder
+) -> None:
+    made = await seeder.put()
     closed = await asyncio.gather(
         *(settle(which, made, 8) for which in (storage, other) * 4), return_exceptions=True
     )
@@ -126,8 +128,8 @@ async def test_parallel_closes_charge_once(storage: Storage, other: Storage, she
     assert await balances(storage) == (-1, 0, 1, -8, 0, 8)
 
 
-async def test_nothing_is_held_twice_or_closed_unheld(storage: Storage, shelf: Seeder) -> None:
-    made = await shelf.put()
+async def test_nothing_is_held_twice_or_closed_unheld(storage: Storage, seeder: Seeder) -> None:
+    made = await seeder.put()
     with pytest.raises(ValueError, match="already held"):
         await storage.transact(lambda tx: tx.ledger.hold(made, seconds=8, at=NOON))
     assert await balances(storage) == (-1, 1, 0, -8, 8, 0)
@@ -138,19 +140,19 @@ async def test_nothing_is_held_twice_or_closed_unheld(storage: Storage, shelf: S
         await release(storage, unheld)
 
 
-async def test_negative_seconds_are_refused(storage: Storage, shelf: Seeder) -> None:
-    made = await shelf.put()
+async def test_negative_seconds_are_refused(storage: Storage, seeder: Seeder) -> None:
+    made = await seeder.put()
     with pytest.raises(ValueError, match="-1 seconds"):
         await settle(storage, made, -1)
     with pytest.raises(ValueError, match="-1 seconds"):
         await storage.transact(lambda tx: tx.ledger.hold(made, seconds=-1, at=NOON))
 
 
-async def test_usage_counts_from_the_start_of_the_period(storage: Storage, shelf: Seeder) -> None:
-    shelf.at = MIDNIGHT - timedelta(microseconds=1)
-    yesterday = await shelf.put()
-    shelf.at = MIDNIGHT
-    await shelf.put()
+async def test_usage_counts_from_the_start_of_the_period(storage: Storage, seeder: Seeder) -> None:
+    seeder.at = MIDNIGHT - timedelta(microseconds=1)
+    yesterday = await seeder.put()
+    seeder.at = MIDNIGHT
+    await seeder.put()
     used = await usage(storage)
     assert (used.videos, used.seconds, used.open) == (1, 8, 2)
     # What is held yesterday and delivered today counts yesterday.
@@ -160,34 +162,34 @@ async def test_usage_counts_from_the_start_of_the_period(storage: Storage, shelf
 
 
 async def test_a_reset_begins_anew_even_within_the_same_instant(
-    storage: Storage, shelf: Seeder
+    storage: Storage, seeder: Seeder
 ) -> None:
-    before = await shelf.put()
+    before = await seeder.put()
     await storage.transact(lambda tx: tx.ledger.reset(GUILD, MIRA, at=NOON))
     assert await usage(storage) == Usage(videos=0, seconds=0, open=1, last_at=NOON)
     await settle(storage, before, 8, at=NOON + timedelta(minutes=1))
     used = await usage(storage)
     assert (used.videos, used.seconds) == (0, 0), "asked for before the reset"
-    await shelf.put()
+    await seeder.put()
     assert (await usage(storage)).videos == 1
     assert (await usage(storage, since=NOON + timedelta(hours=1))).videos == 0
 
 
-async def test_a_reset_of_somebody_unknown_is_no_mistake(storage: Storage, shelf: Seeder) -> None:
+async def test_a_reset_of_somebody_unknown_is_no_mistake(storage: Storage, seeder: Seeder) -> None:
     await storage.transact(lambda tx: tx.ledger.reset(GUILD, JON, at=NOON))
     assert await usage(storage, JON) == Usage()
-    assert await shelf.faults() == []
+    assert await seeder.faults() == []
 
 
-async def test_open_ones_leave_when_they_end(storage: Storage, shelf: Seeder) -> None:
-    made = await shelf.put()
-    await shelf.put()
-    await shelf.move(made, State.CANCELLED)
+async def test_open_ones_leave_when_they_end(storage: Storage, seeder: Seeder) -> None:
+    made = await seeder.put()
+    await seeder.put()
+    await seeder.move(made, State.CANCELLED)
     assert (await usage(storage)).open == 1
 
 
-async def test_spend_is_recorded_once_per_task(storage: Storage, shelf: Seeder) -> None:
-    made = await shelf.put()
+async def test_spend_is_recorded_once_per_task(storage: Storage, seeder: Seeder) -> None:
+    made = await seeder.put()
     for provider, task, micro_usd in (
         (EVOLINK, "t-1", 640_000),
         (EVOLINK, "t-1", 999_999),
@@ -213,7 +215,7 @@ async def test_spend_is_recorded_once_per_task(storage: Storage, shelf: Seeder) 
     ids=["videos", "seconds", "concurrent", "cooldown"],
 )
 async def test_parallel_requests_cannot_slip_past_a_limit(
-    storage: Storage, other: Storage, shelf: Seeder, limits: Limits, allowed: int
+    storage: Storage, other: Storage, seeder: Seeder, limits: Limits, allowed: int
 ) -> None:
     rule = effective(limits, None, None)
 
@@ -239,12 +241,12 @@ async def test_parallel_requests_cannot_slip_past_a_limit(
     answers = await asyncio.gather(*(ask((storage, other)[n % 2]) for n in range(50)))
     assert answers.count(None) == allowed
     assert (await usage(storage)).videos == allowed
-    assert await shelf.faults() == []
+    assert await seeder.faults() == []
 
 
 @pytest.mark.parametrize("change", ["UPDATE ledger SET user_id = 1", "DELETE FROM ledger"])
-async def test_the_ledger_is_append_only(storage: Storage, shelf: Seeder, change: str) -> None:
-    await shelf.put()
+async def test_the_ledger_is_append_only(storage: Storage, seeder: Seeder, change: str) -> None:
+    await seeder.put()
     with pytest.raises(Exception, match="append-only"):
         await storage.transact(raw(change))
     assert (await usage(storage)).videos == 1
@@ -263,29 +265,29 @@ async def test_an_entry_must_balance(storage: Storage) -> None:
 # -- faults -----------------------------------------------------------------------------------
 
 
-async def test_honest_books_have_no_faults(storage: Storage, shelf: Seeder) -> None:
-    await shelf.put()
-    cancelled = await shelf.put()
-    await shelf.move(cancelled, State.CANCELLED)
+async def test_honest_books_have_no_faults(storage: Storage, seeder: Seeder) -> None:
+    await seeder.put()
+    cancelled = await seeder.put()
+    await seeder.move(cancelled, State.CANCELLED)
     await release(storage, cancelled)
-    delivered = await finish(storage, shelf, await shelf.put(requester_id=JON))
-    await shelf.move(delivered, State.DELIVERED)
+    delivered = await finish(storage, seeder, await seeder.put(requester_id=JON))
+    await seeder.move(delivered, State.DELIVERED)
     await settle(storage, delivered, 8)
-    assert await shelf.faults() == []
+    assert await seeder.faults() == []
 
 
-async def test_an_end_without_a_close_is_a_fault(shelf: Seeder) -> None:
-    made = await shelf.move(await shelf.put(), State.CANCELLED)
-    assert await shelf.faults() == [f"generation {made.id} ended (cancelled) and has no close"]
+async def test_an_end_without_a_close_is_a_fault(seeder: Seeder) -> None:
+    made = await seeder.move(await seeder.put(), State.CANCELLED)
+    assert await seeder.faults() == [f"generation {made.id} ended (cancelled) and has no close"]
 
 
-async def test_a_close_without_an_end_is_a_fault(storage: Storage, shelf: Seeder) -> None:
-    made = await shelf.put()
+async def test_a_close_without_an_end_is_a_fault(storage: Storage, seeder: Seeder) -> None:
+    made = await seeder.put()
     await settle(storage, made, 8)
-    assert await shelf.faults() == [f"generation {made.id} has not ended (queued) and has a close"]
+    assert await seeder.faults() == [f"generation {made.id} has not ended (queued) and has a close"]
 
 
-async def test_a_generation_without_a_hold_is_a_fault(storage: Storage, shelf: Seeder) -> None:
+async def test_a_generation_without_a_hold_is_a_fault(storage: Storage, seeder: Seeder) -> None:
     about = conversation()
     made = generation(about)
 
@@ -294,36 +296,36 @@ async def test_a_generation_without_a_hold_is_a_fault(storage: Storage, shelf: S
         await tx.generations.add(made)
 
     await storage.transact(work)
-    assert await shelf.faults() == [f"generation {made.id} has no hold"]
+    assert await seeder.faults() == [f"generation {made.id} has no hold"]
 
 
-async def test_a_wrong_balance_is_a_fault(storage: Storage, shelf: Seeder) -> None:
-    await shelf.put()
+async def test_a_wrong_balance_is_a_fault(storage: Storage, seeder: Seeder) -> None:
+    await seeder.put()
     await storage.transact(raw("UPDATE accounts SET videos_held = 2, videos_available = -2"))
     member = f"member {MIRA} of server {GUILD}"
-    assert await shelf.faults() == [
+    assert await seeder.faults() == [
         f"{member}: videos_available is -2, the ledger's sum is -1",
         f"{member}: videos_held is 2, the ledger's sum is 1",
         f"{member}: videos_held is 2, open holds are 1",
     ]
 
 
-async def test_a_lost_account_is_a_fault(storage: Storage, shelf: Seeder) -> None:
-    await shelf.put()
+async def test_a_lost_account_is_a_fault(storage: Storage, seeder: Seeder) -> None:
+    await seeder.put()
     await storage.transact(raw("DELETE FROM accounts"))
-    found = await shelf.faults()
+    found = await seeder.faults()
     assert f"member {MIRA} of server {GUILD}: seconds_held is 0, open holds are 8" in found
 
 
-async def test_a_charge_to_somebody_else_is_a_fault(storage: Storage, shelf: Seeder) -> None:
-    made = await shelf.put()
+async def test_a_charge_to_somebody_else_is_a_fault(storage: Storage, seeder: Seeder) -> None:
+    made = await seeder.put()
     await storage.transact(raw("UPDATE generations SET requester_id = 5"))
-    (found,) = await shelf.faults()
+    (found,) = await seeder.faults()
     assert found.endswith(f"charges another member than the one who asked for generation {made.id}")
 
 
-async def test_a_close_that_undoes_too_little_is_a_fault(storage: Storage, shelf: Seeder) -> None:
-    made = await shelf.move(await shelf.put(), State.CANCELLED)
+async def test_a_close_that_undoes_too_little_is_a_fault(storage: Storage, seeder: Seeder) -> None:
+    made = await seeder.move(await seeder.put(), State.CANCELLED)
 
     async def work(tx: Transaction) -> None:
         await sql(
@@ -334,7 +336,7 @@ async def test_a_close_that_undoes_too_little_is_a_fault(storage: Storage, shelf
         )
 
     await storage.transact(work)
-    assert f"does not undo the hold of generation {made.id}" in " ".join(await shelf.faults())
+    assert f"does not undo the hold of generation {made.id}" in " ".join(await seeder.faults())
 
 
 @pytest.mark.parametrize(
@@ -350,10 +352,10 @@ async def test_a_close_that_undoes_too_little_is_a_fault(storage: Storage, shelf
     ids=lambda wrong: next(iter(wrong)),
 )
 async def test_whatever_a_close_has_otherwise_than_its_hold_is_a_fault(
-    storage: Storage, shelf: Seeder, wrong: dict[str, str]
+    storage: Storage, seeder: Seeder, wrong: dict[str, str]
 ) -> None:
     """Each value alone: all others are right."""
-    made = await shelf.move(await shelf.put(), State.CANCELLED)
+    made = await seeder.move(await seeder.put(), State.CANCELLED)
     right = {name: name for name in ("guild_id", "user_id", "generation_id", "resets")}
     right |= {"kind": "'close'", "counted_at": "counted_at", "at": "at"}
     for unit in ("videos", "seconds"):
@@ -365,12 +367,12 @@ async def test_whatever_a_close_has_otherwise_than_its_hold_is_a_fault(
             f" SELECT {', '.join(values.values())} FROM ledger"
         )
     )
-    found = [sentence for sentence in await shelf.faults() if "undo" in sentence]
+    found = [sentence for sentence in await seeder.faults() if "undo" in sentence]
     assert len(found) == 1
     assert found[0].endswith(f"does not undo the hold of generation {made.id}")
 
 
-async def test_a_close_without_a_hold_is_a_fault(storage: Storage, shelf: Seeder) -> None:
+async def test_a_close_without_a_hold_is_a_fault(storage: Storage, seeder: Seeder) -> None:
     about = conversation()
     made = generation(about)
 
@@ -387,7 +389,7 @@ async def test_a_close_without_a_hold_is_a_fault(storage: Storage, shelf: Seeder
         )
 
     await storage.transact(work)
-    first, *others = await shelf.faults()
+    first, *others = await seeder.faults()
     assert first.endswith(f"closes generation {made.id}, for which nothing is held")
     assert others == [
         f"generation {made.id} has no hold",
@@ -395,34 +397,34 @@ async def test_a_close_without_a_hold_is_a_fault(storage: Storage, shelf: Seeder
     ]
 
 
-async def test_a_history_that_goes_on_is_a_fault(storage: Storage, shelf: Seeder) -> None:
+async def test_a_history_that_goes_on_is_a_fault(storage: Storage, seeder: Seeder) -> None:
     """The last entry counts, not whether the state is among them."""
-    made = await shelf.put()
+    made = await seeder.put()
     await storage.transact(
         raw(f"INSERT INTO generation_events VALUES ('{made.id}', 7, 'running', 0)")  # noqa: S608
     )
-    assert await shelf.faults() == [
+    assert await seeder.faults() == [
         f"generation {made.id} is queued, its history does not end there"
     ]
 
 
-async def test_a_broken_history_is_a_fault(storage: Storage, shelf: Seeder) -> None:
-    made = await shelf.put()
+async def test_a_broken_history_is_a_fault(storage: Storage, seeder: Seeder) -> None:
+    made = await seeder.put()
     await storage.transact(raw("UPDATE generation_events SET state = 'running'"))
-    assert await shelf.faults() == [
+    assert await seeder.faults() == [
         f"generation {made.id} is queued, its history does not end there"
     ]
 
 
-async def test_orphans_are_faults(storage: Storage, shelf: Seeder, url: str) -> None:
+async def test_orphans_are_faults(storage: Storage, seeder: Seeder, url: str) -> None:
     """What foreign keys forbid, as it looks after somebody worked on the database without them."""
-    made = await shelf.put()
+    made = await seeder.put()
     await storage.transact(
         lambda tx: tx.ledger.record_spend(
             made.id, provider=EVOLINK, task_id=TaskId("t-1"), micro_usd=1, at=NOON
         )
     )
-    assert await shelf.faults() == []
+    assert await seeder.faults() == []
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
             connection.execute("DELETE FROM generations")
@@ -433,6 +435,6 @@ async def test_orphans_are_faults(storage: Storage, shelf: Seeder, url: str) -> 
                 raw(f"ALTER TABLE {table} DROP CONSTRAINT fk_{table}_generation_id")
             )
         await storage.transact(raw("DELETE FROM generations"))
-    entry, spend = await shelf.faults()
+    entry, spend = await seeder.faults()
     assert entry.endswith(f"is about generation {made.id}, which does not exist")
     assert spend == f"task t-1 of evolink cost money for generation {made.id}, which does not exist"

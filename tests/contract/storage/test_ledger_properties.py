@@ -70,7 +70,7 @@ class Books(RuleBasedStateMachine):
         url = self.url or f"sqlite:///{Path(self.folder.name) / 'retake.db'}"
         self.storage = open_storage(url, clock=OwnedClock())
         self.run(self.storage.start())
-        self.shelf = Seeder(storage=self.storage)
+        self.seeder = Seeder(storage=self.storage)
         self.hour = 0
         self.known: list[Known] = []
         self.resets = {UserId(1): 0, UserId(2): 0}
@@ -101,8 +101,8 @@ class Books(RuleBasedStateMachine):
 
     @rule(member=MEMBERS, seconds=SECONDS)
     def ask(self, member: UserId, seconds: int) -> None:
-        self.shelf.at = self.at
-        made = self.run(self.shelf.put(requester_id=member, plan=replace(plan(), seconds=seconds)))
+        self.seeder.at = self.at
+        made = self.run(self.seeder.put(requester_id=member, plan=replace(plan(), seconds=seconds)))
         self.known.append(Known(made, seconds, self.hour, self.resets[member]))
 
     @rule(member=MEMBERS, seconds=SECONDS)
@@ -159,7 +159,7 @@ class Books(RuleBasedStateMachine):
 
     @invariant()
     def the_books_are_right(self) -> None:
-        assert self.run(self.shelf.faults()) == []
+        assert self.run(self.seeder.faults()) == []
 
     @invariant()
     def usage_is_what_the_model_says(self) -> None:

@@ -41,45 +41,45 @@ async def lost(storage: Storage, **asked: object) -> list[str]:
     return [each.id for each in found]
 
 
-async def ended(shelf: Seeder, state: State, *, task: Task | None = TASK) -> Generation:
+async def ended(seeder: Seeder, state: State, *, task: Task | None = TASK) -> Generation:
     before = {
         State.EXPIRED: State.RUNNING,
         State.UNDELIVERABLE: State.FETCHED,
         State.DELIVERED: State.POSTING,
     }.get(state, State.SUBMIT_UNKNOWN)
-    return await shelf.move(await shelf.put(state=before, task=task), state)
+    return await seeder.move(await seeder.put(state=before, task=task), state)
 
 
 async def test_those_that_ended_without_a_video_are_found_latest_first(
-    storage: Storage, shelf: Seeder
+    storage: Storage, seeder: Seeder
 ) -> None:
-    first = await ended(shelf, State.EXPIRED)
-    shelf.at = NOON + timedelta(minutes=1)
-    second = await ended(shelf, State.FAILED)
-    shelf.at = NOON + timedelta(minutes=2)
-    third = await ended(shelf, State.UNDELIVERABLE)
-    await ended(shelf, State.DELIVERED)
-    await ended(shelf, State.FAILED, task=None)
-    await shelf.put(state=State.RUNNING, task=TASK)
+    first = await ended(seeder, State.EXPIRED)
+    seeder.at = NOON + timedelta(minutes=1)
+    second = await ended(seeder, State.FAILED)
+    seeder.at = NOON + timedelta(minutes=2)
+    third = await ended(seeder, State.UNDELIVERABLE)
+    await ended(seeder, State.DELIVERED)
+    await ended(seeder, State.FAILED, task=None)
+    await seeder.put(state=State.RUNNING, task=TASK)
     assert await lost(storage) == [third.id, second.id, first.id]
     assert await lost(storage, limit=2) == [third.id, second.id]
     assert await lost(storage, since=NOON + timedelta(seconds=1)) == [third.id, second.id]
 
 
-async def test_those_in_limbo_are_found_oldest_first(storage: Storage, shelf: Seeder) -> None:
-    second = await shelf.put(state=State.SUBMIT_UNKNOWN, created_at=NOON + timedelta(minutes=1))
-    first = await shelf.put(state=State.SUBMIT_UNKNOWN)
-    await shelf.put(state=State.RUNNING)
-    await ended(shelf, State.FAILED)
+async def test_those_in_limbo_are_found_oldest_first(storage: Storage, seeder: Seeder) -> None:
+    second = await seeder.put(state=State.SUBMIT_UNKNOWN, created_at=NOON + timedelta(minutes=1))
+    first = await seeder.put(state=State.SUBMIT_UNKNOWN)
+    await seeder.put(state=State.RUNNING)
+    await ended(seeder, State.FAILED)
     found = await storage.read(lambda tx: tx.generations.unconfirmed_submissions())
     assert [each.id for each in found] == [first.id, second.id]
 
 
 async def test_a_task_moves_to_the_one_that_delivers_it_late(
-    storage: Storage, shelf: Seeder
+    storage: Storage, seeder: Seeder
 ) -> None:
     task = replace(TASK, task_id=TaskId("t-1"))
-    old = await ended(shelf, State.EXPIRED, task=task)
+    old = await ended(seeder, State.EXPIRED, task=task)
     new = replace(
         generation(old.conversation_id),
         request_key=late_key(EVOLINK, TaskId("t-1")),
@@ -101,9 +101,9 @@ async def test_a_task_moves_to_the_one_that_delivers_it_late(
 
 
 async def test_a_free_hold_takes_no_place_begins_no_pause_and_costs_nothing(
-    storage: Storage, shelf: Seeder
+    storage: Storage, seeder: Seeder
 ) -> None:
-    paid = await shelf.put()
+    paid = await seeder.put()
     late = generation(
         paid.conversation_id,
         version=2,
@@ -125,7 +125,7 @@ async def test_a_free_hold_takes_no_place_begins_no_pause_and_costs_nothing(
     used = await storage.read(lambda tx: tx.ledger.usage(GUILD, MIRA, since=NOON))
     assert (used.videos, used.seconds) == (1, 8)
     # It is closed; what is left to say is that it has not ended, which is its own business.
-    assert [told for told in await shelf.faults() if "has not ended" not in told] == []
+    assert [told for told in await seeder.faults() if "has not ended" not in told] == []
 
 
 async def test_every_sign_of_life_is_told(storage: Storage) -> None:

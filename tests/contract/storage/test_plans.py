@@ -188,7 +188,7 @@ def queries() -> Iterator[str]:
 
 async def filled(storage: SqlStorage, *, count: int = 2000) -> Books:
     """Many that have ended, of many members; a few under way."""
-    shelf = Seeder(storage=storage)
+    seeder = Seeder(storage=storage)
     sample = everything(conversation())
     assert sample.task is not None
     assert sample.posting is not None
@@ -226,7 +226,7 @@ async def filled(storage: SqlStorage, *, count: int = 2000) -> Books:
 
         await storage.transact(work)
     for number in range(20):
-        opened = await shelf.put(
+        opened = await seeder.put(
             owner_id=(ALPHA, None, WorkerId("dead"))[number % 3],
             request_key=late_key(EVOLINK, TaskId(f"late-{number}")),
         )

@@ -38,9 +38,9 @@ async def claim(tx: Transaction, limit: int) -> list[Generation]:
 
 
 async def test_a_claim_passes_by_what_another_claim_holds(
-    storage: Storage, other: Storage, shelf: Seeder
+    storage: Storage, other: Storage, seeder: Seeder
 ) -> None:
-    made = [await shelf.put() for _ in range(5)]
+    made = [await seeder.put() for _ in range(5)]
     holding, go_on = asyncio.Event(), asyncio.Event()
 
     async def hold(tx: Transaction) -> list[Generation]:

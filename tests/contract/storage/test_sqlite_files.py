@@ -83,8 +83,8 @@ async def test_after_kill_9_everything_told_is_there_and_nothing_else(
     assert len(told) == 25
     assert path.with_name("retake.db-wal").stat().st_size > 0, "nothing was checkpointed"
     async with open_storage(url, clock=clock) as storage:
-        shelf = Seeder(storage=storage)
-        assert await shelf.faults() == []
+        seeder = Seeder(storage=storage)
+        assert await seeder.faults() == []
         claimed = await storage.transact(
             lambda tx: tx.generations.claim(ALPHA, now=NOON, dead_before=NOON, limit=100)
         )
@@ -320,11 +320,11 @@ async def test_what_was_deleted_is_nowhere_in_the_file(
     """Not in a page that became free either, nor in the log once the file was closed."""
     secret = "SECRET" * 2000
     async with open_storage(sqlite_url, clock=clock) as storage:
-        shelf = Seeder(storage=storage)
-        made = await shelf.put(request=VideoRequest(prompt=secret))
-        made = await shelf.move(made, State.CANCELLED, announced=True)
+        seeder = Seeder(storage=storage)
+        made = await seeder.put(request=VideoRequest(prompt=secret))
+        made = await seeder.move(made, State.CANCELLED, announced=True)
         for _ in range(20):
-            await shelf.put()
+            await seeder.put()
 
         async def delete(tx: Transaction) -> None:
             saved = await tx.generations.save(made, replace(made, deleted_at=NOON))
@@ -339,19 +339,19 @@ async def test_what_was_deleted_is_nowhere_in_the_file(
 
 
 async def test_pruned_rows_share_their_pages(
-    storage: SqlStorage, shelf: Seeder, path: Path
+    storage: SqlStorage, seeder: Seeder, path: Path
 ) -> None:
     """Also those that come after a time in which nothing was made, and all of before was pruned."""
     many, used = 60, [_pages_of_generations(path)]
     later = NOON + timedelta(days=31)
     for turn in range(3):
         for number in range(many):
-            made = await shelf.put(
+            made = await seeder.put(
                 request=VideoRequest(prompt="a fox " * 400),
                 state=State.POSTING,
                 task=_task(turn * many + number),
             )
-            await shelf.move(made, State.DELIVERED, announced=True)
+            await seeder.move(made, State.DELIVERED, announced=True)
         assert _pages_of_generations(path) - used[-1] >= many - 1, "each has a page of its own"
         assert many == await storage.transact(
             lambda tx: tx.generations.prune(ended_before=later, at=later, limit=100)

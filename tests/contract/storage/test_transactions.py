@@ -183,9 +183,9 @@ async def test_a_reader_cancelled_within_a_statement_harms_nobody(storage: Stora
 
 
 async def test_it_is_all_there_after_a_restart(
-    url: str, storage: SqlStorage, shelf: Seeder, clock: OwnedClock
+    url: str, storage: SqlStorage, seeder: Seeder, clock: OwnedClock
 ) -> None:
-    made = await shelf.put()
+    made = await seeder.put()
     await storage.close()
     async with open_storage(url, clock=clock) as again:
         assert await again.read(lambda tx: tx.generations.get(made.id)) == made

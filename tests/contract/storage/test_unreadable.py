@@ -66,12 +66,12 @@ def task(number: int) -> Task:
 
 
 @pytest.mark.parametrize("what", LISTS)
-async def test_a_list_goes_on_without_it(storage: SqlStorage, shelf: Seeder, what: str) -> None:
+async def test_a_list_goes_on_without_it(storage: SqlStorage, seeder: Seeder, what: str) -> None:
     made: list[Generation] = []
     for number in range(3):
-        one = await shelf.put(owner_id=ALPHA, state=State.SUBMIT_UNKNOWN, task=task(number))
+        one = await seeder.put(owner_id=ALPHA, state=State.SUBMIT_UNKNOWN, task=task(number))
         if what in {"ended_of", "lost"}:
-            one = await shelf.move(one, State.FAILED)
+            one = await seeder.move(one, State.FAILED)
         made.append(one)
     await damage(storage, made[1], DAMAGE["not JSON"])
     work = LISTS[what]
@@ -82,15 +82,15 @@ async def test_a_list_goes_on_without_it(storage: SqlStorage, shelf: Seeder, wha
 
 @pytest.mark.parametrize("how", DAMAGE)
 async def test_whoever_asks_for_that_one_is_told_which(
-    storage: SqlStorage, shelf: Seeder, how: str
+    storage: SqlStorage, seeder: Seeder, how: str
 ) -> None:
-    made, other = await shelf.put(), await shelf.put()
+    made, other = await seeder.put(), await seeder.put()
     await damage(storage, made, DAMAGE[how])
     with pytest.raises(RowUnreadable) as caught:
-        await shelf.get(made)
+        await seeder.get(made)
     assert caught.value.row == f"generation {made.id}"
     assert caught.value.reason
-    assert await shelf.get(other) == other
+    assert await seeder.get(other) == other
     for key in (made.request_key,):
         with pytest.raises(RowUnreadable):
             await storage.read(lambda tx, k=key: tx.generations.by_request_key(k))
@@ -99,8 +99,8 @@ async def test_whoever_asks_for_that_one_is_told_which(
     assert counted[State.QUEUED] >= 1
 
 
-async def test_a_claim_takes_it_once_and_not_again(storage: SqlStorage, shelf: Seeder) -> None:
-    made = await shelf.put()
+async def test_a_claim_takes_it_once_and_not_again(storage: SqlStorage, seeder: Seeder) -> None:
+    made = await seeder.put()
     await damage(storage, made, DAMAGE["not JSON"])
     assert await storage.read(lambda tx: tx.generations.any_unowned()) is True
 
@@ -116,8 +116,10 @@ async def test_a_claim_takes_it_once_and_not_again(storage: SqlStorage, shelf: S
     assert await storage.read(lambda tx: tx.generations.any_unowned()) is False
 
 
-async def test_a_look_through_all_names_those_under_way(storage: SqlStorage, shelf: Seeder) -> None:
-    made = [await shelf.put() for _ in range(3)]
+async def test_a_look_through_all_names_those_under_way(
+    storage: SqlStorage, seeder: Seeder
+) -> None:
+    made = [await seeder.put() for _ in range(3)]
     for one in made[1:]:
         await damage(storage, one, DAMAGE["cut short"])
     await storage.read(lambda tx: tx.generations.look_through())
@@ -152,26 +154,26 @@ async def test_the_documented_repair_brings_it_back(
     found = re.search(r"```sql\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
     assert found is not None
     async with open_storage(sqlite_url, clock=clock) as storage:
-        shelf = Seeder(storage=storage)
-        made, other = await shelf.put(request=VideoRequest(prompt="a fox")), await shelf.put()
+        seeder = Seeder(storage=storage)
+        made, other = await seeder.put(request=VideoRequest(prompt="a fox")), await seeder.put()
         await backup(sqlite_url, tmp_path / "backup.db")
         await damage(storage, made, DAMAGE["cut short"])
         with pytest.raises(RowUnreadable):
-            await shelf.get(made)
+            await seeder.get(made)
     with closing(sqlite3.connect(tmp_path / "retake.db")) as connection:
         connection.executescript(found[1].replace("06dcj60104qhp3kgbl7g", made.id))
     async with open_storage(sqlite_url, clock=clock) as storage:
-        shelf = Seeder(storage=storage)
-        assert [await shelf.get(made), await shelf.get(other)] == [made, other]
+        seeder = Seeder(storage=storage)
+        assert [await seeder.get(made), await seeder.get(other)] == [made, other]
         held = await storage.read(lambda tx: tx.ledger.usage(GUILD, MIRA, since=NOON))
-        assert (held.videos, await shelf.faults()) == (2, [])
+        assert (held.videos, await seeder.faults()) == (2, [])
 
 
 async def test_a_reset_leaves_out_what_an_unreadable_one_holds(
-    storage: SqlStorage, shelf: Seeder
+    storage: SqlStorage, seeder: Seeder
 ) -> None:
     """It still takes a place among those under way, as the guide says."""
-    await damage(storage, await shelf.put(), DAMAGE["not JSON"])
+    await damage(storage, await seeder.put(), DAMAGE["not JSON"])
     await storage.transact(lambda tx: tx.ledger.reset(GUILD, MIRA, at=NOON))
     usage = await storage.read(lambda tx: tx.ledger.usage(GUILD, MIRA, since=NOON))
     assert (usage.videos, usage.seconds, usage.open) == (0, 0, 1)

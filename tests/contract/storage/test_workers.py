@@ -39,13 +39,13 @@ async def test_a_heartbeat_that_the_server_timed_comes_back_as_it_was_told(
 
 
 async def test_heartbeats_from_the_future_count_as_given_now(
-    storage: Storage, shelf: Seeder
+    storage: Storage, seeder: Seeder
 ) -> None:
     """The shared clock was set back by a day: the dead are found out, the living stay alive."""
     earlier = NOON - timedelta(seconds=20)
     await storage.transact(lambda tx: tx.workers.beat(ALPHA, now=NOON + DAY))
     await storage.transact(lambda tx: tx.workers.beat(BETA, now=earlier))
-    await shelf.put(owner_id=ALPHA)
+    await seeder.put(owner_id=ALPHA)
     await storage.transact(lambda tx: tx.workers.cap_beats(NOON))
     assert await storage.read(lambda tx: tx.workers.beats()) == {ALPHA: NOON, BETA: earlier}
 

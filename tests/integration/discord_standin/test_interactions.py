@@ -53,7 +53,7 @@ class Form(discord.ui.Modal, title="Edit video"):
         self._done.set_result(self)
 
 
-class Desk:
+class ExampleCommands:
     """Commands of every kind, and what they were given."""
 
     bot: Bot
@@ -66,7 +66,7 @@ class Desk:
         self.hold = asyncio.Event()
 
     def prepare(self, client: SmallClient) -> None:
-        tree, desk = client.tree, self
+        tree, example = client.tree, self
 
         @tree.command(description="Make a video")
         @app_commands.describe(prompt="What it shows")
@@ -81,7 +81,7 @@ class Desk:
         ) -> None:
             data = await image.read() if image else None
             await interaction.response.send_message("**receipt**", ephemeral=True)
-            desk.given.put_nowait((interaction, prompt, data, duration, aspect, private, member))
+            example.given.put_nowait((interaction, prompt, data, duration, aspect, private, member))
 
         @video.autocomplete("aspect")
         async def aspects(
@@ -97,23 +97,23 @@ class Desk:
         @tree.command(description="Think")
         async def slow(interaction: discord.Interaction, ephemeral: bool = True) -> None:
             await interaction.response.defer(thinking=True, ephemeral=ephemeral)
-            desk.given.put_nowait(interaction)
-            await desk.hold.wait()
+            example.given.put_nowait(interaction)
+            await example.hold.wait()
             await interaction.followup.send("thought")
             await interaction.followup.send("and more")
 
         @tree.command(description="Say nothing")
         async def silent(interaction: discord.Interaction) -> None:
-            desk.given.put_nowait(interaction)
+            example.given.put_nowait(interaction)
 
         @tree.command(description="Open a form")
         async def form(interaction: discord.Interaction) -> None:
-            await interaction.response.send_modal(Form(desk.form))
+            await interaction.response.send_modal(Form(example.form))
 
         @tree.context_menu(name="Edit video")
         async def edit(interaction: discord.Interaction, message: discord.Message) -> None:
             await interaction.response.send_message(f"read: {message.content}")
-            desk.given.put_nowait((interaction, message))
+            example.given.put_nowait((interaction, message))
 
         limits = app_commands.Group(
             name="limits",
@@ -130,17 +130,17 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(start: Start) -> Desk:
-    desk = Desk()
-    desk.bot = await start(prepare=desk.prepare)
-    desk.standin = desk.bot.standin
-    desk.people = desk.standin.people
-    return desk
+async def example(start: Start) -> ExampleCommands:
+    example = ExampleCommands()
+    example.bot = await start(prepare=example.prepare)
+    example.standin = example.bot.standin
+    example.people = example.standin.people
+    return example
 
 
-async def test_a_command_with_every_kind_of_option(desk: Desk) -> None:
-    upload = await desk.people.upload("cat.png", png(2, 2))
-    begun = await desk.people.command(
+async def test_a_command_with_every_kind_of_option(example: ExampleCommands) -> None:
+    upload = await example.people.upload("cat.png", png(2, 2))
+    begun = await example.people.command(
         "mira",
         "general",
         "video",
@@ -152,14 +152,14 @@ async def test_a_command_with_every_kind_of_option(desk: Desk) -> None:
             "member": "tom",
         },
     )
-    interaction, *given = await desk.given.get()
+    interaction, *given = await example.given.get()
     member = given[-1]
     assert given[:-1] == ["a fox", png(2, 2), 5, None, True]
     assert (member.name, member.guild.name) == ("tom", "Retake Studio")
     assert interaction.channel.name == "general"
     assert interaction.user.guild_permissions.manage_guild
     assert interaction.filesize_limit == 10 * 1024 * 1024
-    seen = await desk.people.interaction(begun, wait=5)
+    seen = await example.people.interaction(begun, wait=5)
     assert (seen["state"], seen["kind"]) == ("answered", "command")
     [receipt] = seen["responses"]
     assert receipt["content"] == "**receipt**"
@@ -176,50 +176,52 @@ async def test_a_command_with_every_kind_of_option(desk: Desk) -> None:
         ({"prompt": "x", "private": "yes"}, "true or false"),
     ],
 )
-async def test_the_persons_client_checks_options(desk: Desk, options: dict, sentence: str) -> None:
+async def test_the_persons_client_checks_options(
+    example: ExampleCommands, options: dict, sentence: str
+) -> None:
     with pytest.raises(ValueError, match=sentence):
-        await desk.people.command("mira", "general", "video", options=options)
+        await example.people.command("mira", "general", "video", options=options)
 
 
-async def test_autocomplete(desk: Desk) -> None:
-    choices = await desk.people.autocomplete(
+async def test_autocomplete(example: ExampleCommands) -> None:
+    choices = await example.people.autocomplete(
         "mira", "general", "video", options={"aspect": "9", "duration": 4}, focused="aspect"
     )
     assert choices == [{"name": "9:16 4", "value": "9:16"}]
 
 
-async def test_only_those_with_the_permission_get_a_command(desk: Desk) -> None:
-    begun = await desk.people.command("mira", "general", "limits", path=["show"])
-    assert (await desk.people.interaction(begun, wait=5))["state"] == "answered"
+async def test_only_those_with_the_permission_get_a_command(example: ExampleCommands) -> None:
+    begun = await example.people.command("mira", "general", "limits", path=["show"])
+    assert (await example.people.interaction(begun, wait=5))["state"] == "answered"
     with pytest.raises(Refused, match="not allowed"):
-        await desk.people.command("tom", "general", "limits", path=["show"])
-    commands, world = desk.standin.commands, desk.standin.world
+        await example.people.command("tom", "general", "limits", path=["show"])
+    commands, world = example.standin.commands, example.standin.world
     mira = {command["name"] for command in commands.offered(world.user("mira").id)}
     tom = {command["name"] for command in commands.offered(world.user("tom").id)}
     assert mira - tom == {"limits"}
     with pytest.raises(Refused, match="direct messages"):
-        await desk.people.command("mira", "dm", "limits", path=["show"])
+        await example.people.command("mira", "dm", "limits", path=["show"])
 
 
-async def test_a_command_in_a_direct_message(desk: Desk) -> None:
-    await desk.people.command("ana", "dm", "video", options={"prompt": "here"})
-    interaction, *_ = await desk.given.get()
+async def test_a_command_in_a_direct_message(example: ExampleCommands) -> None:
+    await example.people.command("ana", "dm", "video", options={"prompt": "here"})
+    interaction, *_ = await example.given.get()
     assert isinstance(interaction.channel, discord.DMChannel)
     assert interaction.user.name == "ana"
     assert interaction.guild is None
 
 
-async def test_thinking_is_replaced_by_the_first_follow_up(desk: Desk) -> None:
-    begun = await desk.people.command("mira", "general", "slow")
-    await desk.given.get()
-    thinking = await desk.people.interaction(begun)
+async def test_thinking_is_replaced_by_the_first_follow_up(example: ExampleCommands) -> None:
+    begun = await example.people.command("mira", "general", "slow")
+    await example.given.get()
+    thinking = await example.people.interaction(begun)
     assert thinking["state"] == "deferred"
     assert thinking["responses"][0]["flags"] & 128
-    desk.hold.set()
-    done = await desk.people.interaction(begun, wait=5)
+    example.hold.set()
+    done = await example.people.interaction(begun, wait=5)
     assert done["state"] == "answered"
-    await desk.standin.wait("MESSAGE_CREATE", {"content": "and more"})
-    first, second = (await desk.people.interaction(begun))["responses"]
+    await example.standin.wait("MESSAGE_CREATE", {"content": "and more"})
+    first, second = (await example.people.interaction(begun))["responses"]
     assert first["id"] == thinking["message_id"] == done["message_id"]
     assert (first["content"], second["content"]) == ("thought", "and more")
     assert first["flags"] & 64
@@ -227,43 +229,45 @@ async def test_thinking_is_replaced_by_the_first_follow_up(desk: Desk) -> None:
     assert not second["flags"] & 64
 
 
-async def test_an_ephemeral_answer_is_seen_by_one_person(desk: Desk) -> None:
-    begun = await desk.people.command("tom", "general", "video", options={"prompt": "x"})
-    answer = (await desk.people.interaction(begun, wait=5))["responses"][0]
-    world = desk.standin.world
+async def test_an_ephemeral_answer_is_seen_by_one_person(example: ExampleCommands) -> None:
+    begun = await example.people.command("tom", "general", "video", options={"prompt": "x"})
+    answer = (await example.people.interaction(begun, wait=5))["responses"][0]
+    world = example.standin.world
     message = world.messages[answer["id"]]
     assert world.sees_message(world.user("tom").id, message)
     assert not world.sees_message(world.user("mira").id, message)
     with pytest.raises(discord.NotFound):
-        await desk.bot.channel("general").fetch_message(int(answer["id"]))
+        await example.bot.channel("general").fetch_message(int(answer["id"]))
 
 
-async def test_no_answer_within_three_seconds_fails(desk: Desk, clock: OwnedClock) -> None:
-    begun = await desk.people.command("mira", "general", "silent")
-    interaction = await desk.given.get()
-    assert (await desk.people.interaction(begun))["state"] == "pending"
+async def test_no_answer_within_three_seconds_fails(
+    example: ExampleCommands, clock: OwnedClock
+) -> None:
+    begun = await example.people.command("mira", "general", "silent")
+    interaction = await example.given.get()
+    assert (await example.people.interaction(begun))["state"] == "pending"
     clock.now += 3
-    failed = await desk.people.interaction(begun)
+    failed = await example.people.interaction(begun)
     assert (failed["state"], failed["error"]) == ("failed", "The application did not respond")
     with pytest.raises(discord.NotFound) as refused:
         await interaction.response.send_message("too late")
     assert refused.value.code == 10062
 
 
-async def test_pushing_the_clock_fails_those_who_wait(desk: Desk) -> None:
-    begun = await desk.people.command("mira", "general", "silent")
-    await desk.given.get()
-    waiting = asyncio.ensure_future(desk.people.interaction(begun, wait=30))
+async def test_pushing_the_clock_fails_those_who_wait(example: ExampleCommands) -> None:
+    begun = await example.people.command("mira", "general", "silent")
+    await example.given.get()
+    waiting = asyncio.ensure_future(example.people.interaction(begun, wait=30))
     await asyncio.sleep(0)
-    desk.standin.advance(3.5)
+    example.standin.advance(3.5)
     assert (await waiting)["state"] == "failed"
 
 
-async def test_a_second_callback_is_refused(desk: Desk) -> None:
-    await desk.people.command("mira", "general", "silent")
-    interaction = await desk.given.get()
+async def test_a_second_callback_is_refused(example: ExampleCommands) -> None:
+    await example.people.command("mira", "general", "silent")
+    interaction = await example.given.get()
     path = f"/api/v10/interactions/{interaction.id}/{interaction.token}/callback"
-    url = desk.standin.base_url + path
+    url = example.standin.base_url + path
     async with aiohttp.ClientSession() as session:
         async with session.post(url, json={"type": 5}) as first:
             assert first.status == 204
@@ -272,9 +276,9 @@ async def test_a_second_callback_is_refused(desk: Desk) -> None:
             assert (await second.json())["code"] == 40060
 
 
-async def test_the_token_lives_fifteen_minutes(desk: Desk, clock: OwnedClock) -> None:
-    await desk.people.command("mira", "general", "video", options={"prompt": "x"})
-    interaction, *_ = await desk.given.get()
+async def test_the_token_lives_fifteen_minutes(example: ExampleCommands, clock: OwnedClock) -> None:
+    await example.people.command("mira", "general", "video", options={"prompt": "x"})
+    interaction, *_ = await example.given.get()
     clock.now += 14 * 60
     await interaction.edit_original_response(content="still there")
     clock.now += 61
@@ -283,37 +287,37 @@ async def test_the_token_lives_fifteen_minutes(desk: Desk, clock: OwnedClock) ->
     assert (refused.value.status, refused.value.code) == (401, 50027)
 
 
-async def test_a_follow_up_before_the_answer_is_refused(desk: Desk) -> None:
-    await desk.people.command("mira", "general", "silent")
-    interaction = await desk.given.get()
+async def test_a_follow_up_before_the_answer_is_refused(example: ExampleCommands) -> None:
+    await example.people.command("mira", "general", "silent")
+    interaction = await example.given.get()
     with pytest.raises(discord.NotFound) as refused:
         await interaction.followup.send("first")
     assert refused.value.code == 10015
 
 
-async def test_a_context_menu_delivers_the_whole_message(desk: Desk) -> None:
-    upload = await desk.people.upload("clip.mp4", b"\x00\x00\x00\x18ftypisom")
-    sent = await desk.people.send("tom", "general", "my own words", uploads=[upload["id"]])
-    begun = await desk.people.context("mira", "general", "Edit video", sent["id"])
-    _, message = await desk.given.get()
+async def test_a_context_menu_delivers_the_whole_message(example: ExampleCommands) -> None:
+    upload = await example.people.upload("clip.mp4", b"\x00\x00\x00\x18ftypisom")
+    sent = await example.people.send("tom", "general", "my own words", uploads=[upload["id"]])
+    begun = await example.people.context("mira", "general", "Edit video", sent["id"])
+    _, message = await example.given.get()
     assert message.content == "my own words"
     assert message.attachments[0].filename == "clip.mp4"
-    answered = await desk.people.interaction(begun, wait=5)
+    answered = await example.people.interaction(begun, wait=5)
     assert answered["kind"] == "context"
     assert answered["responses"][0]["interaction_metadata"]["target_message_id"] == sent["id"]
 
 
-async def test_a_modal_with_every_field(desk: Desk) -> None:
-    begun = await desk.people.command("mira", "general", "form")
-    opened = await desk.people.interaction(begun, wait=5)
+async def test_a_modal_with_every_field(example: ExampleCommands) -> None:
+    begun = await example.people.command("mira", "general", "form")
+    opened = await example.people.interaction(begun, wait=5)
     assert (opened["state"], opened["modal"]["title"]) == ("modal", "Edit video")
-    upload = await desk.people.upload("cat.png", png(2, 2))
-    submitted = await desk.people.submit(
+    upload = await example.people.upload("cat.png", png(2, 2))
+    submitted = await example.people.submit(
         "mira",
         begun,
         {"prompt": "a bluer fox", "size": "9:16", "files": [upload["id"]], "whom": "tom"},
     )
-    form = await desk.form
+    form = await example.form
     filled: dict[str, Any] = {
         item.component.custom_id: item.component  # pyright: ignore[reportAttributeAccessIssue]
         for item in form.children
@@ -324,7 +328,7 @@ async def test_a_modal_with_every_field(desk: Desk) -> None:
     assert filled["loud"].value is True
     assert await filled["files"].values[0].read() == png(2, 2)
     assert filled["whom"].values[0].name == "tom"
-    answered = await desk.people.interaction(submitted, wait=5)
+    answered = await example.people.interaction(submitted, wait=5)
     assert (answered["kind"], answered["responses"][0]["content"]) == ("modal", "got it")
     metadata = answered["responses"][0]["interaction_metadata"]
     assert metadata["triggering_interaction_metadata"]["id"] == begun
@@ -340,12 +344,12 @@ async def test_a_modal_with_every_field(desk: Desk) -> None:
     ],
 )
 async def test_a_modal_is_checked_before_it_is_sent(
-    desk: Desk, values: dict, sentence: str
+    example: ExampleCommands, values: dict, sentence: str
 ) -> None:
-    begun = await desk.people.command("mira", "general", "form")
-    await desk.people.interaction(begun, wait=5)
+    begun = await example.people.command("mira", "general", "form")
+    await example.people.interaction(begun, wait=5)
     with pytest.raises(Refused, match=sentence):
-        await desk.people.submit("mira", begun, values)
+        await example.people.submit("mira", begun, values)
 
 
 class Buttons(discord.ui.View):
@@ -380,24 +384,24 @@ class Buttons(discord.ui.View):
         raise AssertionError
 
 
-async def test_buttons_and_selects(desk: Desk) -> None:
+async def test_buttons_and_selects(example: ExampleCommands) -> None:
     seen: asyncio.Queue = asyncio.Queue()
-    message = await desk.bot.channel("general").send("choose", view=Buttons(seen))
+    message = await example.bot.channel("general").send("choose", view=Buttons(seen))
     shown = str(message.id)
-    begun = await desk.people.press("mira", shown, "again")
-    pressed = await desk.people.interaction(begun, wait=5)
+    begun = await example.people.press("mira", shown, "again")
+    pressed = await example.people.interaction(begun, wait=5)
     assert pressed["message_id"] == shown
-    assert desk.standin.world.messages[shown].content == "pressed"
-    begun = await desk.people.press("tom", shown, "choose", values=["a", "c"])
-    answered = await desk.people.interaction(begun, wait=5)
+    assert example.standin.world.messages[shown].content == "pressed"
+    begun = await example.people.press("tom", shown, "choose", values=["a", "c"])
+    answered = await example.people.interaction(begun, wait=5)
     assert answered["responses"][0]["content"] == "a c"
     assert answered["responses"][0]["message_reference"]["message_id"] == shown
-    begun = await desk.people.press("tom", shown, "quiet")
-    await desk.people.interaction(begun, wait=5)
+    begun = await example.people.press("tom", shown, "quiet")
+    await example.people.interaction(begun, wait=5)
     for _ in range(3):
         await seen.get()
-    assert desk.standin.world.messages[shown].content == "edited later"
-    [whisper] = (await desk.people.interaction(begun))["responses"]
+    assert example.standin.world.messages[shown].content == "edited later"
+    [whisper] = (await example.people.interaction(begun))["responses"]
     assert whisper["flags"] & 64
 
 
@@ -411,16 +415,16 @@ async def test_buttons_and_selects(desk: Desk) -> None:
     ],
 )
 async def test_a_client_does_not_send_what_cannot_be(
-    desk: Desk, custom_id: str, values: list[str], sentence: str
+    example: ExampleCommands, custom_id: str, values: list[str], sentence: str
 ) -> None:
-    message = await desk.bot.channel("general").send("choose", view=Buttons(asyncio.Queue()))
+    message = await example.bot.channel("general").send("choose", view=Buttons(asyncio.Queue()))
     with pytest.raises((Refused, KeyError), match=sentence):
-        await desk.people.press("mira", str(message.id), custom_id, values=values)
+        await example.people.press("mira", str(message.id), custom_id, values=values)
 
 
-async def test_a_file_in_the_answer(desk: Desk) -> None:
-    await desk.people.command("mira", "general", "silent")
-    interaction = await desk.given.get()
+async def test_a_file_in_the_answer(example: ExampleCommands) -> None:
+    await example.people.command("mira", "general", "silent")
+    interaction = await example.given.get()
     answer = await interaction.response.send_message(
         file=discord.File(io.BytesIO(png(1, 1)), "a.png")
     )
@@ -431,14 +435,14 @@ async def test_a_file_in_the_answer(desk: Desk) -> None:
     assert [item.filename for item in edited.attachments] == ["b.txt"]
     assert (await interaction.original_response()).id == edited.id
     await interaction.delete_original_response()
-    assert str(edited.id) not in desk.standin.world.messages
+    assert str(edited.id) not in example.standin.world.messages
 
 
-async def test_a_reply_to_an_answer_does_not_mention_the_bot(desk: Desk) -> None:
-    sent = await desk.people.send("tom", "general", "words")
-    begun = await desk.people.context("mira", "general", "Edit video", sent["id"])
-    answer = (await desk.people.interaction(begun, wait=5))["responses"][0]
-    await desk.people.send("mira", "general", "unread", reply_to=answer["id"])
-    reply = await desk.bot.client.hear("message", 3)
+async def test_a_reply_to_an_answer_does_not_mention_the_bot(example: ExampleCommands) -> None:
+    sent = await example.people.send("tom", "general", "words")
+    begun = await example.people.context("mira", "general", "Edit video", sent["id"])
+    answer = (await example.people.interaction(begun, wait=5))["responses"][0]
+    await example.people.send("mira", "general", "unread", reply_to=answer["id"])
+    reply = await example.bot.client.hear("message", 3)
     assert reply.reference.message_id == int(answer["id"])
     assert reply.content == ""

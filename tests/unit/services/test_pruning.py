@@ -23,7 +23,7 @@ MONTH = timedelta(days=30)
 SECRET = "a red kite over my own house"
 
 
-def desk(world: World) -> History:
+def history_of(world: World) -> History:
     return History(
         storage=world.storage, media=world.media, clock=world.clock, messenger=world.messenger
     )
@@ -53,14 +53,14 @@ async def test_deleting_removes_every_file_that_nobody_else_uses(world: World) -
     other = await delivered(world, images=(shared,))
     made = await delivered(world, images=(shared,))
     assert made.file is not None
-    deleted = await desk(world).delete(made.id, viewer=viewer())
+    deleted = await history_of(world).delete(made.id, viewer=viewer())
     assert deleted.deleted_at is not None
     left = {path.name for path in world.media.folder.iterdir()}
     assert left == {"shared.png", f"{other.id}.mp4"}
     row = await world.row(made.id)
     assert row == deleted
     assert (row.request, row.task, row.result, row.file) == (VideoRequest(), None, None, None)
-    await desk(world).delete(other.id, viewer=viewer())
+    await history_of(world).delete(other.id, viewer=viewer())
     assert list(world.media.folder.iterdir()) == []
 
 
@@ -76,9 +76,9 @@ async def test_whoever_was_interrupted_presses_again(world: World) -> None:
 
     world.media.discard = failing  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(OSError, match="no"):
-        await desk(world).delete(made.id, viewer=viewer())
+        await history_of(world).delete(made.id, viewer=viewer())
     assert (await world.row(made.id)).deleted_at is None
-    assert (await desk(world).delete(made.id, viewer=viewer())).deleted_at is not None
+    assert (await history_of(world).delete(made.id, viewer=viewer())).deleted_at is not None
 
 
 async def test_one_that_changes_at_the_same_moment_is_deleted_all_the_same(world: World) -> None:
@@ -91,7 +91,7 @@ async def test_one_that_changes_at_the_same_moment_is_deleted_all_the_same(world
         return await transact(work)
 
     world.storage.transact = changed  # pyright: ignore[reportAttributeAccessIssue]
-    assert (await desk(world).delete(made.id, viewer=viewer())).deleted_at is not None
+    assert (await history_of(world).delete(made.id, viewer=viewer())).deleted_at is not None
 
 
 async def test_what_was_kept_long_enough_is_pruned_and_still_shown(world: World) -> None:
@@ -106,9 +106,9 @@ async def test_what_was_kept_long_enough_is_pruned_and_still_shown(world: World)
     assert row.pruned_at is not None
     assert (row.state, row.posting, row.ended_at) == (made.state, made.posting, made.ended_at)
     assert await world.storage.read(lambda tx: tx.ledger.faults()) == []
-    shown = await desk(world).page(viewer(), of=UserId(TOM))
+    shown = await history_of(world).page(viewer(), of=UserId(TOM))
     assert [item.id for item in shown.items] == [made.id]
-    assert await desk(world).details(made.id, viewer=viewer()) == row
+    assert await history_of(world).details(made.id, viewer=viewer()) == row
 
 
 @pytest.mark.parametrize("how", ["again", "edit", "reply", "copy"])
@@ -135,7 +135,7 @@ async def test_nothing_can_be_made_of_it_any_more(world: World, how: str) -> Non
         "again": lambda: generate.again(made.id, ask),
         "edit": lambda: generate.request(replace(ask, parent_id=made.id)),
         "reply": lambda: edit.subject(message_id, viewer=viewer()),
-        "copy": lambda: desk(world).copy(made.id, viewer=viewer(), max_bytes=10**9),
+        "copy": lambda: history_of(world).copy(made.id, viewer=viewer(), max_bytes=10**9),
     }
     with pytest.raises(Refused) as refused:
         await asked[how]()
@@ -147,7 +147,7 @@ async def test_a_pruned_video_can_still_be_deleted(world: World) -> None:
     made = await delivered(world)
     world.clock.ahead = MONTH.total_seconds() + 1
     await Pruning(storage=world.storage, clock=world.clock, retention=MONTH).look()
-    deleted = await desk(world).delete(made.id, viewer=viewer())
+    deleted = await history_of(world).delete(made.id, viewer=viewer())
     assert deleted.deleted_at is not None
     assert deleted.posting == made.posting, "so that its message can be deleted"
     assert await world.row(made.id) == deleted

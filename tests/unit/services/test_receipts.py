@@ -8,10 +8,12 @@ from tests.unit.services.conftest import GUILD, TOM, World
 
 async def test_a_receipt_says_what_the_books_say(world: World) -> None:
     worker = world.start()
-    desk = LimitService(storage=world.storage, clock=world.clock, default=world.policy.limits)
+    limit_service = LimitService(
+        storage=world.storage, clock=world.clock, default=world.policy.limits
+    )
     for duration in (4, 7):
         receipt = await world.ask(worker, VideoRequest(prompt="a red kite", duration=duration))
-        books = await desk.mine(GuildId(GUILD), UserId(TOM))
+        books = await limit_service.mine(GuildId(GUILD), UserId(TOM))
         assert receipt.quota == books
     assert books.usage.videos == books.usage.open == 2
     assert books.usage.seconds == 11

@@ -24,7 +24,7 @@ DASHBOARD = TaskId("evolink-1")
 """The id under which the provider's own page shows the first task."""
 
 
-def desk(world: World, worker: Worker | None = None) -> Reconcile:
+def reconcile(world: World, worker: Worker | None = None) -> Reconcile:
     """In the bot's process when there is a worker, else beside it."""
 
     def changed(generation: Generation) -> None:
@@ -50,7 +50,7 @@ async def in_limbo(world: World, worker: Worker, *, taken: bool = True) -> Gener
 
 
 async def kinds(world: World) -> list[tuple[GenerationId, Kind]]:
-    cases = await desk(world).cases(within=MONTH)
+    cases = await reconcile(world).cases(within=MONTH)
     return [(case.generation.id, case.kind) for case in cases]
 
 
@@ -69,7 +69,7 @@ async def test_one_in_limbo_is_listed_and_runs_with_the_task_that_was_found(worl
     generation = await in_limbo(world, worker)
     assert await kinds(world) == [(generation.id, Kind.UNCONFIRMED)]
 
-    attached = await desk(world, worker).attach(generation.id, DASHBOARD, by="mira")
+    attached = await reconcile(world, worker).attach(generation.id, DASHBOARD, by="mira")
 
     assert (attached.generation.id, attached.late) == (generation.id, False)
     assert attached.state is TaskState.ACTIVE
@@ -84,7 +84,7 @@ async def test_one_in_limbo_is_listed_and_runs_with_the_task_that_was_found(worl
 async def test_beside_the_bot_it_is_done_too_and_the_worker_goes_on_with_it(world: World) -> None:
     worker = world.start()
     generation = await in_limbo(world, worker)
-    await desk(world).attach(generation.id, DASHBOARD, by="mira")
+    await reconcile(world).attach(generation.id, DASHBOARD, by="mira")
     await world.until_over()
     assert await world.state(generation.id) is State.DELIVERED
     assert len(world.messenger.videos) == 1
@@ -96,7 +96,7 @@ async def test_one_that_ended_is_delivered_by_a_new_one_that_costs_nothing(world
     await world.until_over()
     assert await kinds(world) == [(ended.id, Kind.UNKNOWN)]
 
-    attached = await desk(world, worker).attach(ended.id, DASHBOARD, by="mira")
+    attached = await reconcile(world, worker).attach(ended.id, DASHBOARD, by="mira")
     await until_delivered(world)
 
     assert attached.late
@@ -104,7 +104,7 @@ async def test_one_that_ended_is_delivered_by_a_new_one_that_costs_nothing(world
     assert (await world.usage()).videos == 0
     assert await kinds(world) == []
     assert await trail(world) == [("reconcile.attach", ended.id)]
-    again = desk(world).attach(ended.id, DASHBOARD, by="mira")
+    again = reconcile(world).attach(ended.id, DASHBOARD, by="mira")
     assert await obstacle(again) is Obstacle.DONE_BEFORE
     assert len(await turns(world, ended)) == 2
 
@@ -114,7 +114,7 @@ async def test_without_a_bot_the_next_start_delivers_it(world: World) -> None:
     ended = await in_limbo(world, worker)
     await world.until_over()
     await world.kill(worker)
-    await desk(world).attach(ended.id, DASHBOARD, by="mira")
+    await reconcile(world).attach(ended.id, DASHBOARD, by="mira")
     assert world.messenger.videos == []
     world.start()
     await world.until(lambda: bool(world.messenger.videos))
@@ -123,7 +123,7 @@ async def test_without_a_bot_the_next_start_delivers_it(world: World) -> None:
 async def test_released_by_hand_everything_held_goes_back(world: World) -> None:
     worker = world.start()
     generation = await in_limbo(world, worker)
-    await desk(world, worker).release(generation.id, by="mira")
+    await reconcile(world, worker).release(generation.id, by="mira")
     await world.until_over()
     row = await world.row(generation.id)
     assert row.failure is not None
@@ -136,14 +136,14 @@ async def test_released_by_hand_everything_held_goes_back(world: World) -> None:
 async def test_settled_by_hand_it_counts_and_says_so(world: World) -> None:
     worker = world.start()
     generation = await in_limbo(world, worker)
-    await desk(world, worker).settle(generation.id, by="mira")
+    await reconcile(world, worker).settle(generation.id, by="mira")
     await world.until_over()
     row = await world.row(generation.id)
     assert row.failure is not None
     assert (row.state, row.failure.facts["counted"]) == (State.FAILED, True)
     used = await world.usage()
     assert (used.videos, used.seconds) == (1, 5)
-    (case,) = await desk(world).cases(within=MONTH)
+    (case,) = await reconcile(world).cases(within=MONTH)
     assert case.counted is True
     assert await trail(world) == [("reconcile.settle", generation.id)]
 
@@ -153,12 +153,12 @@ async def test_only_one_in_limbo_can_be_ended_by_hand(world: World, action: str)
     worker = world.start()
     generation = (await world.ask(worker)).generation
     await world.until_state(generation.id, State.RUNNING)
-    assert await obstacle(getattr(desk(world), action)(generation.id, by="mira")) is (
+    assert await obstacle(getattr(reconcile(world), action)(generation.id, by="mira")) is (
         Obstacle.NOT_OPEN
     )
     await world.until_over()
     assert await world.state(generation.id) is State.DELIVERED
-    assert await obstacle(getattr(desk(world), action)(generation.id, by="mira")) is (
+    assert await obstacle(getattr(reconcile(world), action)(generation.id, by="mira")) is (
         Obstacle.NOT_OPEN
     )
     assert await trail(world) == []
@@ -167,15 +167,15 @@ async def test_only_one_in_limbo_can_be_ended_by_hand(world: World, action: str)
 async def test_ended_twice_by_hand_is_ended_once(world: World) -> None:
     worker = world.start()
     generation = await in_limbo(world, worker)
-    await desk(world).settle(generation.id, by="mira")
-    assert await obstacle(desk(world).release(generation.id, by="jon")) is Obstacle.NOT_OPEN
+    await reconcile(world).settle(generation.id, by="mira")
+    assert await obstacle(reconcile(world).release(generation.id, by="jon")) is Obstacle.NOT_OPEN
     assert (await world.usage()).videos == 1
 
 
 async def test_a_task_the_provider_does_not_know_is_not_attached(world: World) -> None:
     worker = world.start()
     generation = await in_limbo(world, worker)
-    attempt = desk(world).attach(generation.id, TaskId("task-of-nobody"), by="mira")
+    attempt = reconcile(world).attach(generation.id, TaskId("task-of-nobody"), by="mira")
     assert await obstacle(attempt) is Obstacle.TASK_UNKNOWN
     assert await world.state(generation.id) is State.SUBMIT_UNKNOWN
     assert await trail(world) == []
@@ -186,7 +186,7 @@ async def test_a_task_of_another_generation_is_not_attached(world: World) -> Non
     other = (await world.ask(worker)).generation
     await world.until_over()
     generation = await in_limbo(world, worker)
-    attempt = desk(world).attach(generation.id, DASHBOARD, by="mira")
+    attempt = reconcile(world).attach(generation.id, DASHBOARD, by="mira")
     assert await obstacle(attempt) is Obstacle.TASK_TAKEN
     assert await world.state(other.id) is State.DELIVERED
 
@@ -194,10 +194,10 @@ async def test_a_task_of_another_generation_is_not_attached(world: World) -> Non
 async def test_without_an_id_the_known_task_is_meant(world: World) -> None:
     worker = world.start()
     limbo = await in_limbo(world, worker)
-    assert await obstacle(desk(world).attach(limbo.id, None, by="mira")) is Obstacle.NO_TASK_ID
-    await desk(world).release(limbo.id, by="mira")
+    assert await obstacle(reconcile(world).attach(limbo.id, None, by="mira")) is Obstacle.NO_TASK_ID
+    await reconcile(world).release(limbo.id, by="mira")
     ended = await expired(world, worker)
-    attached = await desk(world, worker).attach(ended.id, None, by="mira")
+    attached = await reconcile(world, worker).attach(ended.id, None, by="mira")
     await until_delivered(world)
     assert attached.late
     assert await world.state(attached.generation.id) is State.DELIVERED
@@ -210,7 +210,7 @@ async def test_a_video_that_nobody_took_can_be_posted_once_more(world: World) ->
     ended = (await world.ask(worker)).generation
     await world.until_over()
     assert await kinds(world) == [(ended.id, Kind.UNDELIVERABLE)]
-    await desk(world, worker).attach(ended.id, None, by="mira")
+    await reconcile(world, worker).attach(ended.id, None, by="mira")
     await until_delivered(world)
     assert [row.state for row in await turns(world, ended)] == [
         State.UNDELIVERABLE,
@@ -231,14 +231,14 @@ async def test_a_finished_video_that_could_not_be_saved_is_listed_and_delivered_
     ended = (await world.ask(worker)).generation
     await world.until_over()
     assert await kinds(world) == [(ended.id, Kind.UNFETCHED)]
-    second = (await desk(world, worker).attach(ended.id, None, by="mira")).generation
+    second = (await reconcile(world, worker).attach(ended.id, None, by="mira")).generation
     await until_delivered(world)
     assert await kinds(world) == [(second.id, Kind.UNFETCHED)]
     world.media.adopt_faults.clear()
     with pytest.raises(CannotReconcile) as refused:
-        await desk(world, worker).attach(ended.id, None, by="mira")
+        await reconcile(world, worker).attach(ended.id, None, by="mira")
     assert refused.value.obstacle is Obstacle.NEVER_SENT
-    await desk(world, worker).attach(second.id, None, by="mira")
+    await reconcile(world, worker).attach(second.id, None, by="mira")
     await until_delivered(world)
     states = [row.state for row in await turns(world, ended)]
     assert states == [State.FAILED, State.FAILED, State.DELIVERED]
@@ -266,7 +266,7 @@ async def test_a_task_that_failed_is_not_delivered_late_but_ends_one_in_limbo(
     failed = replace(report, state=TaskState.FAILED, error=refusal(Code.MODERATED))
     world.evolink.tasks[DASHBOARD].outcome = failed
     world.evolink.tasks[DASHBOARD].ends_after = 0
-    await desk(world, worker).attach(limbo.id, DASHBOARD, by="mira")
+    await reconcile(world, worker).attach(limbo.id, DASHBOARD, by="mira")
     await world.until_over()
     row = await world.row(limbo.id)
     assert row.failure is not None
@@ -276,7 +276,7 @@ async def test_a_task_that_failed_is_not_delivered_late_but_ends_one_in_limbo(
     await world.until_over()
     second = TaskId("evolink-2")
     world.evolink.tasks[second].outcome = replace(failed, task_id=second)
-    attempt = desk(world).attach(ended.id, second, by="mira")
+    attempt = reconcile(world).attach(ended.id, second, by="mira")
     assert await obstacle(attempt) is Obstacle.TASK_FAILED
 
 
@@ -284,9 +284,9 @@ async def test_a_provider_that_is_silent_or_off_changes_nothing(world: World) ->
     worker = world.start()
     generation = await in_limbo(world, worker)
     world.evolink.query_faults.append(silence(Code.PROVIDER_UNAVAILABLE))
-    attempt = desk(world).attach(generation.id, DASHBOARD, by="mira")
+    attempt = reconcile(world).attach(generation.id, DASHBOARD, by="mira")
     assert await obstacle(attempt) is Obstacle.PROVIDER_SILENT
-    off = replace(desk(world), providers=FakeDirectory(world.apimart))
+    off = replace(reconcile(world), providers=FakeDirectory(world.apimart))
     attempt = off.attach(generation.id, DASHBOARD, by="mira")
     assert await obstacle(attempt) is Obstacle.PROVIDER_OFF
     assert await world.state(generation.id) is State.SUBMIT_UNKNOWN
@@ -296,7 +296,7 @@ async def test_what_its_requester_dropped_is_not_attached(world: World) -> None:
     worker = world.start()
     limbo = await in_limbo(world, worker)
     await worker.cancel.drop(limbo.id, viewer=world.viewer())
-    attempt = desk(world).attach(limbo.id, DASHBOARD, by="mira")
+    attempt = reconcile(world).attach(limbo.id, DASHBOARD, by="mira")
     assert await obstacle(attempt) is Obstacle.NOT_WANTED
 
 
@@ -307,11 +307,11 @@ async def test_what_never_was_sent_and_what_never_was_are_not_attached(world: Wo
     await world.until_over()
     task = (await world.row(refused.id)).task
     assert task is not None, "what was refused keeps the attempt, not a task's id"
-    attempt = desk(world).attach(refused.id, TaskId("x"), by="mira")
+    attempt = reconcile(world).attach(refused.id, TaskId("x"), by="mira")
     assert await obstacle(attempt) is Obstacle.TASK_UNKNOWN
-    attempt = desk(world).attach(GenerationId("never-made"), DASHBOARD, by="mira")
+    attempt = reconcile(world).attach(GenerationId("never-made"), DASHBOARD, by="mira")
     assert await obstacle(attempt) is Obstacle.NOT_FOUND
     delivered = (await world.ask(worker)).generation
     await world.until_over()
-    attempt = desk(world).attach(delivered.id, None, by="mira")
+    attempt = reconcile(world).attach(delivered.id, None, by="mira")
     assert await obstacle(attempt) is Obstacle.NOT_A_CASE

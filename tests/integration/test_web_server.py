@@ -32,7 +32,7 @@ class House:
         self.health = Health(alive=True, ready=True)
         self.metrics = Metrics()
         self.signer = CallbackSigner(TOKEN)
-        self.door = WebServer(
+        self.server = WebServer(
             host="127.0.0.1",
             port=0,
             metrics=self.metrics,
@@ -53,7 +53,7 @@ class House:
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.door.port}"
+        return f"http://127.0.0.1:{self.server.port}"
 
     def callback(self, provider: ProviderName = EVOLINK, generation_id: GenerationId = ID) -> str:
         return self.signer.callback_url(self.address, provider, generation_id)
@@ -62,9 +62,9 @@ class House:
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
     house = House()
-    await house.door.start()
+    await house.server.start()
     yield house
-    await house.door.stop()
+    await house.server.stop()
 
 
 @pytest.fixture
@@ -266,7 +266,7 @@ async def test_a_body_that_never_comes_does_not_keep_the_door(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.web.server._BODY_SECONDS", 0.05)
-    reader, writer = await asyncio.open_connection("127.0.0.1", house.door.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.server.port)
     path = house.callback().removeprefix(house.address)
     writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf".encode())
     async with asyncio.timeout(5):
@@ -278,25 +278,25 @@ async def test_a_body_that_never_comes_does_not_keep_the_door(
 
 async def test_without_a_public_url_there_are_no_callbacks(client: aiohttp.ClientSession) -> None:
     house = House(callbacks=False)
-    await house.door.start()
+    await house.server.start()
     try:
         async with client.post(house.callback()) as answer:
             assert answer.status == 404
         async with client.get(f"{house.address}/healthz") as answer:
             assert answer.status == 200
     finally:
-        await house.door.stop()
+        await house.server.stop()
     assert house.hints == []
 
 
 async def test_stopping_frees_the_port_and_a_taken_port_is_told() -> None:
     house, second = House(), House()
-    await house.door.start()
-    port = second.door.port = house.door.port
+    await house.server.start()
+    port = second.server.port = house.server.port
     with pytest.raises(OSError):
-        await second.door.start()
-    await second.door.stop()
-    await house.door.stop()
+        await second.server.start()
+    await second.server.stop()
+    await house.server.stop()
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 

@@ -134,7 +134,7 @@ class Complaints(logging.Handler):
 
 
 @dataclass(kw_only=True)
-class Stage:
+class Harness:
     """An asynchronous context: stand-ins and bot, which may be stopped and started in it."""
 
     folder: Path

@@ -58,18 +58,18 @@ async def site() -> AsyncIterator[Site]:
 async def opened(
     *, policy: AddressPolicy | None = None, resolver: AbstractResolver | None = None
 ) -> AsyncIterator[HttpClient]:
-    door = HttpClient(
+    client = HttpClient(
         party="test",
         policy=policy or AddressPolicy(loopback=True),
         timeouts=QUICK,
         resolver=resolver,
     )
-    async with door:
-        yield door
+    async with client:
+        yield client
 
 
-async def buy(door: HttpClient, url: str) -> object:
-    return await door.buy(url, key=KEY, body={"model": "m"}, headers={"Idempotency-Key": "k"})
+async def buy(client: HttpClient, url: str) -> object:
+    return await client.buy(url, key=KEY, body={"model": "m"}, headers={"Idempotency-Key": "k"})
 
 
 def closed_port() -> int:
@@ -79,9 +79,9 @@ def closed_port() -> int:
 
 
 async def test_a_refused_connection_took_nothing() -> None:
-    async with opened() as door:
+    async with opened() as client:
         with pytest.raises(ProviderError) as caught:
-            await buy(door, f"http://127.0.0.1:{closed_port()}/v1/videos")
+            await buy(client, f"http://127.0.0.1:{closed_port()}/v1/videos")
     assert caught.value.code is Code.PROVIDER_UNAVAILABLE
     assert caught.value.accepted is Accepted.NO
     assert caught.value.retryable
@@ -110,30 +110,30 @@ class Rebound(NoNames):
 
 
 async def test_an_unknown_name_took_nothing() -> None:
-    async with opened(resolver=NoNames()) as door:
+    async with opened(resolver=NoNames()) as client:
         with pytest.raises(ProviderError) as caught:
-            await buy(door, "https://api.example.com/v1/videos")
+            await buy(client, "https://api.example.com/v1/videos")
     assert caught.value.accepted is Accepted.NO
     assert caught.value.retryable
 
 
 async def test_a_name_that_leads_inside_is_not_connected_to(tmp_path: Path) -> None:
-    async with opened(resolver=Rebound()) as door:
+    async with opened(resolver=Rebound()) as client:
         with pytest.raises(ProviderError) as caught:
-            await buy(door, "https://api.example.com/v1/videos")
+            await buy(client, "https://api.example.com/v1/videos")
         assert caught.value.accepted is Accepted.NO
         assert not caught.value.retryable
         with pytest.raises(ProviderError) as caught:
-            await door.download("https://cdn.example.com/a", tmp_path / "a", max_bytes=10)
+            await client.download("https://cdn.example.com/a", tmp_path / "a", max_bytes=10)
     assert caught.value.code is Code.RESULT_BROKEN
     assert caught.value.facts["reason"] == "address"
 
 
 async def test_a_certificate_nobody_signed_took_nothing(site: Site) -> None:
     """Speaking TLS to a server that does not fails before the request is sent."""
-    async with opened() as door:
+    async with opened() as client:
         with pytest.raises(ProviderError) as caught:
-            await buy(door, site.url.replace("http://", "https://"))
+            await buy(client, site.url.replace("http://", "https://"))
     assert caught.value.accepted is Accepted.NO
 
 
@@ -144,9 +144,9 @@ async def test_a_connection_closed_without_an_answer_leaves_it_open(site: Site) 
         return web.Response()
 
     site.handler = hang_up
-    async with opened() as door:
+    async with opened() as client:
         with pytest.raises(ProviderError) as caught:
-            await buy(door, site.url)
+            await buy(client, site.url)
     assert caught.value.accepted is Accepted.UNKNOWN
     assert caught.value.code is Code.PROVIDER_UNAVAILABLE
     assert len(site.seen) == 1
@@ -161,19 +161,19 @@ async def test_nonsense_instead_of_http_leaves_it_open() -> None:
 
     server = await asyncio.start_server(babble, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with server, opened() as door:
+    async with server, opened() as client:
         with pytest.raises(ProviderError) as caught:
-            await buy(door, f"http://127.0.0.1:{port}/")
+            await buy(client, f"http://127.0.0.1:{port}/")
     assert caught.value.accepted is Accepted.UNKNOWN
 
 
 async def test_a_paid_post_has_a_connection_of_its_own(site: Site) -> None:
-    async with opened() as door:
+    async with opened() as client:
         for _ in range(3):
-            await door.get(site.url, key=KEY)
+            await client.get(site.url, key=KEY)
         assert len(site.connections) == 1
         for _ in range(3):
-            await buy(door, site.url)
+            await buy(client, site.url)
         assert [request.headers.get("Connection") for request in site.seen[3:]] == ["close"] * 3
 
 
@@ -189,11 +189,11 @@ async def test_few_connections_are_kept(site: Site) -> None:
         return web.json_response({})
 
     site.handler = wait
-    door = HttpClient(
+    client = HttpClient(
         party="test", policy=AddressPolicy(loopback=True), timeouts=QUICK, connections=2
     )
-    async with door:
-        await asyncio.gather(*(door.get(site.url, key=KEY) for _ in range(6)))
+    async with client:
+        await asyncio.gather(*(client.get(site.url, key=KEY) for _ in range(6)))
     assert len(site.connections) <= 2
 
 
@@ -202,8 +202,8 @@ async def test_calls_do_not_follow_redirects_with_the_key(site: Site) -> None:
         raise web.HTTPFound(site.url + "/other")
 
     site.handler = elsewhere
-    async with opened() as door:
-        answer = await door.get(site.url, key=KEY)
+    async with opened() as client:
+        answer = await client.get(site.url, key=KEY)
     assert answer.status == 302
     assert len(site.seen) == 1
 
@@ -220,18 +220,18 @@ async def test_no_cookies_and_no_proxies_of_the_environment(
         return response
 
     site.handler = bake
-    async with opened() as door:
-        await door.get(site.url, key=KEY)
-        await door.get(site.url, key=KEY)
+    async with opened() as client:
+        await client.get(site.url, key=KEY)
+        await client.get(site.url, key=KEY)
     assert "Cookie" not in site.seen[1].headers
     assert site.seen[1].headers["Authorization"] == f"Bearer {KEY}"
 
 
 async def download(
-    door: HttpClient, url: str, target: Path, max_bytes: int = 1_000_000
+    client: HttpClient, url: str, target: Path, max_bytes: int = 1_000_000
 ) -> ProviderError:
     with pytest.raises(ProviderError) as caught:
-        await door.download(url, target, max_bytes=max_bytes)
+        await client.download(url, target, max_bytes=max_bytes)
     assert list(target.parent.glob(target.name)) == []
     return caught.value
 
@@ -244,13 +244,13 @@ async def test_a_few_redirects_are_followed(site: Site, tmp_path: Path) -> None:
         return web.Response(body=b"file")
 
     site.handler = hop
-    async with opened() as door:
-        got = await door.download(f"{site.url}/3", tmp_path / "a", max_bytes=10)
+    async with opened() as client:
+        got = await client.download(f"{site.url}/3", tmp_path / "a", max_bytes=10)
         assert got.size == 4
         assert all("Authorization" not in request.headers for request in site.seen)
-        error = await download(door, f"{site.url}/4", tmp_path / "b")
+        error = await download(client, f"{site.url}/4", tmp_path / "b")
         assert (error.code, error.facts["reason"]) == (Code.RESULT_BROKEN, "redirects")
-        assert await door.fetch(f"{site.url}/0", tmp_path / "c", 10) == 4
+        assert await client.fetch(f"{site.url}/0", tmp_path / "c", 10) == 4
 
 
 @pytest.mark.parametrize(
@@ -272,18 +272,18 @@ async def test_a_redirect_is_judged_like_any_address(
         return web.Response(status=302, headers={"Location": location})
 
     site.handler = away
-    async with opened() as door:
-        error = await download(door, site.url, tmp_path / "a")
+    async with opened() as client:
+        error = await download(client, site.url, tmp_path / "a")
     assert error.code is Code.RESULT_BROKEN
     assert location not in str(error)
 
 
 async def test_loopback_is_refused_unless_configured(site: Site, tmp_path: Path) -> None:
-    async with opened(policy=AddressPolicy()) as door:
-        error = await download(door, site.url, tmp_path / "a")
+    async with opened(policy=AddressPolicy()) as client:
+        error = await download(client, site.url, tmp_path / "a")
         assert error.facts["reason"] == "address"
         with pytest.raises(ProviderError):
-            await door.get(site.url, key=KEY)
+            await client.get(site.url, key=KEY)
     assert site.seen == []
 
 
@@ -302,14 +302,14 @@ async def test_the_cap_holds_without_a_length_and_against_a_false_one(
     async def promise(_: web.Request) -> web.StreamResponse:
         return web.Response(body=b"x" * 2000)
 
-    async with opened() as door:
+    async with opened() as client:
         site.handler = pour
-        error = await download(door, site.url, tmp_path / "a", max_bytes=100_000)
+        error = await download(client, site.url, tmp_path / "a", max_bytes=100_000)
         assert error.code is Code.RESULT_TOO_LARGE
         site.handler = promise
-        error = await download(door, site.url, tmp_path / "a", max_bytes=1999)
+        error = await download(client, site.url, tmp_path / "a", max_bytes=1999)
         assert error.code is Code.RESULT_TOO_LARGE
-        got = await door.download(site.url, tmp_path / "a", max_bytes=2000)
+        got = await client.download(site.url, tmp_path / "a", max_bytes=2000)
         assert got.size == 2000
 
 
@@ -332,9 +332,9 @@ async def test_the_bytes_of_a_signed_link_are_untouched(
         return web.Response(body=b"file")
 
     site.handler = serve
-    async with opened() as door:
+    async with opened() as client:
         url = site.url + ("/start" if redirected else target)
-        await door.download(url, tmp_path / "a", max_bytes=10)
+        await client.download(url, tmp_path / "a", max_bytes=10)
     assert site.seen[-1].raw_path == target
 
 
@@ -351,15 +351,15 @@ async def test_the_bytes_of_a_signed_link_are_untouched(
 async def test_what_no_link_may_hold_is_quoted_and_nothing_else(
     site: Site, tmp_path: Path, given: str, sent: str
 ) -> None:
-    async with opened() as door:
+    async with opened() as client:
         url = given.replace("/", site.url + "/", 1)
-        await door.download(url, tmp_path / "a", max_bytes=100)
+        await client.download(url, tmp_path / "a", max_bytes=100)
     assert site.seen[-1].raw_path == sent
 
 
 async def test_the_path_of_an_odd_id_arrives_as_it_was_quoted(site: Site) -> None:
-    async with opened() as door:
-        await door.get(f"{site.url}/v1/tasks/a%2Fb%3D%3D%7E%20c", key=KEY, params={"q": "a/b c+"})
+    async with opened() as client:
+        await client.get(f"{site.url}/v1/tasks/a%2Fb%3D%3D%7E%20c", key=KEY, params={"q": "a/b c+"})
     assert site.seen[-1].raw_path == "/v1/tasks/a%2Fb%3D%3D%7E%20c?q=a%2Fb+c%2B"
 
 
@@ -377,8 +377,8 @@ async def test_the_path_of_an_odd_id_arrives_as_it_was_quoted(site: Site) -> Non
     ],
 )
 async def test_a_link_is_judged_by_what_is_sent(tmp_path: Path, url: str) -> None:
-    async with opened(policy=AddressPolicy(), resolver=Rebound()) as door:
-        error = await download(door, url, tmp_path / "a")
+    async with opened(policy=AddressPolicy(), resolver=Rebound()) as client:
+        error = await download(client, url, tmp_path / "a")
     assert (error.code, error.facts["reason"]) == (Code.RESULT_BROKEN, "address")
 
 
@@ -400,8 +400,8 @@ async def test_the_content_says_how_a_file_is_packed(
 ) -> None:
     body = bytes(range(256)) * 4000
     site.handler = serving(pack(body), word)
-    async with opened() as door:
-        got = await door.download(site.url, tmp_path / "a", max_bytes=len(body))
+    async with opened() as client:
+        got = await client.download(site.url, tmp_path / "a", max_bytes=len(body))
     assert (tmp_path / "a").read_bytes() == body
     assert got.size == len(body)
 
@@ -414,8 +414,8 @@ async def test_the_answer_to_a_paid_post_is_read_however_it_is_called(
 ) -> None:
     """A word in a header must not make a bought video one whose outcome is unknown."""
     site.handler = serving(pack(json.dumps(body).encode()), word)
-    async with opened() as door:
-        answer = await door.buy(site.url, key=KEY, body={}, headers={})
+    async with opened() as client:
+        answer = await client.buy(site.url, key=KEY, body={}, headers={})
     assert answer.body == body
 
 
@@ -438,11 +438,11 @@ async def test_a_part_that_is_the_whole_file_is_taken(
         return web.Response(status=status, body=bytes(1000), headers={"Content-Range": told})
 
     site.handler = serve
-    async with opened() as door:
+    async with opened() as client:
         if whole:
-            assert (await door.download(site.url, tmp_path / "a", max_bytes=9999)).size == 1000
+            assert (await client.download(site.url, tmp_path / "a", max_bytes=9999)).size == 1000
         else:
-            error = await download(door, site.url, tmp_path / "a", 9999)
+            error = await download(client, site.url, tmp_path / "a", 9999)
             assert (error.code, error.retryable) == (Code.RESULT_BROKEN, True)
 
 
@@ -450,7 +450,7 @@ async def test_an_empty_or_badly_packed_file_is_broken(site: Site, tmp_path: Pat
     packed = gzip.compress(bytes(range(256)) * 4000)
     spoiled = packed[:40] + bytes(200) + packed[240:]
     odd = {"Content-Encoding": "gzip"}
-    async with opened() as door:
+    async with opened() as client:
         for body, headers in ((b"", {}), (b"", odd), (packed[:-9], odd), (spoiled, odd)):
 
             async def serve(
@@ -459,7 +459,7 @@ async def test_an_empty_or_badly_packed_file_is_broken(site: Site, tmp_path: Pat
                 return web.Response(body=body, headers=headers)
 
             site.handler = serve
-            error = await download(door, site.url, tmp_path / "a", 10**8)
+            error = await download(client, site.url, tmp_path / "a", 10**8)
             assert error.code is Code.RESULT_BROKEN
 
 
@@ -469,8 +469,8 @@ async def test_a_packed_bomb_meets_the_cap(site: Site, tmp_path: Path) -> None:
         return web.Response(body=body, headers={"Content-Encoding": "gzip"})
 
     site.handler = bomb
-    async with opened() as door:
-        error = await download(door, site.url, tmp_path / "a")
+    async with opened() as client:
+        error = await download(client, site.url, tmp_path / "a")
     assert error.code is Code.RESULT_TOO_LARGE
 
 
@@ -491,21 +491,21 @@ async def test_a_large_file_keeps_its_bytes(site: Site, tmp_path: Path) -> None:
         return web.Response(body=body)
 
     site.handler = take
-    async with opened() as door:
-        answer = await door.upload(
+    async with opened() as client:
+        answer = await client.upload(
             site.url, key=KEY, file=upload, name="a.bin", mime="application/x"
         )
         assert answer.body == {"ok": True}
         assert bytes(received) == body
-        await door.download(site.url, tmp_path / "out.bin", max_bytes=10**8)
+        await client.download(site.url, tmp_path / "out.bin", max_bytes=10**8)
     assert (tmp_path / "out.bin").read_bytes() == body
     assert int(site.seen[0].headers["Content-Length"]) > len(body)
 
 
 async def test_a_disk_that_refuses_is_our_own_trouble(site: Site, tmp_path: Path) -> None:
-    async with opened() as door:
+    async with opened() as client:
         with pytest.raises(MediaError) as caught:
-            await door.download(site.url, tmp_path / "no" / "such" / "folder", max_bytes=100)
+            await client.download(site.url, tmp_path / "no" / "such" / "folder", max_bytes=100)
     assert caught.value.facts["reason"] == "disk"
 
 
@@ -521,8 +521,8 @@ async def test_a_cancelled_download_leaves_nothing(site: Site, tmp_path: Path) -
         return response
 
     site.handler = stall
-    async with opened() as door:
-        task = asyncio.create_task(door.download(site.url, tmp_path / "a", max_bytes=100))
+    async with opened() as client:
+        task = asyncio.create_task(client.download(site.url, tmp_path / "a", max_bytes=100))
         await begun.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -537,9 +537,9 @@ async def test_an_oversized_answer_is_not_read_to_its_end(site: Site) -> None:
         return response
 
     site.handler = bomb
-    async with opened() as door:
+    async with opened() as client:
         with pytest.raises(ProviderError) as caught:
-            await door.get(site.url, key=KEY)
+            await client.get(site.url, key=KEY)
     assert caught.value.code is Code.PROVIDER_MALFORMED
 
 
@@ -548,6 +548,6 @@ async def test_deeply_nested_json_is_no_json(site: Site) -> None:
         return web.Response(body=b"[" * 500_000, content_type="application/json")
 
     site.handler = nest
-    async with opened() as door:
-        answer = await door.get(site.url, key=KEY)
+    async with opened() as client:
+        answer = await client.get(site.url, key=KEY)
     assert answer.is_json is False
