@@ -25,7 +25,7 @@ from bench.harness import (
     Deliveries,
     Harness,
 )
-from bench.load import Crowd
+from bench.load import Load
 from bench.machine import Machine, cpu_seconds
 from bench.report import Report, options, percentile
 from sandbox.discord.behaviour.interactions import ANSWER_SECONDS
@@ -89,13 +89,13 @@ QUICK = (Scene(name="50 in flight", flying=50, deliveries=True, asked=10, settle
 
 async def play(scene: Scene, folder: Path, clip: Path) -> Outcome:
     """Set one scene and ask."""
-    crowd = _crowd(scene)
-    async with Harness(folder=folder, crowd=crowd, clip=clip) as harness:
+    load = _load(scene)
+    async with Harness(folder=folder, load=load, clip=clip) as harness:
         if not scene.usual:
             await harness.seed()
         ready_at = time.time() + scene.settle
-        crowd = _crowd(scene, at=crowd.at, first_end=ready_at - LEAD_SECONDS)
-        harness.providers.crowd = crowd
+        load = _load(scene, at=load.at, first_end=ready_at - LEAD_SECONDS)
+        harness.providers.load = load
         await harness.open_providers()
         async with harness.running(_bot(scene, harness)) as bot, Deliveries(harness) as deliveries:
             await asyncio.sleep(max(ready_at - time.time(), 1.0))
@@ -115,7 +115,7 @@ async def play(scene: Scene, folder: Path, clip: Path) -> Outcome:
                 refused=harness.watch.refused - refused,
                 deliveries_a_second=len(posted) / took,
                 delivering=sum(
-                    at - after["downloads"].get(crowd.task_id(number), at)
+                    at - after["downloads"].get(load.task_id(number), at)
                     for number, at in posted.items()
                 )
                 / took,
@@ -135,11 +135,11 @@ async def _ask(scene: Scene, harness: Harness) -> list[str]:
     return ids
 
 
-def _crowd(scene: Scene, *, at: float | None = None, first_end: float | None = None) -> Crowd:
+def _load(scene: Scene, *, at: float | None = None, first_end: float | None = None) -> Load:
     ending = 0
     if scene.deliveries:
         ending = round((LEAD_SECONDS + scene.lasts * 1.3 + ANSWER_SECONDS) / BETWEEN_ENDS)
-    return Crowd(
+    return Load(
         at=at or time.time(),
         staying=scene.flying,
         ending=ending,

@@ -20,7 +20,7 @@ import discord
 import httpx
 from discord import app_commands
 
-from bench.load import MODEL, VIDEO_SECONDS, Crowd
+from bench.load import MODEL, VIDEO_SECONDS, Load
 from bot.ui.inbound.client import configure_endpoints
 from sandbox.providers import EVOLINK_KEY
 
@@ -30,11 +30,11 @@ POLL_SECONDS = 5.0
 class UsualBot(discord.Client):
     """``/video`` and what follows from it."""
 
-    def __init__(self, *, provider: str, database: Path, crowd: Crowd, channels: list[int]) -> None:
+    def __init__(self, *, provider: str, database: Path, load: Load, channels: list[int]) -> None:
         super().__init__(intents=discord.Intents(guilds=True), guild_ready_timeout=0.2)
         self.tree = app_commands.CommandTree(self)
         self._database = database
-        self._crowd = crowd
+        self._load = load
         self._channels = channels
         self._http = httpx.AsyncClient(
             base_url=f"{provider}/evolink",
@@ -58,9 +58,9 @@ class UsualBot(discord.Client):
             self._start(self._make(prompt, int(duration), interaction.channel_id))
 
         await self.tree.sync()
-        for number in range(self._crowd.count):
+        for number in range(self._load.count):
             channel_id = self._channels[number % len(self._channels)]
-            self._start(self._follow(self._crowd.task_id(number), channel_id, f"crowd {number}"))
+            self._start(self._follow(self._load.task_id(number), channel_id, f"load {number}"))
 
     def _start(self, job) -> None:  # noqa: ANN001
         task = asyncio.create_task(job)
@@ -91,7 +91,7 @@ async def run(told: argparse.Namespace) -> None:
         bot = discord.Client(intents=discord.Intents(guilds=True), guild_ready_timeout=0.2)
     else:
         bot = UsualBot(
-            provider=told.providers, database=told.database, crowd=told.crowd, channels=told.channel
+            provider=told.providers, database=told.database, load=told.load, channels=told.channel
         )
     loop = asyncio.get_running_loop()
     work = asyncio.ensure_future(bot.start(told.token))
@@ -155,7 +155,7 @@ def main() -> None:
     parser.add_argument("--bare", action="store_true", help="a client that does nothing")
     parser.add_argument("--providers")
     parser.add_argument("--database", type=Path)
-    parser.add_argument("--crowd", type=Crowd.read)
+    parser.add_argument("--load", type=Load.read)
     parser.add_argument("--channel", type=int, action="append", default=[])
     asyncio.run(run(parser.parse_args()))
 

@@ -20,7 +20,7 @@ import aiohttp
 from aiohttp import web
 
 from bench import baseline
-from bench.load import Crowd, Spot, write_rows
+from bench.load import Load, Spot, write_rows
 from bench.machine import ended
 from bench.providers import Process
 from bot.ops.clock import SystemClock
@@ -43,7 +43,7 @@ WITH_A_MESSAGE = 4
 """The callback that answers at once; any other only promises an answer."""
 
 ONLINE_SECONDS = 120.0
-_NAMED = re.compile(r"crowd (\d+)")
+_NAMED = re.compile(r"load (\d+)")
 _HELD = """SELECT 1 FROM generations JOIN ledger ON ledger.generation_id = generations.id
     WHERE request_key = ? AND kind = 'hold'"""
 
@@ -133,15 +133,15 @@ class Stopwatch:
 
 
 class Harness:
-    """The stand-ins with a crowd in flight, and a bot on them. An asynchronous context."""
+    """The stand-ins with tasks in flight, and a bot that uses them. An asynchronous context."""
 
-    def __init__(self, *, folder: Path, crowd: Crowd, clip: Path) -> None:
+    def __init__(self, *, folder: Path, load: Load, clip: Path) -> None:
         self.folder = folder
-        self.crowd = crowd
+        self.load = load
         self.discord = _far_from_the_disk(DiscordStandIn)
         self.discord.limits.strict = True
         self.watch = Stopwatch()
-        self.providers = Process(crowd=crowd, clip=clip)
+        self.providers = Process(load=load, clip=clip)
         self.config = folder / "config.toml"
         self.database = folder / "retake.db"
         self._parts = AsyncExitStack()
@@ -168,10 +168,10 @@ class Harness:
         await self._parts.aclose()
 
     async def seed(self) -> None:
-        """Write the crowd into the bot's database."""
+        """Write the tasks in flight into the bot's database."""
         url = f"sqlite+aiosqlite:///{self.database}"
         async with open_storage(url, clock=SystemClock()) as storage:
-            await write_rows(storage, self.crowd, self._spots)
+            await write_rows(storage, self.load, self._spots)
 
     async def open_providers(self) -> None:
         """Start the providers and write down where the bot finds everything."""
@@ -214,7 +214,7 @@ class Harness:
             **told,
             providers=self.providers.url,
             database=self.folder / "usual.db",
-            crowd=self.providers.crowd.as_json(),
+            load=self.providers.load.as_json(),
             channel=[int(channel_id) for channel_id in self._channels],
         )
 
@@ -264,7 +264,7 @@ class Harness:
             Channel(
                 id=self.discord.ids.next(),
                 kind=ChannelKind.TEXT,
-                name=f"crowd-{number}",
+                name=f"load-{number}",
                 guild_id=guild.id,
             )
             for number in range(CHANNELS)
@@ -272,17 +272,17 @@ class Harness:
         return [self.discord.world.add_channel(channel).id for channel in opened]
 
     def _post_statuses(self) -> list[Spot]:
-        """The crowd's status messages, spread over the channels; threads where videos will come."""
+        """Create the status messages, spread over the channels, and threads for the videos."""
         spots: list[Spot] = []
-        for number in range(self.crowd.count):
+        for number in range(self.load.count):
             channel = self.discord.world.channels[self._channels[number % CHANNELS]]
-            card = {"type": 10, "id": 1, "content": f"Working on crowd {number}"}
+            card = {"type": 10, "id": 1, "content": f"Working on load {number}"}
             message = self.discord.messages.create(
                 channel, self.discord.world.bot_id, Draft(components=[card], flags=COMPONENTS_V2)
             )
             thread = None
-            if number >= self.crowd.staying:
-                name = {"name": f"crowd {number}"}
+            if number >= self.load.staying:
+                name = {"name": f"load {number}"}
                 bot_id = self.discord.world.bot_id
                 thread = self.discord.threads.create(channel, bot_id, name, starter=message)
             thread_id = None if thread is None else int(thread.id)
@@ -339,7 +339,7 @@ def _far_from_the_disk(make: Callable[[], DiscordStandIn]) -> DiscordStandIn:
 
 
 class Deliveries:
-    """The crowd's videos as they are posted, by number. An asynchronous context."""
+    """The videos as they are posted, by their task's number. An asynchronous context."""
 
     def __init__(self, harness: Harness) -> None:
         self._harness = harness

@@ -36,11 +36,11 @@ Spot = tuple[int, int, int, int | None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Crowd:
+class Load:
     """``staying`` tasks, begun over the last ``spread`` seconds before ``at``, each to take
     ``takes`` seconds, then ``ending`` ones, the first of which ends at ``first_end`` and the others
-    ``every`` seconds apart, or all together when they are told to (``first_end`` None). Times are
-    seconds since 1970.
+    ``every`` seconds apart, or all together on order (``first_end`` None). Times are seconds since
+    1970.
     """
 
     at: float
@@ -62,7 +62,7 @@ class Crowd:
 
     def generation_id(self, number: int) -> str:
         """An id such as the bot gives: it only has to be unlike all others."""
-        return f"crowd{number:015}"
+        return f"load{number:015}"
 
     def began(self, number: int) -> float:
         """When the provider took it."""
@@ -87,19 +87,19 @@ class Crowd:
         return json.dumps(asdict(self))
 
     @classmethod
-    def read(cls, text: str) -> "Crowd":
+    def read(cls, text: str) -> "Load":
         """Back from ``as_json``."""
         return cls(**json.loads(text))
 
 
-async def write_rows(storage: Storage, crowd: Crowd, spots: Sequence[Spot]) -> None:
-    """Put the crowd where a bot that was stopped has left it: running, owned by nobody."""
-    for start in range(0, crowd.count, ROWS_AT_ONCE):
-        numbers = range(start, min(start + ROWS_AT_ONCE, crowd.count))
+async def write_rows(storage: Storage, load: Load, spots: Sequence[Spot]) -> None:
+    """Put the load where a bot that was stopped has left it: running, owned by nobody."""
+    for start in range(0, load.count, ROWS_AT_ONCE):
+        numbers = range(start, min(start + ROWS_AT_ONCE, load.count))
 
         async def work(tx: Transaction, numbers: range = numbers) -> None:
             for number in numbers:
-                generation = _row(crowd, number, spots[number % len(spots)])
+                generation = _row(load, number, spots[number % len(spots)])
                 await tx.conversations.add(generation.conversation_id)
                 await tx.conversations.next_version(generation.conversation_id)
                 await tx.generations.add(generation)
@@ -108,12 +108,12 @@ async def write_rows(storage: Storage, crowd: Crowd, spots: Sequence[Spot]) -> N
         await storage.transact(work)
 
 
-def _row(crowd: Crowd, number: int, spot: Spot) -> Generation:
+def _row(load: Load, number: int, spot: Spot) -> Generation:
     guild_id, channel_id, message_id, thread_id = spot
     provider = ProviderName("evolink")
-    began = datetime.fromtimestamp(crowd.began(number), UTC)
-    body = {"model": MODEL, "prompt": f"crowd {number}", "duration": VIDEO_SECONDS}
-    generation_id = GenerationId(crowd.generation_id(number))
+    began = datetime.fromtimestamp(load.began(number), UTC)
+    body = {"model": MODEL, "prompt": f"load {number}", "duration": VIDEO_SECONDS}
+    generation_id = GenerationId(load.generation_id(number))
     return Generation(
         id=generation_id,
         conversation_id=ConversationId(generation_id),
@@ -135,7 +135,7 @@ def _row(crowd: Crowd, number: int, spot: Spot) -> Generation:
             resolution="720p",
             seconds=VIDEO_SECONDS,
             micro_usd=430_000,
-            estimated_seconds=round(crowd.takes),
+            estimated_seconds=round(load.takes),
         ),
         place=Place(
             guild_id=GuildId(guild_id),
@@ -151,8 +151,8 @@ def _row(crowd: Crowd, number: int, spot: Spot) -> Generation:
             body=body,
             started_at=began,
             submitted_at=began,
-            task_id=TaskId(crowd.task_id(number)),
-            estimated_seconds=round(crowd.takes),
+            task_id=TaskId(load.task_id(number)),
+            estimated_seconds=round(load.takes),
         ),
         created_at=began,
         updated_at=began,

@@ -19,7 +19,7 @@ from typing import Self
 
 from bench.clip import MIB, make_clip
 from bench.harness import UPLOAD_SECONDS, Bot, Deliveries, Harness
-from bench.load import Crowd
+from bench.load import Load
 from bench.report import Report, options
 
 CLIP_BYTES = 20 * MIB
@@ -47,8 +47,8 @@ async def play(
     folder: Path, clip: Path, *, usual: bool, count: int, rest: float = REST_SECONDS
 ) -> Seen:
     """Let all come due at one moment."""
-    crowd = Crowd(at=time.time(), ending=count, spread=TAKES_SECONDS / 2, takes=TAKES_SECONDS)
-    async with Harness(folder=folder, crowd=crowd, clip=clip) as harness:
+    load = Load(at=time.time(), ending=count, spread=TAKES_SECONDS / 2, takes=TAKES_SECONDS)
+    async with Harness(folder=folder, load=load, clip=clip) as harness:
         if not usual:
             await harness.seed()
         await harness.open_providers()

@@ -1,6 +1,6 @@
-"""The providers as a process of their own, with a crowd of tasks already in flight.
+"""The providers as a separate process, with tasks already in flight.
 
-Owns putting the crowd into EvoLink's book. Prints its address, then serves until its input ends,
+Owns putting the load into EvoLink's book. Prints its address, then serves until its input ends,
 so that it never outlives the bench that started it. Every video is one and the same file.
 """
 
@@ -15,12 +15,12 @@ from typing import Any
 
 from aiohttp import web
 
-from bench.load import MODEL, VIDEO_SECONDS, Crowd
+from bench.load import MODEL, VIDEO_SECONDS, Load
 from sandbox.clips import FixedClips
 from sandbox.providers import Providers
 from sandbox.providers.api_server import Call
 from sandbox.providers.fetch import Given
-from sandbox.providers.submission import judge
+from sandbox.providers.submission import read_submission
 from sandbox.providers.tasks import Task
 
 RICH_USD = 10_000_000
@@ -32,8 +32,8 @@ NEARLY_DONE = 97
 class Process:
     """``python -m bench.providers``, as seen by the bench that starts it."""
 
-    def __init__(self, *, crowd: Crowd, clip: Path) -> None:
-        self.crowd = crowd
+    def __init__(self, *, load: Load, clip: Path) -> None:
+        self.load = load
         self._clip = clip
         self._process: asyncio.subprocess.Process | None = None
         self.url = ""
@@ -42,7 +42,7 @@ class Process:
         """Start it; its address."""
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bench.providers",
-            "--crowd", self.crowd.as_json(), "--clip", str(self._clip),
+            "--load", self.load.as_json(), "--clip", str(self._clip),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert self._process.stdout is not None
@@ -65,43 +65,43 @@ class Process:
                 await self._process.wait()
 
 
-def enter_tasks(providers: Providers, crowd: Crowd, clip: Path) -> None:
-    """Put the crowd into EvoLink's book, as if it had been submitted and paid for long ago."""
+def enter_tasks(providers: Providers, load: Load, clip: Path) -> None:
+    """Enter the load's tasks at EvoLink, as if they had been submitted and paid for long ago."""
     evolink = providers.evolink
     evolink.balance_usd = providers.apimart.balance_usd = RICH_USD
-    # What is asked for beside the crowd takes as long as the crowd does.
-    evolink.settings.seconds = crowd.takes
+    # A further task takes as long as those of the load.
+    evolink.settings.seconds = load.takes
     evolink.settings.progress_step = providers.apimart.settings.progress_step = 1
-    body: dict[str, Any] = {"model": MODEL, "prompt": "crowd", "duration": VIDEO_SECONDS}
-    submission = judge(body, evolink.models, insecure_callbacks=False)
+    body: dict[str, Any] = {"model": MODEL, "prompt": "load", "duration": VIDEO_SECONDS}
+    submission = read_submission(body, evolink.models, insecure_callbacks=False)
     video = asyncio.get_running_loop().create_task(_ready(clip))
-    for number in range(crowd.count):
+    for number in range(load.count):
         task = evolink.book.accept(
             submission,
             Given(),
-            task_id=crowd.task_id(number),
-            duration=max(min(crowd.ends(number), crowd.at + A_DAY) - time.time(), 0.0),
-            fate=lambda: None,
+            task_id=load.task_id(number),
+            duration=max(min(load.ends(number), load.at + A_DAY) - time.time(), 0.0),
+            next_fault=lambda: None,
             idempotency_key=None,
             clip=lambda _seconds, _aspect: video,
         )
         assert task is not None
-        task.created_at = task.known_at = crowd.began(number)
-        if crowd.held(number):
+        task.created_at = task.known_at = load.began(number)
+        if load.held(number):
             task.ends_at, task.known_progress = None, NEARLY_DONE
 
 
 def _ender(
-    providers: Providers, crowd: Crowd
+    providers: Providers, load: Load
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """Ends at once all that are held."""
     book = providers.evolink.book
 
     async def end(request: web.Request) -> web.StreamResponse:
         del request
-        for number in range(crowd.count):
-            if crowd.held(number):
-                book.finish(book.tasks[crowd.task_id(number)])
+        for number in range(load.count):
+            if load.held(number):
+                book.finish(book.tasks[load.task_id(number)])
         return web.Response()
 
     return end
@@ -153,16 +153,16 @@ async def _ready(clip: Path) -> Path:
     return clip
 
 
-async def serve(crowd: Crowd, clip: Path) -> None:
+async def serve(load: Load, clip: Path) -> None:
     """Serve until the input ends."""
     with tempfile.TemporaryDirectory(prefix="retake-bench-") as folder:
         providers = Providers(directory=Path(folder), clips=FixedClips(clip))
-        enter_tasks(providers, crowd, clip)
+        enter_tasks(providers, load, clip)
         app = web.Application()
         providers.mount(app)
         figures = Figures(providers)
         app.router.add_get("/figures", figures.answer)
-        app.router.add_post("/end", _ender(providers, crowd))
+        app.router.add_post("/end", _ender(providers, load))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         try:
@@ -178,10 +178,10 @@ async def serve(crowd: Crowd, clip: Path) -> None:
 def main() -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--crowd", type=Crowd.read, required=True)
+    parser.add_argument("--load", type=Load.read, required=True)
     parser.add_argument("--clip", type=Path, required=True)
     told = parser.parse_args()
-    asyncio.run(serve(told.crowd, told.clip))
+    asyncio.run(serve(told.load, told.clip))
 
 
 if __name__ == "__main__":

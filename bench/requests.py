@@ -116,8 +116,8 @@ class Wishes:
         self._order_no_more()
         for provider in (self.sandbox.providers.evolink, self.sandbox.providers.apimart):
             for task in provider.tasks.values():
-                if task.fate_kind is TaskFault.TRUNCATED_FILE:
-                    task.fate = None
+                if task.fault_kind is TaskFault.TRUNCATED_FILE:
+                    task.fault = None
 
     def _order_no_more(self) -> None:
         for provider in (self.sandbox.providers.evolink, self.sandbox.providers.apimart):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.clip import MIB, make_clip
 from bench.harness import Bot, Harness
-from bench.load import Crowd
+from bench.load import Load
 from bench.machine import cpu_seconds
 from bench.report import Report, options, percentile
 
@@ -90,8 +90,8 @@ async def measure(report: Report, *, quick: bool) -> None:
         clip = await make_clip(folder / "clip.mp4", size=2 * MIB)
         harnesses: dict[Scene, Harness] = {}
         for number, scene in enumerate(scenes):
-            crowd = Crowd(at=time.time(), staying=scene.unfinished, takes=TAKES_SECONDS)
-            harness = Harness(folder=folder / str(number), crowd=crowd, clip=clip)
+            load = Load(at=time.time(), staying=scene.unfinished, takes=TAKES_SECONDS)
+            harness = Harness(folder=folder / str(number), load=load, clip=clip)
             harnesses[scene] = await stack.enter_async_context(harness)
             if not scene.bare:
                 await harness.seed()

@@ -24,10 +24,10 @@ class Sandbox:
         *,
         directory: Path,
         clips: ClipSource | None = None,
-        judge: OpenApiValidator | None = None,
+        validator: OpenApiValidator | None = None,
         allow_insecure_callbacks: bool = False,
     ) -> None:
-        self.discord = DiscordStandIn(validator=judge)
+        self.discord = DiscordStandIn(validator=validator)
         self.providers = Providers(
             directory=directory,
             clips=clips,
@@ -70,7 +70,7 @@ class Sandbox:
     def bot_config(self, data: Path, *, port: int = 0) -> str:
         """A configuration that points the real bot here; ``data`` is where it keeps its files.
 
-        ``port`` is that of the bot's own HTTP side door (0: any free one).
+        ``port`` is the port of the bot's web server (0: any free one).
         """
         return f"""\
 # Written by the sandbox at every start.

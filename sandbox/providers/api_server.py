@@ -1,4 +1,4 @@
-"""The door every call of a provider goes through.
+"""The HTTP server that answers every call of a provider's API.
 
 Owns the record of calls, authentication, the rate limit, faults on the wire, unknown routes and
 defects. What a call means is the handlers' business, what an error looks like the provider's.

@@ -39,7 +39,7 @@ _ERRORS: dict[int, tuple[str, str]] = {
     502: ("Bad gateway", "server_error"),
     503: ("Service unavailable", "server_error"),
 }
-_FATES: dict[TaskFault, tuple[int, str, str]] = {
+_FAILURES: dict[TaskFault, tuple[int, str, str]] = {
     TaskFault.MODERATION: (
         400,
         "The content was rejected by the safety system (content policy violation)",
@@ -138,7 +138,7 @@ class APIMart(Provider):
                 ]
             }
         elif task.error is not None:
-            code, message, kind = _FATES[task.error.fate]
+            code, message, kind = _FAILURES[task.error.kind]
             data["cost"] = 0
             data["credits_cost"] = 0
             data["error"] = {

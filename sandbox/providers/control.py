@@ -162,7 +162,7 @@ def shown_task(provider: Provider, task: Task) -> dict[str, Any]:
         "reserved_usd": task.reserved_micro / 1_000_000,
         "error": None
         if error is None
-        else {"code": error.code or error.fate, "message": error.message},
+        else {"code": error.code or error.kind, "message": error.message},
         "idempotency_key": task.idempotency_key,
         "result_url": results[0] if results else None,
     }

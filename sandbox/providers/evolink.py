@@ -43,7 +43,7 @@ _ERRORS: dict[int, tuple[str, str, str]] = {
     502: ("upstream_error", "Upstream error", "api_error"),
     503: ("service_unavailable", "Service unavailable", "api_error"),
 }
-_FATES: dict[TaskFault, tuple[str, str]] = {
+_FAILURES: dict[TaskFault, tuple[str, str]] = {
     TaskFault.MODERATION: (
         "content_policy_violation",
         "The request was rejected because it violates the content policy.",
@@ -140,7 +140,7 @@ class EvoLink(Provider):
                 },
             }
         elif task.error is not None:
-            code, message = _FATES[task.error.fate]
+            code, message = _FAILURES[task.error.kind]
             answer["error"] = {
                 "code": task.error.code if task.error.code is not None else code,
                 "message": task.error.message or message,

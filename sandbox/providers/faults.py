@@ -18,7 +18,7 @@ from aiohttp import web
 
 
 class Op(StrEnum):
-    """What a call does, as the control interface names it; ``task`` is a task's fate instead."""
+    """What a call does, as the control interface names it; ``task`` is a task's fault."""
 
     SUBMIT = "submit"
     QUERY = "query"

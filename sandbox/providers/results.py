@@ -48,9 +48,9 @@ class Results:
             if token in task.dead_results:
                 self._renew(provider, task)
                 raise Refused("no such file", status=404)
-            if task.fate_kind is TaskFault.NOT_A_VIDEO:
+            if task.fault_kind is TaskFault.NOT_A_VIDEO:
                 return web.Response(body=_NOT_A_VIDEO, content_type="video/mp4")
-            if task.fate_kind is TaskFault.TRUNCATED_FILE:
+            if task.fault_kind is TaskFault.TRUNCATED_FILE:
                 body = task.file.read_bytes()
                 return web.Response(body=body[: len(body) // 2], content_type="video/mp4")
             return Download(task.file, "video/mp4")

@@ -1,6 +1,6 @@
 """What each model of the two providers takes, as data, by the vendors' pages.
 
-Owns ranges, counts, forms and prices. How a request is judged by them is `submission`'s business.
+Owns ranges, counts, forms and prices. `submission` applies them to a request.
 """
 
 from collections.abc import Mapping

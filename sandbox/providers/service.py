@@ -1,4 +1,4 @@
-"""What both providers have in common behind the door: submitting a task and telling of it.
+"""What both providers have in common behind their servers: accepting tasks and reporting them.
 
 Owns the way from a body to an accepted task, the words of its state, and what tests and the control
 interface read. The JSON of a provider is its subclass's.
@@ -20,7 +20,7 @@ from sandbox.providers.faults import Fault, Op, Sleep, TaskFault
 from sandbox.providers.fetch import Fetcher, Given
 from sandbox.providers.idempotency import Receipts
 from sandbox.providers.rules import Model
-from sandbox.providers.submission import Refused, Submission, judge
+from sandbox.providers.submission import Refused, Submission, read_submission
 from sandbox.providers.tasks import Account, State, Task, TaskBook
 
 _RENDER_PATIENCE = 5
@@ -104,7 +104,7 @@ class Provider(ApiServer):
 
         It is listed with our tasks, and it is not in ``paid``.
         """
-        submission = judge(
+        submission = read_submission(
             {"model": model, "prompt": prompt}, self.models, insecure_callbacks=False
         )
         task = self.book.accept(
@@ -112,7 +112,7 @@ class Provider(ApiServer):
             Given(),
             task_id=self.new_task_id(),
             duration=self.settings.seconds,
-            fate=lambda: None,
+            next_fault=lambda: None,
             idempotency_key=None,
             clip=lambda seconds, aspect: self._render(submission, Given(), seconds, aspect),
         )
@@ -177,7 +177,7 @@ class Provider(ApiServer):
         return web.json_response(self.submitted(request, task), headers=headers)
 
     async def _accepted(self, body: Any, key: str | None) -> Task:
-        submission = judge(body, self.models, insecure_callbacks=self._insecure)
+        submission = read_submission(body, self.models, insecure_callbacks=self._insecure)
         if submission.model.name in self.settings.denied_models:
             name = submission.model.name
             raise Refused(f"Token does not have access to model: {name}", status=403)
@@ -189,7 +189,7 @@ class Provider(ApiServer):
             given,
             task_id=self.new_task_id(),
             duration=self.settings.seconds,
-            fate=lambda: self.faults.take(Op.TASK),
+            next_fault=lambda: self.faults.take(Op.TASK),
             idempotency_key=key,
             clip=lambda seconds, aspect: self._render(submission, given, seconds, aspect),
         )
@@ -236,7 +236,7 @@ class Provider(ApiServer):
     def word(self, task: Task) -> str:
         """The status as this provider tells it now."""
         state = self.book.state(task, self.clock(), self.settings.progress_step)
-        if task.fate_kind is TaskFault.UNKNOWN_STATUS and not task.ended:
+        if task.fault_kind is TaskFault.UNKNOWN_STATUS and not task.ended:
             return "awaiting_upstream"
         return self.spoken(state)
 
@@ -255,7 +255,7 @@ class Provider(ApiServer):
 
     def results(self, task: Task) -> list[str]:
         """The addresses of the finished video."""
-        if task.state is not State.COMPLETED or task.fate_kind is TaskFault.NO_VIDEO:
+        if task.state is not State.COMPLETED or task.fault_kind is TaskFault.NO_VIDEO:
             return []
         return [f"{self.base_url}/results/{self.name}/{task.result}.mp4"]
 

@@ -1,4 +1,4 @@
-"""A submitted body, judged by the rules of the model it names.
+"""A submitted body, read by the rules of the model that it names.
 
 Owns every check that needs nothing but the body. Whether a given URL really holds an image is
 `fetch`'s business; the shape of the refusal is the provider's.
@@ -58,7 +58,9 @@ class Submission:
         return self.prompt.partition("\n")[0]
 
 
-def judge(body: Any, models: Mapping[str, Model], *, insecure_callbacks: bool) -> Submission:
+def read_submission(
+    body: Any, models: Mapping[str, Model], *, insecure_callbacks: bool
+) -> Submission:
     """Judge a body, or raise Refused with the parameter that is wrong."""
     if not isinstance(body, dict):
         raise Refused("the body must be a JSON object")

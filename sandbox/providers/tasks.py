@@ -43,9 +43,9 @@ ENDED = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
 
 @dataclass(frozen=True, kw_only=True)
 class TaskError:
-    """Why a task failed; None where the provider's own words for the fate are to be used."""
+    """Why a task failed; None where the provider's own words are to be used."""
 
-    fate: TaskFault
+    kind: TaskFault
     code: str | int | None = None
     message: str | None = None
 
@@ -63,7 +63,7 @@ class Task:
     ends_at: float | None
     reserved_micro: int
     idempotency_key: str | None
-    fate: Fault | None
+    fault: Fault | None
     clip: asyncio.Task[Path]
     state: State = State.PENDING
     charged_micro: int = 0
@@ -81,16 +81,16 @@ class Task:
         return self.state in ENDED
 
     @property
-    def fate_kind(self) -> TaskFault | None:
+    def fault_kind(self) -> TaskFault | None:
         """What was planned for it, if anything."""
-        return TaskFault(self.fate.kind) if self.fate is not None else None
+        return TaskFault(self.fault.kind) if self.fault is not None else None
 
     def progress(self, now: float, step: int) -> int:
         """Percent as shown at ``now``, in whole steps; 100 only when completed."""
         if self.state is State.COMPLETED:
             return 100
         share = self._share(now)
-        if self.fate_kind is TaskFault.LYING_PROGRESS and not self.ended:
+        if self.fault_kind is TaskFault.LYING_PROGRESS and not self.ended:
             share = 95 if share < 50 else 40
         return min(99, int(share // step * step))
 
@@ -159,7 +159,7 @@ class TaskBook:
         *,
         task_id: str,
         duration: float,
-        fate: Callable[[], Fault | None],
+        next_fault: Callable[[], Fault | None],
         idempotency_key: str | None,
         clip: Callable[[int, str], asyncio.Task[Path]],
     ) -> Task | None:
@@ -170,7 +170,7 @@ class TaskBook:
         if not self.account.reserve(reserved):
             return None
         now = self._clock()
-        destiny = fate()
+        fault = next_fault()
         aspect = submission.aspect or ("9:16" if given.portrait else "16:9")
         task = Task(
             id=task_id,
@@ -179,13 +179,13 @@ class TaskBook:
             length=seconds + (round(given.source_seconds) if submission.mode is Mode.EXTEND else 0),
             aspect=aspect,
             created_at=now,
-            ends_at=_ends_at(now, duration, destiny),
+            ends_at=_ends_at(now, duration, fault),
             reserved_micro=reserved,
             idempotency_key=idempotency_key,
-            fate=destiny,
+            fault=fault,
             clip=clip(seconds, aspect),
             known_at=now,
-            known_progress=30 if destiny is not None and destiny.kind is TaskFault.STUCK else 0,
+            known_progress=30 if fault is not None and fault.kind is TaskFault.STUCK else 0,
         )
         self.tasks[task.id] = task
         self.paid.append(task.id)
@@ -214,17 +214,17 @@ class TaskBook:
         return not task.ended and task.ends_at is not None and task.ends_at <= self._clock()
 
     def finish(self, task: Task) -> None:
-        """End it now, well (a person's wish)."""
+        """End it now, well (a person orders it)."""
         if not task.ended:
-            task.fate = None
+            task.fault = None
             task.ends_at = self._clock()
             self._plan(task)
             self.tick()
 
     def fail(self, task: Task, code: str | int | None, message: str | None) -> None:
-        """Let it fail now (a person's wish)."""
+        """Let it fail now (a person orders it)."""
         if not task.ended:
-            error = TaskError(fate=TaskFault.FAIL, code=code, message=message)
+            error = TaskError(kind=TaskFault.FAIL, code=code, message=message)
             self._close(task, State.FAILED, error)
 
     def advance(self, task: Task, progress: float) -> None:
@@ -238,10 +238,10 @@ class TaskBook:
             self._planned()
 
     def _end(self, task: Task) -> None:
-        fault, fate = task.fate, task.fate_kind
-        if fault and fate and fate in _FATAL:
-            state = State.CANCELLED if fate is TaskFault.CANCEL else State.FAILED
-            self._close(task, state, TaskError(fate=fate, code=fault.code, message=fault.message))
+        fault, kind = task.fault, task.fault_kind
+        if fault and kind and kind in _FATAL:
+            state = State.CANCELLED if kind is TaskFault.CANCEL else State.FAILED
+            self._close(task, state, TaskError(kind=kind, code=fault.code, message=fault.message))
         elif not task.clip.done():
             task.clip.add_done_callback(lambda _: self._rendered(task))
         else:
@@ -253,10 +253,10 @@ class TaskBook:
         error = task.clip.exception()
         if error is not None:
             self._broken(task, error)
-            self._close(task, State.FAILED, TaskError(fate=TaskFault.FAIL))
+            self._close(task, State.FAILED, TaskError(kind=TaskFault.FAIL))
             return
         task.file = task.clip.result()
-        if task.fate_kind is TaskFault.DEAD_URL:
+        if task.fault_kind is TaskFault.DEAD_URL:
             task.dead_results.add(task.result)
         self._close(task, State.COMPLETED, None)
 
@@ -271,14 +271,14 @@ class TaskBook:
         self._ended(task)
 
 
-def _ends_at(now: float, duration: float, fate: Fault | None) -> float | None:
-    if fate is None:
+def _ends_at(now: float, duration: float, fault: Fault | None) -> float | None:
+    if fault is None:
         return now + duration
-    if fate.kind is TaskFault.STUCK:
+    if fault.kind is TaskFault.STUCK:
         return None
-    if fate.seconds is not None:
-        return now + fate.seconds
-    return now + duration * (_EARLY if fate.kind in _FATAL else 1)
+    if fault.seconds is not None:
+        return now + fault.seconds
+    return now + duration * (_EARLY if fault.kind in _FATAL else 1)
 
 
 _SPOKEN = re.compile(r"\b(\d{1,2})\s*-?\s*(?:s|sec|secs|seconds?)\b", re.IGNORECASE)

@@ -63,7 +63,7 @@ def test_modules_stay_short(modules: list[Module]) -> None:
 
 
 def test_every_folder_of_code_is_a_package(root: Path) -> None:
-    """A folder without it is not judged by the import contracts."""
+    """The import contracts do not see a folder without it."""
     bare = [
         str(folder.relative_to(root))
         for top in ("bot", "cogs", "sandbox")

@@ -65,7 +65,7 @@ VIOLATIONS = {
 
 
 def lint(tree: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    # The interpreter's safe path keeps an installed or current copy from being judged instead.
+    # The interpreter's safe path keeps an installed or current copy from being checked instead.
     return subprocess.run(
         [str(LINTER), "--no-logo", "--no-cache", "--config", "pyproject.toml", *options],
         cwd=tree,
@@ -144,7 +144,7 @@ def test_a_planted_violation_is_found(
 
 
 def test_every_room_is_on_a_floor(root: Path) -> None:
-    """A new module of `bot` must be given its floor, else nothing would judge it."""
+    """A new module of `bot` must be given its floor, else no contract would check it."""
     floors = next(contract for contract in contracts(root) if contract["id"] == "floors")
     rooms = {
         f"bot.{path.stem}"

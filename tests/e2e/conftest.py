@@ -142,7 +142,7 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def judge() -> OpenApiValidator | None:
+def validator() -> OpenApiValidator | None:
     """Discord's own document, where it is at hand; the integration tests insist on it."""
     return OpenApiValidator.load() if document() else None
 
@@ -180,9 +180,9 @@ async def connected(client: Showcase, standin: DiscordStandIn) -> AsyncIterator[
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def harness(
-    clip: Path, picture: Path, tmp_path: Path, judge: OpenApiValidator | None
+    clip: Path, picture: Path, tmp_path: Path, validator: OpenApiValidator | None
 ) -> AsyncIterator[PageHarness]:
-    sandbox = Sandbox(directory=tmp_path / "providers", clips=FixedClips(clip), judge=judge)
+    sandbox = Sandbox(directory=tmp_path / "providers", clips=FixedClips(clip), validator=validator)
     client = Showcase(clip, picture)
     async with sandbox:
         async with connected(client, sandbox.discord):

@@ -187,7 +187,7 @@ class Running:
 @asynccontextmanager
 async def running_sandbox(
     folder: Path,
-    judge: OpenApiValidator | None,
+    validator: OpenApiValidator | None,
     *,
     clips: ClipSource | None = None,
     seconds: float = 1,
@@ -198,7 +198,7 @@ async def running_sandbox(
     sandbox = Sandbox(
         directory=folder / "providers",
         clips=clips,
-        judge=judge,
+        validator=validator,
         allow_insecure_callbacks=insecure_callbacks,
     )
     await sandbox.start()
@@ -223,7 +223,7 @@ async def running_sandbox(
 @asynccontextmanager
 async def running_bot(
     folder: Path,
-    judge: OpenApiValidator | None,
+    validator: OpenApiValidator | None,
     *,
     config: str = FREE,
     clips: ClipSource | None = None,
@@ -238,7 +238,7 @@ async def running_bot(
     """
     clips = clips or FixedClips(film(folder / "film.mp4"))
     async with running_sandbox(
-        folder, judge, clips=clips, seconds=0.4, insecure_callbacks=bool(callbacks)
+        folder, validator, clips=clips, seconds=0.4, insecure_callbacks=bool(callbacks)
     ) as running:
         text = running.config.read_text()
         for table, line in (within or {}).items():

@@ -13,8 +13,8 @@ LATE = "I was offline when you wrote this"
 
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
-    judge = OpenApiValidator.load() if document() is not None else None
-    async with running_sandbox(tmp_path, judge) as running:
+    validator = OpenApiValidator.load() if document() is not None else None
+    async with running_sandbox(tmp_path, validator) as running:
         yield running
 
 

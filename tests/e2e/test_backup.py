@@ -14,18 +14,18 @@ from sandbox.clips import FixedClips
 from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.films import film
 from tests.e2e.running import FREE, Running, running_sandbox
-from tests.e2e.test_command_line import Line
+from tests.e2e.test_command_line import CommandLine
 
 PROMPTS = [f"boat number {number} in the rain" for number in range(1, 7)]
 
 
 @pytest.fixture
-async def line(tmp_path: Path, judge: OpenApiValidator | None) -> AsyncIterator[Line]:
+async def cli(tmp_path: Path, validator: OpenApiValidator | None) -> AsyncIterator[CommandLine]:
     clips = FixedClips(film(tmp_path / "film.mp4"))
-    async with running_sandbox(tmp_path, judge, clips=clips, seconds=10) as running:
-        line = Line(running)
-        line.add(FREE)
-        yield line
+    async with running_sandbox(tmp_path, validator, clips=clips, seconds=10) as running:
+        cli = CommandLine(running)
+        cli.add(FREE)
+        yield cli
 
 
 async def faults(copy: Path) -> list[str]:
@@ -49,15 +49,15 @@ def restore(running: Running, copy: Path) -> None:
     database.write_bytes(copy.read_bytes())
 
 
-async def test_copies_made_while_the_bot_writes_are_whole(line: Line) -> None:
-    running = line.running
+async def test_copies_made_while_the_bot_writes_are_whole(cli: CommandLine) -> None:
+    running = cli.running
     running.sandbox.providers.evolink.settings.seconds = 1
     await running.start_bot()
     copies = [running.folder / f"copy-{number}.db" for number in range(3)]
 
     async def copy_all() -> None:
         for copy in copies:
-            said = await line.run("backup", str(copy))
+            said = await cli.run("backup", str(copy))
             assert said.status == 0, said.all
             assert said.out == f"The database was copied to {copy}.\n"
 
@@ -70,13 +70,13 @@ async def test_copies_made_while_the_bot_writes_are_whole(line: Line) -> None:
     for copy in copies:
         assert await faults(copy) == []
         assert not copy.with_name(copy.name + ".part").exists()
-    said = await line.run("backup", str(copies[0]))
+    said = await cli.run("backup", str(copies[0]))
     assert said.status == 1
     assert "exists already" in said.err
 
 
-async def test_a_bot_goes_on_from_a_copy_with_what_was_under_way(line: Line) -> None:
-    running = line.running
+async def test_a_bot_goes_on_from_a_copy_with_what_was_under_way(cli: CommandLine) -> None:
+    running = cli.running
     await running.start_bot()
     for prompt in PROMPTS[:3]:
         await running.video(prompt)
@@ -84,7 +84,7 @@ async def test_a_bot_goes_on_from_a_copy_with_what_was_under_way(line: Line) -> 
         lambda provider: len(provider.paid) == 3, timeout=30
     )
     copy = running.folder / "copy.db"
-    await backup(f"sqlite:///{line.database}", copy)
+    await backup(f"sqlite:///{cli.database}", copy)
     assert states(copy) & {"submitting", "running"}
 
     # More happens after the copy: what it tells is lost with the disk, what is in Discord is not.
@@ -92,14 +92,14 @@ async def test_a_bot_goes_on_from_a_copy_with_what_was_under_way(line: Line) -> 
         await running.film(prompt)
     await running.kill_bot()
     restore(running, copy)
-    assert (await line.run("check")).status == 0
+    assert (await cli.run("check")).status == 0
     await running.start_bot()
     for prompt in PROMPTS[:3]:
         await running.status(prompt, "Done")
     await running.video(PROMPTS[3])
     await running.film(PROMPTS[3])
 
-    said = await line.run("check")
+    said = await cli.run("check")
     assert said.status == 0, said.all
     assert "0 generations are in progress." in said.out
     assert states(running.folder / "retake.db") == {"delivered"}
@@ -107,8 +107,8 @@ async def test_a_bot_goes_on_from_a_copy_with_what_was_under_way(line: Line) -> 
     assert len(running.paid()) == 4
 
 
-async def test_a_copy_from_nowhere_says_why(line: Line) -> None:
-    said = await line.run("backup", str(line.running.folder / "copy.db"))
+async def test_a_copy_from_nowhere_says_why(cli: CommandLine) -> None:
+    said = await cli.run("backup", str(cli.running.folder / "copy.db"))
     assert said.status == 1
     assert said.err == "No backup was made: unable to open database file\n"
-    assert not (line.running.folder / "copy.db").exists()
+    assert not (cli.running.folder / "copy.db").exists()

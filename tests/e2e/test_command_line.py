@@ -88,10 +88,10 @@ class CommandLine:
 
 
 @pytest.fixture
-async def cli(tmp_path: Path, judge: OpenApiValidator | None) -> AsyncIterator[CommandLine]:
+async def cli(tmp_path: Path, validator: OpenApiValidator | None) -> AsyncIterator[CommandLine]:
     """Both stand-ins and a configuration that is right; no bot runs."""
     clips = FixedClips(film(tmp_path / "film.mp4"))
-    async with running_sandbox(tmp_path, judge, clips=clips, seconds=0.4) as running:
+    async with running_sandbox(tmp_path, validator, clips=clips, seconds=0.4) as running:
         cli = CommandLine(running)
         cli.add(FREE)
         yield cli

@@ -24,10 +24,10 @@ VIDEOS = "I accept MP4, MOV, WebM, or MKV."
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
-    tmp_path_factory: pytest.TempPathFactory, judge: OpenApiValidator | None
+    tmp_path_factory: pytest.TempPathFactory, validator: OpenApiValidator | None
 ) -> AsyncIterator[Running]:
     folder = tmp_path_factory.mktemp("attachments")
-    async with running_bot(folder, judge, within={"media": "max_upload_mib = 1"}) as running:
+    async with running_bot(folder, validator, within={"media": "max_upload_mib = 1"}) as running:
         yield running
 
 

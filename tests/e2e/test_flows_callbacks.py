@@ -20,11 +20,13 @@ FAR_AWAY = 600
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
-    tmp_path_factory: pytest.TempPathFactory, judge: OpenApiValidator | None
+    tmp_path_factory: pytest.TempPathFactory, validator: OpenApiValidator | None
 ) -> AsyncIterator[Running]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    async with running_bot(tmp_path_factory.mktemp("callbacks"), judge, callbacks=port) as running:
+    async with running_bot(
+        tmp_path_factory.mktemp("callbacks"), validator, callbacks=port
+    ) as running:
         running.sandbox.providers.evolink.settings.estimate = FAR_AWAY
         yield running
 

@@ -29,10 +29,10 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
-    tmp_path_factory: pytest.TempPathFactory, judge: OpenApiValidator | None, small: Path
+    tmp_path_factory: pytest.TempPathFactory, validator: OpenApiValidator | None, small: Path
 ) -> AsyncIterator[Running]:
     folder = tmp_path_factory.mktemp("delivery")
-    async with running_bot(folder, judge, clips=FixedClips(small)) as running:
+    async with running_bot(folder, validator, clips=FixedClips(small)) as running:
         yield running
 
 

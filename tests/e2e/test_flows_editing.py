@@ -20,11 +20,11 @@ HINT = (
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
-    tmp_path_factory: pytest.TempPathFactory, judge: OpenApiValidator | None
+    tmp_path_factory: pytest.TempPathFactory, validator: OpenApiValidator | None
 ) -> AsyncIterator[Running]:
     folder = tmp_path_factory.mktemp("editing")
     clips = NumberedClips(film(folder / "film.mp4"))
-    async with running_bot(folder, judge, clips=clips) as running:
+    async with running_bot(folder, validator, clips=clips) as running:
         yield running
 
 

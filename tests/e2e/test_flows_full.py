@@ -19,10 +19,10 @@ NO_ROOM = "My disk is full or can't be written"
 
 
 @pytest.fixture
-async def running(tmp_path: Path, judge: OpenApiValidator | None) -> AsyncIterator[Running]:
+async def running(tmp_path: Path, validator: OpenApiValidator | None) -> AsyncIterator[Running]:
     """A bot with EvoLink alone."""
     clips = FixedClips(film(tmp_path / "film.mp4"))
-    async with running_sandbox(tmp_path, judge, clips=clips, seconds=0.4) as running:
+    async with running_sandbox(tmp_path, validator, clips=clips, seconds=0.4) as running:
         alone = re.sub(r"\[providers\.apimart\]\n(.+\n)+", "", running.config.read_text())
         running.config.write_text(alone)
         await running.start_bot(FREE + QUICK)

@@ -25,9 +25,9 @@ UNDER_WAY = ("cancel", "drop", "deliver")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
-    tmp_path_factory: pytest.TempPathFactory, judge: OpenApiValidator | None
+    tmp_path_factory: pytest.TempPathFactory, validator: OpenApiValidator | None
 ) -> AsyncIterator[Running]:
-    async with running_bot(tmp_path_factory.mktemp("hostile"), judge) as running:
+    async with running_bot(tmp_path_factory.mktemp("hostile"), validator) as running:
         yield running
 
 

@@ -20,10 +20,10 @@ BUTTONS = ["Edit", "Again", "Extend", "Details", "Delete"]
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
-    tmp_path_factory: pytest.TempPathFactory, judge: OpenApiValidator | None
+    tmp_path_factory: pytest.TempPathFactory, validator: OpenApiValidator | None
 ) -> AsyncIterator[Running]:
     config = "\n[limits]\nvideos = 100\nconcurrent = 0\n"
-    async with running_bot(tmp_path_factory.mktemp("making"), judge, config=config) as running:
+    async with running_bot(tmp_path_factory.mktemp("making"), validator, config=config) as running:
         yield running
 
 

@@ -21,11 +21,11 @@ ONE_EACH = {"providers.evolink": "max_running = 1", "providers.apimart": "max_ru
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
-    tmp_path_factory: pytest.TempPathFactory, judge: OpenApiValidator | None
+    tmp_path_factory: pytest.TempPathFactory, validator: OpenApiValidator | None
 ) -> AsyncIterator[Running]:
     folder = tmp_path_factory.mktemp("panels")
     config = "\n[limits]\nvideos = 50\nconcurrent = 0\n"
-    async with running_bot(folder, judge, config=config, within=ONE_EACH) as running:
+    async with running_bot(folder, validator, config=config, within=ONE_EACH) as running:
         yield running
 
 

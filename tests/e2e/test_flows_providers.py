@@ -17,11 +17,11 @@ TEXT_MODEL = "gemini-omni-1.1-flash-text-to-video"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
-    tmp_path_factory: pytest.TempPathFactory, judge: OpenApiValidator | None
+    tmp_path_factory: pytest.TempPathFactory, validator: OpenApiValidator | None
 ) -> AsyncIterator[Running]:
     folder = tmp_path_factory.mktemp("providers")
     config = "\n[limits]\nvideos = 100\nconcurrent = 0\n"
-    async with running_bot(folder, judge, config=config) as running:
+    async with running_bot(folder, validator, config=config) as running:
         yield running
 
 

@@ -11,8 +11,8 @@ from tests.e2e.running import Running, running_sandbox
 
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
-    judge = OpenApiValidator.load() if document() is not None else None
-    async with running_sandbox(tmp_path, judge) as running:
+    validator = OpenApiValidator.load() if document() is not None else None
+    async with running_sandbox(tmp_path, validator) as running:
         yield running
 
 

@@ -27,15 +27,15 @@ from sandbox.clips import FixedClips
 from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.films import film
 from tests.e2e.running import FREE, Running, running_sandbox
-from tests.e2e.test_command_line import Line
+from tests.e2e.test_command_line import CommandLine
 
 KITE = "a red kite over the harbour"
 
 
 @pytest.fixture
-async def running(tmp_path: Path, judge: OpenApiValidator | None) -> AsyncIterator[Running]:
+async def running(tmp_path: Path, validator: OpenApiValidator | None) -> AsyncIterator[Running]:
     clips = FixedClips(film(tmp_path / "film.mp4"))
-    async with running_sandbox(tmp_path, judge, clips=clips, seconds=3600) as running:
+    async with running_sandbox(tmp_path, validator, clips=clips, seconds=3600) as running:
         yield running
 
 
@@ -45,7 +45,7 @@ async def given_up(running: Running) -> GenerationId:
     await running.video(KITE)
     await running.status(KITE, "Working")
     await running.kill_bot()
-    (row,) = Line(running).rows("SELECT id FROM generations")
+    (row,) = CommandLine(running).rows("SELECT id FROM generations")
     generation_id = GenerationId(str(row[0]))
     now = SystemClock().now()
 
@@ -94,14 +94,14 @@ async def test_it_is_delivered_free_in_its_thread_and_the_status_turns_green(
     status, said = await running.check()
     assert status == 0, said
     spent = "SELECT SUM(videos_spent), SUM(videos_held), SUM(seconds_spent) FROM accounts"
-    assert Line(running).rows(spent) == [(0, 0, 0)]
+    assert CommandLine(running).rows(spent) == [(0, 0, 0)]
 
 
 async def test_a_callback_about_one_that_was_given_up_has_it_looked_at(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generation_id = await given_up(running)
-    Line(running).configure("[http]\n", '[http]\npublic_url = "https://video.example.org"\n')
+    CommandLine(running).configure("[http]\n", '[http]\npublic_url = "https://video.example.org"\n')
     for owner, name in ((Route, "BASE"), (DiscordWebSocket, "DEFAULT_GATEWAY"), (Asset, "BASE")):
         monkeypatch.setattr(owner, name, getattr(owner, name))  # put back at the end
     async with build(load(running.config), Role.ALL) as parts:

@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 60.0
 
 @dataclass(kw_only=True)
 class Process:
-    """One of the two, and its side door."""
+    """One of the two processes, and the address of its web server."""
 
     bot: BotProcess
     web_server: str
@@ -82,7 +82,7 @@ class Roles:
 
 @pytest.fixture
 async def roles(
-    tmp_path: Path, judge: OpenApiValidator | None, unused_tcp_port_factory: Callable[[], int]
+    tmp_path: Path, validator: OpenApiValidator | None, unused_tcp_port_factory: Callable[[], int]
 ) -> AsyncIterator[Roles]:
     if not postgres.is_to_be_had():
         pytest.skip(postgres.HOW)
@@ -91,7 +91,7 @@ async def roles(
             server, f"DROP DATABASE IF EXISTS {DATABASE}", f"CREATE DATABASE {DATABASE}"
         )
         clips = FixedClips(film(tmp_path / "film.mp4"))
-        async with running_sandbox(tmp_path, judge, clips=clips) as running:
+        async with running_sandbox(tmp_path, validator, clips=clips) as running:
             url = postgres.with_database(server, DATABASE)
             processes = {
                 role: process(running, role, unused_tcp_port_factory(), url)

@@ -28,8 +28,8 @@ class Story:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
-    judge = OpenApiValidator.load() if document() is not None else None
-    async with running_sandbox(tmp_path, judge) as running:
+    validator = OpenApiValidator.load() if document() is not None else None
+    async with running_sandbox(tmp_path, validator) as running:
         await running.start_bot()
         yield running
 

@@ -18,9 +18,9 @@ HOURS = 23 * 3600
 
 
 @pytest.fixture
-async def running(tmp_path: Path, judge: OpenApiValidator | None) -> AsyncIterator[Running]:
+async def running(tmp_path: Path, validator: OpenApiValidator | None) -> AsyncIterator[Running]:
     clips = FixedClips(film(tmp_path / "film.mp4"))
-    async with running_sandbox(tmp_path, judge, clips=clips, seconds=3600) as running:
+    async with running_sandbox(tmp_path, validator, clips=clips, seconds=3600) as running:
         yield running
 
 

@@ -1,4 +1,4 @@
-"""A running Discord stand-in, judged by Discord's own document, and real clients for it."""
+"""A running Discord stand-in, validated against Discord's own document, and real clients for it."""
 
 import asyncio
 import os
@@ -32,8 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def judge() -> OpenApiValidator:
-    """Discord's OpenAPI document as a judge; without the document the tests cannot be believed."""
+def validator() -> OpenApiValidator:
+    """A validator from Discord's OpenAPI document; without the document these tests are skipped."""
     if document() is None:
         sentence = f"Discord's OpenAPI document is not here; name it in {VARIABLE}"
         if os.environ.get("CI"):
@@ -49,10 +49,10 @@ def clock() -> OwnedClock:
 
 @pytest.fixture
 async def standin(
-    judge: OpenApiValidator, clock: OwnedClock, request: pytest.FixtureRequest
+    validator: OpenApiValidator, clock: OwnedClock, request: pytest.FixtureRequest
 ) -> AsyncIterator[DiscordStandIn]:
     """A running stand-in on a clock the test owns; at the end it has nothing to complain about."""
-    async with serving(DiscordStandIn(clock=clock, validator=judge)) as running:
+    async with serving(DiscordStandIn(clock=clock, validator=validator)) as running:
         yield running
     assert complaints(running, request) == []
 

@@ -1,4 +1,4 @@
-"""The HTTP side door, asked by a real client: health, figures, callbacks that are only hints."""
+"""The bot's web server behind a real HTTP client: health, metrics, and callbacks as mere hints."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ TOKEN = "a-discord-token"
 
 
 class House:
-    """A side door and what happens behind it."""
+    """A web server and the calls that reach the services behind it."""
 
     def __init__(self, *, callbacks: bool = True) -> None:
         self.hints: list[GenerationId] = []

@@ -1,4 +1,4 @@
-"""Walking a story with crashes on the way: people act, lives end and begin, the end is judged.
+"""Walking a story with crashes on the way: people act, lives end and begin, the outcome is checked.
 
 Owns the driving. What the stories are stands in ``stories``, what must hold in ``simulation``.
 """
@@ -220,7 +220,7 @@ def walked(
     """Walk a story in a world of its own; the first of several workers has the crashes.
 
     The walk is left where it comes to a ``known`` state with no crash to come; with those, its end
-    is judged and not kept.
+    is checked and not kept.
     """
     with inline_sqlite():
         return asyncio.run(_walk(story, crashes, fresh_folder(), workers, known))

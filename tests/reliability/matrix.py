@@ -109,7 +109,7 @@ class Player:
     played: int = 0
 
     async def play(self, cell: Cell) -> Row:
-        """Ask, let it go wrong, wait for the end, judge; again while the fault did not strike."""
+        """Ask, let it fail, wait for the end, check; repeat while the fault was not triggered."""
         until = time.monotonic() + LONGEST_SECONDS
         row = await self._once(cell)
         while row.missed and not (row.hung or row.crashed or row.untrue):
@@ -142,7 +142,7 @@ class Player:
         if self.harness.task.done():
             row.crashed.append(f"the bot ended: {self.harness.task.exception()!r}")
         for prompt, answer in zip(prompts, answers, strict=False):
-            judge(self.harness, row, prompt, answer)
+            check_outcome(self.harness, row, prompt, answer)
         row.seconds = time.monotonic() - began
         return row
 
@@ -217,7 +217,7 @@ async def _polled_together(harness: Harness, cell: Cell) -> AsyncIterator[None]:
         harness.weather.answered = None
 
 
-def judge(harness: Harness, row: Row, prompt: str, answer: Json) -> None:
+def check_outcome(harness: Harness, row: Row, prompt: str, answer: Json) -> None:
     """Hold what people were told against what is so."""
     rows = harness.rows(prompt)
     messages = harness.messages(prompt)

@@ -1,4 +1,4 @@
-"""A world that outlives its bot: lives are started, stopped at a point, started again, and judged.
+"""A world that outlives its bot: it starts the bot, stops it at a point, and starts it again.
 
 Owns time, the order of what people do, and what must be true in the end. The services and the
 storage are the real ones; a restart opens the database file anew.

@@ -2,7 +2,7 @@
 
 A bot that starts has no memory. What it does is given by the rows of its database, the files, what
 stands in Discord and at the providers, the time, what people are still to do, and which crashes are
-still to come. Two walks that agree in all of these go on alike and are judged alike, so one of them
+still to come. Two walks that agree in all of these go on alike and end alike, so one of them
 is enough. Whatever is found here and not understood is an error, never left out.
 """
 
@@ -23,7 +23,7 @@ from tests.fakes.ports import OwnedClock
 
 ONLY_RECORDS = frozenset({"polls", "posts", "specs", "sizes", "alerts"})
 """What the fakes write down for those who look later. Nothing that happens depends on it, and no
-story's judgement.
+story's checks.
 """
 
 _PLAIN = (str, bytes, int, float, bool, type(None), datetime, timedelta, Path)

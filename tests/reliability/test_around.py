@@ -18,7 +18,7 @@ from sandbox.discord.state.seed import STUDIO, TOM, VIDEOS
 from tests.e2e.films import film
 from tests.reliability.faults import REAL, Call, How
 from tests.reliability.harness import Harness, Json, shorten
-from tests.reliability.matrix import Row, judge
+from tests.reliability.matrix import Row, check_outcome
 
 AWAY_SECONDS = 2.5
 PROMPT = "a paper boat"
@@ -46,11 +46,11 @@ async def once_running(harness: Harness) -> None:
 
 
 async def at_the_end(harness: Harness, answer: Json) -> Row:
-    """Wait, judge: nothing untrue, nobody hanging, no fault of ours."""
+    """Wait, then check: nothing untrue, nobody left waiting, no bug in Retake."""
     row = Row(call="", how="")
     async with asyncio.timeout(40):
         await harness.resting()
-    judge(harness, row, PROMPT, answer)
+    check_outcome(harness, row, PROMPT, answer)
     if harness.discord.world.bot_id not in harness.discord.world.guilds[STUDIO].members:
         # What stands in a server that threw us out cannot be changed any more.
         row.untrue = [untruth for untruth in row.untrue if "its status still says" not in untruth]

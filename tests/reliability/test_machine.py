@@ -18,7 +18,7 @@ from tests.reliability.faults import REAL, Call
 from tests.reliability.figures import Figures
 from tests.reliability.harness import Harness, Json, shorten
 from tests.reliability.machine import WHOLE, Machine, Trouble, small_disk
-from tests.reliability.matrix import HEAD, LONGEST_SECONDS, Row, judge
+from tests.reliability.matrix import HEAD, LONGEST_SECONDS, Row, check_outcome
 
 LASTS_SECONDS = 1.5
 MEGABYTES = 12
@@ -106,7 +106,7 @@ async def troubled(
 
 
 async def play(harness: Harness, machine: Machine, trouble: Trouble, moment: Call | None) -> Row:
-    """Ask for a video, make trouble, wait for the end, judge."""
+    """Ask for a video, cause the trouble, wait for the end, check the outcome."""
     prompt = f"{trouble} {moment or 'at once'}"
     row = Row(call=moment or "at once", how=trouble)
     began = time.monotonic()
@@ -123,7 +123,7 @@ async def play(harness: Harness, machine: Machine, trouble: Trouble, moment: Cal
     except TimeoutError:
         row.hung = True
     row.crashed += harness.complaints.said[said:]
-    judge(harness, row, prompt, answer)
+    check_outcome(harness, row, prompt, answer)
     if row.ended == "failed" and trouble not in WHOLE:
         row.untrue.append("it passed, and the video was given up")
     if harness.ended:

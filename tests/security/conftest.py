@@ -71,7 +71,7 @@ def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
 
 
 @pytest.fixture(scope="session")
-def judge() -> OpenApiValidator | None:
+def validator() -> OpenApiValidator | None:
     """Discord's own document, where it is at hand; the integration tests insist on it."""
     return OpenApiValidator.load() if document() else None
 

@@ -1,6 +1,6 @@
 """Addresses that lead inside: none is connected to, however it is spelled, named or redirected.
 
-The policies, the resolver and the redirects each have their own tests; here the whole door stands
+The policies, the resolver and the redirects each have their own tests; here the whole client stands
 in its production policy before a trap on this machine that counts who comes.
 """
 
@@ -186,7 +186,7 @@ class Changing(Names):
 async def test_an_answer_that_changes_is_judged_each_time(
     trap: Trap, tmp_path: Path, tally: Tally, attempts_outside: list[str]
 ) -> None:
-    """What was judged is what is connected to: nobody asks the name a second time in between."""
+    """The address that was checked is the one connected to: the name is not resolved twice."""
     names = Changing()
     client = HttpClient(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=names)
     url = f"https://turn.example:{trap.port}/a.mp4"
@@ -205,7 +205,7 @@ async def test_an_answer_that_changes_is_judged_each_time(
 async def test_loopback_is_open_only_beside_a_configured_loopback(
     trap: Trap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The whole way from the configuration to the door of each provider."""
+    """The whole way from the configuration to the HTTP client of each provider."""
     here = f"http://127.0.0.1:{trap.port}"
     for api_url, open_ in (("https://api.evolink.ai", False), (here, True)):
         environ = {

@@ -1,7 +1,7 @@
-"""Answers made to harm: without an end, without haste, or with far too much of something.
+"""Hostile responses: endless, slow, or far too large.
 
-That JSON and files have their caps is shown with the door's own tests; here are those that play for
-time or memory. None may hold a call beyond its time, and none is taken for an answer.
+The caps on JSON and files are tested with the HTTP client; here are responses that play for time or
+memory. None may hold a call beyond its time limit, and none is accepted as an answer.
 """
 
 import asyncio

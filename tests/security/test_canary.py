@@ -102,13 +102,13 @@ class Run:
 
 
 @pytest.fixture
-async def run(tmp_path: Path, judge: OpenApiValidator | None) -> AsyncIterator[Run]:
+async def run(tmp_path: Path, validator: OpenApiValidator | None) -> AsyncIterator[Run]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     folder = tmp_path / "run"
     folder.mkdir()
-    async with running_sandbox(folder, judge, seconds=0.4, insecure_callbacks=True) as running:
+    async with running_sandbox(folder, validator, seconds=0.4, insecure_callbacks=True) as running:
         sandbox = running.sandbox
         sandbox.discord.token = canary.TOKEN
         sandbox.providers.evolink.settings.api_key = canary.EVOLINK

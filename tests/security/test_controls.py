@@ -153,9 +153,9 @@ SECRET = "secretword"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def scene(
-    tmp_path_factory: pytest.TempPathFactory, judge: OpenApiValidator | None
+    tmp_path_factory: pytest.TempPathFactory, validator: OpenApiValidator | None
 ) -> AsyncIterator[Scene]:
-    async with running_bot(tmp_path_factory.mktemp("controls"), judge) as running:
+    async with running_bot(tmp_path_factory.mktemp("controls"), validator) as running:
         scene = Scene(running)
         tom = running.person("tom")
 

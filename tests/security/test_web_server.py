@@ -1,6 +1,6 @@
-"""The HTTP side door of the real process: on this machine only, and without callbacks unless asked.
+"""The web server of the real process: on this machine only, without callbacks unless configured.
 
-What it does with forged, late and oversized callbacks is shown with the door's own tests.
+What it does with forged, late and oversized callbacks is shown with the web server's own tests.
 """
 
 import re
@@ -39,13 +39,13 @@ def listeners(pid: int) -> list[tuple[str, int]]:
 
 
 async def test_by_default_it_is_for_this_machine_and_takes_no_callbacks(
-    tmp_path: Path, judge: OpenApiValidator | None, tally: Tally
+    tmp_path: Path, validator: OpenApiValidator | None, tally: Tally
 ) -> None:
     assert (Settings().http.host, Settings().http.public_url) == ("127.0.0.1", "")
-    async with running_bot(tmp_path, judge) as running:
+    async with running_bot(tmp_path, validator) as running:
         ((address, port),) = listeners(running.bot.pid)
         assert address == LOOPBACK_4
-        # Even a callback signed with the right token: without a public URL there is no such door.
+        # Even a callback signed with the right token: without a public URL there is no such path.
         signer = CallbackSigner(running.sandbox.discord.token)
         provider, generation = ProviderName("evolink"), GenerationId("0" * 20)
         genuine = signer.callback_url(f"http://127.0.0.1:{port}", provider, generation)

@@ -1,6 +1,6 @@
 """Words made to harm: in prompts, file names and what providers say. All of it is only text.
 
-The bot is the real one. What is judged is what Discord was sent: nothing mentions anybody but the
+The bot is the real one. What counts is what Discord was sent: nothing mentions anybody but the
 one who asked, and nothing of a person's or a provider's text is a mark, a link or a command.
 """
 
@@ -58,9 +58,9 @@ LOOP = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
-    tmp_path_factory: pytest.TempPathFactory, judge: OpenApiValidator | None
+    tmp_path_factory: pytest.TempPathFactory, validator: OpenApiValidator | None
 ) -> AsyncIterator[Running]:
-    async with running_bot(tmp_path_factory.mktemp("words"), judge) as running:
+    async with running_bot(tmp_path_factory.mktemp("words"), validator) as running:
         yield running
 
 

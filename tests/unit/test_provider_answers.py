@@ -1,4 +1,4 @@
-"""What providers answer, however odd: read without a crash, judged as the pages say."""
+"""However odd a provider's answer is, it is read without a crash, as the documentation says."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -99,7 +99,7 @@ def incoming(files: Path) -> Describe:
 
 
 async def copy(url: str, destination: Path, max_bytes: int) -> int:
-    """A download from the folder next door."""
+    """A download from a local folder."""
     return await asyncio.to_thread(_copy, Path(url), destination, max_bytes)
 
 

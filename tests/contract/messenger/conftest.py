@@ -19,7 +19,7 @@ from sandbox.discord.state.seed import STUDIO, TOM, VIDEOS
 from tests.fakes.services import CATALOGUE, generation, video_file
 
 # Fixtures of the stand-in, shared with the tests of flows.
-from tests.integration.conftest import bot, clock, judge, standin, start  # noqa: F401
+from tests.integration.conftest import bot, clock, standin, start, validator  # noqa: F401
 from tests.integration.discord_client import Bot
 
 Json = dict[str, Any]

@@ -312,7 +312,7 @@ async def test_other_words_for_completed(harness: AdapterHarness, word: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("fate", "state", "code"),
+    ("fault", "state", "code"),
     [
         ("moderation", TaskState.FAILED, Code.MODERATED),
         ("fail", TaskState.FAILED, Code.PROVIDER_FAILED),
@@ -320,9 +320,9 @@ async def test_other_words_for_completed(harness: AdapterHarness, word: str) -> 
     ],
 )
 async def test_a_task_that_ends_badly_says_how(
-    harness: AdapterHarness, fate: str, state: TaskState, code: Code
+    harness: AdapterHarness, fault: str, state: TaskState, code: Code
 ) -> None:
-    harness.fault("task", fate)
+    harness.fault("task", fault)
     submission = await harness.submitted()
     report = await harness.finished(submission.task_id)
     assert report.state is state
@@ -404,16 +404,16 @@ async def test_results_that_cannot_be_had(harness: AdapterHarness) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fate", "code"),
+    ("fault", "code"),
     [
         ("not_a_video", Code.RESULT_BROKEN),
         ("dead_url", Code.RESULT_GONE),
     ],
 )
 async def test_a_bad_result_never_stays_on_disk(
-    harness: AdapterHarness, fate: str, code: Code
+    harness: AdapterHarness, fault: str, code: Code
 ) -> None:
-    harness.fault("task", fate)
+    harness.fault("task", fault)
     submission = await harness.submitted()
     report = await harness.finished(submission.task_id)
     target = harness.root / "x.part"
@@ -421,7 +421,7 @@ async def test_a_bad_result_never_stays_on_disk(
         await harness.provider.download(report.urls[0], target, max_bytes=10**8)
     assert caught.value.code is code
     assert not target.exists()
-    if fate == "dead_url":
+    if fault == "dead_url":
         fresh = await harness.provider.query(submission.task_id)
         assert fresh.urls != report.urls
         await harness.provider.download(fresh.urls[0], target, max_bytes=10**8)

@@ -1,4 +1,4 @@
-"""Workers are judged by one clock: the server's where there is one, else the process's own."""
+"""Workers are compared by one clock: the database server's if there is one, else the process's."""
 
 from datetime import UTC, datetime, timedelta
 

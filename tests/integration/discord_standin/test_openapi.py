@@ -1,4 +1,4 @@
-"""The judge finds planted violations in either direction, and lets only known false alarms pass."""
+"""The validator finds planted violations in both directions and passes only known false alarms."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ async def answer(bot: Bot) -> dict[str, Any]:
     return bot.standin.render.message(bot.standin.world.messages[str(sent.id)])
 
 
-def judged(judge: OpenApiValidator, answer: Any = None, **changed: Any) -> list[str]:
+def validated(validator: OpenApiValidator, answer: Any = None, **changed: Any) -> list[str]:
     exchange: dict[str, Any] = {
         "method": "POST",
         "template": MESSAGES,
@@ -34,11 +34,11 @@ def judged(judge: OpenApiValidator, answer: Any = None, **changed: Any) -> list[
         "status": 200,
         "response": answer,
     }
-    return judge.exchange(**exchange | changed)
+    return validator.exchange(**exchange | changed)
 
 
-async def test_an_honest_exchange(judge: OpenApiValidator, answer: Any) -> None:
-    assert judged(judge, answer) == []
+async def test_an_honest_exchange(validator: OpenApiValidator, answer: Any) -> None:
+    assert validated(validator, answer) == []
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,10 @@ async def test_an_honest_exchange(judge: OpenApiValidator, answer: Any) -> None:
         None,
     ],
 )
-async def test_a_planted_request(judge: OpenApiValidator, answer: Any, request_body: Any) -> None:
-    [*violations] = judged(judge, answer, request=request_body)
+async def test_a_planted_request(
+    validator: OpenApiValidator, answer: Any, request_body: Any
+) -> None:
+    [*violations] = validated(validator, answer, request=request_body)
     assert violations
     assert all(text.startswith("request:") for text in violations)
 
@@ -73,18 +75,18 @@ async def test_a_planted_request(judge: OpenApiValidator, answer: Any, request_b
         {"components": [{"type": 10, "content": "x"}]},
     ],
 )
-async def test_a_planted_answer(judge: OpenApiValidator, answer: Any, planted: Any) -> None:
-    violations = judged(judge, answer | planted)
+async def test_a_planted_answer(validator: OpenApiValidator, answer: Any, planted: Any) -> None:
+    violations = validated(validator, answer | planted)
     assert violations
     assert all(text.startswith("answer:") for text in violations)
 
 
 @pytest.mark.parametrize("missing", ["author", "edited_timestamp", "flags", "mentions", "type"])
 async def test_an_answer_with_something_missing(
-    judge: OpenApiValidator, answer: Any, missing: str
+    validator: OpenApiValidator, answer: Any, missing: str
 ) -> None:
     del answer[missing]
-    assert judged(judge, answer)
+    assert validated(validator, answer)
 
 
 @pytest.mark.parametrize(
@@ -101,9 +103,9 @@ async def test_an_answer_with_something_missing(
     ],
 )
 async def test_what_is_around_the_bodies(
-    judge: OpenApiValidator, answer: Any, changed: Any
+    validator: OpenApiValidator, answer: Any, changed: Any
 ) -> None:
-    assert judged(judge, **{"response": answer} | changed)
+    assert validated(validator, **{"response": answer} | changed)
 
 
 ALARMS: dict[str, dict[str, Any]] = {
@@ -137,8 +139,8 @@ ALARMS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("exchange", ALARMS.values(), ids=ALARMS.keys())
-async def test_false_alarms_pass(judge: OpenApiValidator, answer: Any, exchange: Any) -> None:
-    assert judged(judge, **{"response": answer} | exchange) == []
+async def test_false_alarms_pass(validator: OpenApiValidator, answer: Any, exchange: Any) -> None:
+    assert validated(validator, **{"response": answer} | exchange) == []
 
 
 @pytest.mark.parametrize(
@@ -150,18 +152,20 @@ async def test_false_alarms_pass(judge: OpenApiValidator, answer: Any, exchange:
         {"request": {"embeds": [{"title": "x", "nsfw": False}]}},
     ],
 )
-async def test_no_other_alarm_passes(judge: OpenApiValidator, answer: Any, exchange: Any) -> None:
+async def test_no_other_alarm_passes(
+    validator: OpenApiValidator, answer: Any, exchange: Any
+) -> None:
     response = None if exchange.get("status") == 204 else answer
-    assert judged(judge, **{"response": response} | exchange)
+    assert validated(validator, **{"response": response} | exchange)
 
 
-async def test_every_kind_of_error_the_stand_in_answers_fits(judge: OpenApiValidator) -> None:
+async def test_every_kind_of_error_the_stand_in_answers_fits(validator: OpenApiValidator) -> None:
     form = Form()
     form.required("data", "components", 0, "label")
     with pytest.raises(DiscordError) as refused:
         form.check()
     for error in (refused.value, unknown("Message"), rate_limited(2.5)):
-        assert judged(judge, status=error.status, response=error.body) == []
+        assert validated(validator, status=error.status, response=error.body) == []
 
 
 @pytest.mark.expect_violations("contents")

@@ -12,7 +12,7 @@ from sandbox.discord import DiscordStandIn
 from sandbox.discord.state.seed import ANNOUNCEMENTS, GENERAL, STUDIO, TOM
 from tests.integration.discord_client import OwnedClock
 
-# What a broken rule sends is often outside the document too; the judge is asked elsewhere.
+# What a broken rule sends is often outside the document too; other tests check the document.
 pytestmark = pytest.mark.usefixtures("lenient")
 Json = dict[str, Any]
 V2 = 32768
@@ -20,7 +20,7 @@ V2 = 32768
 
 @pytest.fixture
 def lenient(standin: DiscordStandIn) -> None:
-    standin.rest.judge = None
+    standin.rest.validator = None
 
 
 class Wire:

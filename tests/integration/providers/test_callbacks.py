@@ -14,7 +14,7 @@ ASK = {"model": "gemini-omni-flash-text-to-video", "prompt": "p", "duration": 4}
 
 
 class Receiver:
-    """The side door of somebody's bot: answers with the statuses given, the last one again."""
+    """A bot's web server. It answers with the given statuses in turn, then repeats the last."""
 
     def __init__(self, *statuses: int) -> None:
         self.statuses = list(statuses)
@@ -154,8 +154,8 @@ async def test_apimart_appends_a_path_to_the_base(bench: Bench) -> None:
 
 async def test_apimart_tells_of_a_failure_but_of_no_cancellation(bench: Bench) -> None:
     async with receiving(200) as receiver:
-        for fate in ("cancel", "fail"):
-            bench.fault("apimart", "task", fate)
+        for fault in ("cancel", "fail"):
+            bench.fault("apimart", "task", fault)
             await bench.apimart(PREVIEW | {"webhook": receiver.url})
         bench.clock.advance(8)
         await until(bench, "delivered")

@@ -1,1 +1,1 @@
-"""Discord's REST interface: one module per resource, one door (`door`) in front of them."""
+"""Discord's REST interface: one module per resource behind one server (`server`)."""

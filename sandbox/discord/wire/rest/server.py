@@ -1,4 +1,4 @@
-"""The door to Discord's REST interface: finds the route, orders faults, keeps and judges exchanges.
+"""Discord's REST server: finds the route, applies faults, records and validates exchanges.
 
 Owns everything that is the same for all requests: authorization, rate limits, errors, the record.
 Must not know what any route does.
@@ -96,12 +96,12 @@ class RestServer:
     """Every REST request comes through here."""
 
     def __init__(
-        self, core: Core, call: Callable[..., Call], judge: OpenApiValidator | None
+        self, core: Core, call: Callable[..., Call], validator: OpenApiValidator | None
     ) -> None:
         self._core = core
         self._call = call
         self._table = Table(ROUTES)
-        self.judge = judge
+        self.validator = validator
         self.faults = Faults()
         self.limits = RateLimits(core.clock)
         self.exchanges = Exchanges()
@@ -125,7 +125,7 @@ class RestServer:
         if fault and fault.delay:
             await asyncio.sleep(fault.delay)
         if fault and fault.drop == "before":
-            self._record(request, route, Body(), 0, None, judged=False)
+            self._record(request, route, Body(), 0, None, validated=False)
             return _cut(request)
         if fault and fault.status is not None:
             return await self._by_fault(request, route, fault)
@@ -161,7 +161,7 @@ class RestServer:
         body = await self._read(request)
         body.release()
         status, answer, headers = fault.answer()
-        self._record(request, route, body, status, answer, judged=False)
+        self._record(request, route, body, status, answer, validated=False)
         return _response(status, answer, headers)
 
     async def _read(self, request: web.Request) -> Body:
@@ -194,7 +194,7 @@ class RestServer:
         status: int,
         answer: Any,
         *,
-        judged: bool = True,
+        validated: bool = True,
     ) -> None:
         exchange: Json = {
             "at": iso(self._core.clock()),
@@ -211,8 +211,8 @@ class RestServer:
                 {"index": upload.index, "filename": upload.filename, "size": upload.size}
                 for upload in body.uploads.values()
             ]
-        if self.judge and route and judged:
-            exchange["violations"] = self.judge.exchange(
+        if self.validator and route and validated:
+            exchange["violations"] = self.validator.exchange(
                 method=route.method,
                 template=route.template,
                 query=dict(request.query),
