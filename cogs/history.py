@@ -1,4 +1,4 @@
-"""What was made before: ``/history`` and its pages, and the buttons Details and Delete."""
+"""Past videos: ``/history`` and its pages, and the buttons Details, Get the file and Delete."""
 
 from typing import Any
 
@@ -6,9 +6,8 @@ import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
-from bot.domain.access import may_change
-from bot.domain.errors import Code, Refused
 from bot.domain.ids import UserId
+from bot.services.delete import DeletionReason
 from bot.ui.cards.buttons import control
 from bot.ui.cards.custom_ids import Action, ControlId
 from bot.ui.cards.details import details_card
@@ -16,16 +15,15 @@ from bot.ui.cards.history import history_card
 from bot.ui.inbound import context
 from bot.ui.inbound.answers import answer, promptly, turn
 from bot.ui.inbound.client import Interaction, RetakeClient
-from bot.ui.messenger.withdraw import withdraw
 from bot.ui.text.naming import file_name
 from bot.ui.text.translation import said
 
 SMALLEST_LIMIT = 10 * 2**20
-"""What every answer may carry, whatever the server's tier."""
+"""The bytes that an answer may have in every server, whatever its tier."""
 
 
 class HistoryCog(commands.Cog):
-    """Shows what was made, and takes it back."""
+    """Shows and deletes past videos."""
 
     def __init__(self, client: RetakeClient) -> None:
         self.client = client
@@ -76,31 +74,30 @@ class HistoryCog(commands.Cog):
         await answer(interaction, messages.say("fetch.here", version=generation.version), file=file)
 
     async def ask_to_delete(self, interaction: Interaction, pressed: ControlId) -> None:
-        """The button asks once more: what is deleted does not come back."""
+        """The button Delete: asks first, because a deleted video cannot be restored."""
         client = interaction.client
         messages = client.messages(interaction)
-        viewer = context.viewer(interaction)
-        generation = await client.services.history.details(pressed.generation(), viewer=viewer)
-        if not may_change(generation, viewer):
-            raise Refused(Code.NOT_YOURS)
+        generation = await client.services.delete.check(
+            pressed.generation(), viewer=context.viewer(interaction)
+        )
         choice = ui.View(timeout=None)
         choice.add_item(control(Action.ERASE, generation, messages.say("button.erase")))
         await answer(interaction, messages.say("delete.ask"), view=choice)
 
     async def delete(self, interaction: Interaction, pressed: ControlId) -> None:
-        """Deleted for good: from our records first, then from Discord."""
+        """The button Delete for good."""
         client = interaction.client
-        messages = client.messages(interaction)
-        generation = await promptly(
+        message_gone = await promptly(
             interaction,
-            client.services.history.delete(
-                pressed.generation(), viewer=context.viewer(interaction)
+            client.services.delete.video(
+                pressed.generation(),
+                viewer=context.viewer(interaction),
+                reason=DeletionReason.BUTTON,
             ),
             patience=client.options.patience,
         )
-        key = "delete.done" if await withdraw(client, generation) else "delete.message_left"
-        await answer(interaction, messages.say(key))
-        await client.services.history.tell_deleted(generation)
+        key = "delete.done" if message_gone else "delete.message_left"
+        await answer(interaction, client.messages(interaction).say(key))
 
     async def _drawn(
         self, interaction: Interaction, of: UserId, page: int, *, in_place: bool = False

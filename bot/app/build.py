@@ -42,6 +42,7 @@ from bot.services import Services
 from bot.services.attachments import Intake
 from bot.services.callbacks import Callbacks
 from bot.services.cancel import Cancel
+from bot.services.delete import Delete
 from bot.services.generate import Generate
 from bot.services.history import History
 from bot.services.jobs import Jobs
@@ -187,7 +188,8 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
                 intake=Intake(media=media, room=ports.room),
                 cancel=Cancel(ports=ports, flights=flights, wake=scheduler.wake),
                 jobs=Jobs(storage=storage, clock=clock, flights=flights),
-                history=History(storage=storage, media=media, clock=clock, messenger=messenger),
+                delete=Delete(storage=storage, media=media, clock=clock, messenger=messenger),
+                history=History(storage=storage, media=media, clock=clock),
                 limits=limits,
                 missed=missed,
                 catalogue=catalogue,

@@ -1,10 +1,11 @@
 """Who may see and change a video: its requester, the members of its server, and moderators.
 
-These are pure rules; the services apply them before they show or change anything.
+These are pure rules. Only the services ask them, before they show or change anything.
 """
 
 from dataclasses import dataclass
 
+from bot.domain.errors import Code, Refused
 from bot.domain.generation import Generation, State
 from bot.domain.ids import DIRECT, GuildId, UserId
 
@@ -36,8 +37,34 @@ def may_see(generation: Generation, user_id: UserId, guild_id: GuildId) -> bool:
     return place.guild_id == guild_id != DIRECT and not place.private
 
 
-def may_change(generation: Generation, viewer: Viewer) -> bool:
-    """Return True if a viewer may cancel or delete it: its requester and the moderators there."""
-    if not may_see(generation, viewer.user_id, viewer.guild_id):
-        return False
-    return viewer.moderator or generation.requester_id == viewer.user_id
+def visible(found: Generation | None, viewer: Viewer) -> Generation:
+    """Return the generation if there is one and the viewer may see it.
+
+    Raises:
+        Refused: NOT_FOUND, which doesn't reveal whether it exists.
+    """
+    if found is None or not may_see(found, viewer.user_id, viewer.guild_id):
+        raise Refused(Code.NOT_FOUND)
+    return found
+
+
+def changeable(found: Generation | None, viewer: Viewer) -> Generation:
+    """Return the generation if the viewer is its requester or a moderator where it was made.
+
+    Raises:
+        Refused: NOT_FOUND, or NOT_YOURS if the viewer may only see it.
+    """
+    seen = visible(found, viewer)
+    if not viewer.moderator and seen.requester_id != viewer.user_id:
+        raise Refused(Code.NOT_YOURS)
+    return seen
+
+
+def check_history(viewer: Viewer, of: UserId) -> None:
+    """Check that the viewer may list a member's videos: their own, or any as a moderator.
+
+    Raises:
+        Refused: NOT_YOURS.
+    """
+    if of != viewer.user_id and not viewer.moderator:
+        raise Refused(Code.NOT_YOURS)

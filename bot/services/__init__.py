@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from bot.domain.catalogue import Catalogue
 from bot.services.attachments import Intake
 from bot.services.cancel import Cancel
+from bot.services.delete import Delete
 from bot.services.generate import Generate
 from bot.services.history import History
 from bot.services.jobs import Jobs
@@ -21,6 +22,7 @@ class Services:
     edit: VideoLookup
     intake: Intake
     cancel: Cancel
+    delete: Delete
     jobs: Jobs
     history: History
     limits: LimitService

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from bot.domain.access import Viewer, may_change, may_see
-from bot.domain.errors import Code, Refused, Superseded
+from bot.domain.access import Viewer, changeable
+from bot.domain.errors import Superseded
 from bot.domain.generation import Generation, State
 from bot.domain.ids import GenerationId
 from bot.domain.ports.storage import Transaction
@@ -48,7 +48,7 @@ class Cancel:
         now = self.ports.clock.now()
 
         async def work(tx: Transaction) -> tuple[CancelResult, Generation]:
-            found = await self._found(tx, generation_id, viewer)
+            found = changeable(await tx.generations.get(generation_id), viewer)
             if found.ended:
                 return CancelResult.ENDED, found
             if found.state is not State.QUEUED:
@@ -75,7 +75,7 @@ class Cancel:
         now = self.ports.clock.now()
 
         async def work(tx: Transaction) -> tuple[CancelResult, Generation]:
-            found = await self._found(tx, generation_id, viewer)
+            found = changeable(await tx.generations.get(generation_id), viewer)
             if found.ended or found.abandoned == abandoned:
                 return CancelResult.ENDED, found
             if abandoned and found.state is State.QUEUED:
@@ -85,16 +85,6 @@ class Cancel:
 
         _, saved = await self._raced(work)
         return saved
-
-    async def _found(
-        self, tx: Transaction, generation_id: GenerationId, viewer: Viewer
-    ) -> Generation:
-        found = await tx.generations.get(generation_id)
-        if found is None or not may_see(found, viewer.user_id, viewer.guild_id):
-            raise Refused(Code.NOT_FOUND)
-        if not may_change(found, viewer):
-            raise Refused(Code.NOT_YOURS)
-        return found
 
     async def _raced(self, work: Work) -> tuple[CancelResult, Generation]:
         """Run ``work``; if a step saved meanwhile, read again, once."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.domain.access import EDITABLE, Viewer, may_see
+from bot.domain.access import EDITABLE, Viewer, visible
 from bot.domain.errors import Code, Refused
 from bot.domain.generation import Generation
 from bot.domain.ids import GenerationId, MessageId
@@ -34,8 +34,7 @@ class VideoLookup:
         return self._checked(found, viewer)
 
     def _checked(self, found: Generation | None, viewer: Viewer) -> Generation:
-        if found is None or not may_see(found, viewer.user_id, viewer.guild_id):
-            raise Refused(Code.NOT_FOUND)
+        found = visible(found, viewer)
         if found.pruned_at is not None and found.deleted_at is None:
             raise Refused(Code.NOT_KEPT)
         if found.state not in EDITABLE or found.deleted_at:

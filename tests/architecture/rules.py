@@ -135,6 +135,13 @@ def sleeps(tree: ast.AST) -> Iterator[int]:
     return _calls(tree, {"asyncio.sleep", "time.sleep"})
 
 
+def access_decisions(tree: ast.AST) -> Iterator[int]:
+    """Lines that import more from ``bot.domain.access`` than the viewer."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "bot.domain.access":
+            yield from (node.lineno for name in node.names if name.name != "Viewer")
+
+
 def _calls(tree: ast.AST, names: set[str]) -> Iterator[int]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and dotted(node.func) in names:

@@ -8,6 +8,7 @@ import pytest
 from tests.architecture.rules import (
     Module,
     Rule,
+    access_decisions,
     clock_reads,
     found,
     loose_tasks,
@@ -89,6 +90,10 @@ def test_the_clock_is_read_through_its_port(modules: list[Module]) -> None:
     assert found(modules, clock_reads, within=BOT, besides=CLOCKS) == []
 
 
+def test_only_the_services_decide_who_may(modules: list[Module]) -> None:
+    assert found(modules, access_decisions, within=BOT, besides=("bot/services",)) == []
+
+
 def test_tests_do_not_sleep(modules: list[Module]) -> None:
     assert found(modules, sleeps, within=("tests/",)) == []
 
@@ -139,6 +144,7 @@ def test_an_innocent_line_is_left_alone(line: str) -> None:
         (clock_reads, "await asyncio.sleep(1)"),
         (clock_reads, "now = datetime.now(UTC)"),
         (sleeps, "time.sleep(delay)"),
+        (access_decisions, "from bot.domain.access import Viewer, visible"),
     ],
 )
 def test_a_planted_fault_is_seen(rule: Rule, code: str) -> None:
@@ -153,6 +159,7 @@ def test_a_planted_fault_is_seen(rule: Rule, code: str) -> None:
         (started_tasks, "async with asyncio.TaskGroup() as group:\n    group.create_task(x())"),
         (loose_tasks, "group.create_task(x())"),
         (clock_reads, "await asyncio.sleep(0)"),
+        (access_decisions, "from bot.domain.access import Viewer"),
     ],
 )
 def test_what_is_allowed_is_left_alone(rule: Rule, code: str) -> None:

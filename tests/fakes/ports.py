@@ -468,6 +468,8 @@ class FakeMessenger:
     end_faults: list[Exception] = field(default_factory=list)
     end_away: Callable[[], Exception | Literal[False] | None] = lambda: None
     threads: bool = True
+    deletable: bool = True
+    deleted: list[str] = field(default_factory=list[str])
     looks: int = 0
     links: dict[GenerationId, str] = field(default_factory=dict)
 
@@ -513,13 +515,22 @@ class FakeMessenger:
         self.looks += 1
         if self.find_faults:
             raise self.find_faults.pop(0)
-        for generation_id, where, _ in self.videos:
-            if (generation_id, where) == (generation.id, target) and generation.posting:
+        for generation_id, where, nonce in self.videos:
+            there = (generation_id, where) == (generation.id, target) and nonce not in self.deleted
+            if there and generation.posting:
                 return self._posted(generation.posting)
         return None
 
     async def video_link(self, generation: Generation) -> str | None:
         return self.links.get(generation.id)
+
+    async def delete_video(self, generation: Generation) -> bool:
+        posting = generation.posting
+        if posting is None or posting.message_id is None or posting.nonce in self.deleted:
+            return True
+        if self.deletable:
+            self.deleted.append(posting.nonce)
+        return self.deletable
 
     async def tell_ended(self, generation: Generation, *, again: bool = False) -> None:
         if self.end_faults:

@@ -6,7 +6,7 @@ raised by the next call. Nothing here stands for something that is not ours.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +29,7 @@ from bot.domain.quota import EffectiveLimits, LimitChanges, Limits, LimitSource,
 from bot.domain.request import VideoRequest
 from bot.services import Services
 from bot.services.cancel import CancelResult
+from bot.services.delete import DeletionReason
 from bot.services.generate import GenerationRequest, Receipt
 from bot.services.history import HistoryPage
 from bot.services.limits import LimitsView, QuotaView
@@ -297,13 +298,20 @@ class FakeHistory(Calls):
             path=str(self.file), size=self.file.stat().st_size, how="original"
         )
 
-    async def delete(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
-        self.take("delete", generation_id, viewer)
-        found = next(item for item in self.items if item.id == generation_id)
-        return replace(found, deleted_at=NOON)
 
-    async def tell_deleted(self, generation: Generation) -> None:
-        self.take("tell_deleted", generation.id)
+@dataclass
+class FakeDelete(Calls):
+    message_gone: bool = True
+
+    async def check(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
+        self.take("check", generation_id, viewer)
+        return delivered(int(generation_id))
+
+    async def video(
+        self, generation_id: GenerationId, *, viewer: Viewer, reason: DeletionReason
+    ) -> bool:
+        self.take("video", generation_id, viewer, reason)
+        return self.message_gone
 
 
 @dataclass
@@ -371,6 +379,7 @@ class FakeServices:
     edit: FakeEdit = field(default_factory=FakeEdit)
     intake: FakeIntake = field(default_factory=FakeIntake)
     cancel: FakeCancel = field(default_factory=FakeCancel)
+    delete: FakeDelete = field(default_factory=FakeDelete)
     jobs: FakeJobs = field(default_factory=FakeJobs)
     history: FakeHistory = field(default_factory=FakeHistory)
     limits: FakeLimits = field(default_factory=FakeLimits)

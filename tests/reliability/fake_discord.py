@@ -28,7 +28,8 @@ DIRECTS = 1_000_000
 
 @dataclass(kw_only=True)
 class Message:
-    """One message of the bot. ``kind``: status, video, or end; ``vanished``: with its thread.
+    """One message of the bot. ``kind`` is status, video or end; ``vanished`` is true if it, or its
+    thread, was deleted.
 
     ``empty``: a video's message came about without the file.
     """
@@ -167,7 +168,8 @@ class Discord:
         self._reach(channel_id, "history")
         # Discord's clock and ours differ by less than this.
         after = since - timedelta(seconds=60)
-        return [m for m in self.messages if m.channel_id == channel_id and m.at >= after]
+        here = [m for m in self.messages if m.channel_id == channel_id and not m.vanished]
+        return [message for message in here if message.at >= after]
 
     async def replies(self, channel_id: int, *, since: datetime) -> list[Reply]:
         """What people wrote in a channel since then."""
@@ -330,6 +332,16 @@ class Messenger:
 
     async def video_link(self, generation: Generation) -> str | None:
         return None
+
+    async def delete_video(self, generation: Generation) -> bool:
+        message_id = generation.posting and generation.posting.message_id
+        for message in self.discord.messages:
+            if message.id == message_id and not message.vanished:
+                try:
+                    await self.discord.delete(message)
+                except PostError as error:
+                    return error.code is Code.POST_TARGET_GONE
+        return True
 
     async def tell_ended(self, generation: Generation, *, again: bool = False) -> None:
         if await self._edit_status(generation):

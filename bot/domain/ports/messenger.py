@@ -62,6 +62,13 @@ class Messenger(Protocol):
         """
         ...
 
+    async def delete_video(self, generation: Generation) -> bool:
+        """Delete the video's message; return True if there is none any more.
+
+        Discord's errors are never raised: if it refuses or does not answer, the result is False.
+        """
+        ...
+
     async def tell_ended(self, generation: Generation, *, again: bool = False) -> None:
         """Notify the requester that a generation ended without a video.
 

@@ -11,13 +11,8 @@ from bot.domain.generation import State
 from bot.ui.text.messages import Messages
 
 YELLOW, BLURPLE, GREEN, RED, GREY = 0xFEE75C, 0x5865F2, 0x57F287, 0xED4245, 0x80848E
-
-
 CELLS = 12
-
-
 SEPARATOR = " · "
-
 
 _COLOURS = {
     State.QUEUED: YELLOW,
@@ -35,6 +30,11 @@ class CardContext:
 
     messages: Messages
     catalogue: Catalogue
+
+    @classmethod
+    def for_locale(cls, locale: str, catalogue: Catalogue) -> "CardContext":
+        """Return the context for a Discord locale."""
+        return cls(messages=Messages.for_locale(locale), catalogue=catalogue)
 
     @property
     def titles(self) -> Mapping[str, str]:

@@ -24,7 +24,6 @@ from bot.ui.cards.status import status_card
 from bot.ui.cards.theme import CardContext
 from bot.ui.discord_errors import EDIT_SECONDS, logged_in, outgoing
 from bot.ui.messenger.filters import without_prompt
-from bot.ui.text.messages import Messages
 
 log = structlog.get_logger(__name__)
 
@@ -222,10 +221,8 @@ class StatusEditor:
         return True
 
     def _card(self, generation: Generation, live_status: LiveStatus) -> discord.ui.LayoutView:
-        messages = Messages.for_locale(generation.locale)
-        return status_card(
-            generation, live_status, CardContext(messages=messages, catalogue=self._catalogue)
-        )
+        card_context = CardContext.for_locale(generation.locale, self._catalogue)
+        return status_card(generation, live_status, card_context)
 
 
 def _steadied(new: LiveStatus, old: LiveStatus | None) -> LiveStatus:

@@ -80,6 +80,16 @@ async def private_thread(
     return None if thread is None else ChannelId(thread.id)
 
 
+async def direct_channel(client: discord.Client, user_id: int) -> discord.DMChannel:
+    """Open the direct-message channel with a user.
+
+    Raises:
+        PostError: as ``outgoing``.
+    """
+    async with outgoing(SEND_SECONDS):
+        return await client.create_dm(discord.Object(user_id))
+
+
 async def respect_lock(client: discord.Client, thread_id: int) -> None:
     """Go on only where no moderator has locked the thread, even if we could write there.
 

@@ -370,7 +370,7 @@ async def test_at_most_eight_uploads_at_once(
         under_way -= 1
         raise PostError(Code.POST_REJECTED, definite=True)
 
-    monkeypatch.setattr(harness.messenger, "_send_video", counted)
+    monkeypatch.setattr(harness.messenger._uploads, "send", counted)
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         tasks = [group.create_task(_refused(harness, each)) for each in asked]
         await full.wait()

@@ -1,4 +1,4 @@
-"""Jobs, history, details, deleting, quota and limits; and ids that nobody of ours made."""
+"""Jobs, history, details, deleting, quota and limits; and ids that the bot did not make."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +10,11 @@ import pytest
 from discord import ui
 
 from bot.domain.errors import Code, Refused
-from bot.domain.generation import Generation, LiveStatus, Place, State
-from bot.domain.ids import ChannelId, GuildId
+from bot.domain.generation import LiveStatus, State
 from bot.domain.quota import LimitChanges, Period
 from bot.services.cancel import CancelResult
-from sandbox.discord.state.seed import ANA, GENERAL, MIRA, STUDIO, TOM, VIDEOS
+from bot.services.delete import DeletionReason
+from sandbox.discord.state.seed import ANA, GENERAL, MIRA, STUDIO, TOM
 from tests.fakes.services import NOON, delivered, generation
 from tests.integration.flows.conftest import Retake, texts
 from tests.messages_view import buttons
@@ -119,39 +119,26 @@ async def test_a_video_that_could_not_be_posted_is_handed_over(
     assert given["responses"][0]["flags"] & 64
 
 
-def posted_at(message: discord.Message) -> Generation:
-    place = Place(guild_id=GuildId(int(STUDIO)), channel_id=ChannelId(int(VIDEOS)))
-    return delivered(7, message_id=message.id, channel_id=int(VIDEOS), place=place)
-
-
-async def test_deleting_asks_first_and_removes_the_message(retake: Retake) -> None:
+@pytest.mark.parametrize(("gone", "says"), [(True, "Deleted."), (False, "a moderator can")])
+async def test_deleting_asks_first(retake: Retake, gone: bool, says: str) -> None:
+    retake.services.delete.message_gone = gone
     message = await retake.post_video(FOX)
-    retake.services.history.items = [posted_at(message)]
-    asked = await retake.press("tom", str(message.id), f"rt:delete:{FOX.id}")
-    assert str(message.id) in retake.standin.world.messages
+    asked = await retake.press("mira", str(message.id), f"rt:delete:{FOX.id}")
+    assert [call[0] for call in retake.services.delete.made] == ["check"]
     choice = asked["responses"][0]
-    answered = await retake.press("tom", choice["id"], buttons(choice)["Delete for good"])
-    assert "Deleted." in texts(answered)
-    assert str(message.id) not in retake.standin.world.messages
+    answered = await retake.press("mira", choice["id"], buttons(choice)["Delete for good"])
+    assert says in texts(answered)
+    name, deleted, viewer, reason = retake.services.delete.made[-1]
+    assert (name, deleted, reason) == ("video", FOX.id, DeletionReason.BUTTON)
+    assert (viewer.user_id, viewer.moderator) == (int(MIRA), True)
 
 
-async def test_a_message_that_is_gone_already_is_deleted_as_well(retake: Retake) -> None:
+async def test_others_are_not_asked_whether_to_delete(retake: Retake) -> None:
     message = await retake.post_video(FOX)
-    retake.services.history.items = [posted_at(message)]
-    asked = await retake.press("tom", str(message.id), f"rt:delete:{FOX.id}")
-    await message.delete()
-    choice = asked["responses"][0]
-    answered = await retake.press("tom", choice["id"], buttons(choice)["Delete for good"])
-    assert "Deleted." in texts(answered)
-
-
-async def test_others_may_not_delete(retake: Retake) -> None:
-    message = await retake.post_video(FOX)
-    retake.services.history.items = [posted_at(message)]
+    retake.services.delete.refusals.append(Refused(Code.NOT_YOURS))
     answered = await retake.press("ana", str(message.id), f"rt:delete:{FOX.id}")
     assert buttons(answered["responses"][0]) == {}
     assert "Only the member who requested it" in texts(answered)
-    assert str(message.id) in retake.standin.world.messages
 
 
 async def test_quota(retake: Retake) -> None:

@@ -1,4 +1,4 @@
-"""What is deleted or was kept long enough: nothing is left of it, and it is shown all the same."""
+"""What was kept long enough: nothing is left of it, and it is shown all the same."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.domain.access import Viewer
-from bot.domain.errors import Code, Refused, Superseded
+from bot.domain.errors import Code, Refused
 from bot.domain.generation import Generation, State
 from bot.domain.ids import UserId
 from bot.domain.media import MediaKind, StoredMedia
@@ -24,9 +24,7 @@ SECRET = "a red kite over my own house"
 
 
 def history_of(world: World) -> History:
-    return History(
-        storage=world.storage, media=world.media, clock=world.clock, messenger=world.messenger
-    )
+    return History(storage=world.storage, media=world.media, clock=world.clock)
 
 
 def viewer() -> Viewer:
@@ -46,52 +44,6 @@ async def delivered(world: World, **changes: Any) -> Generation:
     await world.until_state(receipt.generation.id, State.DELIVERED)
     await world.until_over()
     return await world.row(receipt.generation.id)
-
-
-async def test_deleting_removes_every_file_that_nobody_else_uses(world: World) -> None:
-    shared = picture(world, "shared.png")
-    other = await delivered(world, images=(shared,))
-    made = await delivered(world, images=(shared,))
-    assert made.file is not None
-    deleted = await history_of(world).delete(made.id, viewer=viewer())
-    assert deleted.deleted_at is not None
-    left = {path.name for path in world.media.folder.iterdir()}
-    assert left == {"shared.png", f"{other.id}.mp4"}
-    row = await world.row(made.id)
-    assert row == deleted
-    assert (row.request, row.task, row.result, row.file) == (VideoRequest(), None, None, None)
-    await history_of(world).delete(other.id, viewer=viewer())
-    assert list(world.media.folder.iterdir()) == []
-
-
-async def test_whoever_was_interrupted_presses_again(world: World) -> None:
-    """A disk that fails: nothing is said to be deleted that is still there."""
-    made = await delivered(world)
-    discard, faults = world.media.discard, [OSError(5, "no")]
-
-    async def failing(media: StoredMedia) -> None:
-        if faults:
-            raise faults.pop()
-        await discard(media)
-
-    world.media.discard = failing  # pyright: ignore[reportAttributeAccessIssue]
-    with pytest.raises(OSError, match="no"):
-        await history_of(world).delete(made.id, viewer=viewer())
-    assert (await world.row(made.id)).deleted_at is None
-    assert (await history_of(world).delete(made.id, viewer=viewer())).deleted_at is not None
-
-
-async def test_one_that_changes_at_the_same_moment_is_deleted_all_the_same(world: World) -> None:
-    made = await delivered(world)
-    transact, faults = world.storage.transact, [Superseded()]
-
-    async def changed(work: Any) -> Any:
-        if faults:
-            raise faults.pop()
-        return await transact(work)
-
-    world.storage.transact = changed  # pyright: ignore[reportAttributeAccessIssue]
-    assert (await history_of(world).delete(made.id, viewer=viewer())).deleted_at is not None
 
 
 async def test_what_was_kept_long_enough_is_pruned_and_still_shown(world: World) -> None:
@@ -141,16 +93,6 @@ async def test_nothing_can_be_made_of_it_any_more(world: World, how: str) -> Non
         await asked[how]()
     assert refused.value.code is Code.NOT_KEPT
     assert world.evolink.posts == posts
-
-
-async def test_a_pruned_video_can_still_be_deleted(world: World) -> None:
-    made = await delivered(world)
-    world.clock.ahead = MONTH.total_seconds() + 1
-    await Pruning(storage=world.storage, clock=world.clock, retention=MONTH).look()
-    deleted = await history_of(world).delete(made.id, viewer=viewer())
-    assert deleted.deleted_at is not None
-    assert deleted.posting == made.posting, "so that its message can be deleted"
-    assert await world.row(made.id) == deleted
 
 
 class Backlog:

@@ -11,6 +11,7 @@ from bot.domain.generation import Generation, LiveStatus, Posting, State
 from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId
 from bot.domain.request import Operation, VideoRequest
 from bot.engine.context import Policy
+from bot.services.delete import Delete, DeletionReason
 from bot.services.generate import GenerationRequest
 from bot.services.history import History
 from bot.services.lookup import VideoLookup
@@ -132,7 +133,7 @@ async def test_a_video_can_be_edited_as_soon_as_it_is_seen(world: World) -> None
 
 async def test_a_video_can_be_deleted_as_soon_as_it_is_seen(world: World) -> None:
     seen = await posted(world)
-    history = History(
+    delete = Delete(
         storage=world.storage, media=world.media, clock=world.clock, messenger=world.messenger
     )
     first = [seen]
@@ -142,9 +143,12 @@ async def test_a_video_can_be_deleted_as_soon_as_it_is_seen(world: World) -> Non
         return first.pop() if first else await read(work)  # pyright: ignore[reportArgumentType]
 
     world.storage.read = late  # pyright: ignore[reportAttributeAccessIssue]
-    deleting = asyncio.ensure_future(history.delete(seen.id, viewer=world.viewer()))
+    deleting = asyncio.ensure_future(
+        delete.video(seen.id, viewer=world.viewer(), reason=DeletionReason.BUTTON)
+    )
     await world.until(deleting.done)
-    assert (await deleting).deleted_at is not None
+    assert await deleting
+    assert (await world.row(seen.id)).deleted_at is not None
 
 
 def held_back(world: World) -> asyncio.Event:
@@ -164,9 +168,7 @@ async def test_the_history_waits_a_moment_for_what_is_just_being_posted(world: W
     gate = held_back(world)
     receipt = await world.ask(worker)
     await world.until_state(receipt.generation.id, State.POSTING)
-    history = History(
-        storage=world.storage, media=world.media, clock=world.clock, messenger=world.messenger
-    )
+    history = History(storage=world.storage, media=world.media, clock=world.clock)
     looking = asyncio.ensure_future(history.page(world.viewer(), of=UserId(TOM)))
     await world.settle()
     assert not looking.done()
@@ -181,9 +183,7 @@ async def test_the_history_does_not_wait_for_a_long_upload(world: World) -> None
     gate = held_back(world)
     receipt = await world.ask(worker)
     await world.until_state(receipt.generation.id, State.POSTING)
-    history = History(
-        storage=world.storage, media=world.media, clock=world.clock, messenger=world.messenger
-    )
+    history = History(storage=world.storage, media=world.media, clock=world.clock)
     looking = asyncio.ensure_future(history.page(world.viewer(), of=UserId(TOM)))
     await world.until(looking.done, seconds=2)
     assert (await looking).items == []
