@@ -565,37 +565,4 @@ FAULTS = (
         ],
         tests=["tests/unit/services/test_ends.py"],
     ),
-    Fault(
-        name="every member who sees a video may delete it",
-        changes=[
-            Change(
-                path="bot/domain/access.py",
-                old="if not viewer.moderator and seen.requester_id != viewer.user_id:",
-                new="if False:",
-            ),
-        ],
-        tests=["tests/unit/services/test_delete.py", "-k", "others_may_neither"],
-    ),
-    Fault(
-        name="what is deleted for good stays in Discord",
-        changes=[
-            Change(
-                path="bot/services/delete.py",
-                old="message_gone = await self.messenger.delete_video(found)",
-                new="message_gone = True",
-            ),
-        ],
-        tests=["tests/unit/services/test_delete.py", "-k", "removes_the_message"],
-    ),
-    Fault(
-        name="what is deleted for good keeps its prompt",
-        changes=[
-            Change(
-                path="bot/services/delete.py",
-                old="return await tx.generations.erase(await tx.generations.save(fresh, deleted))",
-                new="return await tx.generations.save(fresh, deleted)",
-            ),
-        ],
-        tests=["tests/unit/services/test_delete.py"],
-    ),
 )
