@@ -9,8 +9,6 @@ import pytest
 from discord import app_commands
 
 from bot.domain.errors import Code, MediaError, Refused
-from bot.domain.generation import Place
-from bot.domain.ids import ChannelId, GuildId
 from bot.ui.cards.buttons import control
 from bot.ui.cards.custom_ids import Action
 from bot.ui.text.messages import Messages
@@ -20,7 +18,7 @@ from sandbox.discord.state.seed import GENERAL, STUDIO, TOM, VIDEOS
 from sandbox.discord.state.sessions import Intent
 from tests.fakes.services import delivered
 from tests.integration.flows.conftest import Json, Retake, Starting, texts
-from tests.messages_view import buttons, words
+from tests.messages_view import words
 
 FOX = delivered(7)
 CALLBACK = {
@@ -165,30 +163,6 @@ async def test_the_menu_on_words_of_ours_needs_a_video(retake: Retake) -> None:
     message = await channel.send("hello")
     answered = await retake.menu("tom", "Edit video", str(message.id))
     assert "That message has no video" in texts(answered)
-
-
-async def test_a_video_we_may_not_remove(retake: Retake) -> None:
-    message = await retake.post_video(FOX)
-    place = Place(guild_id=GuildId(int(STUDIO)), channel_id=ChannelId(int(VIDEOS)))
-    retake.services.history.items = [
-        delivered(7, message_id=message.id, channel_id=int(VIDEOS), place=place)
-    ]
-    asked = await retake.press("tom", str(message.id), f"rt:delete:{FOX.id}")
-    route = "/channels/{channel.id}/messages/{message.id}"
-    retake.standin.faults.order({"method": "DELETE", "route": route, "status": 403})
-    choice = asked["responses"][0]
-    answered = await retake.press("tom", choice["id"], buttons(choice)["Delete for good"])
-    assert "I couldn't delete the message itself" in texts(answered)
-
-
-async def test_a_video_that_was_never_posted_is_just_deleted(retake: Retake) -> None:
-    message = await retake.post_video(FOX)
-    place = Place(guild_id=GuildId(int(STUDIO)), channel_id=ChannelId(int(VIDEOS)))
-    retake.services.history.items = [delivered(7, posting=None, place=place)]
-    asked = await retake.press("tom", str(message.id), f"rt:delete:{FOX.id}")
-    choice = asked["responses"][0]
-    answered = await retake.press("tom", choice["id"], buttons(choice)["Delete for good"])
-    assert "Deleted." in texts(answered)
 
 
 async def test_our_own_trouble_with_a_file_is_not_blamed_on_it(retake: Retake) -> None:
