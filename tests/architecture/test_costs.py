@@ -129,6 +129,27 @@ def test_the_lengths_on_the_page_are_the_catalogues(page: str, catalogue: Catalo
     assert {offer.resolutions[0] for offer in catalogue.offers} == {"720p"}
 
 
+def test_the_first_live_run_costs_what_its_page_says(root: Path, catalogue: Catalogue) -> None:
+    page = (root / "docs/howto/first-live-run.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \d+ \| (.+) \| .+ \| ([\d.]+) \|$", page, flags=re.MULTILINE)
+    assert len(rows) == 10
+    made = [(do, float(usd)) for do, usd in rows if float(usd)]
+    seconds, longest = [3, 3, 3], [AUTO_SECONDS] * 3
+    resolutions = ["360p" if "`resolution: 360p`" in do else "720p" for do, _ in made]
+    assert resolutions == ["360p", "720p", "360p"]
+
+    def micro(provider: str, lengths: list[int]) -> list[int]:
+        per_second = prices(catalogue, ProviderName(provider), catalogue.default_model)
+        return [n * per_second[name] for n, name in zip(lengths, resolutions, strict=True)]
+
+    ours = [round(amount / 1e6, 2) for amount in micro("evolink", seconds)]
+    assert [usd for _, usd in made] == ours
+    assert f"Together {sum(ours):.2f} US dollars at EvoLink." in page
+    most = sum(micro("apimart", longest)) / 1e6
+    assert f"at most {most:.2f} if it makes\n{AUTO_SECONDS} seconds each time" in page
+    assert sum(ours) < 1
+
+
 def test_the_tutorials_price_is_right(root: Path, catalogue: Catalogue) -> None:
     tutorial = (root / "docs/tutorial.md").read_text(encoding="utf-8")
     assert "ten seconds of video cost about one US dollar" in tutorial

@@ -205,3 +205,12 @@ def test_a_name_that_does_not_exist_is_found(root: Path, line: str) -> None:
 )
 def test_a_name_that_exists_is_accepted(root: Path, line: str) -> None:
     assert untrue(line, root / "README.md", root) == []
+
+
+def test_every_page_is_reached_from_the_readme(root: Path, tracked: list[Path]) -> None:
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    linked = {target for target, _ in LINK.findall(readme)}
+    pages = {str(path.relative_to(root)) for path in tracked if path.suffix == ".md"}
+    in_docs = {page for page in pages if page.startswith("docs/")}
+    listed = {page for page in in_docs if any(page.startswith(t) for t in linked if t)}
+    assert in_docs - listed == {"docs/reference/licenses.md"}

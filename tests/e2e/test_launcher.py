@@ -162,6 +162,10 @@ def test_a_changed_lock_is_installed_once_and_the_set_stays_large(project: Proje
     assert log.splitlines()[-1].endswith("dev.txt")
 
 
+def test_the_version_that_a_report_names_is_the_bots(project: Project) -> None:
+    assert told(project.run("--version"))["argv"] == ["--version"]
+
+
 def test_arguments_reach_pytest_as_they_were_typed(project: Project) -> None:
     result = project.run("test", "tests/unit", "-k", "a or b", "")
     assert told(result)["argv"] == ["tests/unit", "-k", "a or b", ""]
