@@ -41,8 +41,8 @@ def steps() -> list[Step]:
 
 
 @pytest.fixture
-async def running(tmp_path: Path, judge: OpenApiValidator | None) -> AsyncIterator[Running]:
-    async with running_sandbox(tmp_path, judge) as running:
+async def running(tmp_path: Path, validator: OpenApiValidator | None) -> AsyncIterator[Running]:
+    async with running_sandbox(tmp_path, validator) as running:
         yield running
 
 
