@@ -143,7 +143,7 @@ FAULTS = (
             Change(
                 path="bot/services/generate.py",
                 old="""\
-            await tx.ledger.hold(generation, seconds=plan.seconds, at=now)
+            await tx.ledger.hold(generation, seconds=generation.plan.seconds, at=now)
 """,
                 new="",
             ),
@@ -156,7 +156,7 @@ FAULTS = (
         if not receipt.repeated:
             await self.ports.storage.transact(
                 lambda tx: tx.ledger.hold(
-                    receipt.generation, seconds=plan.seconds, at=now
+                    receipt.generation, seconds=receipt.generation.plan.seconds, at=now
                 )
             )
             self.ports.telemetry.moved""",
@@ -170,9 +170,9 @@ FAULTS = (
             Change(
                 path="bot/services/generate.py",
                 old="""\
-            check(quota.rule, quota.usage, seconds=plan.seconds, now=now)
+            quota = await quota_of(tx, limits, asked.guild_id, asked.requester_id, now)
 """,
-                new="",
+                new="            quota = before\n",
             ),
             Change(
                 path="bot/services/generate.py",
@@ -183,10 +183,9 @@ FAULTS = (
                 new="""\
         before = await self.ports.storage.read(
             lambda tx: quota_of(
-                tx, self.ports.policy.limits, ask.guild_id, ask.requester_id, now
+                tx, self.ports.policy.limits, asked.guild_id, asked.requester_id, now
             )
         )
-        check(before.rule, before.usage, seconds=plan.seconds, now=now)
 
         async def work(tx: Transaction) -> Receipt:
             # Locked first: another process may be handling the same request right now, and its row
@@ -354,7 +353,7 @@ FAULTS = (
             Change(
                 path="bot/services/generate.py",
                 old="""\
-                self.flights.unclear[generation_id] = ask.guild_id, ask.requester_id
+                self.flights.unclear[generation_id] = asked.guild_id, asked.requester_id
 """,
                 new="                pass\n",
             ),
@@ -455,9 +454,9 @@ FAULTS = (
         name="what is private comes out in the public thread it was asked for in",
         changes=[
             Change(
-                path="bot/services/generate.py",
-                old="replace(ask, private=True, thread_id=None)",
-                new="replace(ask, private=True)",
+                path="bot/services/admission.py",
+                old="replace(asked, private=True, thread_id=None)",
+                new="replace(asked, private=True)",
             ),
         ],
         tests=[PRIVATE],
@@ -488,8 +487,8 @@ FAULTS = (
         name="pays although nothing can be posted there",
         changes=[
             Change(
-                path="bot/services/generate.py",
-                old="if ask.rights is not None:",
+                path="bot/services/admission.py",
+                old="if asked.rights is not None:",
                 new="if False:",
             ),
         ],

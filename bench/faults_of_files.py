@@ -75,9 +75,9 @@ FILES = (
         name="new requests are taken on while our own disk is full",
         changes=[
             Change(
-                path="bot/services/generate.py",
-                old="        await self.ports.room.check()\n",
-                new="",
+                path="bot/services/admission.py",
+                old="if self.ports.room.full:",
+                new="if False:",
             ),
         ],
         tests=["tests/unit/services/test_room.py", "-k", "paid_for"],

@@ -32,7 +32,8 @@ from bot.engine.build import build
 from bot.engine.context import Policy, Ports
 from bot.engine.in_flight import Flights, InFlight
 from bot.engine.timing import Timing, kind_of
-from bot.services.generate import Generate, GenerationRequest
+from bot.services.admission import GenerationRequest
+from bot.services.generate import Generate
 from bot.storage import open_storage
 from tests.fakes.ports import (
     EVOLINK,

@@ -25,11 +25,9 @@ REQUEST_FAULTS = (
         name="takes invisible signs for an instruction",
         changes=[
             Change(
-                path="bot/services/generate.py",
-                old="""\
-        request = replace(request, prompt=wording(request.prompt))
-""",
-                new="",
+                path="bot/services/admission.py",
+                old="replace(request, prompt=wording(request.prompt))",
+                new="request",
             ),
         ],
         tests=["tests/unit/services/test_requests.py", "-k", "wordless"],
@@ -40,10 +38,9 @@ REQUEST_FAULTS = (
             Change(
                 path="bot/ui/inbound/replies.py",
                 old="""\
-    if not has_words(without_marks(text)):
-        return ""
+    return text.strip() if has_words(without_marks(text)) else ""
 """,
-                new="",
+                new="    return text.strip()\n",
             ),
         ],
         tests=["tests/integration/flows/test_edit.py", "-k", "says_nothing"],
@@ -52,12 +49,9 @@ REQUEST_FAULTS = (
         name="repeats a private video in public",
         changes=[
             Change(
-                path="bot/services/generate.py",
-                old="""\
-        if first.place.private:
-            ask = _kept_private(ask)
-""",
-                new="",
+                path="bot/services/admission.py",
+                old="if first.place.private:",
+                new="if False:",
             ),
         ],
         tests=["tests/unit/services/test_requests.py", "-k", "never_becomes_public"],
@@ -66,12 +60,43 @@ REQUEST_FAULTS = (
         name="edits a private video in public",
         changes=[
             Change(
-                path="bot/services/generate.py",
+                path="bot/services/admission.py",
                 old="if parent is not None and parent.place.private:",
                 new="if False:",
             ),
         ],
         tests=["tests/unit/services/test_requests.py", "-k", "never_becomes_public"],
+    ),
+    Fault(
+        name="edits a video as it was before the transaction",
+        changes=[
+            Change(
+                path="bot/services/admission.py",
+                old="editable(await tx.generations.get(asked.parent_id), asked.viewer)",
+                new="""editable(
+                await self.ports.storage.read(
+                    lambda tx: tx.generations.get(asked.parent_id)  # type: ignore[arg-type]
+                ),
+                asked.viewer,
+            )""",
+            ),
+        ],
+        tests=["tests/unit/services/test_admission.py", "-k", "no_read_before_it"],
+    ),
+    Fault(
+        name="refuses a request that was accepted before",
+        changes=[
+            Change(
+                path="bot/services/generate.py",
+                old="""\
+        await self.ports.room.look_again()
+""",
+                new="""\
+        await self.ports.room.check()
+""",
+            ),
+        ],
+        tests=["tests/unit/services/test_admission.py", "-k", "whatever_has_changed"],
     ),
     Fault(
         name="takes a private thread for a public one",
@@ -202,8 +227,8 @@ REQUEST_FAULTS = (
         changes=[
             Change(
                 path="bot/ui/inbound/retries.py",
-                old="self._attempts.get((user_id, request_id))",
-                new="next((a for key, a in self._attempts.items() if key[1] == request_id), None)",
+                old="self._drafts.get((user_id, draft_id))",
+                new="next((d for key, d in self._drafts.items() if key[1] == draft_id), None)",
             ),
         ],
         tests=["tests/integration/flows/test_retry.py", "-k", "author_alone"],

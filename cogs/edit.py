@@ -1,7 +1,6 @@
 """Edits: by replying to a video, by the button Edit, by the menu "Edit video"; and Extend."""
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -16,14 +15,12 @@ from bot.ui.cards.custom_ids import Action, ControlId
 from bot.ui.inbound import context, replies, sources
 from bot.ui.inbound.answers import open_form
 from bot.ui.inbound.client import Interaction, RetakeClient
+from bot.ui.inbound.drafts import IncomingFiles
 from bot.ui.inbound.errors import ErrorBoundary
 from bot.ui.inbound.missed_replies import Absence
-from bot.ui.inbound.requests import IncomingFiles, StoredFiles, order, take_in
+from bot.ui.inbound.requests import send, submit
 from bot.ui.inbound.retries import passes
 from bot.ui.text.translation import said
-
-if TYPE_CHECKING:
-    from bot.services.generate import GenerationRequest, Receipt
 
 
 class EditCog(commands.Cog):
@@ -44,15 +41,14 @@ class EditCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
-        """A reply to a finished video is an edit of that very version."""
-        if message.author.bot or message.type is not discord.MessageType.reply:
-            return
-        self.absence.saw(message)
-        await self._heard(message)
+        """Take a reply to a finished video as an edit of that version."""
+        if replies.is_reply(message):
+            self.absence.saw(message)
+            await self._reply(message)
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
-        """Discord does not repeat what was written before a fresh session."""
+        """Read what was missed: Discord repeats nothing from before a fresh session."""
         await self.absence.ended()
 
     @commands.Cog.listener()
@@ -64,32 +60,32 @@ class EditCog(commands.Cog):
         self.absence.began()
 
     async def _missed(self, message: discord.Message) -> None:
-        await self._heard(message, late=True)
+        await self._reply(message, late=True)
 
-    async def _heard(self, message: discord.Message, *, late: bool = False) -> None:
+    async def _reply(self, message: discord.Message, *, late: bool = False) -> None:
         messages = replies.messages(message)
-        subject: Generation | None = None
+        reply: replies.Reply | None = None
         offer_retry = False
 
         async def tell(text: str) -> None:
-            await replies.tell(message, text, about=subject, retry=offer_retry)
+            await replies.tell(message, text, about=reply and reply.subject, retry=offer_retry)
 
         async with ErrorBoundary(messages=messages, titles=self.client.titles(), tell=tell):
-            subject = await replies.subject(self.client, message)
-            if subject is None:
+            reply = await replies.read(self.client, message)
+            if reply is None:
                 return
-            attempt = partial(self._reply, message, subject)
+            if reply.hidden:
+                raise Refused(Code.CONTENT_HIDDEN)
             try:
-                receipt = await attempt()
+                receipt = await send(self.client, reply.draft)
             except RetakeError as error:
-                if offer_retry := passes(error):
-                    self.client.retries.remember(message.author.id, message.id, attempt)
+                offer_retry = passes(error)
                 raise
             if late and not receipt.repeated:
                 await replies.tell(message, messages.say("reply.late"), about=None)
 
     async def edit(self, interaction: Interaction, control: ControlId) -> None:
-        """The button: a form with the last instruction in it."""
+        """Handle the button *Edit*: open a form with the last instruction in it."""
         client = interaction.client
         subject = await client.services.edit.by_id(
             control.generation(), viewer=context.viewer(interaction)
@@ -97,7 +93,7 @@ class EditCog(commands.Cog):
         await open_form(interaction, self._form(subject, interaction))
 
     async def choose(self, interaction: Interaction, message: discord.Message) -> None:
-        """The menu, on any message with a video: ours, or one that somebody uploaded."""
+        """Handle the menu on a message with a video: ours, or one that a member uploaded."""
         client = interaction.client
         if client.user is not None and message.author.id == client.user.id:
             subject = await replies.ours(client, message, viewer=context.viewer(interaction))
@@ -113,39 +109,25 @@ class EditCog(commands.Cog):
         await open_form(interaction, forms.upload_form(message.id, messages, most_images=most))
 
     async def edited(self, interaction: Interaction, control: ControlId) -> None:
-        """The form about one of our videos was sent off."""
+        """Handle the form about one of our videos."""
         filled = forms.Submission.read(interaction.data or {})
-
-        def build_request(taken: StoredFiles) -> "GenerationRequest":
-            request = VideoRequest(
-                operation=Operation.EDIT, prompt=filled.text(forms.PROMPT), images=taken.images
-            )
-            return context.ask(interaction, request, parent_id=control.generation())
-
-        await order(
-            interaction, IncomingFiles(images=filled.files.get(forms.IMAGES, ())), build_request
+        files = IncomingFiles(images=filled.files.get(forms.IMAGES, ()))
+        request = VideoRequest(operation=Operation.EDIT, prompt=filled.text(forms.PROMPT))
+        parent_id = control.generation()
+        await submit(
+            interaction, context.draft(interaction, request, files=files, parent_id=parent_id)
         )
 
     async def upload_edited(self, interaction: Interaction, control: ControlId) -> None:
-        """The form about somebody's upload was sent off."""
+        """Handle the form about a video that a member uploaded."""
         filled = forms.Submission.read(interaction.data or {})
         videos = interaction.client.sources.recall(interaction.user.id, control.message_id)
-
-        def build_request(taken: StoredFiles) -> "GenerationRequest":
-            request = VideoRequest(
-                operation=Operation.EDIT,
-                prompt=filled.text(forms.PROMPT),
-                images=taken.images,
-                video=taken.video,
-                video_url=taken.video_url,
-            )
-            return context.ask(interaction, request)
-
-        given = IncomingFiles(images=filled.files.get(forms.IMAGES, ()), shown_videos=videos)
-        await order(interaction, given, build_request)
+        files = IncomingFiles(images=filled.files.get(forms.IMAGES, ()), shown_videos=videos)
+        request = VideoRequest(operation=Operation.EDIT, prompt=filled.text(forms.PROMPT))
+        await submit(interaction, context.draft(interaction, request, files=files))
 
     async def extend(self, interaction: Interaction, control: ControlId) -> None:
-        """The button: a form about what happens next."""
+        """Handle the button *Extend*: open a form about what happens next."""
         client = interaction.client
         subject = await client.services.edit.by_id(
             control.generation(), viewer=context.viewer(interaction)
@@ -156,35 +138,15 @@ class EditCog(commands.Cog):
         )
 
     async def extended(self, interaction: Interaction, control: ControlId) -> None:
-        """The form about what happens next was sent off."""
+        """Handle the form about what happens next."""
         filled = forms.Submission.read(interaction.data or {})
-
-        def build_request(taken: StoredFiles) -> "GenerationRequest":
-            request = VideoRequest(
-                operation=Operation.EXTEND,
-                prompt=filled.text(forms.PROMPT),
-                duration=filled.duration(),
-                images=taken.images,
-            )
-            return context.ask(interaction, request, parent_id=control.generation())
-
-        await order(interaction, IncomingFiles(), build_request)
-
-    async def _reply(self, message: discord.Message, subject: Generation) -> "Receipt":
-        """Take a reply for what it is: an instruction, with attachments to go by."""
-        prompt = await replies.instruction(self.client, message)
-        given = IncomingFiles(images=tuple(sources.incoming(file) for file in message.attachments))
-        services = self.client.services
-        taken = await take_in(services, given)
-        request = VideoRequest(operation=Operation.EDIT, prompt=prompt, images=taken.images)
-        return await services.generate.request(
-            context.ask_of_reply(
-                message,
-                await replies.channel(self.client, message),
-                request,
-                parent_id=subject.id,
-                locale=replies.locale(message),
-            )
+        request = VideoRequest(
+            operation=Operation.EXTEND,
+            prompt=filled.text(forms.PROMPT),
+            duration=filled.duration(),
+        )
+        await submit(
+            interaction, context.draft(interaction, request, parent_id=control.generation())
         )
 
     def _form(self, subject: Generation, interaction: Interaction) -> forms.Form:
@@ -192,7 +154,7 @@ class EditCog(commands.Cog):
         return forms.edit_form(subject, messages, most_images=self._most_images())
 
     def _most_images(self) -> int:
-        """How many images any model takes beside a video to edit."""
+        """The number of images that any model takes next to a video to edit."""
         offers = self.client.services.catalogue.offers
         return max((o.max_images for o in offers if o.mode is Mode.EDIT), default=0)
 

@@ -3,25 +3,23 @@
 # ruff: noqa: ARG002, PLR0917
 # The options image2 to image16 are read by name, and all options are given by name.
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.domain.request import Operation, VideoRequest
+from bot.domain.request import VideoRequest
 from bot.domain.wording import wording
 from bot.ui.cards import forms
 from bot.ui.cards.custom_ids import Action, ControlId
 from bot.ui.inbound import context, sources
 from bot.ui.inbound.answers import answer, open_form
 from bot.ui.inbound.client import Interaction, RetakeClient
-from bot.ui.inbound.mentions import in_words
-from bot.ui.inbound.requests import IncomingFiles, StoredFiles, order, repeat, retry
+from bot.ui.inbound.drafts import IncomingFiles
+from bot.ui.inbound.mentions import Author, in_words
+from bot.ui.inbound.requests import retry, submit
 from bot.ui.text.translation import said
-
-if TYPE_CHECKING:
-    from bot.services.generate import GenerationRequest
 
 MORE_IMAGES = tuple(f"image{number}" for number in range(2, 17))
 AUTO = said("command.video.auto")
@@ -97,28 +95,19 @@ class VideoCog(commands.Cog):
         image16: File = None,
     ) -> None:
         images = [image, *(getattr(interaction.namespace, name) for name in MORE_IMAGES)]
-        given = IncomingFiles(
+        files = IncomingFiles(
             images=tuple(sources.incoming(file) for file in images if file is not None),
             last_frame=None if last_frame is None else sources.incoming(last_frame),
             video=None if video is None else sources.incoming(video),
         )
-
-        def build_request(taken: StoredFiles) -> "GenerationRequest":
-            request = VideoRequest(
-                operation=Operation.CREATE if taken.video is None else Operation.EDIT,
-                prompt=prompt.strip(),
-                model=model,
-                aspect_ratio=aspect_ratio,
-                duration=_duration(duration),
-                resolution=resolution,
-                images=taken.images,
-                last_frame=taken.last_frame,
-                video=taken.video,
-                video_url=taken.video_url,
-            )
-            return context.ask(interaction, request, private=private)
-
-        await order(interaction, given, build_request)
+        request = VideoRequest(
+            prompt=prompt.strip(),
+            model=model,
+            aspect_ratio=aspect_ratio,
+            duration=_duration(duration),
+            resolution=resolution,
+        )
+        await submit(interaction, context.draft(interaction, request, files=files, private=private))
 
     @video.autocomplete("model")
     async def models(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
@@ -143,17 +132,15 @@ class VideoCog(commands.Cog):
         ][:25]
 
     async def make(self, interaction: Interaction, message: discord.Message) -> None:
-        """The menu: a form about the images (or the words) of a message."""
+        """Handle the menu: open a form about the images (or the words) of a message."""
         client, messages = interaction.client, interaction.client.messages(interaction)
         images = sources.images(message)
+        author = Author(
+            user=interaction.user, guild=interaction.guild, mentioned=tuple(message.mentions)
+        )
+        patience = client.options.patience
         words = await in_words(
-            client,
-            sources.words(message),
-            messages=messages,
-            asker=interaction.user,
-            guild=interaction.guild,
-            known=message.mentions,
-            patience=client.options.patience,
+            client, sources.words(message), author, messages=messages, patience=patience
         )
         if not images and not wording(words):
             lottie = sources.has_lottie(message)
@@ -165,34 +152,26 @@ class VideoCog(commands.Cog):
         await open_form(interaction, form)
 
     async def made(self, interaction: Interaction, control: ControlId) -> None:
-        """The form about a message was sent off."""
+        """Handle the form about a message."""
         filled = forms.Submission.read(interaction.data or {})
         images = interaction.client.sources.recall(interaction.user.id, control.message_id)
-
-        def build_request(taken: StoredFiles) -> "GenerationRequest":
-            request = VideoRequest(
-                prompt=filled.text(forms.PROMPT),
-                model=filled.text(forms.MODEL) or None,
-                aspect_ratio=filled.text(forms.ASPECT_RATIO) or None,
-                duration=filled.duration(),
-                images=taken.images,
-            )
-            return context.ask(interaction, request)
-
         words_suffice = bool(wording(filled.text(forms.PROMPT)))
-        await order(
-            interaction,
-            IncomingFiles(shown_images=images, words_suffice=words_suffice),
-            build_request,
+        files = IncomingFiles(shown_images=images, words_suffice=words_suffice)
+        request = VideoRequest(
+            prompt=filled.text(forms.PROMPT),
+            model=filled.text(forms.MODEL) or None,
+            aspect_ratio=filled.text(forms.ASPECT_RATIO) or None,
+            duration=filled.duration(),
         )
+        await submit(interaction, context.draft(interaction, request, files=files))
 
     async def again(self, interaction: Interaction, control: ControlId) -> None:
         """Handle the button *Again*: the same request once more, by the member who pressed it."""
-        ask = context.ask(interaction, VideoRequest())
-        await repeat(interaction, control.generation(), ask)
+        repeated = context.draft(interaction, VideoRequest(), repeat_of=control.generation())
+        await submit(interaction, repeated)
 
     async def retry(self, interaction: Interaction, control: ControlId) -> None:
-        """The button: a refused request once more, by the member who made it."""
+        """Handle the button *Retry*: a refused request once more, by the member who made it."""
         await retry(interaction, control.message_id)
 
 

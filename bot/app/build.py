@@ -215,7 +215,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
                 closed=client.is_closed(),
                 database=(watch or scheduler.advance.lease).answers(),
                 workers=watch and watch.workers,
-                stopping=generate.stopping,
+                stopping=generate.admission.stopping,
                 breakers=flights.queue.breakers,
             ),
             called=callbacks.called,

@@ -67,7 +67,7 @@ async def _work(
             work = None if role is Role.GATEWAY else group.create_task(parts.scheduler.run())
             await stop.wait()
             log.info("stopping")
-            parts.generate.stopping = True
+            parts.generate.admission.stopping = True
             parts.scheduler.stop()
             if work is not None:
                 await work

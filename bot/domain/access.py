@@ -60,6 +60,20 @@ def changeable(found: Generation | None, viewer: Viewer) -> Generation:
     return seen
 
 
+def editable(found: Generation | None, viewer: Viewer) -> Generation:
+    """Return the generation if the viewer may see it and its video can be edited or extended.
+
+    Raises:
+        Refused: NOT_FOUND, NOT_FINISHED, NOT_KEPT.
+    """
+    seen = visible(found, viewer)
+    if seen.pruned_at is not None and seen.deleted_at is None:
+        raise Refused(Code.NOT_KEPT)
+    if seen.state not in EDITABLE or seen.deleted_at is not None:
+        raise Refused(Code.NOT_FINISHED)
+    return seen
+
+
 def check_history(viewer: Viewer, of: UserId) -> None:
     """Check that the viewer may list a member's videos: their own, or any as a moderator.
 

@@ -15,32 +15,37 @@ DISK_REASONS = frozenset({"disk", "disk_full"})
 
 
 class Room:
-    """The state of our disk, as far as this process knows it."""
+    """The state of our disk, as far as this process knows it.
+
+    ``full`` is true if a write has failed and the disk has not worked since.
+    """
 
     def __init__(self, *, media: MediaStore, messenger: Messenger) -> None:
         self._media = media
         self._messenger = messenger
-        self._refused = False
+        self.full = False
         self._looking = asyncio.Lock()
 
     async def note(self, error: RetakeError) -> bool:
         """Return True if an error comes from our disk; in that case alert the owner."""
         if not isinstance(error, MediaError) or error.facts.get("reason") not in DISK_REASONS:
             return False
-        self._refused = True
+        self.full = True
         await self._messenger.alert_owner(Code.DISK, dict(error.facts))
         return True
 
+    async def look_again(self) -> None:
+        """Find out whether a disk that failed works again."""
+        # One check at a time: each writes a file, and there may not be room for two.
+        async with self._looking:
+            self.full = self.full and not await self._media.can_keep()
+
     async def check(self) -> None:
-        """Check that new requests may pass: the disk did not fail, or it works again.
+        """Check that a new file may be stored: the disk did not fail, or it works again.
 
         Raises:
             Refused: NO_ROOM.
         """
-        if not self._refused:
-            return
-        # One check at a time: each writes a file, and there may not be room for two.
-        async with self._looking:
-            if self._refused and not await self._media.can_keep():
-                raise Refused(Code.NO_ROOM)
-            self._refused = False
+        await self.look_again()
+        if self.full:
+            raise Refused(Code.NO_ROOM)

@@ -28,9 +28,10 @@ from bot.domain.ports.media import IncomingFile
 from bot.domain.quota import EffectiveLimits, LimitChanges, Limits, LimitSource, Usage
 from bot.domain.request import VideoRequest
 from bot.services import Services
+from bot.services.admission import GenerationRequest
 from bot.services.cancel import CancelResult
 from bot.services.delete import DeletionReason
-from bot.services.generate import GenerationRequest, Receipt
+from bot.services.generate import Receipt
 from bot.services.history import HistoryPage
 from bot.services.limits import LimitsView, QuotaView
 from bot.services.missed import Spot
@@ -176,17 +177,10 @@ class FakeGenerate(Calls):
         return [call[-1] for call in self.made]
 
     async def request(self, ask: GenerationRequest) -> Receipt:
-        return await self._taken("request", ask)
-
-    async def again(self, generation_id: GenerationId, ask: GenerationRequest) -> Receipt:
-        return await self._taken("again", generation_id, ask)
-
-    async def _taken(self, *call: Any) -> Receipt:
-        self.take(*call)
-        self._arrived.put_nowait(call[-1])
+        self.take("request", ask)
+        self._arrived.put_nowait(ask)
         if self.gate is not None:
             await self.gate.wait()
-        ask: GenerationRequest = call[-1]
         place = Place(guild_id=ask.guild_id, channel_id=ask.channel_id, private=ask.private)
         made = generation(
             len(self.made), requester_id=ask.requester_id, request=ask.request, place=place

@@ -14,7 +14,7 @@ from bot.domain.generation import Generation, State
 from bot.domain.ids import GenerationId
 from bot.domain.request import VideoRequest
 from bot.engine.context import Policy
-from bot.services.generate import GenerationRequest
+from bot.services.admission import GenerationRequest
 from tests.reliability.inline import fresh_folder, inline_sqlite
 from tests.reliability.points import Crash
 from tests.reliability.simulation import CHANNEL, GUILD, POLICY, TOM, Life, World

@@ -27,9 +27,10 @@ from bot.engine.context import Policy, Ports
 from bot.engine.in_flight import Flights
 from bot.engine.late_results import LateResults
 from bot.engine.worker import Scheduler
+from bot.services.admission import GenerationRequest
 from bot.services.callbacks import Callbacks
 from bot.services.cancel import Cancel
-from bot.services.generate import Generate, GenerationRequest
+from bot.services.generate import Generate
 from bot.services.limits import LimitService
 from bot.services.missed import MissedReplies, reply_key
 from bot.storage import open_storage

@@ -30,7 +30,7 @@ from bot.domain.ids import GenerationId, TaskId, UserId
 from bot.domain.ports.provider import TaskReport, TaskState
 from bot.domain.quota import LimitChanges, Limits
 from bot.domain.request import Operation, VideoRequest
-from bot.services.generate import GenerationRequest
+from bot.services.admission import GenerationRequest
 from tests.fakes.ports import refusal
 from tests.reliability.inline import fresh_folder, inline_sqlite
 from tests.reliability.points import Crash, Moment

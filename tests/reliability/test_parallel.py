@@ -11,7 +11,8 @@ from bot.domain.errors import Code, Refused
 from bot.domain.generation import State
 from bot.domain.quota import Limits
 from bot.domain.request import VideoRequest
-from bot.services.generate import GenerationRequest, Receipt
+from bot.services.admission import GenerationRequest
+from bot.services.generate import Receipt
 from tests.reliability.inline import fresh_folder, inline_sqlite
 from tests.reliability.simulation import CHANNEL, GUILD, POLICY, TOM, World
 

@@ -1,17 +1,34 @@
 """Refused requests until the member retries: whose they are, how many, how long, and which."""
 
+from typing import cast
+
+import discord
 import pytest
 
 from bot.domain.errors import Code, MediaError, Refused, RetakeError, StorageUnavailable
-from bot.services.generate import Receipt
+from bot.domain.ids import ChannelId, GuildId, UserId
+from bot.domain.request import VideoRequest
+from bot.services.admission import GenerationRequest
+from bot.ui.inbound.drafts import RequestDraft
+from bot.ui.inbound.mentions import Author
 from bot.ui.inbound.retries import KEPT_SECONDS, MOST, RetryMemory, passes
 
-TOM, ANA, REQUEST = 1, 2, 9
+TOM, ANA, REQUEST = UserId(1), UserId(2), 9
 
 
-async def attempt() -> Receipt:
-    """A request that nobody makes here."""
-    raise AssertionError
+def draft(by: UserId, draft_id: int = REQUEST) -> RequestDraft:
+    asked = GenerationRequest(
+        request_key=f"interaction:{draft_id}",
+        requester_id=by,
+        guild_id=GuildId(3),
+        channel_id=ChannelId(4),
+        thread_id=None,
+        private=False,
+        locale="en-US",
+        request=VideoRequest(prompt="a fox"),
+    )
+    author = Author(user=cast(discord.User, discord.Object(by)), guild=None)
+    return RequestDraft(id=draft_id, asked=asked, author=author)
 
 
 class Clock:
@@ -33,9 +50,10 @@ def forgotten(memory: RetryMemory, user_id: int, request_id: int | None) -> bool
 
 def test_a_request_is_for_the_one_who_made_it_as_often_as_they_press() -> None:
     memory = RetryMemory(clock=Clock())
-    memory.remember(TOM, REQUEST, attempt)
-    assert memory.recall(TOM, REQUEST) is attempt
-    assert memory.recall(TOM, REQUEST) is attempt
+    made = draft(TOM)
+    memory.remember(made)
+    assert memory.recall(TOM, REQUEST) is made
+    assert memory.recall(TOM, REQUEST) is made
     assert forgotten(memory, ANA, REQUEST)
     assert forgotten(memory, TOM, REQUEST + 1)
     assert forgotten(memory, TOM, None)
@@ -44,9 +62,11 @@ def test_a_request_is_for_the_one_who_made_it_as_often_as_they_press() -> None:
 def test_a_request_is_kept_for_fifteen_minutes() -> None:
     clock = Clock()
     memory = RetryMemory(clock=clock)
-    memory.remember(TOM, REQUEST, attempt)
+    memory.remember(draft(TOM))
     clock.seconds += KEPT_SECONDS
-    assert memory.recall(TOM, REQUEST) is attempt
+    assert memory.recall(TOM, REQUEST) == draft(TOM)
+    # Refused again it is remembered again, but for no longer: its links to files expire.
+    memory.remember(draft(TOM))
     clock.seconds += 1
     assert forgotten(memory, TOM, REQUEST)
 
@@ -54,13 +74,12 @@ def test_a_request_is_kept_for_fifteen_minutes() -> None:
 def test_the_oldest_requests_make_room_for_new_ones() -> None:
     memory = RetryMemory(clock=Clock())
     for request_id in range(MOST):
-        memory.remember(TOM, request_id, attempt)
-    memory.remember(TOM, 0, attempt)
-    memory.remember(ANA, REQUEST, attempt)
+        memory.remember(draft(TOM, request_id))
+    memory.remember(draft(TOM, 0))
+    memory.remember(draft(ANA))
     assert forgotten(memory, TOM, 1)
-    assert memory.recall(TOM, 0) is attempt
-    assert memory.recall(TOM, 2) is attempt
-    assert memory.recall(ANA, REQUEST) is attempt
+    assert not any(forgotten(memory, TOM, request_id) for request_id in (0, 2))
+    assert not forgotten(memory, ANA, REQUEST)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""Where a wish comes from: who asks, in which server, channel or thread, with which rights.
+"""Where a request comes from: who makes it, in which server and channel, with which rights.
 
-Owns the translation of Discord's interactions and messages into the services' words, so that no
-service ever sees an object of Discord's.
+This module owns the translation of Discord's interactions and messages into the services' words, so
+that no service ever sees one of Discord's objects.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,10 @@ from bot.domain.access import Viewer
 from bot.domain.errors import Code, Refused
 from bot.domain.ids import DIRECT, ChannelId, GenerationId, GuildId, UserId
 from bot.domain.request import VideoRequest
-from bot.services.generate import GenerationRequest
+from bot.services.admission import GenerationRequest
 from bot.services.missed import reply_key
+from bot.ui.inbound.drafts import NO_FILES, IncomingFiles, RequestDraft
+from bot.ui.inbound.mentions import Author
 from bot.ui.inbound.rights import rights_of_channel, rights_of_interaction
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def viewer(interaction: discord.Interaction[Any]) -> Viewer:
-    """Who pressed or typed it, and whether they moderate here."""
+    """Return the user of an interaction, and whether they moderate this channel."""
     return Viewer(
         user_id=UserId(interaction.user.id),
         guild_id=GuildId(interaction.guild_id or DIRECT),
@@ -30,7 +32,7 @@ def viewer(interaction: discord.Interaction[Any]) -> Viewer:
 
 
 def reader(interaction: discord.Interaction[Any]) -> Viewer:
-    """Who looks through a whole server: a moderator of one channel is none of the others."""
+    """Return the viewer of server-wide lists. Moderating one channel gives no rights in others."""
     member = interaction.user
     return Viewer(
         user_id=UserId(member.id),
@@ -39,61 +41,64 @@ def reader(interaction: discord.Interaction[Any]) -> Viewer:
     )
 
 
-def author(message: discord.Message) -> Viewer:
-    """Who wrote a message. Not as a moderator: a reply asks for nothing that needs the right."""
+def viewer_of_reply(message: discord.Message) -> Viewer:
+    """Return the author of a message, without a moderator's rights: no reply needs them."""
     guild_id = message.guild.id if message.guild is not None else DIRECT
     return Viewer(user_id=UserId(message.author.id), guild_id=GuildId(guild_id))
 
 
-def ask(
+def draft(
     interaction: discord.Interaction["RetakeClient"],
     request: VideoRequest,
     *,
+    files: IncomingFiles = NO_FILES,
     parent_id: GenerationId | None = None,
+    repeat_of: GenerationId | None = None,
     private: bool = False,
-) -> GenerationRequest:
-    """A wish made by a command, button or form.
+) -> RequestDraft:
+    """Return the request of a command, button or form.
 
     Raises:
-        Refused: OUTSIDE_SERVER when the bot is not a member of that server.
+        Refused: OUTSIDE_SERVER if the bot is not a member of that server.
     """
-    guild_id = interaction.guild_id
+    guild_id, here_private = interaction.guild_id, _is_private_thread(interaction.channel)
     if guild_id is not None and interaction.client.get_guild(guild_id) is None:
         raise Refused(Code.OUTSIDE_SERVER)
     channel_id, thread_id = _channel(interaction.channel)
-    here_private = _is_private_thread(interaction.channel)
-    if private and not here_private:
-        # Others read along in a public thread: a private request gets a thread of its own.
-        thread_id = None
-    return GenerationRequest(
+    asked = GenerationRequest(
         request_key=f"interaction:{interaction.id}",
         requester_id=UserId(interaction.user.id),
         guild_id=GuildId(guild_id or DIRECT),
         channel_id=channel_id,
-        thread_id=thread_id,
+        # Others can read a public thread: a private request gets a thread of its own.
+        thread_id=None if private and not here_private else thread_id,
         private=private or here_private,
         locale=interaction.locale.value,
         request=request,
         parent_id=parent_id,
+        repeat_of=repeat_of,
         rights=rights_of_interaction(interaction),
     )
+    author = Author(user=interaction.user, guild=interaction.guild)
+    return RequestDraft(id=interaction.id, asked=asked, author=author, files=files)
 
 
-def ask_of_reply(
+def draft_of_reply(
     message: discord.Message,
     channel: object,
     request: VideoRequest,
     *,
+    files: IncomingFiles,
     parent_id: GenerationId,
     locale: str,
-) -> GenerationRequest:
-    """A wish made by replying; ``channel`` is the message's, fetched where it was unknown."""
+) -> RequestDraft:
+    """Return the request of a reply; ``channel`` is the message's, fetched if it was unknown."""
     channel_id, thread_id = _channel(channel)
-    who = author(message)
-    return GenerationRequest(
+    viewer = viewer_of_reply(message)
+    asked = GenerationRequest(
         request_key=reply_key(message.id),
-        requester_id=who.user_id,
-        guild_id=who.guild_id,
+        requester_id=viewer.user_id,
+        guild_id=viewer.guild_id,
         channel_id=channel_id,
         thread_id=thread_id,
         private=_is_private_thread(channel),
@@ -102,6 +107,8 @@ def ask_of_reply(
         parent_id=parent_id,
         rights=rights_of_channel(channel),
     )
+    author = Author(user=message.author, guild=message.guild, mentioned=tuple(message.mentions))
+    return RequestDraft(id=message.id, asked=asked, author=author, files=files)
 
 
 def _is_private_thread(channel: object) -> bool:
@@ -109,10 +116,10 @@ def _is_private_thread(channel: object) -> bool:
 
 
 def _channel(channel: object) -> tuple[ChannelId, ChannelId | None]:
-    """The channel, and the thread in it where that is what it is.
+    """Return the channel, and the thread in it if ``channel`` is one.
 
     Raises:
-        Refused: NOT_FOUND when Discord did not say where.
+        Refused: NOT_FOUND if Discord did not send the channel.
     """
     if isinstance(channel, discord.Thread):
         return ChannelId(channel.parent_id), ChannelId(channel.id)

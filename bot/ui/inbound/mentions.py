@@ -1,12 +1,12 @@
 """Discord's markup in a prompt, put into words: a mention becomes the name it stands for.
 
-Owns which of Discord's marks there are and where a name comes from. A model, a file name and a
-card know nothing of ids. A channel is named only for somebody who can see it.
+This module owns which marks Discord has and where a name comes from. A model, a file name and a
+card know nothing of ids. A channel is named only for members who can see it.
 """
 
 import asyncio
 import re
-from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import discord
@@ -33,6 +33,15 @@ _EVERYBODY = re.compile(r"@(?:everyone|here)\b")
 _PEOPLE = ("@", "@!")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Author:
+    """The author of a text. ``mentioned`` are users that Discord sent along with it."""
+
+    user: Person
+    guild: discord.Guild | None
+    mentioned: tuple[Person, ...] = ()
+
+
 def without_marks(text: str) -> str:
     """Return the text without any mention, custom emoji, command or time in it."""
     return _EVERYBODY.sub(" ", MARK.sub(" ", text))
@@ -41,37 +50,34 @@ def without_marks(text: str) -> str:
 async def in_words(
     client: discord.Client,
     text: str,
+    author: Author,
     *,
     messages: Messages,
-    asker: Person,
-    guild: discord.Guild | None,
-    known: Iterable[Person] = (),
     patience: float = LOOKUP_SECONDS,
 ) -> str:
-    """Return the text with every mark of Discord's replaced by what people see.
+    """Return the text with every mark of Discord's replaced by what users see.
 
-    ``known`` are people whose names came along with the text; a few others are looked up at
-    Discord, for at most ``patience`` seconds. Who or what cannot be named becomes "someone" or "a
-    channel".
+    A few users that Discord did not send along are looked up, for at most ``patience`` seconds.
+    Who or what cannot be named becomes "someone" or "a channel".
     """
     if MARK.search(text) is None:
         return text
-    people = {person.id: person.display_name for person in (*known, asker)}
+    people = {person.id: person.display_name for person in (*author.mentioned, author.user)}
     if client.user is not None:
         people.setdefault(client.user.id, client.user.display_name)
     mentioned = [int(m["id"]) for m in MARK.finditer(text) if m["kind"] in _PEOPLE]
     unknown = [id_ for id_ in dict.fromkeys(mentioned) if id_ not in people]
-    people |= await _looked_up(client, guild, unknown[:MOST_LOOKUPS], patience)
+    people |= await _looked_up(client, author.guild, unknown[:MOST_LOOKUPS], patience)
 
     def word(found: re.Match[str]) -> str:
         if found["kind"] in _PEOPLE:
             name = people.get(int(found["id"]), "")
             return tidy(name) or messages.say("mention.someone")
         if found["kind"] == "@&":
-            role = guild.get_role(int(found["id"])) if guild is not None else None
-            return tidy(role.name if role is not None else "") or messages.say("mention.role")
+            role = author.guild and author.guild.get_role(int(found["id"]))
+            return tidy(role.name if role else "") or messages.say("mention.role")
         if found["kind"] == "#":
-            return tidy(_channel(int(found["id"]), asker)) or messages.say("mention.channel")
+            return tidy(_channel(int(found["id"]), author.user)) or messages.say("mention.channel")
         if found["page"] is not None:
             return messages.say("mention.channel")
         if found["time"] is not None:
@@ -81,15 +87,15 @@ async def in_words(
     return MARK.sub(word, text)
 
 
-def _channel(channel_id: int, asker: Person) -> str:
-    """A channel's name, for somebody who can see the channel; else empty."""
-    if not isinstance(asker, discord.Member):
+def _channel(channel_id: int, viewer: Person) -> str:
+    """Return a channel's name if the viewer can see the channel, else an empty text."""
+    if not isinstance(viewer, discord.Member):
         return ""
-    channel = asker.guild.get_channel_or_thread(channel_id)
+    channel = viewer.guild.get_channel_or_thread(channel_id)
     if channel is None or (isinstance(channel, discord.Thread) and channel.is_private()):
         return ""
     try:
-        visible = channel.permissions_for(asker).view_channel
+        visible = channel.permissions_for(viewer).view_channel
     except discord.ClientException:
         # A thread whose channel the library does not know.
         return ""

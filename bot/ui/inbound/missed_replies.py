@@ -1,8 +1,8 @@
-"""Replies that were written while the bot was away: each place is read once, when it is back.
+"""Replies that were written while the bot was offline: each place is read once, when it is back.
 
-Owns what of a place's history is a reply to us that still waits for its answer. When the bot was
-away, and what a reply is answered with, is known elsewhere. Nothing here is quick: places are read
-one after the other.
+This module decides which messages of a place's history are replies to us without an answer. The
+service knows since when the bot was offline; the cog answers. Places are read one after the other,
+so this takes a while.
 """
 
 from collections import OrderedDict
@@ -18,7 +18,7 @@ from bot.domain.ids import MessageId
 from bot.services.missed import Spot
 from bot.ui.discord_errors import outgoing
 from bot.ui.inbound.answers import LONGEST_SECONDS
-from bot.ui.inbound.replies import speaks_to_us
+from bot.ui.inbound.replies import is_reply, speaks_to_us
 
 if TYPE_CHECKING:
     from bot.ui.inbound.client import RetakeClient
@@ -33,7 +33,7 @@ Answer = Callable[[discord.Message], Awaitable[None]]
 
 
 class Absence:
-    """Follows the connection, and answers what was missed. ``answer`` takes one missed reply."""
+    """Follows the connection, and answers what was missed. ``answer`` answers one missed reply."""
 
     def __init__(self, client: "RetakeClient", answer: Answer) -> None:
         self._client = client
@@ -44,25 +44,25 @@ class Absence:
         self._seen: OrderedDict[int, None] = OrderedDict()
 
     def saw(self, message: discord.Message) -> None:
-        """This one arrived in time, whatever was answered."""
+        """Note that a message arrived in time, whatever it was answered with."""
         self._seen[message.id] = None
         if len(self._seen) > MOST_SEEN:
             self._seen.popitem(last=False)
 
     def began(self) -> None:
-        """The connection is gone: what is written now does not arrive."""
+        """Note that the connection is lost: new messages do not arrive."""
         self._connected = False
         if self._client.attached:
             self._client.services.missed.lost()
 
     async def repeated(self) -> None:
-        """The session was resumed: Discord has repeated what was missed."""
+        """Note that the session was resumed: Discord has repeated what was missed."""
         self._connected = True
         if self._client.attached and not self._reading:
             await self._client.services.missed.caught_up()
 
     async def ended(self) -> None:
-        """A fresh session: read what was written before it, one session after the other."""
+        """Read what was written before a fresh session, one session after the other."""
         self._connected = self._once_more = True
         if self._reading or not self._client.attached:
             return
@@ -72,7 +72,7 @@ class Absence:
                 self._once_more = False
                 await self._catch_up()
         except RetakeError as error:
-            # The time stays where it was: the next session looks again.
+            # The saved time does not change, so the next session reads again.
             log.warning("missed_replies_not_read", error=str(error))
         finally:
             self._reading = False
@@ -88,7 +88,7 @@ class Absence:
             await missed.caught_up()
 
     def _is_ours(self, spot: Spot) -> bool:
-        """A server of this connection, which the bot is still in and may work in."""
+        """Return True for a server of this connection that the bot is still in and may serve."""
         known = not spot.guild_id or self._client.get_guild(spot.guild_id) is not None
         return known and self._client.serves(spot.guild_id)
 
@@ -105,7 +105,7 @@ class Absence:
                 await self._answer(message)
 
     async def _waiting(self, spot: Spot, since: datetime) -> list[discord.Message]:
-        """The replies in a place that speak to us and have not arrived, the oldest first."""
+        """Return the replies in a place that speak to us and have not arrived, oldest first."""
         place = self._client.get_partial_messageable(
             spot.channel_id, guild_id=spot.guild_id or None
         )
@@ -121,14 +121,13 @@ class Absence:
 
     def _is_missed(self, message: discord.Message) -> bool:
         return (
-            message.type is discord.MessageType.reply
-            and not message.author.bot
+            is_reply(message)
             and message.id not in self._seen
             and speaks_to_us(self._client, message)
         )
 
     async def _still_there(self, message: discord.Message) -> bool:
-        """Return whether its author may still be a member: nobody pays for who left."""
+        """Return False if the author has left the server: nobody pays for those."""
         if message.guild is None:
             return True
         try:

@@ -1,10 +1,11 @@
 """Replies to our messages: which video one is about, what it says, and how it is answered.
 
-Owns reading a reply without the privileged intent: Discord shows what was written only when the
-reply pings us, or in a direct message. A reply has no private answer, so what has to be said is
-said in a short message that goes away again.
+This module owns reading a reply without the privileged intent: Discord shows its text only if the
+reply pings us, or in a direct message. A reply has no private answer, so the answer is a short
+message that is deleted again.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -15,13 +16,15 @@ from bot.domain.access import Viewer
 from bot.domain.errors import Code, PostError, Refused
 from bot.domain.generation import Generation
 from bot.domain.ids import MessageId
-from bot.domain.wording import has_words, wording
+from bot.domain.request import Operation, VideoRequest
+from bot.domain.wording import has_words
 from bot.ui.cards.buttons import control, retry_control
 from bot.ui.cards.custom_ids import Action, control_ids
 from bot.ui.discord_errors import outgoing
-from bot.ui.inbound import context
+from bot.ui.inbound import context, sources
 from bot.ui.inbound.answers import LONGEST_SECONDS
-from bot.ui.inbound.mentions import in_words, without_marks
+from bot.ui.inbound.drafts import IncomingFiles, RequestDraft
+from bot.ui.inbound.mentions import without_marks
 from bot.ui.text.messages import Messages
 
 if TYPE_CHECKING:
@@ -32,23 +35,58 @@ log = structlog.get_logger(__name__)
 SHOWN_SECONDS = 180.0
 
 
-async def subject(client: "RetakeClient", message: discord.Message) -> Generation | None:
-    """The finished video that a reply is about; None when it is about something else.
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """A reply to a finished video, read once. ``draft`` is the edit of ``subject`` it requests.
+
+    ``hidden`` is true if Discord did not show us its text.
+    """
+
+    subject: Generation
+    draft: RequestDraft
+    hidden: bool
+
+
+def is_reply(message: discord.Message) -> bool:
+    """Return True if a message is a person's reply."""
+    return message.type is discord.MessageType.reply and not message.author.bot
+
+
+async def read(client: "RetakeClient", message: discord.Message) -> Reply | None:
+    """Return what a reply requests, or None if it is about something else.
 
     Raises:
-        Refused: NOT_FOUND or NOT_FINISHED, when the reply speaks to us about such a one.
+        Refused: NOT_FOUND, NOT_FINISHED or NOT_KEPT, if the reply speaks to us about such a video.
+        PostError: the channel is not known, and Discord does not name it.
     """
+    subject = await _subject(client, message)
+    if subject is None:
+        return None
+    request = VideoRequest(operation=Operation.EDIT, prompt=_words(client, message))
+    draft = context.draft_of_reply(
+        message,
+        await _channel(client, message),
+        request,
+        files=IncomingFiles(images=tuple(map(sources.incoming, message.attachments))),
+        parent_id=subject.id,
+        locale=_locale(message),
+    )
+    hidden = not message.content and not speaks_to_us(client, message)
+    return Reply(subject=subject, draft=draft, hidden=hidden)
+
+
+async def _subject(client: "RetakeClient", message: discord.Message) -> Generation | None:
     if not speaks_to_us(client, message) and message.stickers and not message.content:
-        # Stickers are shown to us whatever is said: this one is a reaction, not a hidden text.
+        # Discord always shows stickers: this one is a reaction, not a hidden text.
         return None
     target = await _target(message)
     if target is None or client.user is None or target.author.id != client.user.id:
         return None
     client.check_served(message.guild.id if message.guild is not None else None)
     try:
-        return await ours(client, target, viewer=context.author(message))
+        return await ours(client, target, viewer=context.viewer_of_reply(message))
     except Refused:
-        # People also chat below a video: only who speaks to us gets an answer.
+        # Members also chat below a video: only those who speak to us get an answer.
         if speaks_to_us(client, message):
             raise
         return None
@@ -57,10 +95,10 @@ async def subject(client: "RetakeClient", message: discord.Message) -> Generatio
 async def ours(
     client: "RetakeClient", message: discord.Message, *, viewer: Viewer
 ) -> Generation | None:
-    """The generation of one of our messages, by its video or by its buttons; None: it has none.
+    """Return the generation of one of our messages, by its video or its buttons; None without.
 
     Raises:
-        Refused: NOT_FOUND, NOT_FINISHED.
+        Refused: NOT_FOUND, NOT_FINISHED, NOT_KEPT.
     """
     services = client.services
     try:
@@ -73,37 +111,22 @@ async def ours(
 
 
 def speaks_to_us(client: "RetakeClient", message: discord.Message) -> bool:
-    """Whether Discord shows us what was written: with the ping on, or in a direct message."""
+    """Return True if Discord shows us the text: with the ping on, or in a direct message."""
     if message.guild is None:
         return True
     return client.user is not None and any(who.id == client.user.id for who in message.mentions)
 
 
-async def instruction(client: "RetakeClient", message: discord.Message) -> str:
-    """What the reply says, without the mention of us, every other mention as a name.
+def _words(client: "RetakeClient", message: discord.Message) -> str:
+    """Return what the reply says, without the mention of us.
 
-    Empty when there are no words in it: a sticker, an emoji, a GIF's link or a bare mention is a
-    reaction, which orders nothing.
-
-    Raises:
-        Refused: CONTENT_HIDDEN when Discord kept it from us.
+    Empty if there are no words in it: a sticker, an emoji, a GIF's link or a bare mention is a
+    reaction, which requests nothing.
     """
-    if not message.content and not speaks_to_us(client, message):
-        raise Refused(Code.CONTENT_HIDDEN)
     text = message.content
     for mention in _mentions_of_us(client, message):
         text = text.replace(mention, " ")
-    if not has_words(without_marks(text)):
-        return ""
-    text = await in_words(
-        client,
-        text,
-        messages=messages(message),
-        asker=message.author,
-        guild=message.guild,
-        known=message.mentions,
-    )
-    return wording(text)
+    return text.strip() if has_words(without_marks(text)) else ""
 
 
 def _mentions_of_us(client: "RetakeClient", message: discord.Message) -> list[str]:
@@ -114,27 +137,28 @@ def _mentions_of_us(client: "RetakeClient", message: discord.Message) -> list[st
     return ours if role is None else [*ours, f"<@&{role.id}>"]
 
 
-async def channel(client: "RetakeClient", message: discord.Message) -> object:
-    """The channel of a message, fetched where the library does not know it (an old thread)."""
+async def _channel(client: "RetakeClient", message: discord.Message) -> object:
+    """Return the channel, fetched if the library does not know it (an old thread)."""
     if isinstance(message.channel, discord.PartialMessageable):
-        return await client.fetch_channel(message.channel.id)
+        async with outgoing(LONGEST_SECONDS):
+            return await client.fetch_channel(message.channel.id)
     return message.channel
 
 
-def locale(message: discord.Message) -> str:
-    """The server's language; of a person's own nothing is told outside interactions."""
+def _locale(message: discord.Message) -> str:
+    """The server's locale. Discord sends a user's locale only with interactions."""
     return message.guild.preferred_locale.value if message.guild is not None else "en-US"
 
 
 def messages(message: discord.Message) -> Messages:
     """Return the sentences in the language for the author of a message."""
-    return Messages.for_locale(locale(message))
+    return Messages.for_locale(_locale(message))
 
 
 async def tell(
     message: discord.Message, text: str, *, about: Generation | None, retry: bool = False
 ) -> None:
-    """Answer below the reply, without a ping; in a server it goes away after a few minutes.
+    """Answer below the reply, without a ping; in a server it is deleted after a few minutes.
 
     ``about`` adds the button that opens the form instead, ``retry`` the one that makes the same
     request once more.

@@ -1,190 +1,137 @@
-"""From a wish to its receipt: the steps that every command, button and form shares.
+"""From a draft to its receipt: the steps that every command, button, form and reply shares.
 
-Owns the order: acknowledge before anything slow, take the files in, ask the service, show the
-receipt, or offer to retry what was refused for a reason that passes. What a file is, its content
-says, never its name. What a wish is made of is its caller's business.
+This module owns their order: acknowledge before anything slow, take the files in, make the request,
+show the receipt, or offer to retry what was refused for a reason that passes.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from discord import ui
 
 from bot.domain.errors import Code, Refused, RetakeError
-from bot.domain.ids import GenerationId
 from bot.domain.media import MediaKind, StoredMedia
-from bot.domain.ports.media import IncomingFile
+from bot.domain.request import VideoRequest
 from bot.ui.cards.buttons import retry_control
 from bot.ui.cards.receipt import receipt_card
 from bot.ui.inbound.answers import answer, promptly, think, turn
-from bot.ui.inbound.client import Interaction
+from bot.ui.inbound.client import Interaction, RetakeClient
+from bot.ui.inbound.drafts import IncomingFiles, RequestDraft
 from bot.ui.inbound.errors import sentence
 from bot.ui.inbound.mentions import in_words
-from bot.ui.inbound.retries import Attempt, passes
+from bot.ui.inbound.retries import passes
+from bot.ui.text.messages import Messages
 
 if TYPE_CHECKING:
-    from bot.services import Services
-    from bot.services.generate import GenerationRequest, Receipt
+    from bot.services.attachments import Intake
+    from bot.services.generate import Receipt
 
 
-@dataclass(frozen=True, kw_only=True)
-class IncomingFiles:
-    """The files of a wish, by what they are for.
+async def send(client: RetakeClient, draft: RequestDraft) -> "Receipt":
+    """Take a draft's files in, put its words and options in order, and make the request.
 
-    ``shown_images`` and ``shown_videos`` are the files of a message that was pointed at: its images
-    are meant, or its first video. Which ones these are, their content says. ``words_suffice`` is
-    true if the words alone are enough where no file is an image, or says that it is one.
+    A draft that is refused for a reason that passes is remembered for the button Retry. Sent again
+    it has the same request key, so it makes one generation.
+
+    Raises:
+        Refused: MEDIA_*, or as ``Generate.request``.
+        StorageUnavailable: as ``Generate.request``.
     """
-
-    images: tuple[IncomingFile, ...] = ()
-    last_frame: IncomingFile | None = None
-    video: IncomingFile | None = None
-    shown_images: tuple[IncomingFile, ...] = ()
-    shown_videos: tuple[IncomingFile, ...] = ()
-    words_suffice: bool = False
-
-    def __bool__(self) -> bool:
-        return bool(self.pictures() or self.video or self.shown_images or self.shown_videos)
-
-    def pictures(self) -> tuple[IncomingFile, ...]:
-        """All images, the last frame last."""
-        return self.images if self.last_frame is None else (*self.images, self.last_frame)
+    asked = draft.asked
+    try:
+        services = client.services
+        request = await _with_files(services.intake, asked.request, draft.files)
+        messages = Messages.for_locale(asked.locale)
+        prompt = await in_words(client, request.prompt, draft.author, messages=messages)
+        request = services.catalogue.understood(replace(request, prompt=prompt))
+        return await services.generate.request(replace(asked, request=request))
+    except RetakeError as error:
+        if passes(error):
+            client.retries.remember(draft)
+        raise
 
 
-@dataclass(frozen=True, kw_only=True)
-class StoredFiles:
-    """The same files, checked and kept. ``video_url`` is where Discord keeps the video."""
-
-    images: tuple[StoredMedia, ...] = ()
-    last_frame: StoredMedia | None = None
-    video: StoredMedia | None = None
-    video_url: str | None = None
+async def submit(interaction: Interaction, draft: RequestDraft) -> None:
+    """Send a draft and show its receipt, or why it was refused."""
+    if draft.files:
+        await think(interaction)
+    await _answer(interaction, draft.id, send(interaction.client, draft))
 
 
-async def take_in(services: "Services", given: IncomingFiles) -> StoredFiles:
-    """Fetch, check and keep the files.
+async def retry(interaction: Interaction, draft_id: int | None) -> None:
+    """Send a refused draft once more.
+
+    The refusal becomes the receipt, or the new refusal. A refusal that others can see too, below a
+    reply, stays as it is: then the answer is a message for this member only.
+    """
+    message = interaction.message
+    in_place = message is not None and message.flags.ephemeral
+    await _answer(interaction, draft_id, _again(interaction, draft_id), in_place=in_place)
+
+
+async def _again(interaction: Interaction, draft_id: int | None) -> "Receipt":
+    client = interaction.client
+    return await send(client, client.retries.recall(interaction.user.id, draft_id))
+
+
+async def _answer(
+    interaction: Interaction,
+    draft_id: int | None,
+    sending: Coroutine[Any, Any, "Receipt"],
+    *,
+    in_place: bool = False,
+) -> None:
+    client = interaction.client
+    respond = turn if in_place else answer
+    messages, patience = client.messages(interaction), client.options.patience
+    try:
+        receipt = await promptly(interaction, sending, patience=patience, in_place=in_place)
+    except RetakeError as error:
+        view = None
+        if draft_id is not None and passes(error):
+            retry_button = retry_control(draft_id, messages.say("button.retry"))
+            view = ui.View(timeout=None).add_item(retry_button)
+        await respond(interaction, sentence(error, messages, client.titles()), view=view)
+        return
+    await respond(interaction, receipt_card(receipt, client.card_context(interaction)))
+
+
+async def _with_files(
+    intake: "Intake", request: VideoRequest, files: IncomingFiles
+) -> VideoRequest:
+    """Return the request with the files, which are fetched, checked and kept.
 
     Raises:
         Refused: MEDIA_*.
     """
-    pictures = given.pictures()
+    if not files:
+        return request
     images: tuple[StoredMedia, ...] = ()
-    if pictures:
-        images = await services.intake.take(pictures, kinds=(MediaKind.IMAGE,))
-    shown = await _shown_images(services, given)
-    source, video = given.video, None
-    if given.shown_videos:
-        ((source, video),) = await services.intake.pick(
-            given.shown_videos, kind=MediaKind.VIDEO, most=1
-        )
+    if files.pictures:
+        images = await intake.take(files.pictures, kinds=(MediaKind.IMAGE,))
+    shown = await _shown_images(intake, files)
+    source, video = files.video, None
+    if files.shown_videos:
+        ((source, video),) = await intake.pick(files.shown_videos, kind=MediaKind.VIDEO, most=1)
     elif source is not None:
-        (video,) = await services.intake.take([source], kinds=(MediaKind.VIDEO,))
-    return StoredFiles(
-        images=(*images[: len(given.images)], *shown),
-        last_frame=next(iter(images[len(given.images) :]), None),
+        (video,) = await intake.take([source], kinds=(MediaKind.VIDEO,))
+    return replace(
+        request,
+        images=(*images[: len(files.images)], *shown),
+        last_frame=next(iter(images[len(files.images) :]), None),
         video=video,
         video_url=source.url if source is not None else None,
     )
 
 
-async def _shown_images(services: "Services", given: IncomingFiles) -> list[StoredMedia]:
-    files, kind = given.shown_images, MediaKind.IMAGE
+async def _shown_images(intake: "Intake", files: IncomingFiles) -> list[StoredMedia]:
+    shown, kind = files.shown_images, MediaKind.IMAGE
     try:
-        picked = await services.intake.pick(files, kind=kind, most=len(files))
+        picked = await intake.pick(shown, kind=kind, most=len(shown))
     except Refused as refused:
-        other = refused.code is Code.MEDIA_TYPE and not any(file.claims(kind) for file in files)
-        if not (other and given.words_suffice):
+        other = refused.code is Code.MEDIA_TYPE and not any(file.claims(kind) for file in shown)
+        if not (other and files.words_suffice):
             raise
         return []
     return [picture for _, picture in picked]
-
-
-async def order(
-    interaction: Interaction,
-    given: IncomingFiles,
-    build_request: Callable[[StoredFiles], "GenerationRequest"],
-) -> None:
-    """Take the files in, ask for the video, show the receipt."""
-
-    async def attempt() -> "Receipt":
-        services = interaction.client.services
-        taken = await take_in(services, given) if given else StoredFiles()
-        return await _request(interaction, build_request(taken))
-
-    if given:
-        await think(interaction)
-    await _submit(interaction, attempt)
-
-
-async def _request(interaction: Interaction, ask: "GenerationRequest") -> "Receipt":
-    """Ask for the video, once the request says in words and names what the person typed."""
-    client = interaction.client
-    request = client.services.catalogue.understood(ask.request)
-    prompt = await in_words(
-        client,
-        request.prompt,
-        messages=client.messages(interaction),
-        asker=interaction.user,
-        guild=interaction.guild,
-    )
-    return await client.services.generate.request(
-        replace(ask, request=replace(request, prompt=prompt))
-    )
-
-
-async def repeat(
-    interaction: Interaction, generation_id: GenerationId, ask: "GenerationRequest"
-) -> None:
-    """Ask for the same video once more and show the receipt."""
-
-    async def attempt() -> "Receipt":
-        return await interaction.client.services.generate.again(generation_id, ask)
-
-    await _submit(interaction, attempt)
-
-
-async def _submit(interaction: Interaction, attempt: Attempt) -> None:
-    """Make a request and show its receipt, or why it was refused and the button Retry."""
-    client = interaction.client
-    try:
-        receipt = await promptly(interaction, attempt(), patience=client.options.patience)
-    except RetakeError as error:
-        if not passes(error):
-            raise
-        client.retries.remember(interaction.user.id, interaction.id, attempt)
-        view = _retry_view(interaction, interaction.id)
-        await answer(interaction, _why(interaction, error), view=view)
-        return
-    await answer(interaction, receipt_card(receipt, client.card_context(interaction)))
-
-
-async def retry(interaction: Interaction, request_id: int | None) -> None:
-    """Make a refused request once more.
-
-    The refusal becomes the receipt, or the new refusal. One that others see too, below a reply,
-    stays as it is: then the answer is a message for this person only.
-    """
-    client, message = interaction.client, interaction.message
-    in_place = message is not None and message.flags.ephemeral
-    respond = turn if in_place else answer
-    try:
-        attempt = client.retries.recall(interaction.user.id, request_id)
-        receipt = await promptly(
-            interaction, attempt(), patience=client.options.patience, in_place=in_place
-        )
-    except RetakeError as error:
-        view = _retry_view(interaction, request_id) if request_id and passes(error) else None
-        await respond(interaction, _why(interaction, error), view=view)
-        return
-    await respond(interaction, receipt_card(receipt, client.card_context(interaction)))
-
-
-def _why(interaction: Interaction, error: RetakeError) -> str:
-    client = interaction.client
-    return sentence(error, client.messages(interaction), client.titles())
-
-
-def _retry_view(interaction: Interaction, request_id: int) -> ui.View:
-    label = interaction.client.messages(interaction).say("button.retry")
-    return ui.View(timeout=None).add_item(retry_control(request_id, label))

@@ -7,14 +7,11 @@ to work. After a restart, or later, the member is asked to start again.
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from bot.domain.errors import Code, Refused, RetakeError, StorageUnavailable
-
-if TYPE_CHECKING:
-    from bot.services.generate import Receipt
+from bot.ui.inbound.drafts import RequestDraft
 
 MOST = 300
 KEPT_SECONDS = 900
@@ -31,9 +28,6 @@ PASSING = frozenset(
 )
 """Refusals whose reason can be gone a few minutes later while the request stays the same."""
 
-Attempt = Callable[[], Coroutine[Any, Any, "Receipt"]]
-"""Makes a request. Every call uses the same request key, so all of them make one generation."""
-
 
 def passes(error: RetakeError) -> bool:
     """Return whether the same request may be accepted a few minutes after this error."""
@@ -44,31 +38,31 @@ def passes(error: RetakeError) -> bool:
 
 @dataclass(kw_only=True)
 class RetryMemory:
-    """Refused requests by member and request id; the oldest are forgotten first.
+    """Refused requests by member and draft id; the oldest are forgotten first.
 
-    A request id is the id of the interaction or message that made the request. ``clock`` returns
-    seconds of a monotonic clock.
+    ``clock`` returns seconds of a monotonic clock.
     """
 
     clock: Callable[[], float] = time.monotonic
-    _attempts: OrderedDict[tuple[int, int], tuple[float, Attempt]] = field(
-        default_factory=OrderedDict[tuple[int, int], tuple[float, Attempt]]
+    _drafts: OrderedDict[tuple[int, int], tuple[float, RequestDraft]] = field(
+        default_factory=OrderedDict[tuple[int, int], tuple[float, RequestDraft]]
     )
 
-    def remember(self, user_id: int, request_id: int, attempt: Attempt) -> None:
-        """Keep a request that has just been refused."""
-        self._attempts[user_id, request_id] = self.clock(), attempt
-        self._attempts.move_to_end((user_id, request_id))
-        while len(self._attempts) > MOST:
-            self._attempts.popitem(last=False)
+    def remember(self, draft: RequestDraft) -> None:
+        """Keep a request that has just been refused; one that is kept already gets no more time."""
+        key = draft.asked.requester_id, draft.id
+        first_at, _ = self._drafts.pop(key, (self.clock(), draft))
+        self._drafts[key] = first_at, draft
+        while len(self._drafts) > MOST:
+            self._drafts.popitem(last=False)
 
-    def recall(self, user_id: int, request_id: int | None) -> Attempt:
-        """Return how a request is made once more, for the member who made it.
+    def recall(self, user_id: int, draft_id: int | None) -> RequestDraft:
+        """Return the request to make once more, for the member who made it.
 
         Raises:
             Refused: REQUEST_FORGOTTEN if it is too old, forgotten, or not theirs.
         """
-        found = None if request_id is None else self._attempts.get((user_id, request_id))
+        found = None if draft_id is None else self._drafts.get((user_id, draft_id))
         if found is None or self.clock() - found[0] > KEPT_SECONDS:
             raise Refused(Code.REQUEST_FORGOTTEN)
         return found[1]

@@ -14,7 +14,8 @@ from bot.domain.quota import LimitChanges, Limits
 from bot.domain.request import VideoRequest
 from bot.engine.context import Policy, Ports
 from bot.engine.in_flight import Flights
-from bot.services.generate import Generate, GenerationRequest
+from bot.services.admission import GenerationRequest
+from bot.services.generate import Generate
 from bot.services.limits import LimitService
 from tests.contract.storage.samples import GUILD, JON, MIRA, OwnedClock, Seeder, conversation, raw
 from tests.contract.storage.samples import generation as sample

@@ -103,7 +103,6 @@ async def test_a_video_to_edit_comes_with_its_link(retake: Retake) -> None:
     clip = await retake.standin.people.upload("clip.mp4", b"x")
     await retake.command("tom", "video", prompt="make it night", video=clip["id"])
     (ask,) = retake.services.generate.asks
-    assert ask.request.operation is Operation.EDIT
     assert ask.request.video is not None
     assert ask.request.video_url is not None
     assert "/clip.mp4?" in ask.request.video_url
@@ -225,8 +224,8 @@ async def test_again_asks_for_the_same_from_where_it_was_pressed(retake: Retake)
     video = delivered(4)
     message = await retake.post_video(video)
     answered = await retake.press("ana", str(message.id), f"rt:again:{video.id}")
-    ((what, generation_id, ask),) = retake.services.generate.made
-    assert (what, generation_id) == ("again", video.id)
+    (ask,) = retake.services.generate.asks
+    assert ask.repeat_of == video.id
     assert ask.request_key == f"interaction:{answered['id']}"
     assert "On it" in texts(answered)
 

@@ -20,8 +20,9 @@ from bot.engine.build import build
 from bot.engine.context import Policy, Ports
 from bot.engine.in_flight import Flights
 from bot.engine.worker import Scheduler
+from bot.services.admission import GenerationRequest
 from bot.services.cancel import Cancel
-from bot.services.generate import Generate, GenerationRequest, Receipt
+from bot.services.generate import Generate, Receipt
 from bot.storage import open_storage
 from tests.fakes.ports import (
     APIMART,

@@ -7,7 +7,7 @@ import pytest
 from bot.domain.generation import Generation, TargetKind
 from bot.domain.ids import ChannelId, UserId
 from bot.domain.request import VideoRequest
-from bot.services.generate import GenerationRequest
+from bot.services.admission import GenerationRequest
 from tests.unit.services.conftest import CHANNEL, GUILD, TOM, World
 
 PUBLIC_THREAD, PRIVATE_THREAD = ChannelId(301), ChannelId(302)
@@ -33,17 +33,14 @@ async def private_video(world: World) -> Generation:
 
 
 @pytest.mark.parametrize("thread_id", [None, PUBLIC_THREAD])
-@pytest.mark.parametrize("how", ["again", "edit"])
+@pytest.mark.parametrize("how", ["repeat_of", "parent_id"])
 async def test_a_private_video_has_private_descendants(
     world: World, how: str, thread_id: ChannelId | None
 ) -> None:
     first = await private_video(world)
     generate = world.workers[0].generate
     ask = pressed(thread_id=thread_id)
-    if how == "again":
-        receipt = await generate.again(first.id, ask)
-    else:
-        receipt = await generate.request(replace(ask, parent_id=first.id))
+    receipt = await generate.request(replace(ask, **{how: first.id}))
     await world.until_over()
     made = await world.row(receipt.generation.id)
     assert made.place.private
@@ -53,8 +50,8 @@ async def test_a_private_video_has_private_descendants(
 
 async def test_in_a_private_thread_it_stays_there(world: World) -> None:
     first = await private_video(world)
-    ask = pressed(thread_id=PRIVATE_THREAD, private=True)
-    receipt = await world.workers[0].generate.again(first.id, ask)
+    ask = replace(pressed(thread_id=PRIVATE_THREAD, private=True), repeat_of=first.id)
+    receipt = await world.workers[0].generate.request(ask)
     await world.until_over()
     place = (await world.row(receipt.generation.id)).place
     assert (place.private, place.in_thread) == (True, True)

@@ -14,7 +14,7 @@ from bot.domain.ids import UserId
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.request import VideoRequest
 from bot.engine.pruning import AT_MOST, AT_ONCE, Pruning
-from bot.services.generate import GenerationRequest
+from bot.services.admission import GenerationRequest
 from bot.services.history import History
 from bot.services.lookup import VideoLookup
 from tests.unit.services.conftest import CHANNEL, GUILD, TOM, World
@@ -84,7 +84,7 @@ async def test_nothing_can_be_made_of_it_any_more(world: World, how: str) -> Non
     assert message_id is not None
     edit = VideoLookup(storage=world.storage)
     asked: dict[str, Callable[[], Awaitable[object]]] = {
-        "again": lambda: generate.again(made.id, ask),
+        "again": lambda: generate.request(replace(ask, repeat_of=made.id)),
         "edit": lambda: generate.request(replace(ask, parent_id=made.id)),
         "reply": lambda: edit.subject(message_id, viewer=viewer()),
         "copy": lambda: history_of(world).copy(made.id, viewer=viewer(), max_bytes=10**9),

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
+from bot.domain.access import editable
 from bot.domain.errors import Code, Refused
 from bot.domain.generation import Generation, LiveStatus, Posting, State
 from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId
 from bot.domain.request import Operation, VideoRequest
 from bot.engine.context import Policy
+from bot.services.admission import GenerationRequest
 from bot.services.delete import Delete, DeletionReason
-from bot.services.generate import GenerationRequest
 from bot.services.history import History
-from bot.services.lookup import VideoLookup
 from tests.fakes.ports import APIMART, EVOLINK
 from tests.unit.services.conftest import CHANNEL, GUILD, NOBODY, TOM, World
 
@@ -43,7 +43,7 @@ async def test_again_repeats_nothing_that_one_may_not_see(
     worker = world.start()
     receipt = await world.ask(worker, private=private)
     with pytest.raises(Refused) as caught:
-        await worker.generate.again(receipt.generation.id, wish(ANA, guild_id))
+        await worker.generate.request(replace(wish(ANA, guild_id), repeat_of=receipt.generation.id))
     assert caught.value.code is Code.NOT_FOUND
     await world.until_over()
 
@@ -57,12 +57,12 @@ async def test_what_is_private_never_becomes_public(
     first = (await world.ask(worker, private=True, thread_id=thread_id)).generation
     await world.until_state(first.id, State.DELIVERED)
     public = replace(wish(TOM), thread_id=ChannelId(9))
-    again = (await worker.generate.again(first.id, public)).generation
+    again = (await worker.generate.request(replace(public, repeat_of=first.id))).generation
     edit = VideoRequest(operation=Operation.EDIT, prompt="bluer")
     child = (await world.ask(worker, edit, parent_id=first.id, thread_id=ChannelId(9))).generation
     await world.until_state(child.id, State.DELIVERED)
     public = replace(public, request_key="interaction:once more")
-    grandchild = (await worker.generate.again(child.id, public)).generation
+    grandchild = (await worker.generate.request(replace(public, repeat_of=child.id))).generation
     assert (first.place.thread_id, first.place.private) == (thread_id, True)
     for made in (again, child, grandchild):
         assert (made.place.private, made.place.thread_id, made.place.in_thread) == (
@@ -76,7 +76,9 @@ async def test_what_is_private_never_becomes_public(
 async def test_what_is_public_stays_so(world: World) -> None:
     worker = world.start()
     first = (await world.ask(worker, thread_id=ChannelId(5))).generation
-    again = await worker.generate.again(first.id, replace(wish(TOM), thread_id=ChannelId(5)))
+    again = await worker.generate.request(
+        replace(wish(TOM), thread_id=ChannelId(5), repeat_of=first.id)
+    )
     assert (first.place.private, first.place.thread_id) == (False, 5)
     assert (again.generation.place.private, again.generation.place.thread_id) == (False, 5)
     await world.until_over()
@@ -127,8 +129,7 @@ async def posted(world: World) -> Generation:
 
 async def test_a_video_can_be_edited_as_soon_as_it_is_seen(world: World) -> None:
     seen = await posted(world)
-    edit = VideoLookup(storage=world.storage)
-    assert edit._checked(seen, world.viewer()) is seen
+    assert editable(seen, world.viewer()) is seen
 
 
 async def test_a_video_can_be_deleted_as_soon_as_it_is_seen(world: World) -> None:
