@@ -1,18 +1,20 @@
 """``./retake sandbox``: the stand-ins, the page and the real bot, until Ctrl-C.
 
-Owns the order of start and stop, and what is printed. Everything it keeps is in ``data/sandbox``.
+Owns the order of start and stop, and what is printed. Everything it keeps is in ``data/sandbox``,
+which serves one sandbox at a time.
 """
 
 import argparse
 import asyncio
 import contextlib
-import shutil
+import os
 import signal
 import sys
 import webbrowser
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.folder import Folder, FolderError
 from sandbox.process import BotProcess
 from sandbox.server import Sandbox
 
@@ -24,7 +26,7 @@ ONLINE_SECONDS = 60.0
 def main() -> int:
     """Parse the options and run; the exit status."""
     parser = argparse.ArgumentParser(
-        prog="retake sandbox",
+        prog="./retake sandbox",
         description="Everything on this machine: a chat page with the real bot in it, "
         "no account, no key. Runs until Ctrl-C.",
     )
@@ -40,47 +42,51 @@ def main() -> int:
 
 
 async def run(port: int, *, browse: bool) -> int:
-    """Start everything, wait for Ctrl-C or a bot that does not stay up, stop everything."""
+    """Start everything, wait for Ctrl-C or a bot that does not stay up, stop everything.
+
+    Nothing in the folder is changed before its lock and the port are held: both may belong to a
+    sandbox that is running.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    data = _fresh(DATA)
-    sandbox = Sandbox(directory=data / "providers")
+    try:
+        with Folder(DATA) as folder:
+            return await _run_in(folder, port, stop, browse=browse)
+    except FolderError as error:
+        print(error)
+        return 1
+
+
+async def _run_in(folder: Folder, port: int, stop: asyncio.Event, *, browse: bool) -> int:
+    sandbox = Sandbox(directory=folder.path / "providers")
     try:
         url = await sandbox.start(port)
     except OSError as error:
-        print(f"Port {port} cannot be used ({error.strerror}). Try --port 0 for any free one.")
+        print(f"Port {port} can't be used ({error.strerror}). Use --port 0 for any free one.")
         return 1
-    config = data / "config.toml"
-    config.write_text(sandbox.bot_config(data.resolve()), encoding="utf-8")
-    bot = BotProcess(config=config, log=data / "bot.log")
+    folder.clear()
+    folder.config.write_text(sandbox.bot_config(folder.path), encoding="utf-8")
+    bot = BotProcess(config=folder.config, log=folder.log, keep_open=(folder.lock,))
+    keeper = Keeper(sandbox=sandbox, bot=bot, folder=folder, url=url, browse=browse)
     try:
-        return await _serve(sandbox, bot, stop, url, browse=browse)
+        return await _serve(keeper, stop)
     finally:
         await bot.stop()
         await sandbox.close()
 
 
-async def _serve(
-    sandbox: Sandbox, bot: BotProcess, stop: asyncio.Event, url: str, *, browse: bool
-) -> int:
-    def welcome() -> None:
-        print(f"Retake is ready: {url}\nType /video there to begin. Ctrl-C stops everything.")
-        sys.stdout.flush()
-        if browse and sys.stdout.isatty():
-            with contextlib.suppress(webbrowser.Error):
-                webbrowser.open(url)
-
+async def _serve(keeper: "Keeper", stop: asyncio.Event) -> int:
     stopping = asyncio.ensure_future(stop.wait())
-    keeping_up = asyncio.ensure_future(_keep_up(sandbox, bot, welcome))
+    keeping_up = asyncio.ensure_future(keeper.keep_up())
     try:
         await asyncio.wait({stopping, keeping_up}, return_when=asyncio.FIRST_COMPLETED)
         if stopping.done():
             print("\nStopping.")
             return 0
         await keeping_up
-        print(f"The bot did not start. Its last words ({bot.log}):\n{_tail(bot.log)}")
+        print(f"The bot did not start. Its last lines ({keeper.bot.log}):\n{keeper.tail()}")
         return 1
     finally:
         for task in (stopping, keeping_up):
@@ -88,58 +94,66 @@ async def _serve(
         await asyncio.gather(stopping, keeping_up, return_exceptions=True)
 
 
-async def _keep_up(sandbox: Sandbox, bot: BotProcess, welcome: Callable[[], None]) -> None:
-    """Start the bot, and start it again when it ends, as a service manager would.
+@dataclass(frozen=True, kw_only=True)
+class Keeper:
+    """Starts the bot, and starts it again when it ends, as a service manager would."""
 
-    Return if it ends before it was online: then it would end again. ``welcome`` is called the
-    first time that it is online.
-    """
-    restarted = False
-    while await _online(sandbox, bot):
-        if not restarted:
-            welcome()
-        status = await bot.wait()
-        print(f"The bot has ended (exit status {status}). Starting it again.", flush=True)
-        restarted = True
+    sandbox: Sandbox
+    bot: BotProcess
+    folder: Folder
+    url: str
+    browse: bool
 
+    async def keep_up(self) -> None:
+        """Return if the bot ends before it was online: then it would end again."""
+        restarted = False
+        while await self._online():
+            if not restarted:
+                self._welcome()
+            status = await self.bot.wait()
+            print(f"The bot has ended (exit status {status}). Starting it again.", flush=True)
+            restarted = True
 
-async def _online(sandbox: Sandbox, bot: BotProcess) -> bool:
-    """Start the bot and return true if it comes online before it ends."""
-    before = sandbox.discord.position
-    await bot.start()
-    ended = asyncio.ensure_future(bot.wait())
-    online = asyncio.ensure_future(
-        sandbox.discord.wait("BOT", {"online": True}, after=before, timeout=ONLINE_SECONDS)
-    )
-    try:
-        await asyncio.wait({ended, online}, return_when=asyncio.FIRST_COMPLETED)
-        return online.done() and online.exception() is None
-    finally:
-        ended.cancel()
-        online.cancel()
-        await asyncio.gather(ended, online, return_exceptions=True)
+    def tail(self, lines: int = 15) -> str:
+        """Return the last lines of the bot's log."""
+        log = self.bot.log
+        text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        return "\n".join(text.splitlines()[-lines:])
 
+    def _welcome(self) -> None:
+        print(f"Retake is ready: {self.url}\nType /video there to begin. Ctrl-C stops everything.")
+        print(f"The bot is process {self.bot.pid}: kill it while it works, and nothing is lost.")
+        sys.stdout.flush()
+        if self.browse and sys.stdout.isatty():
+            with contextlib.suppress(webbrowser.Error):
+                webbrowser.open(self.url)
 
-def _fresh(data: Path) -> Path:
-    """The folder, without what the last run's bot knew: its Discord is gone with it."""
-    data.mkdir(parents=True, exist_ok=True)
-    for old in (*data.glob("retake.db*"), *data.glob("*.log"), data / "media"):
-        if old.is_dir():
-            shutil.rmtree(old)
-        else:
-            old.unlink(missing_ok=True)
-    return data
-
-
-def _tail(log: Path, lines: int = 15) -> str:
-    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
-    return "\n".join(text.splitlines()[-lines:])
+    async def _online(self) -> bool:
+        """Start the bot and return true if it comes online before it ends."""
+        discord = self.sandbox.discord
+        before = discord.position
+        await self.bot.start()
+        self.folder.describe(
+            f"Open {self.url}, or stop it with Ctrl-C in its terminal; if that terminal is gone,"
+            f" run: kill {os.getpid()} {self.bot.pid}"
+        )
+        ended = asyncio.ensure_future(self.bot.wait())
+        online = asyncio.ensure_future(
+            discord.wait("BOT", {"online": True}, after=before, timeout=ONLINE_SECONDS)
+        )
+        try:
+            await asyncio.wait({ended, online}, return_when=asyncio.FIRST_COMPLETED)
+            return online.done() and online.exception() is None
+        finally:
+            ended.cancel()
+            online.cancel()
+            await asyncio.gather(ended, online, return_exceptions=True)
 
 
 def _port(text: str) -> int:
     if text.isdecimal() and int(text) <= 65535:
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 0 to 65535")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a port: use a number from 0 to 65535")
 
 
 if __name__ == "__main__":

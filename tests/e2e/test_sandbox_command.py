@@ -1,6 +1,7 @@
 """``./retake sandbox`` as a person runs it: up, used, its bot killed, and gone without a trace."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import sys
@@ -19,7 +20,7 @@ ENOUGH_SECONDS = 60.0
 
 @dataclass
 class Command:
-    """The running command, and the address it told."""
+    """The running command, and the address that it printed."""
 
     process: asyncio.subprocess.Process
     web: aiohttp.ClientSession
@@ -44,7 +45,9 @@ class Command:
     def bots(self) -> list[int]:
         """Its child processes."""
         pid = self.process.pid
-        return [int(told) for told in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return [
+            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ]
 
 
 @asynccontextmanager
@@ -71,6 +74,7 @@ async def test_it_keeps_its_bot_up_and_leaves_nothing_behind(tmp_path: Path) -> 
         command.url = (await command.line("Retake is ready: ")).removeprefix("Retake is ready: ")
         await command.line("Type /video there to begin. Ctrl-C stops everything.")
         [first] = command.bots()
+        await command.line(f"The bot is process {first}: ")
         state = await command.web.get(f"{command.url}/control/state?user=tom")
         channel = next(c for c in (await state.json())["guilds"][0]["channels"] if c["type"] == 0)
         asking = {"channel_id": channel["id"], "name": "video", "path": []}
@@ -94,28 +98,80 @@ async def test_it_keeps_its_bot_up_and_leaves_nothing_behind(tmp_path: Path) -> 
     assert [str(path.relative_to(tmp_path)) for path in tmp_path.glob("*/*")] == ["data/sandbox"]
 
 
-async def test_a_port_in_use_is_told_in_a_sentence(tmp_path: Path) -> None:
+async def second_start(folder: Path, port: int = 0) -> str:
+    """What a start prints that ends by itself, with exit status 1."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "sandbox", "--port", str(port), "--no-browser",
+        cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(ENOUGH_SECONDS):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
+    assert (process.returncode, err) == (1, b"")
+    return out.decode()
+
+
+def contents(folder: Path) -> dict[str, int]:
+    """The files that a running bot needs, by their inode."""
+    return {path.name: path.stat().st_ino for path in (folder / "data/sandbox").glob("retake.db*")}
+
+
+async def test_a_second_start_in_the_same_folder_leaves_the_first_as_it_is(tmp_path: Path) -> None:
+    async with sandbox(tmp_path) as command:
+        command.url = (await command.line("Retake is ready: ")).removeprefix("Retake is ready: ")
+        [bot] = command.bots()
+        before = contents(tmp_path)
+        assert "retake.db" in before
+        # Neither any free port nor the first one's own gets past the lock.
+        for port in (0, int(command.url.rpartition(":")[2])):
+            said = await second_start(tmp_path, port)
+            assert said.startswith(f"A sandbox is already running in {tmp_path}/data/sandbox.")
+            assert f"Open {command.url}, or stop it with Ctrl-C" in said
+            assert f"kill {command.process.pid} {bot}" in said
+        assert contents(tmp_path) == before
+        assert command.bots() == [bot]
+
+
+async def test_a_bot_whose_sandbox_was_killed_still_holds_the_folder(tmp_path: Path) -> None:
+    async with sandbox(tmp_path) as command:
+        await command.line("Retake is ready: ")
+        [bot] = command.bots()
+        command.process.kill()
+        await command.process.wait()
+        before = contents(tmp_path)
+        assert f" {bot}" in await second_start(tmp_path)
+        assert contents(tmp_path) == before
+        os.kill(bot, signal.SIGKILL)
+        with (tmp_path / "data/sandbox/sandbox.lock").open() as lock:
+            await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+    async with sandbox(tmp_path) as command:
+        await command.line("Retake is ready: ")
+
+
+async def test_a_port_in_use_gets_a_sentence(tmp_path: Path) -> None:
     async def nobody(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
+    kept = tmp_path / "data/sandbox/retake.db"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("of a sandbox on another port")
     taken = await asyncio.start_server(nobody, "127.0.0.1", 0)
     port = taken.sockets[0].getsockname()[1]
     try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "sandbox", "--port", str(port), "--no-browser",
-            cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        out, err = await process.communicate()
+        said = await second_start(tmp_path, port)
     finally:
         taken.close()
-    assert process.returncode == 1
-    assert f"Port {port} cannot be used" in out.decode()
-    assert "Try --port 0" in out.decode()
-    assert b"Traceback" not in err
+    assert f"Port {port} can't be used" in said
+    assert "Use --port 0" in said
+    assert kept.exists()
 
 
-async def test_a_bot_that_never_comes_online_ends_it_with_its_last_words(tmp_path: Path) -> None:
+async def test_a_bot_that_never_comes_online_ends_it_with_its_last_lines(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\nif 'bot' in sys.orig_argv:\n    sys.exit('The bot cannot start here.')\n"
     )
@@ -126,5 +182,5 @@ async def test_a_bot_that_never_comes_online_ends_it_with_its_last_words(tmp_pat
     )  # fmt: skip
     out, _ = await process.communicate()
     assert process.returncode == 1
-    assert "The bot did not start. Its last words" in out.decode()
+    assert "The bot did not start. Its last lines" in out.decode()
     assert "The bot cannot start here." in out.decode()
