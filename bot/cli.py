@@ -1,7 +1,7 @@
 """The command line: ``retake run | check | migrate | reconcile | backup``.
 
-Owns what is printed and the exit status: 0 done, 1 not, with a sentence, 2 wrongly typed. What the
-commands do is built by ``bot.app``. The outermost wall: whatever comes this far is told in a line.
+Owns what is printed and the exit status: 0 done, 1 not done (with a sentence), 2 wrongly typed.
+What the commands do is built by ``bot.app``. An error that reaches this module becomes a line here.
 """
 
 import asyncio
@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Never
 
@@ -27,7 +26,7 @@ from bot.operator.reconcile import Action, Order
 from bot.ops.clock import SystemClock
 from bot.ops.logging import configure_logging
 from bot.providers.catalogue import CatalogueError
-from bot.settings import Settings, SettingsError, load
+from bot.settings import DEFAULT_FILE, Settings, SettingsError, load, missing
 from bot.storage import backup as copy_database
 from bot.storage import migrate as bring_up_to_date
 
@@ -40,24 +39,26 @@ CONFIG = click.option(
 )
 GENERATION = click.argument("generation")
 ROOT = Path(__file__).resolve().parent.parent
+FILE = "retake.file"
+"""Where click's context keeps which configuration file was read."""
 
 
 class Cli(click.Group):
-    """The commands; what none of them expected ends here, in one line."""
+    """The commands, and what their errors say."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except (CannotRunError, CatalogueError, SettingsError) as error:
+            _give_up(str(error))
         except Exception as error:
             if ctx.invoked_subcommand == run_command.name:
                 log.critical("stopped", exc_info=error)
             first = _innermost(error)
-            told = f"{type(first).__name__} at {_place(first)}"
-            _give_up(
-                [f"Retake stopped because of an internal error: {told}. Please report this line."]
-            )
+            where = f"{type(first).__name__} at {_place(first)}"
+            _give_up(f"Retake stopped because of an internal error: {where}. Please report this.")
 
 
 @click.group(cls=Cli, context_settings={"help_option_names": ["-h", "--help"]})
@@ -78,18 +79,13 @@ def run_command(config: Path | None, role: str) -> None:
     """Run the bot until it receives Ctrl-C or SIGTERM."""
     settings = _settings(config)
     if problems := settings.problems_for_run():
-        _give_up(problems)
+        _give_up(*problems)
     if role != Role.ALL and settings.database.url.startswith("sqlite"):
-        _give_up(["SQLite supports one process: use --role all, or PostgreSQL in [database] url."])
+        _give_up("SQLite supports one process: use --role all, or PostgreSQL in [database] url.")
     configure_logging(
         level=settings.log.level, format_=settings.log.format, secrets=settings.secret_values()
     )
-    try:
-        asyncio.run(_run(settings, Role(role)))
-    except CannotRunError as error:
-        _give_up([str(error)])
-    except CatalogueError as error:
-        _give_up(error.problems)
+    asyncio.run(_run(settings, Role(role)))
 
 
 async def _run(settings: Settings, role: Role) -> None:
@@ -108,27 +104,26 @@ def check_command(config: Path | None, *, config_only: bool) -> None:
 
     The exit status is 1 if there is a problem. A "note" is worth knowing but no problem.
     """
-    settings = _quiet(_settings(config))
+    settings = _settings(config)
     findings = examine_config(settings) if config_only else asyncio.run(examine(settings))
     for finding in findings:
         click.echo(f"{finding.mark:<9}{finding.sentence}")
-    sys.exit(1 if any(finding.mark is Mark.PROBLEM for finding in findings) else 0)
+    if any(finding.mark is Mark.PROBLEM for finding in findings):
+        _give_up()
 
 
 @main.command("migrate")
 @CONFIG
 def migrate_command(config: Path | None) -> None:
     """Upgrade the database to the latest schema (every start does this too)."""
-    settings = _quiet(_settings(config))
+    settings = _settings(config)
     try:
         with alone_on(settings):
             before, after = asyncio.run(
                 bring_up_to_date(settings.database.url, clock=SystemClock())
             )
-    except CannotRunError as error:
-        _give_up([str(error)])
     except (StorageUnavailable, ValueError) as error:
-        _give_up([f"The database can't be opened: {_reason(error)}"])
+        _give_up(f"The database can't be opened: {_reason(error)}")
     if before == after:
         click.echo(f"The database is up to date (schema {after}).")
     else:
@@ -140,11 +135,11 @@ def migrate_command(config: Path | None) -> None:
 @CONFIG
 def backup_command(file: Path, config: Path | None) -> None:
     """Copy the database to FILE, consistent even while the bot runs."""
-    settings = _quiet(_settings(config))
+    settings = _settings(config)
     try:
         asyncio.run(copy_database(settings.database.url, file))
     except (StorageUnavailable, ValueError, OSError) as error:
-        _give_up([f"No backup was made: {_reason(error)}"])
+        _give_up(f"No backup was made: {_reason(error)}")
     click.echo(f"The database was copied to {file}.")
 
 
@@ -203,25 +198,19 @@ def settle_command(context: click.Context, generation: str, config: Path | None)
 
 
 def _order(config: Path | None, action: Action, **fields: Any) -> None:
-    settings = _quiet(_settings(config))
     try:
         order = Order(action=action, by=_operator(), **fields)
     except ValidationError as error:
         wrong = ", ".join(str(fields[str(fault["loc"][0])]) for fault in error.errors())
-        _give_up([f"This is not an id: {wrong!a}."])
-    try:
-        answer = asyncio.run(give_order(settings, order))
-    except CannotRunError as error:
-        _give_up([str(error)])
-    except CatalogueError as error:
-        _give_up(error.problems)
+        _give_up(f"This is not an id: {wrong!a}.")
+    answer = asyncio.run(give_order(_settings(config), order))
     for line in answer.lines:
         click.echo(line, err=not answer.ok)
     sys.exit(0 if answer.ok else 1)
 
 
 def _operator() -> str:
-    """Who types, for the audit trail; in a container the number may have no name."""
+    """Return the user's name for the audit trail; in a container the number may have no name."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -229,14 +218,9 @@ def _operator() -> str:
 
 
 def _settings(config: Path | None) -> Settings:
-    try:
-        return load(config)
-    except SettingsError as error:
-        _give_up(error.problems)
-
-
-def _quiet(settings: Settings) -> Settings:
-    """Sentences are for people here; the log keeps to what nobody expects."""
+    """Read the settings. Only internal errors are logged until the bot runs."""
+    settings = load(config)
+    click.get_current_context().meta[FILE] = (config or DEFAULT_FILE).absolute()
     configure_logging(
         level="critical", format_=settings.log.format, secrets=settings.secret_values()
     )
@@ -250,7 +234,7 @@ def _reason(error: Exception) -> str:
 
 
 def _innermost(error: BaseException) -> BaseException:
-    """The first of a group of errors: the others mostly follow from it."""
+    """Return the first of a group of errors: the others mostly follow from it."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
@@ -265,7 +249,11 @@ def _place(error: BaseException) -> str:
     return f"{Path(ours[-1].filename).relative_to(ROOT)}:{ours[-1].lineno}"
 
 
-def _give_up(problems: Sequence[str]) -> Never:
+def _give_up(*problems: str) -> Never:
+    """Print the problems and which file the settings are in; exit with status 1."""
+    file: Path | None = click.get_current_context().meta.get(FILE)
+    if file is not None:
+        problems += (f"The settings are in {file}." if file.exists() else missing(file),)
     for problem in problems:
         click.echo(problem, err=True)
     sys.exit(1)

@@ -26,7 +26,7 @@ ONLINE_SECONDS = 60.0
 def main() -> int:
     """Parse the options and run; the exit status."""
     parser = argparse.ArgumentParser(
-        prog="./retake sandbox",
+        prog=f"{os.environ.get('RETAKE_COMMAND', 'python -m')} sandbox",
         description="Everything on this machine: a chat page with the real bot in it, "
         "no account, no key. Runs until Ctrl-C.",
     )

@@ -111,7 +111,6 @@ class DiscordLink:
                 return
             self._say("no_session_start_left", resets_in)
             await self.clock.wait(stop, resets_in)
-        return
 
     def _let_go(self) -> None:
         """Close the session of an earlier try: the library opens one for each, and forgets it."""

@@ -1,4 +1,4 @@
-"""The running bot: the order of start and stop, and what goes on beside the work."""
+"""The running bot: the order of start and stop, and what runs next to the work."""
 
 import asyncio
 from datetime import timedelta
@@ -7,7 +7,7 @@ import discord
 import structlog
 
 from bot.app.build import Parts, Role, build
-from bot.app.errors import CannotRunError
+from bot.app.errors import CannotRunError, cannot_listen
 from bot.app.housekeeping import Housekeeping, PeriodicJob
 from bot.domain.errors import Code
 from bot.engine.pruning import Pruning
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 CLEANING_SECONDS = 3600.0
 PATIENCE_SECONDS = 10.0
-"""So long the work waits for Discord at start; what is bought already must not wait for it."""
+"""The work waits for Discord this long at start: what is paid for must not wait longer."""
 
 LEAVING_SECONDS = 2.0
 
@@ -33,11 +33,10 @@ async def run(settings: Settings, role: Role, stop: asyncio.Event) -> None:
         try:
             await parts.side_door.start()
         except OSError as error:
-            raise CannotRunError(
-                f"The HTTP server can't listen on {settings.http.host} port"
-                f" {settings.http.port} ({error.strerror}): set another [http] port,"
-                " or 0 for any free one."
-            ) from None
+            sentence = cannot_listen(settings, error)
+            if settings.http.public_url:
+                raise CannotRunError(sentence) from None
+            log.warning("http_server_off", reason=sentence)
         try:
             if parts.control_socket is not None:
                 await parts.control_socket.start()
@@ -52,7 +51,7 @@ async def run(settings: Settings, role: Role, stop: asyncio.Event) -> None:
 async def _work(
     parts: Parts, role: Role, settings: Settings, heap: GcTuner, stop: asyncio.Event
 ) -> None:
-    """Start in the order of dependence; on ``stop`` refuse new work, put down the old, leave."""
+    """Start in the order of dependence; on ``stop`` refuse work, release it, disconnect."""
     token = settings.discord.token.get_secret_value()
     try:
         async with asyncio.TaskGroup() as group:
@@ -61,6 +60,7 @@ async def _work(
             attendants = [
                 group.create_task(parts.messenger.run()),
                 group.create_task(_housekeeping(parts, settings, heap).run()),
+                group.create_task(_announce(parts, role, settings)),
             ]
             if parts.watch is not None:
                 attendants.append(group.create_task(parts.watch.run()))
@@ -85,8 +85,21 @@ async def _to_discord(parts: Parts, role: Role, token: str, stop: asyncio.Event)
         await parts.link.stay(stop)
 
 
+async def _announce(parts: Parts, role: Role, settings: Settings) -> None:
+    """Log one line when the bot is ready for members (a worker: for work)."""
+    await parts.link.logged_in.wait()
+    client = parts.client
+    facts: dict[str, object] = {}
+    if role is not Role.WORKER:
+        await client.wait_until_ready()
+        facts = {"servers": len(client.guilds), "commands": len(client.tree.get_commands())}
+    providers = ", ".join(settings.providers.enabled())
+    http = f"{settings.http.host}:{parts.side_door.port}" if parts.side_door.port else "off"
+    log.info("ready", bot=str(client.user), **facts, providers=providers, http=http)
+
+
 async def _patiently(parts: Parts, stop: asyncio.Event) -> None:
-    """Wait a moment for Discord, and no longer: what is under way elsewhere goes on without it."""
+    """Wait a moment for Discord: work that needs none of it goes on."""
     async with asyncio.TaskGroup() as group:
         waiting = {
             group.create_task(parts.link.logged_in.wait()),
@@ -112,7 +125,8 @@ def _housekeeping(parts: Parts, settings: Settings, heap: GcTuner) -> Housekeepi
 
     async def clean() -> None:
         removed = await parts.media.clean(parts.clock.now(), retention)
-        log.info("media_cleaned", removed=removed)
+        if removed:
+            log.info("media_cleaned", removed=removed)
         heap.look_anew()
 
     async def count() -> None:

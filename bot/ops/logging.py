@@ -19,15 +19,17 @@ BLACK = "•••"
 _SHORTEST = 4
 # What looks like a credential is one, also when it is none of ours.
 _CREDENTIAL = re.compile(r"(?i)\b(Bearer|Bot)(\s+)[A-Za-z0-9._~+/=-]{16,}")
-# How little of these is told at most. Some tell every request with its address, and addresses carry
-# tokens; the gateway tells every event with all it holds: what people wrote, and the tokens that
-# answer in our name.
+# The lowest level of each library that is logged. Some log every request with its address, and
+# addresses carry tokens; the gateway logs every event: what people wrote, and the tokens that
+# answer in our name. The rest would only repeat what the bot's own lines say.
 _QUIET = {
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
     "aiohttp.access": logging.WARNING,
     "aiosqlite": logging.WARNING,
-    "discord.gateway": logging.INFO,
+    "alembic": logging.WARNING,
+    "discord.client": logging.WARNING,
+    "discord.gateway": logging.WARNING,
     "discord.http": logging.WARNING,
     "discord.webhook": logging.WARNING,
 }

@@ -74,13 +74,16 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Setting
     return settings
 
 
+def missing(file: Path) -> str:
+    """Return what to do if there is no configuration file."""
+    return f"{file} does not exist: copy config.example.toml to it and fill it in."
+
+
 def _read_file(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SettingsError(
-            [f"{file} does not exist: copy config.example.toml to it and fill it in."]
-        ) from None
+        raise SettingsError([missing(file)]) from None
     except IsADirectoryError:
         problem = (
             f"{file} is a folder, not a file. Docker makes one where a file to mount is missing:"

@@ -58,7 +58,7 @@ class WebServer:
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Listen; ``port`` then tells which port it is. Raises OSError when it is taken."""
+        """Listen; ``port`` is then the real one, or 0 after an OSError: the address is taken."""
         app = web.Application(client_max_size=BODY_LIMIT)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
@@ -73,7 +73,7 @@ class WebServer:
             app, access_log=None, shutdown_timeout=2, lingering_time=1, keepalive_timeout=15
         )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, self.port)
+        site, self.port = web.TCPSite(self._runner, self.host, self.port), 0
         await site.start()
         self.port = self._runner.addresses[0][1]
 

@@ -5,8 +5,8 @@ import os
 import socket
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,10 +48,17 @@ class CommandLine:
 
     running: Running
 
-    async def run(self, *words: str, config: Path | None = None, seconds: float = 60) -> Said:
-        """``python -m bot WORDS --config …``."""
+    async def run(
+        self,
+        *words: str,
+        config: Path | None = None,
+        seconds: float = 60,
+        started_as: str = "./retake",
+    ) -> Said:
+        """``./retake WORDS --config …``."""
         file = config or self.running.config
         environment = {k: v for k, v in os.environ.items() if not k.startswith("RETAKE__")}
+        environment["RETAKE_COMMAND"] = started_as
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bot", *words, "--config", str(file),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
@@ -120,6 +127,15 @@ def test_help_tells_what_a_command_does(words: list[str], says: list[str]) -> No
     assert [word for word in says if word not in " ".join(told.output.split())] == []
 
 
+@pytest.mark.parametrize("started_as", ["./retake", "/srv/retake/retake"])
+async def test_help_shows_the_command_as_it_was_typed(cli: CommandLine, started_as: str) -> None:
+    said = await cli.run("run", "--help", started_as=started_as)
+    assert said.out.startswith(f"Usage: {started_as} run ")
+    said = await cli.run("fly", started_as=started_as)
+    assert f"Try '{started_as} --help' for help." in said.err
+    assert "python -m" not in said.all
+
+
 @pytest.mark.parametrize("words", [["fly"], ["run", "--role", "king"], ["reconcile", "attach"]])
 def test_what_is_wrongly_typed_is_status_2(words: list[str]) -> None:
     told = CliRunner().invoke(main, words)
@@ -134,8 +150,10 @@ async def test_a_good_configuration_is_found_good(cli: CommandLine) -> None:
     said = await cli.run("check")
     assert said.status == 0, said.all
     assert said.err == ""
-    told = said.out.splitlines()
-    assert {finding.split()[0] for finding in told} == {"ok"}, said.out
+    first, *findings = said.out.splitlines()
+    assert first.startswith("ok       Invite the bot with this link: https://discord.com/oauth2/")
+    assert f"client_id={cli.running.sandbox.discord.application_id}" in first
+    assert {finding.split()[0] for finding in findings} == {"ok"}, said.out
     for sentence in (
         "The configuration is complete.",
         "0 generations are in progress.",
@@ -164,6 +182,7 @@ async def test_the_configuration_alone_is_looked_at_without_opening_or_asking_an
     said = await cli.run("check", "--config-only")
     assert said.status == 1
     assert ["No provider has a key" in problem for problem in said.problems()] == [True]
+    assert said.err == f"The settings are in {cli.running.config}.\n"
 
 
 async def test_keys_money_and_rights_that_are_missing_are_named(cli: CommandLine) -> None:
@@ -263,16 +282,60 @@ async def test_a_media_folder_that_cannot_be_made_keeps_the_bot_from_starting(
     assert "plain/media can't be written to" in said.err
 
 
-async def test_a_port_that_is_taken_is_told_before_and_at_the_start(cli: CommandLine) -> None:
+@contextmanager
+def taken_port() -> Iterator[int]:
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        port = taken.getsockname()[1]
-        cli.configure("port = 0", f"port = {port}")
+        yield taken.getsockname()[1]
+
+
+async def test_with_callbacks_a_taken_port_keeps_the_bot_from_starting(
+    cli: CommandLine,
+) -> None:
+    with taken_port() as port:
+        cli.configure("port = 0", f'port = {port}\npublic_url = "https://video.example.org"')
         said, run = await cli.run("check"), await cli.run("run")
     assert (said.status, run.status) == (1, 1)
-    for told in ("\n".join(said.problems()), run.err):
-        assert f"can't listen on 127.0.0.1 port {port}" in told
+    for text in ("\n".join(said.problems()), run.err):
+        assert f"can't listen on 127.0.0.1 port {port} (" in text
+        assert "set another [http] port, or 0 for any free one." in text
+
+
+async def test_without_callbacks_the_bot_runs_without_its_port(cli: CommandLine) -> None:
+    with taken_port() as port:
+        cli.configure("port = 0", f"port = {port}")
+        said = await cli.run("check")
+        assert said.status == 0, said.all
+        sentence = f"The HTTP server can't listen on 127.0.0.1 port {port} ("
+        assert f"note     {sentence}" in said.out
+        await cli.running.start_bot()
+        await cli.running.video(KITE)
+        await cli.running.film(KITE)
+        assert await cli.running.bot.stop() == 0
+    assert sentence in cli.running.bot.log.read_text()
+    assert "http=off" in cli.running.bot.log.read_text()
+
+
+async def test_a_start_logs_one_line_when_the_bot_is_ready(cli: CommandLine) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", "run", "--config", str(cli.running.config),
+        stderr=asyncio.subprocess.PIPE, cwd=ROOT,
+    )  # fmt: skip
+    assert process.stderr is not None
+    try:
+        async with asyncio.timeout(60):
+            synced, ready = [(await process.stderr.readline()).decode() for _ in range(2)]
+    finally:
+        process.terminate()
+    rest = (await process.stderr.read()).decode().splitlines()
+    assert "commands_synced" in synced
+    assert " ready " in ready
+    assert "servers=2" in ready
+    assert "commands=" in ready
+    assert "http=127.0.0.1:" in ready
+    assert "providers='evolink, apimart'" in ready
+    assert [said for said in rest if " stopping " not in said] == []
 
 
 COMMANDS = ("check", "run", "migrate", "backup", "reconcile")
@@ -311,7 +374,7 @@ async def test_a_key_that_nobody_knows_is_named(cli: CommandLine, command: str) 
 
 
 async def test_a_configuration_that_is_not_there_or_empty_says_what_to_do(
-    cli: CommandLine, tmp_path: Path
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = await cli.run("run", config=tmp_path / "none.toml")
     assert said.status == 1
@@ -321,6 +384,16 @@ async def test_a_configuration_that_is_not_there_or_empty_says_what_to_do(
     assert said.status == 1
     assert "The Discord token is missing" in said.err
     assert "No provider has a key" in said.err
+    assert said.err.endswith(f"\nThe settings are in {tmp_path / 'empty.toml'}.\n")
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    nothing = CliRunner().invoke(main, ["run"])
+    first, *_, last = nothing.output.splitlines()
+    assert first.startswith("The Discord token is missing")
+    assert last == (
+        f"{folder}/config.toml does not exist: copy config.example.toml to it and fill it in."
+    )
 
 
 # ---- migrate -----------------------------------------------------------------------------------

@@ -20,7 +20,8 @@ SETS = ("run", "sandbox", "dev", "lint")
 
 ECHO = """
 import json, os, sys
-print(json.dumps({"argv": sys.argv[1:], "cwd": os.getcwd(), "pid": os.getpid()}))
+started_as = os.environ["RETAKE_COMMAND"]
+print(json.dumps({"argv": sys.argv[1:], "cwd": os.getcwd(), "pid": os.getpid(), "as": started_as}))
 """
 
 UV = """#!/bin/sh
@@ -347,5 +348,10 @@ def test_a_python_without_venv_is_told_what_to_install(
 def test_without_a_command_it_explains_itself(project: Project) -> None:
     result = project.run()
     assert result.returncode == 2
-    assert "./retake COMMAND" in result.stdout
+    assert result.stdout.startswith(f"Usage: {project.folder}/retake COMMAND")
     assert project.asked == []
+
+
+def test_the_bot_learns_how_it_was_started(project: Project) -> None:
+    result = project.run("run", "--help")
+    assert json.loads(result.stdout)["as"] == f"{project.folder}/retake"

@@ -7,11 +7,7 @@ even that while a bot runs.
 import asyncio
 from collections.abc import Iterator
 
-from bot.app import (
-    open_catalogue,
-    open_providers,
-    proxy_of,
-)
+from bot.app import open_catalogue, open_providers, proxy_of
 from bot.app.check.database import database
 from bot.app.check.findings import Finding, ok, problem
 from bot.app.check.machine import callbacks, media_folder, media_worker
@@ -30,7 +26,7 @@ def examine_config(settings: Settings) -> list[Finding]:
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Return all findings, in the order in which an operator would fix them."""
+    """Return all findings: Discord's first, which begin with the invitation."""
     findings = examine_config(settings)
     findings += [finding async for finding in database(settings)]
     findings.append(await media_worker())
@@ -50,7 +46,7 @@ async def examine(settings: Settings) -> list[Finding]:
             gateway_url=settings.discord.gateway_url,
             connector=None if proxy is None else proxy.connector(limit=0),
         )
-        findings += about_discord(report)
+        findings = [*about_discord(report), *findings]
     return findings
 
 

@@ -4,11 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from datetime import timedelta
 
-from bot.app import (
-    AnotherBotError,
-    CannotRunError,
-    alone_on,
-)
+from bot.app import AnotherBotError, CannotRunError, alone_on
 from bot.app.check.findings import Finding, many, note, ok, problem
 from bot.app.check.machine import port
 from bot.domain.errors import StorageUnavailable
@@ -21,11 +17,7 @@ from bot.settings import Settings
 from bot.storage import SqlStorage, look_into, open_storage
 
 LOOK_BACK = timedelta(days=7)
-
-
 MOST_ROWS_NAMED = 20
-
-
 PATIENCE_SECONDS = 600.0
 """Checking the ledger of years may take longer than a member would be kept waiting."""
 

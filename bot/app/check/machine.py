@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bot.app.check.findings import Finding, note, ok, problem
+from bot.app.errors import cannot_listen
 from bot.domain.catalogue import ProviderName
 from bot.domain.errors import MediaError
 from bot.domain.ids import GenerationId
@@ -57,17 +58,11 @@ def port(settings: Settings) -> Iterator[Finding]:
     if not port:
         return
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        with socket.socket(family, kind, protocol) as listening:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(address)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        socket.create_server((host, port), family=family).close()
     except OSError as error:
-        yield problem(
-            f"The HTTP server can't listen on {host} port {port} ({error.strerror}): set"
-            " another [http] port, or 0 for any free one."
-        )
+        needed = settings.http.public_url
+        yield (problem if needed else note)(cannot_listen(settings, error))
 
 
 def callbacks(settings: Settings) -> Iterator[Finding]:

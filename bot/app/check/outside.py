@@ -4,10 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from bot.app import (
-    open_catalogue,
-    proxy_of,
-)
+from bot.app import open_catalogue, proxy_of
 from bot.app.check.findings import Finding, note, ok, problem
 from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Code, ProviderError
@@ -20,8 +17,6 @@ from bot.providers.catalogue import CatalogueError
 from bot.settings import Settings
 
 MOST_SERVERS_NAMED = 20
-
-
 SPENDING = timedelta(days=30)
 
 
@@ -100,8 +95,8 @@ def about_discord(report: DiscordReport) -> Iterator[Finding]:
     if report.silent:
         yield problem(f"Discord didn't respond ({report.silent}): try again later.")
         return
-    link = invitation(report.application_id)
-    yield ok(f"Discord accepts the token: the bot is {report.name}. Invite it with {link}")
+    yield ok(f"Invite the bot with this link: {invitation(report.application_id)}")
+    yield ok(f"Discord accepts the token: the bot is {report.name}.")
     lacking = [server for server in report.servers if server.missing]
     for server in lacking[:MOST_SERVERS_NAMED]:
         yield problem(

@@ -247,7 +247,8 @@ class RetakeClient(commands.Bot):
         except TROUBLE as error:
             log.warning("commands_not_synced", guild=self.options.sync_guild, error=str(error))
             return
-        log.info("commands_synced" if changed else "commands_known", guild=self.options.sync_guild)
+        if changed:
+            log.info("commands_synced", guild=self.options.sync_guild)
 
 
 Interaction = discord.Interaction[RetakeClient]
