@@ -1,4 +1,4 @@
-"""What became of every wish, counted outside of the bot: in Discord, at the providers, in its rows.
+"""The outcome of every request, counted outside the bot: in Discord, at the providers, in its rows.
 
 Owns the counting and what each wrong is called. The database is read with SQLite itself, not with
 the bot's code; nothing is changed.
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.requests import SAID, Wishes, posted
+from bench.requests import SAID, Requests, posted
 from sandbox.providers.tasks import State, Task
 
 ENDED_BADLY = ("🔴", "⚪")
@@ -32,7 +32,7 @@ _ROWS = """
 
 @dataclass(kw_only=True)
 class Audit:
-    """The wrongs by kind, one sentence each, and how the wishes ended."""
+    """The wrongs by kind, one sentence each, and how the requests ended."""
 
     lost: list[str] = field(default_factory=list[str])
     double_paid: list[str] = field(default_factory=list[str])
@@ -56,28 +56,32 @@ def open_work(database: Path) -> int:
         return books.execute(question).fetchone()[0]
 
 
-def audit(wishes: Wishes, database: Path) -> Audit:
+def audit(requests: Requests, database: Path) -> Audit:
     """Hold Discord, the providers and the rows against each other."""
     with closing(_opened(database)) as books:
         books.row_factory = sqlite3.Row
         rows = [dict(row) for row in books.execute(_ROWS)]
-    providers = wishes.sandbox.providers
+    providers = requests.sandbox.providers
     accepted = [
         (provider.name, task)
         for provider in (providers.evolink, providers.apimart)
         for task in provider.tasks.values()
     ]
     found = Audit(generations=len(rows), tasks=len(accepted))
-    videos = Counter(prompt for prompt, _ in posted(wishes.sandbox))
-    told = set(_told_badly(wishes))
+    videos = Counter(prompt for prompt, _ in posted(requests.sandbox))
+    told = set(_told_badly(requests))
     found.posts = videos.total()
     _count_tasks(found, accepted, videos, told)
     _count_rows(found, rows, videos, told)
     found.double_posted += [f"{p}: posted {n} times" for p, n in videos.items() if n > 1]
     _count_money(found, rows, {(name, task.id): task for name, task in accepted})
     known = {json.loads(row["request"]).get("prompt", "") for row in rows}
-    for prompt, interaction_id in wishes.asked.items():
-        if interaction_id is not None and prompt not in known and _promised(wishes, interaction_id):
+    for prompt, interaction_id in requests.asked.items():
+        if (
+            interaction_id is not None
+            and prompt not in known
+            and _promised(requests, interaction_id)
+        ):
             found.lost.append(f"{prompt}: acknowledged, and nothing is written of it")
     return found
 
@@ -136,8 +140,8 @@ def _count_money(
             found.mis_charged.append(f"{row['id']}: nothing noted, {task.charged_micro} paid")
 
 
-def _told_badly(wishes: Wishes) -> Iterator[str]:
-    world = wishes.sandbox.discord.world
+def _told_badly(requests: Requests) -> Iterator[str]:
+    world = requests.sandbox.discord.world
     for message in world.messages.values():
         if message.author_id != world.bot_id or message.attachments:
             continue
@@ -146,9 +150,9 @@ def _told_badly(wishes: Wishes) -> Iterator[str]:
             yield told[1]
 
 
-def _promised(wishes: Wishes, interaction_id: str) -> bool:
+def _promised(requests: Requests, interaction_id: str) -> bool:
     """Whether the person saw a receipt (and no refusal)."""
-    interactions = wishes.sandbox.discord.interactions
+    interactions = requests.sandbox.discord.interactions
     shown = interactions.render(interactions.get(interaction_id))
     texts = [_words(m.get("content") or "", m.get("components") or ()) for m in shown["responses"]]
     return any("On it" in text for text in texts)

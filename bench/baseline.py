@@ -1,8 +1,8 @@
 """The baseline: a Discord bot for videos as they are usually written.
 
 One task per video that asks every five seconds over plain httpx, the video read into memory and
-sent from there. It commits the wish before it answers, as the real one does, so that the two differ
-in design and not in what they promise. Started by the benches as a process of its own.
+sent from there. It commits the request before it answers, as the real one does, so that the two
+differ in design and not in what they promise. The benches start it as a separate process.
 """
 
 import argparse

@@ -23,7 +23,7 @@ from typing import Any
 
 from bench.audit import Audit, audit, open_work
 from bench.report import Report, percentile
-from bench.requests import Wishes
+from bench.requests import Requests
 from sandbox.clips import FixedClips
 from sandbox.clips.footage import Encoding, write
 from sandbox.process import ROOT, BotProcess
@@ -46,7 +46,7 @@ class Plan:
     it is online.
 
     ``second_provider``: whether there is one without idempotency keys, where an answer that is
-    lost leaves a generation in limbo for a minute.
+    lost leaves a generation unconfirmed for a minute.
     """
 
     kills: int = 200
@@ -104,7 +104,7 @@ class Chaos:
     plan: Plan
     sandbox: Sandbox
     chance: random.Random
-    wishes: Wishes
+    requests: Requests
     kills: int = 0
     first_steps: list[float] = field(default_factory=list[float])
 
@@ -124,15 +124,15 @@ class Chaos:
         self._configure()
         while self.kills < self.plan.kills and time.monotonic() - began < self.plan.seconds:
             await self._life()
-        self.wishes.calm()
+        self.requests.calm()
         exit_status = await self._last_life()
         check = await self._check()
-        found = audit(self.wishes, self.database)
+        found = audit(self.requests, self.database)
         return Outcome(
             plan=self.plan,
             found=found,
             kills=self.kills,
-            asked=len(self.wishes.asked),
+            asked=len(self.requests.asked),
             took=time.monotonic() - began,
             first_steps=self.first_steps,
             exit_status=exit_status,
@@ -153,7 +153,7 @@ class Chaos:
                 await asyncio.sleep(self.chance.uniform(0.0, START_SECONDS))
                 return
             await self._online(position)
-            self.wishes.disturb()
+            self.requests.disturb()
             await self._ask(self.plan.at_once - waiting)
             await asyncio.sleep(self.chance.uniform(0.0, self.plan.longest_life))
             if self.chance.random() < 0.5:
@@ -176,7 +176,7 @@ class Chaos:
             quiet = 0
             while quiet < 4 and time.monotonic() < ends:
                 waiting = open_work(self.database)
-                left = self.plan.generations - len(self.wishes.asked)
+                left = self.plan.generations - len(self.requests.asked)
                 if left > 0:
                     await self._ask(min(left, self.plan.at_once - waiting))
                 quiet = 0 if waiting or left > 0 else quiet + 1
@@ -187,7 +187,7 @@ class Chaos:
 
     async def _ask(self, count: int) -> None:
         for _ in range(count):
-            await self.wishes.ask()
+            await self.requests.ask()
             await asyncio.sleep(0)
 
     async def _online(self, position: int) -> None:
@@ -271,8 +271,8 @@ async def rage(folder: Path, plan: Plan) -> Outcome:
         for provider in (sandbox.providers.evolink, sandbox.providers.apimart):
             provider.balance_usd = 1_000_000
         chance = random.Random(plan.seed)
-        wishes = Wishes(sandbox=sandbox, chance=chance)
-        chaos = Chaos(folder=folder, plan=plan, sandbox=sandbox, chance=chance, wishes=wishes)
+        requests = Requests(sandbox=sandbox, chance=chance)
+        chaos = Chaos(folder=folder, plan=plan, sandbox=sandbox, chance=chance, requests=requests)
         return await chaos.run()
 
 

@@ -118,7 +118,7 @@ FAULTS = (
                 new='submit(prepared, key=before.idempotency_key + "-2")',
             ),
         ],
-        tests=crashes("text", "limbo"),
+        tests=crashes("text", "unconfirmed"),
     ),
     Fault(
         name="an unknown outcome passes for a refusal",
@@ -135,10 +135,10 @@ FAULTS = (
             log.warning("submit_unknown",""",
             ),
         ],
-        tests=[CRASHES, "-k", "limbo and without_a_crash"],
+        tests=[CRASHES, "-k", "unconfirmed and without_a_crash"],
     ),
     Fault(
-        name="the hold is ports of the wish's transaction",
+        name="the hold is outside the request's transaction",
         changes=[
             Change(
                 path="bot/services/generate.py",
@@ -348,7 +348,7 @@ FAULTS = (
         tests=blows("says_nothing and text"),
     ),
     Fault(
-        name="forgets a wish whose commit went unanswered",
+        name="forgets a request whose commit went unanswered",
         changes=[
             Change(
                 path="bot/services/generate.py",

@@ -1,4 +1,4 @@
-"""What people wish for while the bot is killed: words, pictures and edits, each told by its prompt.
+"""What people request while the bot is killed: text, pictures, edits, each known by its prompt.
 
 Owns who asks for what and which faults the stand-ins have meanwhile; everything comes from one
 seeded source of chance. Counts nothing: that is ``bench.audit``.
@@ -18,7 +18,7 @@ from sandbox.discord.state.seed import GENERAL, MIRA, TOM, VIDEOS
 from sandbox.providers.faults import TaskFault
 from sandbox.server import Sandbox
 
-SAID = re.compile(r"\*\*(wish \d+)\*\*")
+SAID = re.compile(r"\*\*(request \d+)\*\*")
 """How the bot repeats a prompt in what it posts."""
 
 TASK_SECONDS = (1.0, 3.0, 12.0)
@@ -67,7 +67,7 @@ DISCORD: tuple[dict[str, Any], ...] = (
 
 
 @dataclass(kw_only=True)
-class Wishes:
+class Requests:
     """The people of the sandbox, asking. ``asked`` holds every prompt, with its interaction's id
     where it came by a command.
     """
@@ -78,9 +78,9 @@ class Wishes:
     _picture: str | None = None
 
     async def ask(self) -> None:
-        """One wish more: of four, two are words, one brings a picture, one edits a video."""
+        """Make the next request: of four, two are text, one has a picture, one edits a video."""
         number = len(self.asked)
-        prompt = f"wish {number}"
+        prompt = f"request {number}"
         kind = number % 4
         self.asked[prompt] = None
         if kind == 3 and (video := self._some_video()) is not None:

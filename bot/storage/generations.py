@@ -68,7 +68,7 @@ _POSTED = (
     .limit(bindparam("limit"))
 )
 _COUNT_OPEN = select(generations.c.state, func.count()).where(_UNENDED).group_by("state")
-_IN_LIMBO = (
+_UNCONFIRMED = (
     select(*COLUMNS)
     .where(_UNENDED, generations.c.state == State.SUBMIT_UNKNOWN.value)
     .order_by(*_OLDEST_FIRST)
@@ -251,7 +251,7 @@ class SqlGenerations:
 
     async def unconfirmed_submissions(self) -> Sequence[Generation]:
         """Return all generations in ``submit_unknown``, oldest first."""
-        return await self._many(_IN_LIMBO)
+        return await self._many(_UNCONFIRMED)
 
     async def ended_without_video(self, *, since: datetime, limit: int) -> Sequence[Generation]:
         """Return those with a task that ended after ``since`` without a video, newest first."""

@@ -419,8 +419,8 @@ async def test_migrate_tells_what_was_and_what_is_and_leaves_a_running_bot_alone
 # ---- reconcile ---------------------------------------------------------------------------------
 
 
-async def in_limbo(cli: CommandLine, prompt: str) -> str:
-    """A wish whose paid POST was taken and whose every answer is lost; its generation."""
+async def unconfirmed(cli: CommandLine, prompt: str) -> str:
+    """Make a request whose paid POST was accepted while every answer is lost; its generation."""
     providers = cli.running.sandbox.providers
     if not providers.evolink.faults.public():
         # The first is left alone after a while; then the other is asked.
@@ -448,12 +448,12 @@ async def test_what_cannot_be_done_is_refused_with_a_sentence(cli: CommandLine) 
     assert said.err == "This is not an id: 'no id\\x1b[31m at all'.\n"
 
 
-async def test_while_the_bot_runs_one_in_limbo_is_listed_attached_and_delivered(
+async def test_an_unconfirmed_one_is_listed_attached_and_delivered_while_running(
     cli: CommandLine,
 ) -> None:
     running = cli.running
     await running.start_bot()
-    generation = await in_limbo(cli, KITE)
+    generation = await unconfirmed(cli, KITE)
     (task,) = running.paid()
 
     said = await cli.run("reconcile")
@@ -482,11 +482,11 @@ async def test_while_the_bot_runs_one_in_limbo_is_listed_attached_and_delivered(
 async def test_settled_while_running_and_delivered_late_after_its_end(cli: CommandLine) -> None:
     running = cli.running
     await running.start_bot()
-    settled = await in_limbo(cli, KITE)
+    settled = await unconfirmed(cli, KITE)
     said = await cli.run("reconcile", "settle", settled)
     assert said.status == 0, said.all
     await running.status(KITE, "so it counted against your limit")
-    released = await in_limbo(cli, "a paper boat")
+    released = await unconfirmed(cli, "a paper boat")
     said = await cli.run("reconcile", "release", released)
     assert said.status == 0, said.all
     await running.status("a paper boat", "This didn't count against your limit")

@@ -67,7 +67,7 @@ async def test_a_model_out_of_reach_is_made_elsewhere(running: Running) -> None:
     video = await running.film("behind a closed door")
     evolink.settings.denied_models = []
     assert takers(running, "behind a closed door") == ["apimart"]
-    # The other provider has no such option: people see that the length is only a wish there.
+    # The other provider has no such option: the length is asked for in the prompt (see the card).
     assert " · 5 s" not in video["content"]
     status = await running.status("behind a closed door", "length 5 s → requested in the prompt")
     assert status

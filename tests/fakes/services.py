@@ -159,7 +159,7 @@ class Calls:
 
 @dataclass
 class FakeGenerate(Calls):
-    """Takes every wish on, after ``gate`` was opened where there is one."""
+    """Accepts every request, once ``gate`` is open if there is one."""
 
     gate: asyncio.Event | None = None
     _arrived: asyncio.Queue[GenerationRequest] = field(default_factory=asyncio.Queue)
@@ -168,7 +168,7 @@ class FakeGenerate(Calls):
     )
 
     async def next(self) -> GenerationRequest:
-        """The next wish, once it is there: a reply has no answer to wait for."""
+        """Wait for the next request: a reply has no answer to wait for."""
         async with asyncio.timeout(10):
             return await self._arrived.get()
 

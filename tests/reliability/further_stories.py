@@ -152,7 +152,7 @@ FURTHER_STORIES = (
         ends=[frozenset({State.UNDELIVERABLE})],
     ),
     Story(
-        name="limbo, named by a callback",
+        name="unconfirmed, named by a callback",
         world=_named_by_a_callback_alone,
         deeds=[Deed(act=ask(TEXT)), Deed(act=call_back(0, done=True), when=_answer_is_lost)],
         ends=[DELIVERED | {State.FAILED}],

@@ -1,7 +1,7 @@
 """The real bot inside the test's own process, on stand-ins whose every call can go wrong.
 
-Owns the start and the end of both, the short waits, and what is known of a wish afterwards. What is
-to go wrong belongs to ``faults``, what must hold to ``matrix``.
+Owns the start and the end of both, the short waits, and what is known of a request afterwards.
+`faults` owns what goes wrong, `matrix` what must hold.
 """
 
 import asyncio
@@ -257,7 +257,7 @@ class Harness:
         """As if nothing had gone wrong before."""
         self.parts.scheduler.flights.queue.breakers.clear()
 
-    # What became of a wish.
+    # The outcome of a request.
 
     def rows(self, prompt: str) -> list[Json]:
         with closing(sqlite3.connect(self.database_file)) as books:

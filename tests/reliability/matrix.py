@@ -122,8 +122,8 @@ class Player:
         row = Row(call=cell.call, how=cell.how)
         began = time.monotonic()
         self.played += 1
-        wishes = TOGETHER if cell.call is Call.BATCH else 1
-        prompts = [f"cell {self.played} {n}" for n in range(wishes)]
+        asked_at_once = TOGETHER if cell.call is Call.BATCH else 1
+        prompts = [f"cell {self.played} {n}" for n in range(asked_at_once)]
         self.harness.forget_failures()
         said = len(self.harness.complaints.said)
         self.harness.weather.change(cell.call, cell.how, times=TIMES)

@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from bench.audit import Audit, audit
-from bench.requests import Wishes, posted
+from bench.requests import Requests, posted
 from sandbox.clips import FixedClips
 from sandbox.server import Sandbox
 from tests.e2e.films import film
@@ -43,21 +43,21 @@ def unguarded(harness: Harness) -> None:
 
 async def test_each_wrong_is_seen(harness: Harness) -> None:
     # The harness has the stand-ins of a sandbox, which is all that is looked at.
-    wishes = Wishes(sandbox=cast(Sandbox, cast(Any, harness)), chance=random.Random(1))
-    await wishes.ask()
-    await wishes.ask()
-    for id_ in wishes.asked.values():
+    requests = Requests(sandbox=cast(Sandbox, cast(Any, harness)), chance=random.Random(1))
+    await requests.ask()
+    await requests.ask()
+    for id_ in requests.asked.values():
         assert id_ is not None
         await harness.discord.people.interaction(id_, wait=10)
     await harness.resting()
 
     def looked() -> Audit:
-        return audit(wishes, harness.database_file)
+        return audit(requests, harness.database_file)
 
     assert looked().wrongs == []
     assert looked().posts == 2
     world, evolink = harness.discord.world, harness.providers.evolink
-    (prompt, video), _ = posted(wishes.sandbox)
+    (prompt, video), _ = posted(requests.sandbox)
 
     twin = copy.copy(video)
     world.messages["1"] = twin
@@ -95,13 +95,13 @@ async def test_each_wrong_is_seen(harness: Harness) -> None:
 
 async def test_a_result_that_is_cut_short_is_waited_for_until_all_is_calm(harness: Harness) -> None:
     """The bot is right to try again, and a kill must not be blamed for what it waits for."""
-    wishes = Wishes(sandbox=cast(Sandbox, cast(Any, harness)), chance=random.Random(1))
+    requests = Requests(sandbox=cast(Sandbox, cast(Any, harness)), chance=random.Random(1))
     evolink = harness.providers.evolink
     evolink.add_fault(on="task", kind="truncated_file")
-    await wishes.ask()
+    await requests.ask()
     await evolink.wait(lambda provider: provider.counts["download"])
-    wishes.calm()
+    requests.calm()
     await harness.resting()
-    found = audit(wishes, harness.database_file)
+    found = audit(requests, harness.database_file)
     assert (found.wrongs, found.posts) == ([], 1)
     assert evolink.counts["download"] > 1

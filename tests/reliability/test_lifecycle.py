@@ -60,7 +60,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.limit = 6
         self.asked: dict[GenerationId, UserId] = {}
         self.since_reset: dict[UserId, set[GenerationId]] = {UserId(1): set(), UserId(2): set()}
-        self.wishes = 0
+        self.requested = 0
         self.alone = True
 
     # -- driving ------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ class Lifecycle(RuleBasedStateMachine):
         pressed = life.process.start(answered())
         await self.world.settle()
         if not pressed.done():
-            # Its wish waits for time to pass, or it died in the middle of it.
+            # The request waits for time to pass, or the process died in the middle of it.
             pressed.cancel()
             await asyncio.wait([pressed])
         life.process.tasks.discard(pressed)
@@ -134,9 +134,9 @@ class Lifecycle(RuleBasedStateMachine):
         return self._ask(person, VideoRequest(operation=operation, prompt="at night"), parent)
 
     def _ask(self, person: UserId, request: VideoRequest, parent: GenerationId | None) -> Any:
-        self.wishes += 1
-        wish = GenerationRequest(
-            request_key=f"interaction:{self.wishes}",
+        self.requested += 1
+        asked = GenerationRequest(
+            request_key=f"interaction:{self.requested}",
             requester_id=person,
             guild_id=GUILD,
             channel_id=CHANNEL,
@@ -147,7 +147,7 @@ class Lifecycle(RuleBasedStateMachine):
             parent_id=parent,
         )
         before = self.run(self._usage(person))
-        answer = self.run(self.in_a_life(lambda life: life.generate.request(wish)))
+        answer = self.run(self.in_a_life(lambda life: life.generate.request(asked)))
         if isinstance(answer, Refused):
             full = before.videos >= self.limit or before.open >= 3
             assert (answer.code in QUOTA) is full or answer.code in {
@@ -257,7 +257,7 @@ class Lifecycle(RuleBasedStateMachine):
             self.since_reset[person].clear()
 
     def _changed(self, act: Callable[[Life], Awaitable[Any]]) -> bool:
-        """Whether an administrator's wish came about, answered or not: the audit trail tells."""
+        """Whether an administrator's change was made, answered or not, by the audit trail."""
         before = self._audited()
         self.run(self.in_a_life(act))
         return self._audited() > before

@@ -1,4 +1,4 @@
-"""Many at once: wishes that come together, and presses that race with steps."""
+"""Concurrency: simultaneous requests, and button presses that race with steps."""
 
 import asyncio
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def world() -> Iterator[World]:
         yield World(folder=fresh_folder(), policy=policy)
 
 
-def wish(number: int) -> GenerationRequest:
+def a_request(number: int) -> GenerationRequest:
     return GenerationRequest(
         request_key=f"interaction:{number}",
         requester_id=TOM,
@@ -47,17 +47,17 @@ async def finished(world: World) -> list[str]:
     return wrongs
 
 
-async def ten_wishes(world: World, keys: list[int]) -> tuple[list[Any], list[str]]:
+async def ten_requests(world: World, keys: list[int]) -> tuple[list[Any], list[str]]:
     life = await world.boot()
-    asking = [life.process.start(life.generate.request(wish(key))) for key in keys]
+    asking = [life.process.start(life.generate.request(a_request(key))) for key in keys]
     answers = await asyncio.gather(*asking, return_exceptions=True)
     life.process.tasks.difference_update(asking)
     await world.settle()
     return answers, await finished(world)
 
 
-def test_wishes_that_come_together_do_not_slip_past_the_limit(world: World) -> None:
-    answers, wrongs = asyncio.run(ten_wishes(world, list(range(10))))
+def test_requests_at_the_same_time_do_not_exceed_the_limit(world: World) -> None:
+    answers, wrongs = asyncio.run(ten_requests(world, list(range(10))))
     taken = [answer for answer in answers if isinstance(answer, Receipt)]
     refused = [answer.code for answer in answers if isinstance(answer, Refused)]
     assert len(taken) == 3
@@ -65,8 +65,8 @@ def test_wishes_that_come_together_do_not_slip_past_the_limit(world: World) -> N
     assert wrongs == []
 
 
-def test_one_wish_that_comes_ten_times_is_one_video(world: World) -> None:
-    answers, wrongs = asyncio.run(ten_wishes(world, [1] * 10))
+def test_a_request_that_arrives_ten_times_is_one_video(world: World) -> None:
+    answers, wrongs = asyncio.run(ten_requests(world, [1] * 10))
     assert len({answer.generation.id for answer in answers}) == 1
     assert sum(not answer.repeated for answer in answers) == 1
     assert len(world.evolink.tasks) == 1
@@ -74,10 +74,10 @@ def test_one_wish_that_comes_ten_times_is_one_video(world: World) -> None:
 
 
 async def _cancel_races(world: World, ticks: int) -> tuple[list[str], State, int]:
-    """Cancel after so many turns of the loop from the wish on."""
+    """Cancel this many turns of the event loop after the request."""
     world.evolink.latency = 2.0
     life = await world.boot()
-    receipt = await life.generate.request(wish(1))
+    receipt = await life.generate.request(a_request(1))
     for _ in range(ticks):
         await asyncio.sleep(0)
     generation_id = receipt.generation.id
@@ -90,7 +90,7 @@ async def _cancel_races(world: World, ticks: int) -> tuple[list[str], State, int
 
 
 @pytest.mark.parametrize("ticks", range(0, 60, 3))
-def test_a_cancelled_wish_is_never_paid_for(world: World, ticks: int) -> None:
+def test_a_cancelled_request_is_never_paid_for(world: World, ticks: int) -> None:
     wrongs, state, paid = asyncio.run(_cancel_races(world, ticks))
     assert wrongs == []
     assert paid == (0 if state is State.CANCELLED else 1)

@@ -76,7 +76,7 @@ class Run:
         self.shown += canary.descendants(self.running.bot.pid)
 
     async def end_of(self, prompt: str, **options: Any) -> Json:
-        """A wish, until its status message tells an end."""
+        """Make a request, and wait until its status message shows an end."""
         await self.running.person("tom").video(prompt, **options)
         self.look()
         return await self.running.status(prompt, "didn't count", seconds=30)
@@ -152,7 +152,7 @@ async def all_that_can_happen(run: Run) -> None:
     both(on="task", kind="moderation")
     await without_faults("a task is refused")
     both(on="submit", kind="status", status=400, code="bad")
-    await without_faults("a wish is refused")
+    await without_faults("a request is refused")
     for provider in (providers.evolink, providers.apimart):
         provider.add_fault(on="query", kind="status", status=500, message=echo(provider), times=1)
         provider.add_fault(on="submit", kind="html", status=502, times=1)

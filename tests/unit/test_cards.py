@@ -227,8 +227,8 @@ def test_what_was_adjusted_is_told() -> None:
 
 
 def test_a_length_that_is_only_asked_for_is_not_told_as_done() -> None:
-    wish = Adjustment(option="duration", requested="7", applied="7", spoken=True)
-    made = generation(plan=plan(duration=7, adjustments=(wish,)))
+    adjustment = Adjustment(option="duration", requested="7", applied="7", spoken=True)
+    made = generation(plan=plan(duration=7, adjustments=(adjustment,)))
     shown = text(status(made))
     assert "length 7 s → requested in the prompt; the model may choose another" in shown
     assert "· 7 s" not in shown

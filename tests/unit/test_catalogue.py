@@ -194,9 +194,9 @@ def test_a_spoken_length_has_limits_and_is_held_as_asked() -> None:
     )
     left = fit(VideoRequest(prompt="a fox"), spoken)
     assert (left.duration, left.seconds, left.adjustments) == (None, 10, ())
-    for wish in (2, 11):
+    for value in (2, 11):
         with pytest.raises(Refused) as caught:
-            fit(VideoRequest(prompt="a fox", duration=wish), spoken)
+            fit(VideoRequest(prompt="a fox", duration=value), spoken)
         assert caught.value.code is Code.DURATION_UNSUPPORTED
 
 
@@ -466,16 +466,16 @@ def test_what_is_applied_is_always_something_the_offer_has(
     assert plan.aspect_ratio is None or plan.aspect_ratio in one.aspect_ratios
     assert plan.resolution is None or plan.resolution in one.resolutions
     assert plan.micro_usd > 0
-    wished = {"duration": duration, "aspect_ratio": aspect_ratio, "resolution": resolution}
+    requested = {"duration": duration, "aspect_ratio": aspect_ratio, "resolution": resolution}
     applied = {
         "duration": "auto" if plan.auto_duration else plan.duration,
         "aspect_ratio": plan.aspect_ratio,
         "resolution": plan.resolution,
     }
     told = {adjustment.option for adjustment in plan.adjustments}
-    for option, wish in wished.items():
-        if wish is not None and wish != applied[option] and wish != "auto":
-            assert option in told, "a wish was changed without a word"
+    for option, value in requested.items():
+        if value is not None and value != applied[option] and value != "auto":
+            assert option in told, "an option was changed without notice"
 
 
 def test_the_file_is_part_of_the_package() -> None:

@@ -146,7 +146,7 @@ def quota_refusals() -> list[Refused]:
 def fitting_refusals() -> list[Refused]:
     """What fitting to a model really raises."""
     image: StoredMedia = video_file()
-    wishes = [
+    cases = [
         (VideoRequest(), offer(Mode.TEXT)),
         (VideoRequest(prompt="x" * 50), offer(Mode.TEXT, max_prompt=10)),
         (VideoRequest(prompt="x", duration=99), offer(Mode.TEXT)),
@@ -160,7 +160,7 @@ def fitting_refusals() -> list[Refused]:
         ),
     ]
     raised: list[Refused] = []
-    for request, given_offer in wishes:
+    for request, given_offer in cases:
         with pytest.raises(Refused) as refused:
             fit(request, given_offer)
         raised.append(refused.value)

@@ -1,7 +1,7 @@
 """Interactions: a person's press, command or form, and how it stands.
 
 Owns what an interaction is, its beginning, its three seconds and the state a person sees. Must not
-know how a person's wish becomes its data (`people`), nor what the bot may answer (`answers`).
+know how a person's action becomes its data (`people`), nor what the bot may answer (`answers`).
 """
 
 from __future__ import annotations

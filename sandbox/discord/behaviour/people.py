@@ -1,6 +1,6 @@
 """People: what a person at their client does, as a real client would do it.
 
-Owns turning a person's wish into a message or an interaction, and refusing what no client would
+Owns turning a person's action into a message or an interaction, and refusing what no client would
 send. Must not know about HTTP (`control`).
 """
 

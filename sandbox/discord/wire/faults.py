@@ -69,21 +69,21 @@ class Faults:
         self._ordered: list[Fault] = []
         self._numbers = itertools.count(1)
 
-    def order(self, wish: Json) -> Fault:
+    def order(self, order: Json) -> Fault:
         """A fault from a control request; a ValueError says what is wrong with it."""
         known = {"method", "route", "status", "body", "headers", "delay", "drop", "times"}
-        if strange := set(wish) - known:
+        if strange := set(order) - known:
             raise ValueError(f"a fault has no {min(strange)!r}")
         fault = Fault(
             id=f"f{next(self._numbers)}",
-            method=str(wish.get("method") or "*").upper(),
-            route=plain(str(wish.get("route") or "*")),
-            status=wish.get("status"),
-            body=wish.get("body"),
-            headers={str(k): str(v) for k, v in (wish.get("headers") or {}).items()},
-            delay=float(wish.get("delay") or 0),
-            drop=wish.get("drop") or None,
-            times=int(wish.get("times") or 1),
+            method=str(order.get("method") or "*").upper(),
+            route=plain(str(order.get("route") or "*")),
+            status=order.get("status"),
+            body=order.get("body"),
+            headers={str(k): str(v) for k, v in (order.get("headers") or {}).items()},
+            delay=float(order.get("delay") or 0),
+            drop=order.get("drop") or None,
+            times=int(order.get("times") or 1),
         )
         if fault.drop not in (None, "before", "after"):
             raise ValueError('drop is "before" or "after"')

@@ -134,8 +134,8 @@ async def test_no_extend_where_the_model_cannot(harness: MessengerHarness) -> No
     assert list(buttons(message)) == ["Edit", "Again", "Details", "Delete"]
 
 
-def fault(**wish: Any) -> dict[str, Any]:
-    return SEND | wish
+def fault(**order: Any) -> dict[str, Any]:
+    return SEND | order
 
 
 def body(code: int) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def body(code: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("wish", "code", "definite"),
+    ("order", "code", "definite"),
     [
         (fault(status=403, body=body(50001)), Code.POST_FORBIDDEN, True),
         (fault(status=403, body=body(50013)), Code.POST_FORBIDDEN, True),
@@ -160,11 +160,11 @@ def body(code: int) -> dict[str, Any]:
     ],
 )
 async def test_what_a_refusal_means(
-    harness: MessengerHarness, wish: dict[str, Any], code: Code, *, definite: bool
+    harness: MessengerHarness, order: dict[str, Any], code: Code, *, definite: bool
 ) -> None:
     asked = await harness.opened()
     harness.client.http.max_ratelimit_timeout = 60.0
-    harness.standin.faults.order(wish)
+    harness.standin.faults.order(order)
     with pytest.raises(PostError) as refused:
         await harness.post(asked)
     assert (refused.value.code, refused.value.definite) == (code, definite)

@@ -55,15 +55,15 @@ def ask(key: str) -> GenerationRequest:
 
 
 @pytest.mark.parametrize("videos", [0, ROUNDS], ids=["unlimited", "to the last one"])
-async def test_one_wish_that_arrives_twice_at_once_is_one_generation(
+async def test_one_request_that_arrives_twice_at_once_is_one_generation(
     storage: Storage, other: Storage, clock: OwnedClock, tmp_path: Path, videos: int
 ) -> None:
-    """The last one of a quota too: the second arrival is the known wish, not one too many."""
+    """Also at the end of a quota: the second arrival is the known request, not one too many."""
     limits = Limits(videos=videos, concurrent=0)
     first, second = (generate(each, clock, tmp_path, limits=limits) for each in (storage, other))
     for number in range(ROUNDS):
-        wish = ask(f"interaction:{number}")
-        receipts = await asyncio.gather(first.request(wish), second.request(wish))
+        request = ask(f"interaction:{number}")
+        receipts = await asyncio.gather(first.request(request), second.request(request))
         assert len({receipt.generation.id for receipt in receipts}) == 1
         assert sorted(receipt.repeated for receipt in receipts) == [False, True]
         assert [receipt.quota.usage.videos for receipt in receipts] == [number + 1] * 2
@@ -72,7 +72,7 @@ async def test_one_wish_that_arrives_twice_at_once_is_one_generation(
     assert await Seeder(storage=storage).faults() == []
 
 
-async def test_a_wish_that_another_member_took_meanwhile_is_the_known_one(
+async def test_a_request_that_another_process_saved_meanwhile_is_the_known_one(
     storage: Storage, other: Storage, clock: OwnedClock, tmp_path: Path, url: str
 ) -> None:
     """The lock is one member's; the unique key is what decides, whoever came first."""
@@ -190,7 +190,7 @@ async def test_a_worker_is_not_robbed_of_what_it_claims_with_its_first_heartbeat
 async def test_a_refusal_at_once_holds_nothing(
     storage: Storage, other: Storage, clock: OwnedClock, tmp_path: Path
 ) -> None:
-    """Two different wishes, one place left: one is taken on, the other one refused."""
+    """Two different requests, one place left: one is accepted, the other is refused."""
     limits = Limits(videos=1, concurrent=0)
     services = [generate(each, clock, tmp_path, limits=limits) for each in (storage, other)]
     outcomes = await asyncio.gather(

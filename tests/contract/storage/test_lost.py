@@ -1,5 +1,5 @@
-"""What an operator and late results ask for: the lost, those in limbo, free holds, signs of life,
-and a look beside another process.
+"""The queries of the operator's commands and of late results: generations that ended without a
+video, unconfirmed ones, released holds, heartbeats, and reading next to a running process.
 """
 
 from dataclasses import replace
@@ -66,7 +66,9 @@ async def test_those_that_ended_without_a_video_are_found_latest_first(
     assert await lost(storage, since=NOON + timedelta(seconds=1)) == [third.id, second.id]
 
 
-async def test_those_in_limbo_are_found_oldest_first(storage: Storage, seeder: Seeder) -> None:
+async def test_unconfirmed_submissions_are_found_oldest_first(
+    storage: Storage, seeder: Seeder
+) -> None:
     second = await seeder.put(state=State.SUBMIT_UNKNOWN, created_at=NOON + timedelta(minutes=1))
     first = await seeder.put(state=State.SUBMIT_UNKNOWN)
     await seeder.put(state=State.RUNNING)

@@ -48,7 +48,7 @@ Read = Callable[[Transaction], Awaitable[Any]]
 LISTS: dict[str, Read] = {
     "claim": lambda tx: tx.generations.claim(BETA, now=NOON, dead_before=NOON, limit=9),
     "open_of": lambda tx: tx.generations.open_of(GUILD, MIRA),
-    "in_limbo": lambda tx: tx.generations.unconfirmed_submissions(),
+    "unconfirmed": lambda tx: tx.generations.unconfirmed_submissions(),
     "ended_of": lambda tx: tx.generations.ended_of(GUILD, MIRA, limit=9),
     "lost": lambda tx: tx.generations.ended_without_video(since=NOON, limit=9),
 }

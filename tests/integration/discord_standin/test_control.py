@@ -234,19 +234,19 @@ async def test_the_world_from_behind(http: Http, bot: Bot, clock: OwnedClock) ->
 
 async def test_waiting_for_an_event_past_or_to_come(http: Http, bot: Bot) -> None:
     await bot.channel("general").send("one")
-    wish = {"event": "MESSAGE_CREATE", "match": {"author.username": "retake"}}
-    first = await http("POST", "/discord/wait", wish)
+    order = {"event": "MESSAGE_CREATE", "match": {"author.username": "retake"}}
+    first = await http("POST", "/discord/wait", order)
     assert first["data"]["content"] == "one"
 
     async with asyncio.TaskGroup() as tasks:
-        later = tasks.create_task(http("POST", "/discord/wait", wish | {"after": first["n"]}))
+        later = tasks.create_task(http("POST", "/discord/wait", order | {"after": first["n"]}))
         await bot.channel("general").send("two")
     assert later.result()["data"]["content"] == "two"
 
 
 async def test_faults_over_http(http: Http, bot: Bot) -> None:
-    wish = {"method": "GET", "route": "/users/{user.id}", "status": 500}
-    assert (await http("POST", "/discord/faults", wish))["id"]
+    order = {"method": "GET", "route": "/users/{user.id}", "status": 500}
+    assert (await http("POST", "/discord/faults", order))["id"]
     await http("DELETE", "/discord/faults")
     assert (await bot.client.fetch_user(int(MIRA))).name == "mira"
 

@@ -89,11 +89,11 @@ async def test_a_fault_may_delay(bot: Bot) -> None:
 
 
 @pytest.mark.parametrize(
-    "wish", [{}, {"drop": "sometimes"}, {"status": 500, "wen": 1}, {"method": "POST"}]
+    "order", [{}, {"drop": "sometimes"}, {"status": 500, "wen": 1}, {"method": "POST"}]
 )
-async def test_a_fault_that_makes_no_sense_is_refused(standin: DiscordStandIn, wish: dict) -> None:
+async def test_a_fault_that_makes_no_sense_is_refused(standin: DiscordStandIn, order: dict) -> None:
     with pytest.raises(ValueError, match=r"drop|fault"):
-        standin.faults.order(wish)
+        standin.faults.order(order)
 
 
 async def test_cleared_faults_do_nothing(bot: Bot) -> None:

@@ -116,9 +116,9 @@ async def start(
     monkeypatch.setattr(RetakeClient, "before_identify_hook", no_wait)
     running: list[tuple[RetakeClient, asyncio.Task[None]]] = []
 
-    async def starting(*, attached: bool = True, **wishes: Any) -> Retake:
+    async def starting(*, attached: bool = True, **options: Any) -> Retake:
         client = RetakeClient(
-            extensions=EXTENSIONS, options=ClientOptions(guild_ready_timeout=0.1, **wishes)
+            extensions=EXTENSIONS, options=ClientOptions(guild_ready_timeout=0.1, **options)
         )
         services = FakeServices()
         if attached:

@@ -19,7 +19,7 @@ from tests.integration.flows.conftest import Retake, Starting, texts
 EPHEMERAL = 64
 
 
-async def test_words_become_a_wish_and_a_receipt(retake: Retake) -> None:
+async def test_words_become_a_request_and_a_receipt(retake: Retake) -> None:
     answered = await retake.command(
         "tom", "video", prompt="a fox", duration="8", aspect_ratio="9:16", resolution="720p"
     )
@@ -177,7 +177,7 @@ async def test_in_a_thread(retake: Retake) -> None:
     assert (ask.channel_id, ask.thread_id) == (int(GENERAL), thread.id)
 
 
-async def test_a_private_wish_leaves_a_public_thread(retake: Retake) -> None:
+async def test_a_private_request_leaves_a_public_thread(retake: Retake) -> None:
     thread = await retake.public_thread()
     answered = await retake.command(
         "tom", "video", channel=str(thread.id), prompt="x", private=True

@@ -74,7 +74,9 @@ async def test_while_it_waits_for_a_provider(world: World, jump: float) -> None:
 
 
 @both_ways
-async def test_a_wish_that_nobody_takes_ends_after_its_deadline(world: World, jump: float) -> None:
+async def test_a_request_that_no_provider_takes_ends_after_its_deadline(
+    world: World, jump: float
+) -> None:
     world.policy = Policy(limits=NOBODY, queue_deadline=1800)
     worker = world.start()
     for provider in (world.evolink, world.apimart):
@@ -184,7 +186,7 @@ async def test_a_list_proves_nothing_by_a_calendar_set_back_while_nobody_was_the
 
 
 @both_ways
-async def test_limbo_ends_after_its_deadline(world: World, jump: float) -> None:
+async def test_an_unconfirmed_submission_ends_after_its_deadline(world: World, jump: float) -> None:
     only_evolink(world, supports_idempotency_keys=False, can_list_tasks=False)
     worker = world.start()
     world.evolink.submit_faults = [("after", silence())]
@@ -247,7 +249,7 @@ async def test_a_dead_link_is_renewed_by_whatever_calendar(world: World) -> None
     await assert_delivered_once(world, generation)
 
 
-async def test_set_back_a_pause_between_wishes_is_over_all_the_same(world: World) -> None:
+async def test_a_cooldown_is_over_even_when_the_clock_was_set_back(world: World) -> None:
     world.policy = Policy(limits=replace(NOBODY, cooldown=60))
     worker = world.start()
     await world.ask(worker)

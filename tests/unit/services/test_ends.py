@@ -19,7 +19,7 @@ FORBIDDEN = PostError(Code.POST_FORBIDDEN, definite=True)
 
 @pytest.fixture(autouse=True)
 def moderated(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every wish is refused at once, so that its end is to be told."""
+    """Every request is refused at once, so its end must be announced."""
     monkeypatch.setattr(ownership, "HEARTBEAT_SECONDS", 300.0)
     world.evolink.submit_faults.extend([("before", refusal(Code.MODERATED))])
 

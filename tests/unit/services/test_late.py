@@ -59,7 +59,7 @@ def impatience(world: World) -> None:
 
 
 async def expired(world: World, worker: Worker) -> Generation:
-    """A wish whose task takes longer than anybody waits."""
+    """A request whose task takes longer than the deadline."""
     world.evolink.seconds = LONG
     generation = (await world.ask(worker)).generation
     await world.until_over()

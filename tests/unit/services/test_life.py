@@ -1,4 +1,4 @@
-"""A generation's life, from the wish to the video, and every way it can end."""
+"""A generation's life, from the request to the video, and every way it can end."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ from tests.fakes.ports import APIMART, EVOLINK, START, refusal, silence
 from tests.unit.services.conftest import CHANNEL, NOBODY, World
 
 
-async def test_a_wish_becomes_a_video_in_its_thread(world: World) -> None:
+async def test_a_request_becomes_a_video_in_its_thread(world: World) -> None:
     worker = world.start()
     receipt = await world.ask(worker)
     assert receipt.quota.usage.videos == 1
@@ -392,8 +392,8 @@ async def test_an_edit_belongs_to_the_conversation_of_its_parent(world: World) -
     worker = world.start()
     first = (await world.ask(worker)).generation
     await world.until_over()
-    wish = VideoRequest(operation=Operation.EDIT, prompt="at night")
-    edit = (await world.ask(worker, wish, parent_id=first.id)).generation
+    request = VideoRequest(operation=Operation.EDIT, prompt="at night")
+    edit = (await world.ask(worker, request, parent_id=first.id)).generation
     await world.until_over()
     row = await world.row(edit.id)
     assert (row.version, row.parent_version) == (2, 1)
@@ -414,8 +414,8 @@ async def test_an_edit_whose_parents_task_is_gone_is_made_from_the_file_once(
     await world.until_over()
     gone = ("before", refusal(Code.PROVIDER_TASK_GONE))
     world.evolink.submit_faults.extend([gone] * times)
-    wish = VideoRequest(prompt="at night", operation=Operation.EDIT, source_ms=5_000)
-    edit = (await world.ask(worker, wish, parent_id=first.id)).generation
+    request = VideoRequest(prompt="at night", operation=Operation.EDIT, source_ms=5_000)
+    edit = (await world.ask(worker, request, parent_id=first.id)).generation
     await world.until_over()
     row = await world.row(edit.id)
     sources = [spec.source for spec in world.evolink.specs[1:]]
@@ -438,8 +438,8 @@ async def test_discords_link_is_given_where_no_providers_own_names_the_video(
     if not fresh:
         world.clock.seconds += 25 * 3600
     world.evolink.submit_faults.append(("before", refusal(Code.PROVIDER_TASK_GONE)))
-    wish = VideoRequest(prompt="at night", operation=Operation.EDIT, source_ms=5_000)
-    await world.ask(worker, wish, parent_id=first.id)
+    request = VideoRequest(prompt="at night", operation=Operation.EDIT, source_ms=5_000)
+    await world.ask(worker, request, parent_id=first.id)
     await world.until_over()
     by_task, by_file = (spec.source for spec in world.evolink.specs[1:])
     assert by_task is not None
@@ -488,22 +488,22 @@ async def test_where_the_provider_cannot_tell_the_request_is_not_repeated(
 async def test_an_unfinished_or_foreign_parent_is_refused(world: World) -> None:
     worker = world.start()
     first = (await world.ask(worker)).generation
-    wish = VideoRequest(operation=Operation.EDIT, prompt="at night")
+    request = VideoRequest(operation=Operation.EDIT, prompt="at night")
     with pytest.raises(Refused) as refused:
-        await world.ask(worker, wish, parent_id=first.id)
+        await world.ask(worker, request, parent_id=first.id)
     assert refused.value.code is Code.NOT_FINISHED
     with pytest.raises(Refused) as refused:
-        await world.ask(worker, wish, parent_id=first.id, guild_id=999)
+        await world.ask(worker, request, parent_id=first.id, guild_id=999)
     assert refused.value.code is Code.NOT_FOUND
 
 
-async def test_parallel_wishes_cannot_slip_past_the_limit(world: World) -> None:
+async def test_parallel_requests_cannot_exceed_the_limit(world: World) -> None:
     world.policy = Policy(limits=Limits(videos=3, concurrent=0))
     worker = world.start()
     taken = 0
-    for wish in [world.ask(worker) for _ in range(10)]:
+    for request in [world.ask(worker) for _ in range(10)]:
         try:
-            await wish
+            await request
             taken += 1
         except Refused as refused:
             assert refused.code is Code.QUOTA_VIDEOS  # noqa: PT017 - some of them pass

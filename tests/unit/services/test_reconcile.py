@@ -40,8 +40,8 @@ def reconcile(world: World, worker: Worker | None = None) -> Reconcile:
     )
 
 
-async def in_limbo(world: World, worker: Worker, *, taken: bool = True) -> Generation:
-    """A wish of which nobody knows whether the provider took it."""
+async def unconfirmed(world: World, worker: Worker, *, taken: bool = True) -> Generation:
+    """A request of which it is unknown whether the provider accepted it."""
     world.evolink.supports_idempotency_keys = world.evolink.can_list_tasks = False
     world.evolink.submit_faults.append(("after" if taken else "before", silence()))
     generation = (await world.ask(worker)).generation
@@ -64,9 +64,11 @@ async def obstacle(attempt: object) -> Obstacle:
     return refused.value.obstacle
 
 
-async def test_one_in_limbo_is_listed_and_runs_with_the_task_that_was_found(world: World) -> None:
+async def test_an_unconfirmed_one_is_listed_and_continues_with_the_attached_task(
+    world: World,
+) -> None:
     worker = world.start()
-    generation = await in_limbo(world, worker)
+    generation = await unconfirmed(world, worker)
     assert await kinds(world) == [(generation.id, Kind.UNCONFIRMED)]
 
     attached = await reconcile(world, worker).attach(generation.id, DASHBOARD, by="mira")
@@ -83,7 +85,7 @@ async def test_one_in_limbo_is_listed_and_runs_with_the_task_that_was_found(worl
 
 async def test_beside_the_bot_it_is_done_too_and_the_worker_goes_on_with_it(world: World) -> None:
     worker = world.start()
-    generation = await in_limbo(world, worker)
+    generation = await unconfirmed(world, worker)
     await reconcile(world).attach(generation.id, DASHBOARD, by="mira")
     await world.until_over()
     assert await world.state(generation.id) is State.DELIVERED
@@ -92,7 +94,7 @@ async def test_beside_the_bot_it_is_done_too_and_the_worker_goes_on_with_it(worl
 
 async def test_one_that_ended_is_delivered_by_a_new_one_that_costs_nothing(world: World) -> None:
     worker = world.start()
-    ended = await in_limbo(world, worker)
+    ended = await unconfirmed(world, worker)
     await world.until_over()
     assert await kinds(world) == [(ended.id, Kind.UNKNOWN)]
 
@@ -111,7 +113,7 @@ async def test_one_that_ended_is_delivered_by_a_new_one_that_costs_nothing(world
 
 async def test_without_a_bot_the_next_start_delivers_it(world: World) -> None:
     worker = world.start()
-    ended = await in_limbo(world, worker)
+    ended = await unconfirmed(world, worker)
     await world.until_over()
     await world.kill(worker)
     await reconcile(world).attach(ended.id, DASHBOARD, by="mira")
@@ -122,7 +124,7 @@ async def test_without_a_bot_the_next_start_delivers_it(world: World) -> None:
 
 async def test_released_by_hand_everything_held_goes_back(world: World) -> None:
     worker = world.start()
-    generation = await in_limbo(world, worker)
+    generation = await unconfirmed(world, worker)
     await reconcile(world, worker).release(generation.id, by="mira")
     await world.until_over()
     row = await world.row(generation.id)
@@ -135,7 +137,7 @@ async def test_released_by_hand_everything_held_goes_back(world: World) -> None:
 
 async def test_settled_by_hand_it_counts_and_says_so(world: World) -> None:
     worker = world.start()
-    generation = await in_limbo(world, worker)
+    generation = await unconfirmed(world, worker)
     await reconcile(world, worker).settle(generation.id, by="mira")
     await world.until_over()
     row = await world.row(generation.id)
@@ -149,7 +151,7 @@ async def test_settled_by_hand_it_counts_and_says_so(world: World) -> None:
 
 
 @pytest.mark.parametrize("action", ["release", "settle"])
-async def test_only_one_in_limbo_can_be_ended_by_hand(world: World, action: str) -> None:
+async def test_only_an_unconfirmed_one_can_be_ended_by_hand(world: World, action: str) -> None:
     worker = world.start()
     generation = (await world.ask(worker)).generation
     await world.until_state(generation.id, State.RUNNING)
@@ -166,7 +168,7 @@ async def test_only_one_in_limbo_can_be_ended_by_hand(world: World, action: str)
 
 async def test_ended_twice_by_hand_is_ended_once(world: World) -> None:
     worker = world.start()
-    generation = await in_limbo(world, worker)
+    generation = await unconfirmed(world, worker)
     await reconcile(world).settle(generation.id, by="mira")
     assert await obstacle(reconcile(world).release(generation.id, by="jon")) is Obstacle.NOT_OPEN
     assert (await world.usage()).videos == 1
@@ -174,7 +176,7 @@ async def test_ended_twice_by_hand_is_ended_once(world: World) -> None:
 
 async def test_a_task_the_provider_does_not_know_is_not_attached(world: World) -> None:
     worker = world.start()
-    generation = await in_limbo(world, worker)
+    generation = await unconfirmed(world, worker)
     attempt = reconcile(world).attach(generation.id, TaskId("task-of-nobody"), by="mira")
     assert await obstacle(attempt) is Obstacle.TASK_UNKNOWN
     assert await world.state(generation.id) is State.SUBMIT_UNKNOWN
@@ -185,7 +187,7 @@ async def test_a_task_of_another_generation_is_not_attached(world: World) -> Non
     worker = world.start()
     other = (await world.ask(worker)).generation
     await world.until_over()
-    generation = await in_limbo(world, worker)
+    generation = await unconfirmed(world, worker)
     attempt = reconcile(world).attach(generation.id, DASHBOARD, by="mira")
     assert await obstacle(attempt) is Obstacle.TASK_TAKEN
     assert await world.state(other.id) is State.DELIVERED
@@ -193,9 +195,9 @@ async def test_a_task_of_another_generation_is_not_attached(world: World) -> Non
 
 async def test_without_an_id_the_known_task_is_meant(world: World) -> None:
     worker = world.start()
-    limbo = await in_limbo(world, worker)
-    assert await obstacle(reconcile(world).attach(limbo.id, None, by="mira")) is Obstacle.NO_TASK_ID
-    await reconcile(world).release(limbo.id, by="mira")
+    left = await unconfirmed(world, worker)
+    assert await obstacle(reconcile(world).attach(left.id, None, by="mira")) is Obstacle.NO_TASK_ID
+    await reconcile(world).release(left.id, by="mira")
     ended = await expired(world, worker)
     attached = await reconcile(world, worker).attach(ended.id, None, by="mira")
     await until_delivered(world)
@@ -257,22 +259,22 @@ async def test_poison_is_listed_and_what_was_refused_is_not(world: World) -> Non
     assert await kinds(world) == [(poison.id, Kind.POISON)]
 
 
-async def test_a_task_that_failed_is_not_delivered_late_but_ends_one_in_limbo(
+async def test_a_failed_task_is_not_delivered_late_but_ends_an_unconfirmed_one(
     world: World,
 ) -> None:
     worker = world.start()
-    limbo = await in_limbo(world, worker)
+    left = await unconfirmed(world, worker)
     report = world.evolink._report(world.evolink.tasks[DASHBOARD])
     failed = replace(report, state=TaskState.FAILED, error=refusal(Code.MODERATED))
     world.evolink.tasks[DASHBOARD].outcome = failed
     world.evolink.tasks[DASHBOARD].ends_after = 0
-    await reconcile(world, worker).attach(limbo.id, DASHBOARD, by="mira")
+    await reconcile(world, worker).attach(left.id, DASHBOARD, by="mira")
     await world.until_over()
-    row = await world.row(limbo.id)
+    row = await world.row(left.id)
     assert row.failure is not None
     assert row.failure.code is Code.MODERATED
 
-    ended = await in_limbo(world, worker)
+    ended = await unconfirmed(world, worker)
     await world.until_over()
     second = TaskId("evolink-2")
     world.evolink.tasks[second].outcome = replace(failed, task_id=second)
@@ -282,7 +284,7 @@ async def test_a_task_that_failed_is_not_delivered_late_but_ends_one_in_limbo(
 
 async def test_a_provider_that_is_silent_or_off_changes_nothing(world: World) -> None:
     worker = world.start()
-    generation = await in_limbo(world, worker)
+    generation = await unconfirmed(world, worker)
     world.evolink.query_faults.append(silence(Code.PROVIDER_UNAVAILABLE))
     attempt = reconcile(world).attach(generation.id, DASHBOARD, by="mira")
     assert await obstacle(attempt) is Obstacle.PROVIDER_SILENT
@@ -294,9 +296,9 @@ async def test_a_provider_that_is_silent_or_off_changes_nothing(world: World) ->
 
 async def test_what_its_requester_dropped_is_not_attached(world: World) -> None:
     worker = world.start()
-    limbo = await in_limbo(world, worker)
-    await worker.cancel.drop(limbo.id, viewer=world.viewer())
-    attempt = reconcile(world).attach(limbo.id, DASHBOARD, by="mira")
+    left = await unconfirmed(world, worker)
+    await worker.cancel.drop(left.id, viewer=world.viewer())
+    attempt = reconcile(world).attach(left.id, DASHBOARD, by="mira")
     assert await obstacle(attempt) is Obstacle.NOT_WANTED
 
 

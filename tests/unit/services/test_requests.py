@@ -1,4 +1,4 @@
-"""Wishes before they are under way: whose may be repeated, where in line they are told to be."""
+"""Requests before they start: which may be repeated, and which place in the queue they report."""
 
 import asyncio
 from dataclasses import replace
@@ -21,7 +21,7 @@ from tests.unit.services.conftest import CHANNEL, GUILD, NOBODY, TOM, World
 ANA = UserId(2)
 
 
-def wish(by: int, guild_id: GuildId = GUILD) -> GenerationRequest:
+def a_request(by: int, guild_id: GuildId = GUILD) -> GenerationRequest:
     return GenerationRequest(
         request_key=f"interaction:again-{by}",
         requester_id=UserId(by),
@@ -43,7 +43,9 @@ async def test_again_repeats_nothing_that_one_may_not_see(
     worker = world.start()
     receipt = await world.ask(worker, private=private)
     with pytest.raises(Refused) as caught:
-        await worker.generate.request(replace(wish(ANA, guild_id), repeat_of=receipt.generation.id))
+        await worker.generate.request(
+            replace(a_request(ANA, guild_id), repeat_of=receipt.generation.id)
+        )
     assert caught.value.code is Code.NOT_FOUND
     await world.until_over()
 
@@ -56,7 +58,7 @@ async def test_what_is_private_never_becomes_public(
     worker = world.start()
     first = (await world.ask(worker, private=True, thread_id=thread_id)).generation
     await world.until_state(first.id, State.DELIVERED)
-    public = replace(wish(TOM), thread_id=ChannelId(9))
+    public = replace(a_request(TOM), thread_id=ChannelId(9))
     again = (await worker.generate.request(replace(public, repeat_of=first.id))).generation
     edit = VideoRequest(operation=Operation.EDIT, prompt="bluer")
     child = (await world.ask(worker, edit, parent_id=first.id, thread_id=ChannelId(9))).generation
@@ -77,7 +79,7 @@ async def test_what_is_public_stays_so(world: World) -> None:
     worker = world.start()
     first = (await world.ask(worker, thread_id=ChannelId(5))).generation
     again = await worker.generate.request(
-        replace(wish(TOM), thread_id=ChannelId(5), repeat_of=first.id)
+        replace(a_request(TOM), thread_id=ChannelId(5), repeat_of=first.id)
     )
     assert (first.place.private, first.place.thread_id) == (False, 5)
     assert (again.generation.place.private, again.generation.place.thread_id) == (False, 5)

@@ -71,7 +71,7 @@ async def test_where_there_can_be_no_thread_the_place_knows(
     await world.until_over()
 
 
-async def test_a_private_wish_in_a_locked_thread_goes_to_one_of_its_own(world: World) -> None:
+async def test_a_private_request_in_a_locked_thread_gets_a_new_thread(world: World) -> None:
     locked = PlaceRights(may=ALL, locked=True)
     receipt = await world.ask(world.start(), rights=locked, private=True)
     assert receipt.generation.place.private
