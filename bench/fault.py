@@ -1,15 +1,23 @@
-"""A fault that can be planted, and how the tests that must find it are named."""
+"""The faults that ``bench.planted`` plants: mistakes that a tired person could make.
 
-from collections.abc import Sequence
+The folder `planted_faults` holds them, one file per topic. Each fault is written as
+
+    = what the fault does
+    $ the tests that must find it, as arguments for pytest
+    @ the file to change
+    -the words that stand in it exactly once
+    +the words that replace them
+
+with more ``@`` parts if it takes several changes. Lines that begin with ``#`` are comments. If you
+change code that a fault quotes, change the quotation too.
+"""
+
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
 
-STEPS = "bot/engine/steps/"
-CRASHES = "tests/reliability/test_crashes.py"
-BLOWS = "tests/reliability/test_blows.py"
-PARALLEL = "tests/reliability/test_parallel.py"
-REFUSED = "tests/contract/messenger/test_refused.py"
-PRIVATE = "tests/unit/services/test_private.py"
+FOLDER = Path(__file__).parent / "planted_faults"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,26 +34,41 @@ class Fault:
     """One fault, and the tests that must find it (arguments for pytest)."""
 
     name: str
-    changes: Sequence[Change]
     tests: Sequence[str]
+    changes: Sequence[Change]
 
 
-def crashes(*stories: str) -> list[str]:
-    """The crash tests of these stories (words of their names)."""
-    return [CRASHES, "-k", f"({' or '.join(stories)}) and not two"]
+def faults() -> list[Fault]:
+    """Return every fault of every file, in the order of the files' names."""
+    files = sorted(FOLDER.glob("*.txt"))
+    return [fault for file in files for fault in read(file.read_text("utf-8"))]
 
 
-def blows(*stories: str) -> list[str]:
-    """The tests with other blows than death."""
-    return [BLOWS, "-k", " or ".join(stories)]
+def read(text: str) -> Iterator[Fault]:
+    """Yield the faults of one file.
+
+    Raises:
+        ValueError: a fault lacks its tests or its changes, or a line is none of the format's.
+    """
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    for name, (tests, *rest) in _parts(lines, "="):
+        if not tests.startswith("$"):
+            raise ValueError(f"{name}: the tests must follow the name")
+        changes = [_change(name, path, words) for path, words in _parts(rest, "@")]
+        yield Fault(name=name, tests=shlex.split(tests[1:]), changes=changes)
 
 
-def unit(module: str, words: str) -> list[str]:
-    """Tests of the engine with these words in their names."""
-    return [f"tests/unit/services/test_{module}.py", "-k", words]
+def _parts(lines: Sequence[str], mark: str) -> Iterator[tuple[str, Sequence[str]]]:
+    starts = [number for number, line in enumerate(lines) if line.startswith(mark)]
+    if starts[:1] != [0]:
+        raise ValueError(f"a line that begins with {mark} must come first: {lines[:1]}")
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        yield lines[start][1:].strip(), lines[start + 1 : end]
 
 
-guards = partial(unit, "guards")
-dropped = partial(unit, "dropped")
-queue = partial(unit, "queue")
-pauses = partial(unit, "breakers")
+def _change(name: str, path: str, words: Sequence[str]) -> Change:
+    old = [line[1:] for line in words if line.startswith("-")]
+    new = [line[1:] for line in words if line.startswith("+")]
+    if not old or [*("-" + line for line in old), *("+" + line for line in new)] != list(words):
+        raise ValueError(f"{name}: {path} needs lines with - and then lines with +")
+    return Change(path=path, old="\n".join(old), new="\n".join(new))

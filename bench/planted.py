@@ -1,7 +1,7 @@
 """Plants faults one at a time in a copy of the project, and sees whether the tests find each.
 
-The faults are in ``bench.faults`` and ``bench.request_faults``. Ends non-zero when one was not
-caught, or when its words no longer stand in the code.
+``bench.fault`` reads the faults. The exit status is not zero if one was not caught, or if the code
+no longer has the words that it changes.
 
     python -m bench.planted [--only WORD …]
 """
@@ -17,8 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.faults import FAULTS, Fault
-from bench.request_faults import REQUEST_FAULTS
+from bench.fault import Fault, faults
 
 ROOT = Path(__file__).resolve().parent.parent
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "data", "docs", "node_modules")
@@ -26,7 +25,7 @@ LIMIT_SECONDS = 900
 
 
 def planted(fault: Fault, tree: Path) -> str | None:
-    """Change the copy; the file in which the words were not found, if so."""
+    """Change the copy. Return the file that lacks the words to change, or None."""
     for change in fault.changes:
         path = tree / change.path
         text = path.read_text(encoding="utf-8")
@@ -43,7 +42,7 @@ def restored(fault: Fault, tree: Path) -> None:
 
 
 def caught_by(fault: Fault, tree: Path) -> str | None:
-    """The first test that fails with the fault in place; None when none does."""
+    """Return the first test that fails with the fault in place, or None."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *fault.tests]
     environment = {key: value for key, value in os.environ.items() if key != "RETAKE_LONG"}
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
@@ -58,7 +57,7 @@ def caught_by(fault: Fault, tree: Path) -> str | None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"never came to an end in {LIMIT_SECONDS} s"
+        return f"not finished after {LIMIT_SECONDS} s"
     if done.returncode not in {0, 1}:
         raise SystemExit(f"{fault.name}: the tests could not run\n{done.stdout[-2000:]}")
     if done.returncode == 0 and " passed" not in done.stdout:
@@ -68,20 +67,18 @@ def caught_by(fault: Fault, tree: Path) -> str | None:
 
 
 def copied(into: Path) -> Path:
-    """The project as it is now, without what was made from it."""
+    """Copy the project as it is now, without generated files."""
     tree = into / "tree"
     shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
     return tree
 
 
 def main() -> None:
-    """Plant one after the other; a table for people, a line of JSON for scripts."""
+    """Plant one fault after the other; print a table for people and a line of JSON for scripts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=_AsWritten)
     parser.add_argument("--only", nargs="*", default=[""], help="faults with these words")
     only = parser.parse_args().only
-    chosen = [
-        fault for fault in (*FAULTS, *REQUEST_FAULTS) if any(word in fault.name for word in only)
-    ]
+    chosen = [fault for fault in faults() if any(word in fault.name for word in only)]
     wide = max(len(fault.name) for fault in chosen)
     missed: list[str] = []
     print(f"{'fault':{wide}} | caught by")
@@ -94,8 +91,8 @@ def main() -> None:
             restored(fault, tree)
             if caught is None:
                 missed.append(fault.name)
-            told = caught or (f"NOT PLANTED: {lost} has changed" if lost else "NOT CAUGHT")
-            print(f"{fault.name:{wide}} | {told} ({time.monotonic() - began:.0f} s)", flush=True)
+            result = caught or (f"NOT PLANTED: {lost} has changed" if lost else "NOT CAUGHT")
+            print(f"{fault.name:{wide}} | {result} ({time.monotonic() - began:.0f} s)", flush=True)
     caught_count = len(chosen) - len(missed)
     print(json.dumps({"planted": len(chosen), "caught": caught_count, "missed": missed}))
     sys.exit(1 if missed else 0)
