@@ -270,6 +270,8 @@ def add_video(client: Showcase) -> None:
     @app_commands.describe(
         prompt="What the video should show",
         image="A picture to begin with",
+        last_frame="A picture to end with",
+        image2="Another picture",
         clip="A video to change",
         aspect_ratio="The shape of the picture",
         duration="Seconds",
@@ -290,6 +292,8 @@ def add_video(client: Showcase) -> None:
         interaction: discord.Interaction,
         prompt: str,
         image: discord.Attachment | None = None,
+        last_frame: discord.Attachment | None = None,
+        image2: discord.Attachment | None = None,
         clip: discord.Attachment | None = None,
         aspect_ratio: str | None = None,
         duration: app_commands.Range[int, 3, 10] | None = None,
@@ -304,6 +308,8 @@ def add_video(client: Showcase) -> None:
             {
                 "prompt": prompt,
                 "image": image and image.filename,
+                "last_frame": last_frame and last_frame.filename,
+                "image2": image2 and image2.filename,
                 "clip": clip and clip.filename,
                 "aspect_ratio": aspect_ratio,
                 "duration": duration,

@@ -144,7 +144,7 @@ async def test_too_long_a_message_is_kept_back(chat: Chat) -> None:
 @BOTH
 async def test_files_are_sent_and_shown(chat: Chat, picture: Path, tmp_path: Path) -> None:
     notes = tmp_path / "notes.txt"
-    notes.write_text("some notes")
+    notes.write_text("some notes " * 200)
     await chat.page.get_by_role("button", name="Add a file or use a command").click()
     async with chat.page.expect_file_chooser() as choosing:
         await chat.menu.get_by_role("menuitem", name="Upload a file").click()
@@ -156,7 +156,7 @@ async def test_files_are_sent_and_shown(chat: Chat, picture: Path, tmp_path: Pat
     await chat.say("two files")
     message = chat.message("two files")
     await expect(message.locator("img")).to_be_visible()
-    await expect(message.locator(".file-chip")).to_contain_text("10 B")
+    await expect(message.locator(".file-chip")).to_contain_text("2.1 KiB")
     await expect(cards).to_have_count(0)
     await message.get_by_role("button", name="Enlarge: picture.png").click()
     await expect(chat.page.locator("dialog.lightbox img")).to_be_visible()

@@ -106,6 +106,57 @@ async def test_files_by_chooser_drop_and_paste(
     assert (given["image"], given["clip"]) == ("picture.png", "fox.mp4")
 
 
+async def test_two_dropped_images_are_two_images(
+    chat: Chat, harness: PageHarness, picture: Path
+) -> None:
+    await chat.composer.fill("/video with two")
+    form = chat.page.locator(".command-form")
+    dropped = await chat.page.evaluate_handle(
+        """bytes => {
+            const transfer = new DataTransfer();
+            for (const name of ["one.png", "two.png", "three.png"]) {
+                transfer.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+            }
+            return transfer;
+        }""",
+        list(picture.read_bytes()),
+    )
+    await chat.page.dispatch_event("main", "dragenter", {"dataTransfer": dropped})
+    await chat.page.dispatch_event("main", "drop", {"dataTransfer": dropped})
+    await expect(form.locator("[data-option=image]")).to_contain_text("one.png")
+    await expect(form.locator("[data-option=image2]")).to_contain_text("two.png")
+    # Only when no other place is left does an image become the last frame.
+    await expect(form.locator("[data-option=last_frame]")).to_contain_text("three.png")
+    await form.get_by_role("combobox", name="prompt").press("Enter")
+    given = await received(chat, harness)
+    names = (given["image"], given["image2"], given["last_frame"])
+    assert names == ("one.png", "two.png", "three.png")
+
+
+async def test_drafts_survive_a_reload(chat: Chat) -> None:
+    live = chat.page.locator("body[data-drawn][data-live]")
+    await chat.composer.fill("half a thought")
+    await chat.open("general")
+    await expect(chat.composer).to_have_value("")
+    await chat.composer.fill("/video a fox in the snow")
+    words = chat.page.locator(".command-form").get_by_role("combobox", name="prompt")
+    await words.fill("a fox in deep snow")
+    await chat.page.reload()
+    await live.wait_for()
+    await expect(words).to_have_value("a fox in deep snow")
+    await chat.open("videos")
+    await expect(chat.composer).to_have_value("half a thought")
+    await chat.press("Enter")
+    await chat.message("half a thought").wait_for()
+    await chat.page.reload()
+    await live.wait_for()
+    await expect(chat.composer).to_have_value("")
+    # Another person on this machine has drafts of their own.
+    await chat.open("general")
+    await chat.become("Mira")
+    await expect(chat.composer).to_have_value("")
+
+
 async def test_what_is_wrong_is_said_and_not_sent(chat: Chat, harness: PageHarness) -> None:
     before = harness.standin.position
     await chat.composer.fill("/video ")
@@ -156,8 +207,7 @@ async def test_the_list_filters_and_knows_subcommands(chat: Chat) -> None:
     await chat.composer.fill("/")
     labels = chat.page.locator(".suggestion-label")
     names = ["/choices", "/form", "/ignore", "/layout", "/limits user", "/note", "/think"]
-    names.append("/video")
-    await expect(labels).to_have_text(names)
+    await expect(labels).to_have_text(["/video", *names])
     await chat.composer.fill("/lim")
     await expect(labels).to_have_text(["/limits user"])
     await chat.composer.fill("/nothing of the kind")

@@ -1,6 +1,7 @@
 """The page as a surface: widths, drawers, keyboard, names for assistive software, contrast."""
 
 import pytest
+from discord import ChannelType, TextChannel
 from playwright.async_api import Page, expect
 
 from tests.e2e.chat import Chat
@@ -115,7 +116,7 @@ async def test_drawers_on_a_narrow_window(chat: Chat) -> None:
     await expect(page.locator(".channel-link.current")).to_be_focused()
     await chat.press("Escape")
     await expect(sidebar).to_be_hidden()
-    await page.get_by_role("button", name="Providers").click()
+    await page.get_by_role("button", name="Video services").click()
     await expect(panel).to_be_in_viewport(ratio=1)
     await expect(panel.get_by_role("heading", name="EvoLink")).to_be_visible()
     await page.mouse.click(5, 400)
@@ -125,9 +126,77 @@ async def test_drawers_on_a_narrow_window(chat: Chat) -> None:
     await expect(page.locator("main")).not_to_have_attribute("inert", "")
 
 
+@pytest.mark.parametrize("width", [1400, 390])
+async def test_a_server_opens_at_its_last_channel(chat: Chat, width: int) -> None:
+    page = chat.page
+    title, sidebar = page.locator(".channel-header h1"), page.locator(".sidebar")
+
+    async def enter(name: str) -> None:
+        if width == 390:
+            await page.get_by_role("button", name="Channels", exact=True).click()
+        await page.get_by_role("button", name=name).click()
+
+    await chat.open("general")
+    await enter("Other Server")
+    await expect(title).to_have_text("other-general")
+    await enter("Retake Studio")
+    await expect(title).to_have_text("general")
+    if width == 390:
+        await expect(sidebar).to_be_hidden()
+    await enter("Direct messages")
+    await expect(title).to_have_text("Retake")
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+async def test_a_threads_header_keeps_the_channels_name(
+    chat: Chat, harness: PageHarness, width: int
+) -> None:
+    assert width
+    channel = harness.bot.get_channel(int(harness.standin.world.channel("videos").id))
+    assert isinstance(channel, TextChannel)
+    await channel.create_thread(name="a long name of a thread " * 4, type=ChannelType.public_thread)
+    await chat.open("a long name")
+    crumb = chat.page.locator(".crumb span")
+    await expect(crumb).to_have_text("videos")
+    await expect(crumb).to_be_visible()
+    assert await crumb.evaluate("node => node.scrollWidth <= node.clientWidth")
+    title = await chat.page.locator(".channel-header h1").bounding_box()
+    assert title is not None
+    assert title["width"] > 60
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+async def test_a_notice_covers_no_field(chat: Chat, width: int) -> None:
+    """Every field and button that may be used while a notice is shown stays in sight."""
+    assert width
+    await chat.composer.fill("line\n" * 12 + "x" * 2001)
+    await chat.press("Enter")
+    notice = chat.page.locator(".notice")
+    await expect(notice).to_contain_text("at most 2000 characters")
+    covered = await chat.page.evaluate("""() => {
+        const note = document.querySelector(".notice").getBoundingClientRect();
+        return [...document.querySelectorAll("main textarea, main input, .suggestions, .composer")]
+            .filter((node) => {
+                const box = node.getBoundingClientRect();
+                return box.width && box.top < note.bottom && box.bottom > note.top;
+            }).length;
+    }""")
+    assert covered == 0
+
+
+async def test_every_kind_of_channel_is_there(chat: Chat) -> None:
+    await chat.open("lounge")
+    await chat.say("text next to the voice")
+    await chat.open("news")
+    await chat.say("read all about it")
+    await chat.open("ideas")
+    await expect(chat.composer).to_be_disabled()
+    await expect(chat.composer).to_have_attribute("placeholder", "Choose a post to write in")
+
+
 async def test_the_panel_can_be_put_away(chat: Chat) -> None:
     page = chat.page
-    button = page.get_by_role("button", name="Providers")
+    button = page.get_by_role("button", name="Video services")
     await expect(button).to_have_attribute("aria-expanded", "true")
     before = await page.locator("main").bounding_box()
     await button.click()

@@ -31,7 +31,7 @@ def card(chat: Chat) -> Locator:
 
 async def shown(chat: Chat, width: int) -> Locator:
     if width < 1100:
-        await chat.page.get_by_role("button", name="Providers").click()
+        await chat.page.get_by_role("button", name="Video services").click()
     evolink = card(chat)
     await expect(evolink.get_by_role("heading", name="EvoLink")).to_be_visible()
     return evolink
@@ -43,7 +43,7 @@ async def test_a_task_from_its_beginning_to_its_end(
 ) -> None:
     harness.providers.evolink.settings.seconds = 600
     evolink = await shown(chat, width)
-    await expect(evolink).to_contain_text("No tasks yet")
+    await expect(evolink).to_contain_text("No videos yet")
     assert await submit(harness, "A fox runs through snow") == 200
     task = evolink.locator(".task")
     await expect(task).to_contain_text("Text to video")
@@ -81,7 +81,7 @@ async def test_progress_moves_without_being_asked(chat: Chat, harness: PageHarne
 
 async def test_the_speed_is_set_with_the_slider(chat: Chat, harness: PageHarness) -> None:
     evolink = await shown(chat, 1400)
-    slider = evolink.get_by_role("slider", name="EvoLink: seconds per task")
+    slider = evolink.get_by_role("slider", name="EvoLink: seconds per video")
     await expect(evolink.locator("output")).to_have_text("8 s")
     await slider.focus()
     async with chat.page.expect_response("**/control/providers/evolink"):
@@ -90,46 +90,48 @@ async def test_the_speed_is_set_with_the_slider(chat: Chat, harness: PageHarness
     await expect(evolink.locator("output")).to_have_text("9 s")
 
 
-@pytest.mark.parametrize("status", [402, 429, 500])
-async def test_the_next_submit_is_refused(chat: Chat, harness: PageHarness, status: int) -> None:
+@pytest.mark.parametrize(
+    ("preset", "status"), [("Out of credit", 402), ("Too busy", 429), ("Broken", 500)]
+)
+async def test_the_next_request_is_refused(
+    chat: Chat, harness: PageHarness, preset: str, status: int
+) -> None:
     evolink = await shown(chat, 1400)
-    await evolink.get_by_role("button", name=str(status)).click()
-    await expect(evolink.locator(".waiting-faults")).to_contain_text(f"submit {status}")
+    await evolink.get_by_role("button", name=preset).click()
+    await expect(evolink.locator(".waiting-faults")).to_contain_text(f"Next: {preset}")
     assert await submit(harness, "refused") == status
     await expect(evolink.locator(".waiting-faults")).to_be_hidden()
     assert await submit(harness, "taken") == 200
 
 
-async def test_the_next_submit_is_dropped(chat: Chat, harness: PageHarness) -> None:
+async def test_the_answer_to_the_next_request_is_lost(chat: Chat, harness: PageHarness) -> None:
     harness.providers.evolink.settings.seconds = 600
     evolink = await shown(chat, 1400)
-    await evolink.get_by_role("button", name="Dropped").click()
-    await expect(evolink.locator(".waiting-faults")).to_contain_text("submit drop after")
+    await evolink.get_by_role("button", name="Answer lost").click()
+    await expect(evolink.locator(".waiting-faults")).to_contain_text("Next: Answer lost")
     with pytest.raises(aiohttp.ClientError):
         await submit(harness, "lost")
     await expect(evolink.locator(".task-prompt")).to_have_text("lost")
 
 
 @pytest.mark.parametrize(
-    ("preset", "fault"),
-    [("Moderation", "moderation"), ("Fails", "fail"), ("No video", "no video")],
+    ("preset", "kind"), [("Rejected", "bad"), ("Fails", "bad"), ("No video", "good")]
 )
-async def test_what_becomes_of_the_next_task(
-    chat: Chat, harness: PageHarness, preset: str, fault: str
+async def test_what_becomes_of_the_next_video(
+    chat: Chat, harness: PageHarness, preset: str, kind: str
 ) -> None:
     harness.providers.evolink.settings.seconds = 1
     evolink = await shown(chat, 1400)
     await evolink.get_by_role("button", name=preset).click()
-    await expect(evolink.locator(".waiting-faults")).to_contain_text(f"task {fault}")
+    await expect(evolink.locator(".waiting-faults")).to_contain_text(f"Next: {preset}")
     await submit(harness, "doomed")
     await expect(evolink.locator(".waiting-faults")).to_be_hidden()
-    kind = "good" if preset == "No video" else "bad"
     await expect(evolink.locator(".task")).to_have_class(f"task {kind}")
 
 
 async def test_waiting_faults_are_cleared(chat: Chat, harness: PageHarness) -> None:
     evolink = await shown(chat, 1400)
-    await evolink.get_by_role("button", name="500").click()
+    await evolink.get_by_role("button", name="Broken").click()
     await evolink.get_by_role("button", name="Clear").click()
     await expect(evolink.locator(".waiting-faults")).to_be_hidden()
     assert await submit(harness, "taken") == 200
@@ -141,9 +143,9 @@ async def test_many_waiting_faults_leave_their_button_whole(
 ) -> None:
     chat = Chat(page=await open_page(f"{harness.url}/", width=390), standin=harness.standin)
     evolink = await shown(chat, 390)
-    for preset in ("Moderation", "Fails", "No video", "402"):
+    for preset in ("Rejected", "Fails", "No video", "Out of credit"):
         await evolink.get_by_role("button", name=preset).click()
-    await expect(evolink.locator(".waiting-faults")).to_contain_text("submit 402")
+    await expect(evolink.locator(".waiting-faults")).to_contain_text("Out of credit")
     # Asked in the page: each fault draws the button again.
     await chat.page.wait_for_function("""() => {
         const clear = document.querySelector("[data-provider=evolink] .waiting-faults button");

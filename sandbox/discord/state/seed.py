@@ -14,6 +14,7 @@ STUDIO = "110000000000000001"
 OTHER = "110000000000000002"
 MIRA, TOM, ANA = "130000000000000001", "130000000000000002", "130000000000000003"
 GENERAL, VIDEOS, ANNOUNCEMENTS = "140000000000000001", "140000000000000002", "140000000000000003"
+NEWS, IDEAS, LOUNGE = "140000000000000004", "140000000000000005", "140000000000000006"
 OTHER_GENERAL = "140000000000000011"
 
 
@@ -45,14 +46,17 @@ def opening_world(*, bot_id: str) -> World:
     studio.roles |= {admins.id: admins, editors.id: editors}
     studio.members[MIRA].roles.append(admins.id)
     studio.members[TOM].roles.append(editors.id)
-    for position, (channel_id, name, topic) in enumerate(
+    for position, (channel_id, name, kind, topic) in enumerate(
         (
-            (GENERAL, "general", "Anything goes"),
-            (VIDEOS, "videos", "Videos, made and edited by conversation"),
-            (ANNOUNCEMENTS, "announcements", "For people only: the bot may not write here"),
+            (GENERAL, "general", ChannelKind.TEXT, "Anything goes"),
+            (VIDEOS, "videos", ChannelKind.TEXT, "Videos, made and edited by conversation"),
+            (ANNOUNCEMENTS, "announcements", ChannelKind.TEXT, "The bot may not write here"),
+            (NEWS, "news", ChannelKind.ANNOUNCEMENT, "An announcement channel"),
+            (IDEAS, "ideas", ChannelKind.FORUM, "A forum: every post is a thread"),
+            (LOUNGE, "lounge", ChannelKind.VOICE, None),
         )
     ):
-        _text_channel(world, studio, channel_id, name, topic, position)
+        _channel(world, studio, channel_id, name, kind, topic, position)
     world.channels[ANNOUNCEMENTS].overwrites[bot_id] = Overwrite(
         id=bot_id,
         of_member=True,
@@ -62,7 +66,7 @@ def opening_world(*, bot_id: str) -> World:
         | Permission.CREATE_PRIVATE_THREADS,
     )
     other = _guild(world, OTHER, "Other Server", people=(MIRA, TOM))
-    _text_channel(world, other, OTHER_GENERAL, "other-general", None, 0)
+    _channel(world, other, OTHER_GENERAL, "other-general", ChannelKind.TEXT, None, 0)
     for index, person in enumerate((MIRA, TOM, ANA), start=1):
         world.add_channel(
             Channel(
@@ -98,13 +102,19 @@ def _guild(world: World, guild_id: str, name: str, *, people: tuple[str, ...]) -
     return guild
 
 
-def _text_channel(
-    world: World, guild: Guild, channel_id: str, name: str, topic: str | None, position: int
+def _channel(
+    world: World,
+    guild: Guild,
+    channel_id: str,
+    name: str,
+    kind: ChannelKind,
+    topic: str | None,
+    position: int,
 ) -> None:
     world.add_channel(
         Channel(
             id=channel_id,
-            kind=ChannelKind.TEXT,
+            kind=kind,
             name=name,
             guild_id=guild.id,
             topic=topic,

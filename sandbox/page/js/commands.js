@@ -8,6 +8,8 @@ import { invoke } from "./interactions.js";
 import { ATTACHMENT, FileField, TextField, removeButton, wants } from "./options.js";
 import { channel, emit, nameOf, state, userOf } from "./store.js";
 
+const MAIN = "/video"; // what most people want
+
 /** Every command that can be typed here, with its subcommands laid out flat. */
 export function typedCommands() {
   const context = channel()?.guild_id ? 0 : 1;
@@ -28,10 +30,10 @@ export function typedCommands() {
 
 const isFree = (option) => option?.type === 3 && !option.choices?.length && !option.autocomplete;
 
-/** Those that fit what was typed, the ones that begin with it first. */
+/** Those that fit what was typed: the ones that begin with it first, and of those the main one. */
 export function matchingCommands(typed) {
   const words = typed.slice(1).toLowerCase();
-  const rank = (entry) => (entry.label.slice(1).startsWith(words) ? 0 : 1);
+  const rank = (entry) => (entry.label.slice(1).startsWith(words) ? (entry.label === MAIN ? 0 : 1) : 2);
   return typedCommands().filter((entry) => entry.label.slice(1).includes(words) || (words.length > 2 && entry.description.toLowerCase().includes(words)))
     .sort((a, b) => rank(a) - rank(b));
 }
@@ -117,12 +119,20 @@ export class CommandForm {
     for (const file of files) {
       let target = this.fields.find((field) => field instanceof FileField && field.empty && wants(field.option, file));
       if (!target) {
-        const fits = this.#rest().find((option) => option.type === ATTACHMENT && wants(option, file));
-        target = fits ? this.add(fits, false) : null;
+        const fits = this.#rest().filter((option) => option.type === ATTACHMENT && wants(option, file));
+        // The last frame is a choice of its own: a second image is another image.
+        const best = fits.find((option) => !option.name.includes("frame")) ?? fits[0];
+        target = best ? this.add(best, false) : null;
       }
       if (target) target.take(file);
       else emit("notice", `${this.entry.label} has no option left for ${file.name}.`);
     }
+  }
+
+  /** What was written so far, as it could be typed: the command and its words. */
+  get draft() {
+    const words = this.fields.find((field) => isFree(field.option))?.text.trim();
+    return `${this.entry.label} ${words ?? ""}`;
   }
 
   // -- suggestions -------------------------------------------------------------

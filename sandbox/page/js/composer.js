@@ -7,16 +7,16 @@ import { avatar, icon } from "./icons.js";
 import { CommandForm, commandSuggestion, matchingCommands, typedCommands } from "./commands.js";
 import { channelsHere, peopleHere, titleOf } from "./names.js";
 import { openMenu } from "./popover.js";
-import { THREADS, channel, emit, mayWrite, nameOf, on, putMessage, setReply, state } from "./store.js";
+import { FORUMS, THREADS, channel, emit, mayWrite, nameOf, on, putMessage, setReply, state } from "./store.js";
 import { Suggestions } from "./suggestions.js";
 import { UploadList, chooseFiles, uploadCard } from "./uploads.js";
 
 const LIMIT = 2000;
 const HINT_KEY = "retake.hint";
+const draftKey = (channelId) => `retake.draft.${state.me.id}.${channelId}`;
 const shortened = (title) => (title.length > 26 ? `${title.slice(0, 25).trimEnd()}…` : title);
 
 export class Composer {
-  #drafts = new Map();
   #ping = true;
   #form = null;
   #shown = null;
@@ -30,7 +30,7 @@ export class Composer {
     this.replyBar = el("div", { class: "reply-bar", hidden: true });
     this.cards = el("div", { class: "upload-list" });
     this.files = new UploadList({ max: 10, onChange: () => this.#drawFiles() });
-    this.field = el("div", { class: "composer-field" }, this.input);
+    this.field = el("div", { class: "composer-field", on: { input: () => this.#keep() } }, this.input);
     this.count = el("span", { class: "composer-count", "aria-live": "polite" });
     this.plus = iconButton(icon("plus", 22), "Add a file or use a command", () => this.#more(), { "aria-haspopup": "menu", "aria-expanded": "false", class: "composer-plus" });
     this.send = iconButton(icon("send", 20), "Send", () => this.submit(), { class: "composer-send" });
@@ -45,13 +45,28 @@ export class Composer {
   }
 
   open(channelId) {
-    if (this.#shown) this.#drafts.set(this.#shown, this.input.value);
-    this.#shown = channelId;
+    if (this.#shown === draftKey(channelId)) return; // what is written there stays
+    this.#shown = draftKey(channelId);
     this.#close();
     if (state.replyTo && state.replyTo.channel_id !== channelId) setReply(null);
-    this.input.value = this.#drafts.get(channelId) ?? "";
+    this.input.value = localStorage.getItem(this.#shown) ?? "";
     this.#resize();
     this.#placeholder();
+    this.#restore();
+  }
+
+  /** A draft outlives the page. Files do not: their uploads belong to this visit. */
+  #keep() {
+    const draft = this.#form?.draft ?? this.input.value;
+    if (draft) localStorage.setItem(this.#shown, draft);
+    else localStorage.removeItem(this.#shown);
+  }
+
+  /** A draft that begins with a command becomes its form, once the commands are known. */
+  #restore() {
+    const draft = this.input.value;
+    const entry = !this.#form && draft.startsWith("/") ? this.#finished(draft) : null;
+    if (entry) this.#start(entry, draft.slice(entry.label.length + 1));
   }
 
   focus() {
@@ -64,7 +79,7 @@ export class Composer {
     if (!target) return;
     const writable = mayWrite(target);
     const sign = target.type === 1 ? "@" : THREADS.includes(target.type) ? "" : "#";
-    this.input.placeholder = !writable ? "This thread is locked." : target.archived ? "Writing here opens this thread again" : `Message ${sign}${shortened(titleOf(target))}`;
+    this.input.placeholder = FORUMS.includes(target.type) ? "Choose a post to write in" : !writable ? "This thread is locked." : target.archived ? "Writing here opens this thread again" : `Message ${sign}${shortened(titleOf(target))}`;
     this.box.classList.toggle("disabled", !writable);
     for (const control of [this.input, this.plus, this.send]) control.disabled = !writable;
   }
@@ -169,6 +184,7 @@ export class Composer {
     try {
       const uploads = await this.files.ids();
       this.input.value = "";
+      this.#keep();
       this.#resize();
       const { message } = await api.send(state.me.id, { channel_id: state.channelId, content, uploads, reply_to: reply?.id ?? null, ping: this.#ping });
       this.files.clear();
@@ -177,6 +193,7 @@ export class Composer {
     } catch (error) {
       if (error.status === undefined) throw error;
       this.input.value = before;
+      this.#keep();
       this.#resize();
       emit("notice", error.message);
     } finally {
@@ -198,6 +215,7 @@ export class Composer {
     this.input.value = "";
     this.#form = new CommandForm(entry, { suggestions: this.suggestions, onDone: () => {
       this.#close();
+      this.#keep();
       this.input.focus();
     } });
     this.#form.prefill(rest);

@@ -9,6 +9,8 @@ const PATHS = {
   thread: ["M5 4v7a3 3 0 0 0 3 3h11", "M15 10l4 4-4 4"],
   lock: ["M6 11h12v9H6z", "M8.5 11V8a3.5 3.5 0 0 1 7 0v3"],
   archive: ["M4 5h16v4H4z", "M6 9v10h12V9", "M10 13h4"],
+  forum: ["M4 5h16v10H9l-5 4z", "M8 9h8", "M8 12h5"],
+  announce: ["M4 10v4l10 4V6z", "M18 9a4 4 0 0 1 0 6"],
   speaker: ["M4 9v6h4l5 4V5L8 9z", "M17 9a4 4 0 0 1 0 6"],
   at: ["M16 12a4 4 0 1 0-8 0 4 4 0 0 0 8 0v1.5a2.5 2.5 0 0 0 5 0V12a9 9 0 1 0-4 7.5"],
   plus: ["M12 5v14", "M5 12h14"],

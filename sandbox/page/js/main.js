@@ -9,7 +9,7 @@ import { avatar, icon } from "./icons.js";
 import { MessageList } from "./messages.js";
 import { hrefOf, otherOf, placeOf, titleOf } from "./names.js";
 import { closePopover, popoverOpen } from "./popover.js";
-import { Sidebar } from "./sidebar.js";
+import { SIGNS, Sidebar } from "./sidebar.js";
 import { THREADS, ask, channel, guildOf, isUnread, nameOf, on, setConnection, setReply, setState, state, take } from "./store.js";
 
 const PANEL_KEY = "retake.panel";
@@ -77,16 +77,16 @@ function drawHeader() {
   header.dataset.drawn = drawn;
   replace(header,
     iconButton(icon("menu", 22), "Channels", () => drawer("left"), { class: "only-narrow menu-button", "aria-controls": "sidebar" }),
-    parent ? el("a", { class: "crumb", href: hrefOf(parent.id), title: titleOf(parent) }, icon("hash", 20), el("span", { text: titleOf(parent) })) : null,
+    parent ? el("a", { class: "crumb", href: hrefOf(parent.id), title: titleOf(parent) }, icon(SIGNS[parent.type] ?? "hash", 20), el("span", { text: titleOf(parent) })) : null,
     parent ? icon("right", 14) : null,
-    other ? avatar(other, title, 26) : icon(parent ? "thread" : target.private ? "lock" : "hash", 22),
+    other ? avatar(other, title, 26) : icon(parent ? "thread" : target.private ? "lock" : SIGNS[target.type] ?? "hash", 22),
     el("h1", { text: title, title }),
     target.locked ? el("span", { class: "tag", text: "Locked" }) : null,
     target.archived ? el("span", { class: "tag", text: "Archived" }) : null,
     target.private || target.type === 12 ? el("span", { class: "tag", text: "Private" }) : null,
     el("span", { class: "spacer" }),
     el("span", { class: `bot-state${state.bot.online ? " online" : ""}`, title: state.bot.online ? "The bot is online" : "The bot is offline" }, el("i", { "aria-hidden": "true" }), el("span", { text: `${nameOf(state.bot.id)} ${state.bot.online ? "online" : "offline"}` })),
-    iconButton(icon("panel", 22), "Providers", togglePanel, { "aria-controls": "providers", "aria-expanded": String(open), class: open ? "active" : "" }));
+    iconButton(icon("panel", 22), "Video services", togglePanel, { "aria-controls": "providers", "aria-expanded": String(open), class: open ? "active" : "" }));
 }
 
 function drawBanner() {

@@ -12,16 +12,17 @@ import { clockTime, duration, everySecond } from "./time.js";
 const NAMES = { evolink: "EvoLink", apimart: "APIMart" };
 const MODES = { text: "Text to video", image: "Image to video", reference: "References", edit: "Edit", extend: "Extend" };
 const NEXT_TASK = [
-  ["Moderation", "Accepted, then refused by moderation", { on: "task", kind: "moderation" }],
+  ["Rejected", "Accepted, then rejected under the content rules", { on: "task", kind: "moderation" }],
   ["Fails", "Accepted, then fails", { on: "task", kind: "fail" }],
   ["No video", "Finishes without a video", { on: "task", kind: "no_video" }],
 ];
-const NEXT_SUBMIT = [
-  ["402", "Out of credit", { on: "submit", kind: "status", status: 402 }],
-  ["429", "Too many requests", { on: "submit", kind: "status", status: 429, retry_after: 5 }],
-  ["500", "Server error", { on: "submit", kind: "status", status: 500 }],
-  ["Dropped", "The connection breaks after the task was accepted", { on: "submit", kind: "drop_after" }],
+const NEXT_REQUEST = [
+  ["Out of credit", "Refused: the account has no money left (402)", { on: "submit", kind: "status", status: 402 }],
+  ["Too busy", "Refused: too many requests (429)", { on: "submit", kind: "status", status: 429, retry_after: 5 }],
+  ["Broken", "Fails with a server error (500)", { on: "submit", kind: "status", status: 500 }],
+  ["Answer lost", "Accepted, but the connection breaks before the answer", { on: "submit", kind: "drop_after" }],
 ];
+const PRESETS = [...NEXT_TASK, ...NEXT_REQUEST];
 const OVER = ["completed", "succeeded", "success", "failed", "cancelled", "canceled", "error"];
 const isOver = (task) => OVER.includes(String(task.status).toLowerCase());
 const went = (task) => (/fail|error|cancel/i.test(task.status) ? "bad" : isOver(task) ? "good" : "live");
@@ -37,8 +38,8 @@ export class ProviderPanel {
 
   constructor() {
     this.body = el("div", { class: "panel-body" });
-    this.node = el("aside", { class: "provider-panel", id: "providers", "aria-label": "Providers" },
-      el("header", { class: "panel-header" }, el("h2", { text: "Providers" }), el("p", { text: "The services that make the videos. Nothing here costs money." })), this.body);
+    this.node = el("aside", { class: "provider-panel", id: "providers", "aria-label": "Video services" },
+      el("header", { class: "panel-header" }, el("h2", { text: "Video services" }), el("p", { text: "Stand-ins for the companies that make the videos. Nothing costs money here." })), this.body);
     on("providers", () => this.refresh());
     everySecond(() => this.#busy() && this.refresh());
   }
@@ -89,7 +90,7 @@ class ProviderCard {
     this.live = false;
     const label = NAMES[name] ?? name;
     this.money = el("dl", { class: "money" });
-    this.speed = el("input", { type: "range", min: 1, max: 60, step: 1, value: 8, id: `speed-${name}`, "aria-label": `${label}: seconds per task` });
+    this.speed = el("input", { type: "range", min: 1, max: 60, step: 1, value: 8, id: `speed-${name}`, "aria-label": `${label}: seconds per video` });
     this.speedText = el("output", { for: `speed-${name}` });
     this.waiting = el("div", { class: "waiting-faults", "aria-live": "polite" });
     this.tasks = el("ul", { class: "tasks", "aria-label": `${label}: tasks` });
@@ -103,9 +104,9 @@ class ProviderCard {
     this.speed.addEventListener("change", () => this.#do(() => api.setProvider(name, { seconds: Number(this.speed.value) })).then(() => { this.#sliding = false; }));
     this.node = el("section", { class: "provider", "aria-label": label, data: { provider: name } },
       el("header", { class: "provider-header" }, el("h3", { text: label }), this.money),
-      el("div", { class: "speed" }, el("label", { for: `speed-${name}`, text: "A task takes" }), this.speed, this.speedText),
-      this.#presets("Next task", NEXT_TASK), this.#presets("Next submit", NEXT_SUBMIT), this.waiting,
-      el("details", { open: true }, el("summary", {}, icon("right", 14), "Tasks", this.taskCount), this.tasks),
+      el("div", { class: "speed" }, el("label", { for: `speed-${name}`, text: "A video takes" }), this.speed, this.speedText),
+      this.#presets("Next video", NEXT_TASK), this.#presets("Next request", NEXT_REQUEST), this.waiting,
+      el("details", { open: true }, el("summary", {}, icon("right", 14), "Videos", this.taskCount), this.tasks),
       el("details", {}, el("summary", {}, icon("right", 14), "Last calls", this.callCount), this.calls));
   }
 
@@ -130,7 +131,7 @@ class ProviderCard {
       replace(this.speedText, duration(Math.round(state.settings.seconds)));
     }
     const faults = state.faults ?? [];
-    replace(this.waiting, faults.length ? [el("span", { text: `Waiting: ${faults.map((fault) => describe(fault)).join(", ")}` }), el("button", { type: "button", class: "text-link", text: "Clear", on: { click: () => this.#do(() => api.clearFaults(this.name)) } })] : null);
+    replace(this.waiting, faults.length ? [el("span", { text: `Next: ${faults.map((fault) => describe(fault)).join(", ")}` }), el("button", { type: "button", class: "text-link", text: "Clear", on: { click: () => this.#do(() => api.clearFaults(this.name)) } })] : null);
     this.live = state.tasks.some((task) => !isOver(task));
     replace(this.taskCount, String(state.tasks.length));
     replace(this.callCount, String(state.calls.length));
@@ -155,7 +156,7 @@ class ProviderCard {
     if (rows.length) {
       for (const node of [...this.tasks.children]) if (!rows.includes(node)) node.remove();
       rows.forEach((node, at) => this.tasks.children[at] !== node && this.tasks.insertBefore(node, this.tasks.children[at] ?? null));
-    } else replace(this.tasks, el("li", { class: "nothing", text: "No tasks yet" }));
+    } else replace(this.tasks, el("li", { class: "nothing", text: "No videos yet" }));
   }
 
   #taskRow(task) {
@@ -174,8 +175,9 @@ class ProviderCard {
 }
 
 function describe(fault) {
+  const preset = PRESETS.find(([,, one]) => one.on === fault.on && one.kind === fault.kind && one.status === (fault.status || undefined));
   const what = fault.kind === "status" ? fault.status : String(fault.kind).replaceAll("_", " ");
-  return `${fault.on} ${what}${fault.times > 1 ? ` ×${fault.times}` : ""}`;
+  return `${preset ? preset[0] : `${fault.on} ${what}`}${fault.times > 1 ? ` ×${fault.times}` : ""}`;
 }
 
 function callRow(call) {

@@ -9,7 +9,8 @@ import { THREADS, channel, emit, isUnread, nameOf, on, state } from "./store.js"
 import { compareIds } from "./time.js";
 
 const MAX_THREADS = 8;
-const SIGNS = { 0: "hash", 2: "speaker", 5: "hash", 10: "thread", 11: "thread", 12: "thread", 15: "thread" };
+const LAST_KEY = "retake.last.";
+export const SIGNS = { 0: "hash", 2: "speaker", 5: "announce", 10: "thread", 11: "thread", 12: "thread", 13: "speaker", 15: "forum", 16: "forum" };
 
 export class Sidebar {
   #place = null; // a server's id, or "dms"
@@ -29,6 +30,7 @@ export class Sidebar {
   /** Follows the channel that was opened. */
   follow() {
     this.#place = channel()?.guild_id ?? "dms";
+    localStorage.setItem(LAST_KEY + this.#place, state.channelId);
     this.draw();
   }
 
@@ -47,14 +49,24 @@ export class Sidebar {
     return [...state.channels.values()].filter((one) => (place === "dms" ? one.type === 1 : one.guild_id === place));
   }
 
+  /** Opens the channel that was last open in a server, at first the topmost that takes messages. */
+  #enter(place) {
+    const here = this.#inPlace(place).sort((a, b) => a.position - b.position);
+    const last = localStorage.getItem(LAST_KEY + place);
+    const target = here.find((one) => one.id === last) ?? here.find((one) => [0, 1, 5].includes(one.type));
+    if (target) location.hash = hrefOf(target.id);
+    else {
+      this.#place = place;
+      this.draw();
+    }
+    emit("navigated");
+  }
+
   #drawRail() {
     const item = (place, label, picture) => {
       const unread = this.#inPlace(place).some(isUnread);
       return el("button", { type: "button", class: `rail-item${place === this.#place ? " current" : ""}${unread ? " unread" : ""}`, title: label, data: { go: `place-${place}` },
-        "aria-label": `${label}${unread ? ", unread messages" : ""}`, "aria-current": place === this.#place ? "true" : null, tabindex: -1, on: { click: () => {
-          this.#place = place;
-          this.draw();
-        } } }, picture);
+        "aria-label": `${label}${unread ? ", unread messages" : ""}`, "aria-current": place === this.#place ? "true" : null, tabindex: -1, on: { click: () => this.#enter(place) } }, picture);
     };
     replace(this.rail, item("dms", "Direct messages", mark(46)), el("div", { class: "rail-line", role: "presentation" }),
       state.guilds.map((guild) => item(guild.id, guild.name, el("span", { class: "rail-initials", text: initials(guild.name) }))));

@@ -6,6 +6,7 @@ import { compareIds } from "./time.js";
 const listeners = new Map();
 const UNREAD_KEY = "retake.read.";
 export const THREADS = [10, 11, 12];
+export const FORUMS = [15, 16];
 export const LOADING = 128;
 export const EPHEMERAL = 64;
 
@@ -92,9 +93,9 @@ export function userOf(author) {
   return { ...author, ...(state.users.get(author.id) ?? {}) };
 }
 
-/** May the current person write here? A locked thread takes only an admin's messages. */
+/** May the current person write here? A forum holds only posts, a locked thread takes only an admin's messages. */
 export function mayWrite(target) {
-  return Boolean(target) && !(target.locked && !state.me.admin);
+  return Boolean(target) && !FORUMS.includes(target.type) && !(target.locked && !state.me.admin);
 }
 
 // -- messages ----------------------------------------------------------------

@@ -83,6 +83,6 @@ export function duration(seconds) {
 
 export function bytes(size) {
   if (size < 1024) return `${size} B`;
-  if (size < 1048576) return `${(size / 1024).toFixed(1)} KB`;
-  return `${(size / 1048576).toFixed(2)} MB`;
+  if (size < 1048576) return `${(size / 1024).toFixed(1)} KiB`;
+  return `${(size / 1048576).toFixed(2)} MiB`;
 }

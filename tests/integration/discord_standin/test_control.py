@@ -63,6 +63,9 @@ async def test_the_state_as_a_person_sees_it(http: Http, bot: Bot) -> None:
         "general",
         "videos",
         "announcements",
+        "news",
+        "ideas",
+        "lounge",
     ]
     assert state["bot"] == {"id": bot.standin.application_id, "online": True}
     assert [dm["recipients"][0]["id"] for dm in state["dms"]] == [TOM]
