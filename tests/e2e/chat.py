@@ -13,7 +13,7 @@ class Chat:
     """One open page."""
 
     page: Page
-    standin: DiscordStandIn
+    standin: DiscordStandIn | None = None
 
     @property
     def composer(self) -> Locator:
@@ -81,7 +81,19 @@ class Chat:
         await self.menu.get_by_role("menuitemradio", name=name).click()
         await expect(self.page.locator(".person-text strong")).to_have_text(name)
 
+    async def plays(self, number: int) -> None:
+        """Wait for this many videos; the newest is a real one that the browser can play."""
+        videos = self.page.locator("video")
+        await expect(videos).to_have_count(number, timeout=30_000)
+        playing = """async video => {
+            video.muted = true;
+            await video.play();
+            return [video.videoWidth > 0, video.duration > 0.5];
+        }"""
+        assert await videos.last.evaluate(playing) == [True, True]
+
     async def said(self, channel: str, text: str, **given: Any) -> None:
         """The bot says something, without a command."""
+        assert self.standin is not None
         place: Any = given.pop("by").get_channel(int(self.standin.world.channel(channel).id))
         await place.send(text, **given)

@@ -460,3 +460,12 @@ def test_what_the_bot_needs_to_run() -> None:
     ready = load(EXAMPLE, token | {"RETAKE__PROVIDERS__APIMART__API_KEY": "k"})
     assert ready.problems_for_run() == []
     assert ready.discord.token == SecretStr("t")
+
+
+def test_a_token_and_one_key_complete_the_example(tmp_path: Path) -> None:
+    filled = EXAMPLE.read_text(encoding="utf-8")
+    for empty, text in (('token = ""', 'token = "a token"'), ('api_key = ""', 'api_key = "a key"')):
+        filled = filled.replace(empty, text, 1)
+    config = tmp_path / "config.toml"
+    config.write_text(filled, encoding="utf-8")
+    assert load(config).problems_for_run() == []
