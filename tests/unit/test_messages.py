@@ -3,11 +3,13 @@
 import ast
 import re
 import string
+import tomllib
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 
 import pytest
+from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +21,7 @@ from bot.domain.moderation import ModeratedPart, ModerationReason
 from bot.domain.quota import Limits, LimitSource, Period, Usage, check, effective
 from bot.domain.request import VideoRequest
 from bot.domain.rights import Right
-from bot.ui.text.messages import MessageError, Messages, languages
+from bot.ui.text.messages import MessageError, Messages, _flat, languages
 from tests.fakes.services import offer, video_file
 
 ROOT = Path(__file__).parents[2]
@@ -276,10 +278,56 @@ def test_no_text_breaks_a_sentence(text: str) -> None:
     assert told.startswith("Your video is ready: **")
 
 
+LONGEST = {"command.": 100, "button.": 80}
+"""The most characters that Discord allows in the texts whose keys begin so."""
+
+
+def sentences(language: str) -> dict[str, str]:
+    """The sentences of one language's own file."""
+    file = ROOT / f"bot/ui/locales/{language}.toml"
+    return dict(_flat("", tomllib.loads(file.read_text(encoding="utf-8"))))
+
+
+def faults(theirs: dict[str, str], locale: Locale) -> list[str]:
+    """Return what a language's file lacks, has too much, or has differently from English."""
+    english = sentences("en")
+    tables = {key.rpartition(".")[0] for key in english if key.startswith("plural.")}
+    forms = {f"{table}.{form}" for table in tables for form in (*locale.plural_form.tags, "other")}
+    wanted = {key for key in english if not key.startswith("plural.")} | forms
+    found = [f"{key} is missing" for key in wanted - theirs.keys()]
+    found += [f"{key} is not in English" for key in theirs.keys() - wanted]
+    for key in wanted & theirs.keys():
+        model = english.get(key) or english[f"{key.rpartition('.')[0]}.other"]
+        if braces(theirs[key]) != braces(model):
+            found.append(f"{key} has {sorted(braces(theirs[key]))}, not {sorted(braces(model))}")
+        most = next((most for begin, most in LONGEST.items() if key.startswith(begin)), 4000)
+        if len(theirs[key]) > most:
+            found.append(f"{key} has more than {most} characters")
+    return sorted(found)
+
+
+def braces(template: str) -> set[str]:
+    """What stands in braces, with how it is shown."""
+    return {f"{name}:{how}" for _, name, how, _ in string.Formatter().parse(template) if name}
+
+
 @pytest.mark.parametrize("language", sorted(languages()))
 def test_languages_are_complete_and_use_the_same_facts(language: str) -> None:
-    theirs = Messages.for_locale(language)
-    assert theirs.names() == ENGLISH.names()
-    for key in ENGLISH.names():
-        if not key.startswith("plural."):
-            assert placeholders(theirs.template(key)) == placeholders(ENGLISH.template(key)), key
+    assert faults(sentences(language), Locale.parse(language, sep="-")) == []
+
+
+def test_what_a_new_language_lacks_is_named() -> None:
+    polish = sentences("en")
+    del polish["status.done"]
+    polish["status.dome"] = "gotowe"
+    polish["status.version"] = "w{wersja}"
+    polish["button.edit"] = "e" * 81
+    found = faults(polish, Locale.parse("pl"))
+    assert [fault for fault in found if not fault.startswith("plural.")] == [
+        "button.edit has more than 80 characters",
+        "status.dome is not in English",
+        "status.done is missing",
+        "status.version has ['wersja:'], not ['version:']",
+    ]
+    # Polish has two forms that English does not have.
+    assert {"plural.video.few is missing", "plural.video.many is missing"} <= set(found)
