@@ -1,7 +1,10 @@
 """A copy of the database while the bot writes to it, and a bot that goes on from such a copy."""
 
 import asyncio
+import re
+import shutil
 import sqlite3
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +17,7 @@ from sandbox.clips import FixedClips
 from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.films import film
 from tests.e2e.running import FREE, Running, running_sandbox
-from tests.e2e.test_command_line import CommandLine
+from tests.e2e.test_command_line import ROOT, CommandLine
 
 PROMPTS = [f"boat number {number} in the rain" for number in range(1, 7)]
 
@@ -42,11 +45,17 @@ def states(database: Path) -> set[str]:
 
 
 def restore(running: Running, copy: Path) -> None:
-    """As docs/howto/backup.md says."""
-    database = running.folder / "retake.db"
-    for leftover in ("retake.db-wal", "retake.db-shm"):
-        (running.folder / leftover).unlink(missing_ok=True)
-    database.write_bytes(copy.read_bytes())
+    """Go back to a copy, with the commands of docs/howto/update.md."""
+    folder = running.folder
+    page = (ROOT / "docs/howto/update.md").read_text(encoding="utf-8")
+    (commands,) = re.findall(
+        r"```sh\n(.*?)```", page.partition("## Go back")[2].partition("\n## ")[0], re.DOTALL
+    )
+    # The page's database is in `data`, the tests' next to it.
+    (folder / "data").symlink_to(folder)
+    shutil.copyfile(copy, folder / "before-update.db")
+    subprocess.run(["sh", "-euc", commands], cwd=folder, check=True, timeout=30)
+    assert list(folder.glob("retake.db-*")) == []
 
 
 async def test_copies_made_while_the_bot_writes_are_whole(cli: CommandLine) -> None:
