@@ -1,7 +1,7 @@
-"""The world around the bot changes while a video is made: it arrives once, or it is told why not.
+"""The world around the bot changes while a video is made: it arrives once, or the reason is shown.
 
-What single parts do then is tested elsewhere: the ladder of places and outages of an hour in
-``unit/services/test_life.py``, a database that is locked, read-only or none in
+The single parts are tested elsewhere: the fallbacks for a post and outages of an hour in
+``unit/services/test_delivery.py``, a database that is locked, read-only or missing in
 ``contract/storage/test_sqlite_files.py``, the disk and the media worker in ``test_machine.py``.
 """
 
