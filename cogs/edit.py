@@ -18,8 +18,7 @@ from bot.ui.inbound.client import Interaction, RetakeClient
 from bot.ui.inbound.drafts import IncomingFiles
 from bot.ui.inbound.errors import ErrorBoundary
 from bot.ui.inbound.missed_replies import Absence
-from bot.ui.inbound.requests import send, submit
-from bot.ui.inbound.retries import passes
+from bot.ui.inbound.requests import passes, send, submit
 from bot.ui.text.translation import said
 
 

@@ -1,34 +1,12 @@
 """Refused requests until the member retries: whose they are, how many, how long, and which."""
 
-from typing import cast
-
-import discord
 import pytest
 
 from bot.domain.errors import Code, MediaError, Refused, RetakeError, StorageUnavailable
-from bot.domain.ids import ChannelId, GuildId, UserId
-from bot.domain.request import VideoRequest
-from bot.services.admission import GenerationRequest
-from bot.ui.inbound.drafts import RequestDraft
-from bot.ui.inbound.mentions import Author
-from bot.ui.inbound.retries import KEPT_SECONDS, MOST, RetryMemory, passes
+from bot.ui.inbound.memory import Memory
+from bot.ui.inbound.requests import passes
 
-TOM, ANA, REQUEST = UserId(1), UserId(2), 9
-
-
-def draft(by: UserId, draft_id: int = REQUEST) -> RequestDraft:
-    asked = GenerationRequest(
-        request_key=f"interaction:{draft_id}",
-        requester_id=by,
-        guild_id=GuildId(3),
-        channel_id=ChannelId(4),
-        thread_id=None,
-        private=False,
-        locale="en-US",
-        request=VideoRequest(prompt="a fox"),
-    )
-    author = Author(user=cast(discord.User, discord.Object(by)), guild=None)
-    return RequestDraft(id=draft_id, asked=asked, author=author)
+TOM, ANA, REQUEST = 1, 2, 9
 
 
 class Clock:
@@ -40,46 +18,48 @@ class Clock:
         return self.seconds
 
 
-def forgotten(memory: RetryMemory, user_id: int, request_id: int | None) -> bool:
+def memory_of(most: int, clock: Clock) -> Memory[str]:
+    return Memory(forgotten=Code.REQUEST_FORGOTTEN, most=most, kept_seconds=900, clock=clock)
+
+
+def recalled(memory: Memory[str], user_id: int, key: int | None) -> str | None:
+    """What is remembered (None: nothing)."""
     try:
-        memory.recall(user_id, request_id)
+        return memory.recall(user_id, key)
     except Refused as refused:
-        return refused.code is Code.REQUEST_FORGOTTEN
-    return False
+        return None if refused.code is Code.REQUEST_FORGOTTEN else refused.code
 
 
 def test_a_request_is_for_the_one_who_made_it_as_often_as_they_press() -> None:
-    memory = RetryMemory(clock=Clock())
-    made = draft(TOM)
-    memory.remember(made)
-    assert memory.recall(TOM, REQUEST) is made
-    assert memory.recall(TOM, REQUEST) is made
-    assert forgotten(memory, ANA, REQUEST)
-    assert forgotten(memory, TOM, REQUEST + 1)
-    assert forgotten(memory, TOM, None)
+    memory = memory_of(2, Clock())
+    memory.remember(TOM, REQUEST, "a fox")
+    assert recalled(memory, TOM, REQUEST) == "a fox"
+    assert recalled(memory, TOM, REQUEST) == "a fox"
+    assert recalled(memory, ANA, REQUEST) is None
+    assert recalled(memory, TOM, REQUEST + 1) is None
+    assert recalled(memory, TOM, None) is None
 
 
-def test_a_request_is_kept_for_fifteen_minutes() -> None:
+def test_a_request_is_kept_for_fifteen_minutes_however_often_it_is_refused() -> None:
     clock = Clock()
-    memory = RetryMemory(clock=clock)
-    memory.remember(draft(TOM))
-    clock.seconds += KEPT_SECONDS
-    assert memory.recall(TOM, REQUEST) == draft(TOM)
-    # Refused again it is remembered again, but for no longer: its links to files expire.
-    memory.remember(draft(TOM))
+    memory = memory_of(2, clock)
+    memory.remember(TOM, REQUEST, "a fox")
+    clock.seconds += 900
+    assert recalled(memory, TOM, REQUEST) == "a fox"
+    memory.remember(TOM, REQUEST, "a fox")
     clock.seconds += 1
-    assert forgotten(memory, TOM, REQUEST)
+    assert recalled(memory, TOM, REQUEST) is None
 
 
 def test_the_oldest_requests_make_room_for_new_ones() -> None:
-    memory = RetryMemory(clock=Clock())
-    for request_id in range(MOST):
-        memory.remember(draft(TOM, request_id))
-    memory.remember(draft(TOM, 0))
-    memory.remember(draft(ANA))
-    assert forgotten(memory, TOM, 1)
-    assert not any(forgotten(memory, TOM, request_id) for request_id in (0, 2))
-    assert not forgotten(memory, ANA, REQUEST)
+    memory = memory_of(2, Clock())
+    for key in (0, 1):
+        memory.remember(TOM, key, f"{key}")
+    memory.remember(TOM, 0, "0")
+    memory.remember(ANA, REQUEST, "a cat")
+    assert recalled(memory, TOM, 1) is None
+    assert recalled(memory, TOM, 0) == "0"
+    assert recalled(memory, ANA, REQUEST) == "a cat"
 
 
 @pytest.mark.parametrize(

@@ -20,17 +20,18 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from bot.domain.errors import Code, Refused
+from bot.domain.ports.media import IncomingFile
 from bot.ui.cards.buttons import Control
 from bot.ui.cards.custom_ids import FORMS, ControlId
 from bot.ui.cards.theme import CardContext
 from bot.ui.discord_errors import TROUBLE
 from bot.ui.inbound.answers import answer
 from bot.ui.inbound.control_router import ControlRouter
+from bot.ui.inbound.drafts import RequestDraft
 from bot.ui.inbound.errors import ErrorBoundary, sentence
-from bot.ui.inbound.form_files import SourceMemory
 from bot.ui.inbound.membership import leave
+from bot.ui.inbound.memory import Memory
 from bot.ui.inbound.registration import register
-from bot.ui.inbound.retries import RetryMemory
 from bot.ui.inbound.rivals import Rivals
 from bot.ui.text.messages import Messages
 from bot.ui.text.translation import CatalogueTranslator
@@ -130,8 +131,11 @@ class RetakeClient(commands.Bot):
             allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
         )
         self.control_router = ControlRouter()
-        self.sources = SourceMemory()
-        self.retries = RetryMemory()
+        self.sources = Memory[tuple[IncomingFile, ...]](forgotten=Code.FILES_FORGOTTEN, most=500)
+        # Discord's links to a request's files work for at least this long.
+        self.retries = Memory[RequestDraft](
+            forgotten=Code.REQUEST_FORGOTTEN, most=300, kept_seconds=900
+        )
         self.rivals = Rivals()
         self._names = tuple(extensions)
         self._services: Services | None = None

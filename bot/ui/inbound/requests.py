@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from discord import ui
 
-from bot.domain.errors import Code, Refused, RetakeError
+from bot.domain.errors import Code, Refused, RetakeError, StorageUnavailable
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.request import VideoRequest
 from bot.ui.cards.buttons import retry_control
@@ -20,12 +20,30 @@ from bot.ui.inbound.client import Interaction, RetakeClient
 from bot.ui.inbound.drafts import IncomingFiles, RequestDraft
 from bot.ui.inbound.errors import sentence
 from bot.ui.inbound.mentions import in_words
-from bot.ui.inbound.retries import passes
 from bot.ui.text.messages import Messages
 
 if TYPE_CHECKING:
     from bot.services.attachments import Intake
     from bot.services.generate import Receipt
+
+PASSING = frozenset(
+    {
+        Code.NO_ROOM,
+        Code.PROVIDER_AUTH,
+        Code.PROVIDER_BALANCE,
+        Code.PROVIDER_TROUBLE,
+        Code.QUOTA_CONCURRENT,
+        Code.QUOTA_COOLDOWN,
+    }
+)
+"""Refusals whose reason can be gone a few minutes later while the request stays the same."""
+
+
+def passes(error: RetakeError) -> bool:
+    """Return True if the same request may be accepted a few minutes after this error."""
+    if isinstance(error, StorageUnavailable):
+        return True
+    return isinstance(error, Refused) and error.code in PASSING
 
 
 async def send(client: RetakeClient, draft: RequestDraft) -> "Receipt":
@@ -48,7 +66,7 @@ async def send(client: RetakeClient, draft: RequestDraft) -> "Receipt":
         return await services.generate.request(replace(asked, request=request))
     except RetakeError as error:
         if passes(error):
-            client.retries.remember(draft)
+            client.retries.remember(asked.requester_id, draft.id, draft)
         raise
 
 

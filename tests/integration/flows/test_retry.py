@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from bot.domain.errors import Code, Refused, RetakeError, StorageUnavailable
-from bot.ui.inbound.retries import KEPT_SECONDS
 from bot.ui.text.messages import Messages
 from tests.fakes.services import delivered
 from tests.integration.flows.conftest import Json, Retake, Starting
@@ -113,8 +112,9 @@ async def test_two_presses_are_one_request(start: Starting) -> None:
 
 async def test_after_a_quarter_of_an_hour_it_is_forgotten(retake: Retake) -> None:
     message = await refused(retake, Refused(Code.PROVIDER_TROUBLE))
-    began = retake.client.retries.clock()
-    retake.client.retries.clock = lambda: began + KEPT_SECONDS + 1
+    retries = retake.client.retries
+    too_late = retries.clock() + retries.kept_seconds + 1
+    retries.clock = lambda: too_late
     await retake.press("tom", message["id"], buttons(message)["Retry"])
     assert FORGOTTEN in words(now(retake, message))
     assert "`/video`" in words(now(retake, message))
