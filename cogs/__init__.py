@@ -1,4 +1,4 @@
-"""Discord, inwards: each cog parses what people do, calls a service and shows what it answers."""
+"""Discord's commands, menus, buttons and forms: a cog parses, calls a service, shows a card."""
 
 EXTENSIONS = ("cogs.video", "cogs.edit", "cogs.jobs", "cogs.history", "cogs.quota", "cogs.limits")
 """The cogs in the order they are loaded."""

@@ -1,5 +1,6 @@
 """Edits: by replying to a video, by the button Edit, by the menu "Edit video"; and Extend."""
 
+from functools import partial
 from typing import Any
 
 import discord
@@ -27,16 +28,18 @@ class EditCog(commands.Cog):
 
     def __init__(self, client: RetakeClient) -> None:
         self.client = client
-        self.absence = Absence(client, self._missed)
+        self.absence = Absence(client, partial(self._reply, late=True))
         self.menu = app_commands.ContextMenu(name=said("command.menu.edit"), callback=self.choose)
 
     async def cog_load(self) -> None:
         self.client.tree.add_command(self.menu)
-        self.client.control_router.on(Action.EDIT, self.edit)
-        self.client.control_router.on(Action.EXTEND, self.extend)
-        self.client.control_router.on(Action.FORM_EDIT, self.edited)
-        self.client.control_router.on(Action.FORM_EXTEND, self.extended)
-        self.client.control_router.on(Action.FORM_UPLOAD, self.upload_edited)
+        self.client.handlers |= {
+            Action.EDIT: self.edit,
+            Action.EXTEND: self.extend,
+            Action.FORM_EDIT: self.edited,
+            Action.FORM_EXTEND: self.extended,
+            Action.FORM_UPLOAD: self.upload_edited,
+        }
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
@@ -57,9 +60,6 @@ class EditCog(commands.Cog):
     @commands.Cog.listener()
     async def on_disconnect(self) -> None:
         self.absence.began()
-
-    async def _missed(self, message: discord.Message) -> None:
-        await self._reply(message, late=True)
 
     async def _reply(self, message: discord.Message, *, late: bool = False) -> None:
         messages = replies.messages(message)

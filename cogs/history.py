@@ -29,11 +29,13 @@ class HistoryCog(commands.Cog):
         self.client = client
 
     async def cog_load(self) -> None:
-        self.client.control_router.on(Action.HISTORY, self.page)
-        self.client.control_router.on(Action.DETAILS, self.details)
-        self.client.control_router.on(Action.FETCH, self.fetch)
-        self.client.control_router.on(Action.DELETE, self.ask_to_delete)
-        self.client.control_router.on(Action.ERASE, self.delete)
+        self.client.handlers |= {
+            Action.HISTORY: self.page,
+            Action.DETAILS: self.details,
+            Action.FETCH: self.fetch,
+            Action.DELETE: self.ask_to_delete,
+            Action.ERASE: self.delete,
+        }
 
     @app_commands.command(name="history", description=said("command.history.about"))
     @app_commands.describe(member=said("command.history.member"))

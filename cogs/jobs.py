@@ -23,9 +23,11 @@ class JobsCog(commands.Cog):
         self.client = client
 
     async def cog_load(self) -> None:
-        self.client.control_router.on(Action.CANCEL, self.cancel)
-        self.client.control_router.on(Action.DROP, self.drop)
-        self.client.control_router.on(Action.DELIVER, self.deliver)
+        self.client.handlers |= {
+            Action.CANCEL: self.cancel,
+            Action.DROP: self.drop,
+            Action.DELIVER: self.deliver,
+        }
 
     @app_commands.command(name="jobs", description=said("command.jobs.about"))
     async def jobs(self, interaction: Interaction) -> None:

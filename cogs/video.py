@@ -3,6 +3,7 @@
 # ruff: noqa: ARG002, PLR0917
 # The options image2 to image16 are read by name, and all options are given by name.
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import discord
@@ -36,9 +37,11 @@ class VideoCog(commands.Cog):
 
     async def cog_load(self) -> None:
         self.client.tree.add_command(self.menu)
-        self.client.control_router.on(Action.AGAIN, self.again)
-        self.client.control_router.on(Action.RETRY, self.retry)
-        self.client.control_router.on(Action.FORM_MAKE, self.made)
+        self.client.handlers |= {
+            Action.AGAIN: self.again,
+            Action.RETRY: self.retry,
+            Action.FORM_MAKE: self.made,
+        }
 
     @app_commands.command(name="video", description=said("command.video.about"))
     @app_commands.describe(
@@ -112,35 +115,25 @@ class VideoCog(commands.Cog):
     @video.autocomplete("model")
     async def models(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
         catalogue = interaction.client.services.catalogue
-        titles = {str(name): catalogue.titles[name] for name in catalogue.models()}
-        return [
-            app_commands.Choice(name=title[:100], value=name)
-            for name, title in titles.items()
-            if typed.strip().casefold() in f"{name} {title}".casefold()
-        ][:25]
+        return _matching(typed, {str(name): catalogue.titles[name] for name in catalogue.models()})
 
     @video.autocomplete("resolution")
     async def resolutions(
         self, interaction: Interaction, typed: str
     ) -> list[app_commands.Choice[str]]:
         offers = interaction.client.services.catalogue.offers
-        known = dict.fromkeys(value for offer in offers for value in offer.resolutions)
-        return [
-            app_commands.Choice(name=value, value=value)
-            for value in known
-            if typed.strip().casefold() in value.casefold()
-        ][:25]
+        return _matching(typed, {value: value for offer in offers for value in offer.resolutions})
 
     async def make(self, interaction: Interaction, message: discord.Message) -> None:
         """Handle the menu: open a form about the images (or the words) of a message."""
         client, messages = interaction.client, interaction.client.messages(interaction)
         images = sources.images(message)
-        author = Author(
-            user=interaction.user, guild=interaction.guild, mentioned=tuple(message.mentions)
-        )
-        patience = client.options.patience
         words = await in_words(
-            client, sources.words(message), author, messages=messages, patience=patience
+            client,
+            sources.words(message),
+            Author(user=interaction.user, guild=interaction.guild, mentioned=message.mentions),
+            messages=messages,
+            patience=client.options.patience,
         )
         if not images and not wording(words):
             lottie = sources.has_lottie(message)
@@ -155,8 +148,7 @@ class VideoCog(commands.Cog):
         """Handle the form about a message."""
         filled = forms.Submission.read(interaction.data or {})
         images = interaction.client.sources.recall(interaction.user.id, control.message_id)
-        words_suffice = bool(wording(filled.text(forms.PROMPT)))
-        files = IncomingFiles(shown_images=images, words_suffice=words_suffice)
+        files = IncomingFiles(shown_images=images)
         request = VideoRequest(
             prompt=filled.text(forms.PROMPT),
             model=filled.text(forms.MODEL) or None,
@@ -167,12 +159,20 @@ class VideoCog(commands.Cog):
 
     async def again(self, interaction: Interaction, control: ControlId) -> None:
         """Handle the button *Again*: the same request once more, by the member who pressed it."""
-        repeated = context.draft(interaction, VideoRequest(), repeat_of=control.generation())
-        await submit(interaction, repeated)
+        draft = context.draft(interaction, VideoRequest(), repeat_of=control.generation())
+        await submit(interaction, draft)
 
     async def retry(self, interaction: Interaction, control: ControlId) -> None:
         """Handle the button *Retry*: a refused request once more, by the member who made it."""
         await retry(interaction, control.message_id)
+
+
+def _matching(typed: str, titles: Mapping[str, str]) -> list[app_commands.Choice[str]]:
+    return [
+        app_commands.Choice(name=title[:100], value=value)
+        for value, title in titles.items()
+        if typed.strip().casefold() in f"{value} {title}".casefold()
+    ][:25]
 
 
 def _duration(chosen: str | None) -> int | Literal["auto"] | None:

@@ -24,11 +24,13 @@ def names(kind: type) -> set[str]:
 def handled(source: str) -> set[str]:
     """The actions for which a module registers a handler."""
     return {
-        node.args[0].attr
+        key.attr
         for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Call)
-        and ast.unparse(node.func).endswith("control_router.on")
-        and isinstance(node.args[0], ast.Attribute)
+        if isinstance(node, ast.AugAssign)
+        and ast.unparse(node.target).endswith("client.handlers")
+        and isinstance(node.value, ast.Dict)
+        for key in node.value.keys
+        if isinstance(key, ast.Attribute)
     }
 
 
@@ -47,8 +49,8 @@ def test_every_action_has_a_handler_and_every_button_a_style(root: Path) -> None
 
 
 def test_a_registered_handler_is_found() -> None:
-    assert handled("self.client.control_router.on(Action.EDIT, self.edit)") == {"EDIT"}
-    assert handled("self.client.other.on(Action.EDIT, self.edit)") == set()
+    assert handled("self.client.handlers |= {Action.EDIT: self.edit}") == {"EDIT"}
+    assert handled("self.client.others |= {Action.EDIT: self.edit}") == set()
 
 
 def test_every_limit_has_a_default_and_an_option() -> None:

@@ -1,8 +1,7 @@
-"""Answering one interaction: within three seconds, once, and only to the person it concerns.
+"""Answering one interaction: within three seconds, once, and only to the user it concerns.
 
-Owns the choice between a direct answer and a deferred one. A person who does not see an answer has
-lost nothing: whatever was asked for is committed before, so a failure to answer is logged, not
-raised.
+This module owns the choice between a direct answer and a deferred one. A user who sees no answer
+has lost nothing: the request is committed before, so a failure to answer is logged, not raised.
 """
 
 import asyncio
@@ -31,7 +30,7 @@ async def answer(
     view: ui.View | None = None,
     file: discord.File | None = None,
 ) -> None:
-    """Say something only this person sees; the follow-up of a deferred answer where one is due."""
+    """Answer for this user only; after a deferred answer, as its follow-up."""
     said: dict[str, Any] = {"ephemeral": True}
     if file is not None:
         said["file"] = file
@@ -59,7 +58,7 @@ async def _say(interaction: discord.Interaction[Any], said: dict[str, Any]) -> N
         try:
             response = await interaction.response.send_message(**said)
         except discord.HTTPException as error:
-            # An acknowledgement whose own answer was lost on the way: it counts all the same.
+            # Discord acknowledged it, but its response to us was lost: the answer is a follow-up.
             if error.code != ALREADY_ACKNOWLEDGED:
                 raise
             interaction.client.rivals.answered_elsewhere(interaction.id, interaction.created_at)
@@ -80,8 +79,8 @@ async def turn(
     *,
     view: ui.View | None = None,
 ) -> None:
-    """Put something else in the place of the message whose button was pressed."""
-    # A message with a card holds no other content.
+    """Replace the message whose button was pressed."""
+    # A message with a card has no other content.
     text, shown = (content, view) if isinstance(content, str) else (None, content)
     try:
         async with outgoing(LONGEST_SECONDS):
@@ -94,7 +93,7 @@ async def turn(
 
 
 async def open_form(interaction: discord.Interaction[Any], form: ui.Modal) -> None:
-    """Show a form; only possible as the very first answer."""
+    """Show a form, which is possible only as the first answer."""
     try:
         async with outgoing(LONGEST_SECONDS):
             await interaction.response.send_modal(form)
@@ -130,7 +129,7 @@ async def promptly(
     patience: float,
     in_place: bool = False,
 ) -> T:
-    """The result of ``work``; when it takes longer than ``patience`` seconds, acknowledge first.
+    """Return the result of ``work``. After ``patience`` seconds, acknowledge the interaction first.
 
     ``in_place`` is as in ``think``.
     """
@@ -141,6 +140,6 @@ async def promptly(
             if not done:
                 await think(interaction, in_place=in_place)
     except BaseExceptionGroup as failed:
-        # One task, so one error: the group is only its wrapping.
+        # One task, so one error.
         raise failed.exceptions[0] from None
     return task.result()

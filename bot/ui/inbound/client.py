@@ -1,11 +1,10 @@
-"""The Discord client: what it listens to, where commands come from, which cog serves what.
+"""The Discord client: its settings, the command tree, and the handlers of buttons and forms.
 
-Owns the connection's settings, the command tree, and the way of buttons and forms to their
-handlers. Knows the services only as something that is attached; decides nothing about videos.
+It passes the services to the cogs and decides nothing about videos.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +21,10 @@ from discord.http import Route
 from bot.domain.errors import Code, Refused
 from bot.domain.ports.media import IncomingFile
 from bot.ui.cards.buttons import Control
-from bot.ui.cards.custom_ids import FORMS, ControlId
+from bot.ui.cards.custom_ids import FORMS, Action, ControlId
 from bot.ui.cards.theme import CardContext
 from bot.ui.discord_errors import TROUBLE
 from bot.ui.inbound.answers import answer
-from bot.ui.inbound.control_router import ControlRouter
 from bot.ui.inbound.drafts import RequestDraft
 from bot.ui.inbound.errors import ErrorBoundary, sentence
 from bot.ui.inbound.membership import leave
@@ -41,10 +39,12 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+Handler = Callable[[discord.Interaction[Any], ControlId], Awaitable[None]]
+
 DISCORD_HOST = "discord.com"
 SYNC_SECONDS = 60.0
 LONGEST_RATE_LIMIT = 30.0
-"""Seconds that the library waits by itself; longer ones come back to us, who tell people."""
+"""The longest rate limit, in seconds, that the library waits for; longer ones are raised."""
 
 
 def configure_endpoints(api_url: str, gateway_url: str) -> None:
@@ -53,17 +53,17 @@ def configure_endpoints(api_url: str, gateway_url: str) -> None:
     Route.BASE = str(api)
     DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
     if api.host != DISCORD_HOST:
-        # The library declares it as the one literal; there is no other way to move it.
+        # The library declares it as a literal; there is no other way to change it.
         Asset.BASE = str(api.origin() / "cdn")  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClientOptions:
-    """The plain numbers a client is made with.
+    """Settings of a client.
 
     ``sync_guild`` is the one server that gets the commands (0: everywhere), ``patience`` the
-    seconds a command may work before it is acknowledged without its answer, ``sync`` whether
-    Discord is told the commands at start. ``allowed_servers`` are the only servers that are served
+    seconds after which a command is acknowledged without its answer. ``sync`` is true if the
+    commands are registered at start. ``allowed_servers`` are the only servers that are served
     (empty: all are).
     """
 
@@ -75,10 +75,10 @@ class ClientOptions:
 
 
 class RetakeTree(app_commands.CommandTree["RetakeClient"]):
-    """The commands; their errors end in one place."""
+    """The commands; all their errors become sentences."""
 
     async def interaction_check(self, interaction: discord.Interaction["RetakeClient"], /) -> bool:
-        """Commands and menus from a server that is not allowed are refused in words."""
+        """Refuse commands and menus from a server that is not allowed, in words."""
         client = interaction.client
         if client.serves(interaction.guild_id):
             return True
@@ -99,7 +99,10 @@ class RetakeTree(app_commands.CommandTree["RetakeClient"]):
 
 
 class RetakeClient(commands.Bot):
-    """The bot's connection to Discord. ``attach`` the services before it starts."""
+    """The bot's connection to Discord. ``attach`` the services before it starts.
+
+    ``handlers`` serve the buttons and forms; each cog adds its own.
+    """
 
     def __init__(
         self,
@@ -109,7 +112,7 @@ class RetakeClient(commands.Bot):
         connector: aiohttp.BaseConnector | None = None,
     ) -> None:
         self.options = options or ClientOptions()
-        # There is nothing to hear here, so nothing is missing when voice is not installed.
+        # The bot uses no voice, so nothing is missing without the voice libraries.
         discord.VoiceClient.warn_nacl = False
         discord.VoiceClient.warn_dave = False
         super().__init__(
@@ -130,7 +133,7 @@ class RetakeClient(commands.Bot):
             ),
             allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
         )
-        self.control_router = ControlRouter()
+        self.handlers: dict[Action, Handler] = {}
         self.sources = Memory[tuple[IncomingFile, ...]](forgotten=Code.FILES_FORGOTTEN, most=500)
         # Discord's links to a request's files work for at least this long.
         self.retries = Memory[RequestDraft](
@@ -147,12 +150,12 @@ class RetakeClient(commands.Bot):
 
     @property
     def attached(self) -> bool:
-        """Whether there are services to call yet."""
+        """``attached`` is true if there are services to call."""
         return self._services is not None
 
     @property
     def services(self) -> "Services":
-        """What the cogs call.
+        """``services`` are what the cogs call.
 
         Raises:
             Refused: STOPPING before services are attached.
@@ -162,15 +165,15 @@ class RetakeClient(commands.Bot):
         return self._services
 
     def messages(self, interaction: discord.Interaction[Any]) -> Messages:
-        """The sentences in the person's language."""
+        """Return the sentences in the user's language."""
         return Messages.for_locale(interaction.locale.value)
 
     def card_context(self, interaction: discord.Interaction[Any]) -> CardContext:
-        """What cards for this person are made with."""
+        """Return what cards for this user are made with."""
         return CardContext(messages=self.messages(interaction), catalogue=self.services.catalogue)
 
     def titles(self) -> dict[str, str]:
-        """The models' names for people; none before services are attached."""
+        """Return the models' display titles; none before services are attached."""
         if self._services is None:
             return {}
         return {str(name): title for name, title in self._services.catalogue.titles.items()}
@@ -208,17 +211,15 @@ class RetakeClient(commands.Bot):
             self.check_served(interaction.guild_id)
             control = ControlId.parse(custom_id)
             is_form = interaction.type is discord.InteractionType.modal_submit
-            handler = None
-            if control is not None and (control.action in FORMS) == is_form:
-                handler = self.control_router.handler(control.action)
-            if control is None or handler is None:
+            handler = None if control is None else self.handlers.get(control.action)
+            if control is None or handler is None or (control.action in FORMS) != is_form:
                 log.warning("unknown_control", custom_id=custom_id[:100])
                 await answer(interaction, messages.say("failure.unknown_control"))
                 return
             await handler(interaction, control)
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
-        """Forms come here: the library forgets them at a restart, their ids do not."""
+        """Serve forms here: after a restart the library no longer knows them."""
         if interaction.type is discord.InteractionType.modal_submit:
             custom_id = str((interaction.data or {}).get("custom_id", ""))
             await self.serve(interaction, custom_id)
@@ -227,7 +228,7 @@ class RetakeClient(commands.Bot):
         await self._stay_or_leave(guild)
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
-        """Every server comes here at each start: the list may have changed since."""
+        """Check every server at each start: the configured list may have changed."""
         await self._stay_or_leave(guild)
 
     async def _stay_or_leave(self, guild: discord.Guild) -> None:
@@ -238,10 +239,10 @@ class RetakeClient(commands.Bot):
         await leave(guild, say_why=reason)
 
     async def on_message(self, message: discord.Message, /) -> None:
-        """There are no text commands; replies are heard by the cog that serves them."""
+        """Ignore messages: there are no text commands, and a cog handles replies."""
 
     async def _sync_commands(self) -> None:
-        """Tell Discord the commands if it has others. When that fails those stay in force."""
+        """Register the commands if Discord has others; if that fails, the others stay in force."""
         guild = discord.Object(self.options.sync_guild) if self.options.sync_guild else None
         if guild is not None:
             self.tree.copy_global_to(guild=guild)

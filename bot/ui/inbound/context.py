@@ -107,7 +107,7 @@ def draft_of_reply(
         parent_id=parent_id,
         rights=rights_of_channel(channel),
     )
-    author = Author(user=message.author, guild=message.guild, mentioned=tuple(message.mentions))
+    author = Author(user=message.author, guild=message.guild, mentioned=message.mentions)
     return RequestDraft(id=message.id, asked=asked, author=author, files=files)
 
 

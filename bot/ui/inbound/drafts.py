@@ -17,8 +17,6 @@ class IncomingFiles:
 
     ``shown_images`` and ``shown_videos`` are the files of a message that the member chose: all of
     its images are used, or its first video. The content of a file decides which it is.
-    ``words_suffice`` is true if the request works without images, as long as no file claims to be
-    one.
     """
 
     images: tuple[IncomingFile, ...] = ()
@@ -26,7 +24,6 @@ class IncomingFiles:
     video: IncomingFile | None = None
     shown_images: tuple[IncomingFile, ...] = ()
     shown_videos: tuple[IncomingFile, ...] = ()
-    words_suffice: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.pictures or self.video or self.shown_images or self.shown_videos)

@@ -1,7 +1,7 @@
-"""The one wall that every error of a command, button, form or reply runs into.
+"""Errors of commands, buttons, forms and replies become sentences here.
 
-Owns which sentence a person gets for what went wrong, and that everything unknown is logged with a
-reference the person can pass on. Raw errors never go further than here.
+This module owns which sentence a user gets, and that every unknown error is logged with a reference
+that the user can pass on.
 """
 
 import secrets
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 def sentence(error: BaseException, messages: Messages, titles: Mapping[str, str]) -> str:
-    """What a person is told about an error; unknown ones are logged here."""
+    """Return the sentence for an error; unknown errors are logged."""
     if isinstance(error, app_commands.CommandInvokeError):
         error = error.original
     if isinstance(error, StorageUnavailable):
@@ -44,7 +44,7 @@ def sentence(error: BaseException, messages: Messages, titles: Mapping[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorBoundary:
-    """``async with Wall(...)``: whatever is raised inside is told to the person and ends here."""
+    """A context in which every error ends as a sentence that ``tell`` shows to the user."""
 
     messages: Messages
     titles: Mapping[str, str]

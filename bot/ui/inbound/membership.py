@@ -1,7 +1,6 @@
-"""Which servers the bot works in: those its owner allows, and no other.
+"""Leaving a server that the bot's owner does not allow, after one message with the reason.
 
-Owns the way out of a server that is not one of them: one message that says why, then goodbye. A
-refusal of what people ask for meanwhile is the client's business.
+Until then the client refuses every request from there.
 """
 
 import discord
@@ -15,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 
 async def leave(guild: discord.Guild, *, say_why: bool) -> None:
-    """Leave the server; say why in one message, where the bot may write."""
+    """Leave the server; say why in one message, if the bot may write anywhere."""
     messages = Messages.for_locale(guild.preferred_locale.value)
     place = _place(guild) if say_why else None
     if place is not None:
@@ -28,14 +27,14 @@ async def leave(guild: discord.Guild, *, say_why: bool) -> None:
         async with outgoing(SEND_SECONDS):
             await guild.leave()
     except PostError as error:
-        # What is asked for there is refused all the same, and the next start tries again.
+        # Requests from there are refused in any case, and the next start tries again.
         log.warning("server_not_left", guild=guild.id, error=str(error))
         return
     log.warning("server_left", guild=guild.id, name=guild.name, owner=guild.owner_id)
 
 
 def _place(guild: discord.Guild) -> discord.TextChannel | None:
-    """The channel for news of the system, else the first one that the bot may write in."""
+    """The system channel, else the first channel that the bot may write in."""
     channels = [guild.system_channel, *guild.text_channels]
     return next((c for c in channels if c is not None and _may_write(c)), None)
 

@@ -6,6 +6,7 @@ card know nothing of ids. A channel is named only for members who can see it.
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -39,7 +40,7 @@ class Author:
 
     user: Person
     guild: discord.Guild | None
-    mentioned: tuple[Person, ...] = ()
+    mentioned: Sequence[Person] = ()
 
 
 def without_marks(text: str) -> str:

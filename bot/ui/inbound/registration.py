@@ -1,8 +1,4 @@
-"""Telling Discord the commands, and only when it does not have them yet.
-
-Owns the comparison of what is registered with what there should be. What the commands are is the
-cogs' business.
-"""
+"""Registering the commands at Discord, if it does not have them yet."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,7 +19,7 @@ _OF_EVERYWHERE = ("contexts", "integration_types")
 
 
 async def register(tree: Tree, guild: discord.Object | None) -> bool:
-    """Make Discord know the commands; whether it had to be told."""
+    """Register the commands; return True if they had changed."""
     wanted = await _wanted(tree, guild)
     if same(await _registered(tree, guild), wanted, everywhere=guild is None):
         return False
@@ -32,7 +28,7 @@ async def register(tree: Tree, guild: discord.Object | None) -> bool:
 
 
 def same(registered: Sequence[Json], wanted: Sequence[Json], *, everywhere: bool) -> bool:
-    """Whether two sets of commands are the same to people, in any order.
+    """Return True if two sets of commands are the same to users, in any order.
 
     ``everywhere`` is false for commands of one server, which have no contexts.
     """
@@ -46,7 +42,7 @@ def _key(command: Json) -> tuple[int, str]:
 
 
 def _essence(item: Json, left_out: Sequence[str] = ()) -> dict[str, Any]:
-    """A command, option or choice without what Discord adds and what means nothing."""
+    """Return a command, option or choice without what Discord adds and what means nothing."""
     kept: dict[str, Any] = {"type": int(item.get("type") or 1)}
     kept |= {key: item[key] for key in (*_PLAIN, *_LENGTHS) if item.get(key) not in (None, "")}
     if item.get(_RIGHTS) is not None:
@@ -77,5 +73,5 @@ async def _registered(tree: Tree, guild: discord.Object | None) -> list[Json]:
         application_id=tree.client.application_id,
         guild_id=0 if guild is None else guild.id,
     )
-    # The library's own call leaves out the words in other languages.
+    # The library's own call leaves out the translations.
     return await tree.client.http.request(route, params={"with_localizations": "true"})

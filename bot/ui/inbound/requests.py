@@ -4,7 +4,7 @@ This module owns their order: acknowledge before anything slow, take the files i
 show the receipt, or offer to retry what was refused for a reason that passes.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,9 @@ from discord import ui
 
 from bot.domain.errors import Code, Refused, RetakeError, StorageUnavailable
 from bot.domain.media import MediaKind, StoredMedia
+from bot.domain.ports.media import IncomingFile
 from bot.domain.request import VideoRequest
+from bot.domain.wording import wording
 from bot.ui.cards.buttons import retry_control
 from bot.ui.cards.receipt import receipt_card
 from bot.ui.inbound.answers import answer, promptly, think, turn
@@ -128,7 +130,7 @@ async def _with_files(
     images: tuple[StoredMedia, ...] = ()
     if files.pictures:
         images = await intake.take(files.pictures, kinds=(MediaKind.IMAGE,))
-    shown = await _shown_images(intake, files)
+    shown = await _shown_images(intake, files.shown_images, request.prompt)
     source, video = files.video, None
     if files.shown_videos:
         ((source, video),) = await intake.pick(files.shown_videos, kind=MediaKind.VIDEO, most=1)
@@ -143,13 +145,15 @@ async def _with_files(
     )
 
 
-async def _shown_images(intake: "Intake", files: IncomingFiles) -> list[StoredMedia]:
-    shown, kind = files.shown_images, MediaKind.IMAGE
+async def _shown_images(
+    intake: "Intake", shown: Sequence[IncomingFile], prompt: str
+) -> list[StoredMedia]:
     try:
-        picked = await intake.pick(shown, kind=kind, most=len(shown))
+        picked = await intake.pick(shown, kind=MediaKind.IMAGE, most=len(shown))
     except Refused as refused:
-        other = refused.code is Code.MEDIA_TYPE and not any(file.claims(kind) for file in shown)
-        if not (other and files.words_suffice):
+        # The words suffice as long as no file claims to be an image.
+        claimed = any(file.claims(MediaKind.IMAGE) for file in shown)
+        if refused.code is not Code.MEDIA_TYPE or claimed or not wording(prompt):
             raise
         return []
     return [picture for _, picture in picked]

@@ -1,8 +1,4 @@
-"""What the bot may do at a place, read from Discord's objects before a request is taken on.
-
-Owns the way from Discord's permissions and kinds of channels to ``PlaceRights``. What follows from
-them is ``bot.domain.rights``' business.
-"""
+"""What the bot may do in a place: from Discord's permissions and channels to ``PlaceRights``."""
 
 from typing import Any
 
@@ -14,14 +10,14 @@ _THREADS = frozenset({discord.ChannelType.text, discord.ChannelType.news})
 
 
 def rights_of_interaction(interaction: discord.Interaction[Any]) -> PlaceRights | None:
-    """What Discord says with every interaction; None in a direct message."""
+    """Return what Discord sends with every interaction; None in a direct message."""
     if interaction.guild_id is None:
         return None
     return _rights(interaction.channel, interaction.app_permissions)
 
 
 def rights_of_channel(channel: object) -> PlaceRights | None:
-    """What is known of a channel or thread without asking; None where that is not enough."""
+    """Return what is known of a channel or thread without a request; None if not enough is."""
     if not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
         return None
     try:
@@ -42,7 +38,7 @@ def _rights(channel: object, permissions: discord.Permissions) -> PlaceRights:
             if permissions.administrator or getattr(permissions, right.value)
         ),
         locked=thread is not None and thread.locked,
-        # Of a parent that is not known we think no ill: a thread that cannot be made is no error.
+        # An unknown parent counts as able to: a thread that cannot be created is no error.
         holds_threads=kind is None or kind in _THREADS,
         holds_private_threads=kind is None or kind is discord.ChannelType.text,
     )

@@ -1,7 +1,7 @@
 """Noticing another bot that runs with the same token.
 
-Owns the sign: Discord says that interactions are answered already which we did not answer. One may
-be our own, whose answer was lost on the way; several within a few minutes are somebody else's.
+The sign is an interaction that Discord reports as answered although we did not answer it. One may
+be our own, if Discord's response to us was lost; several within a few minutes are another bot's.
 """
 
 from collections import deque
@@ -16,14 +16,14 @@ WITHIN = timedelta(minutes=10)
 
 
 class Rivals:
-    """Counts the signs. ``suspected_at`` is when there were last enough of them."""
+    """Counts the signs. ``suspected_at`` is the last time at which there were enough of them."""
 
     def __init__(self) -> None:
         self._signs: deque[datetime] = deque(maxlen=SIGNS)
         self.suspected_at: datetime | None = None
 
     def answered_elsewhere(self, interaction_id: int, at: datetime) -> None:
-        """An interaction of that time had its answer before ours."""
+        """Note that an interaction of that time had been answered already."""
         log.info("answered_elsewhere", interaction=interaction_id)
         self._signs.append(at)
         if len(self._signs) < SIGNS or at - self._signs[0] > WITHIN:
@@ -37,5 +37,5 @@ class Rivals:
         self.suspected_at = at
 
     def suspected(self, now: datetime) -> bool:
-        """Whether there were enough signs lately."""
+        """Return True if there were enough signs lately."""
         return self.suspected_at is not None and now - self.suspected_at <= WITHIN

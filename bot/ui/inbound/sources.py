@@ -1,7 +1,7 @@
 """The media and the words that a message shows: attached, forwarded, a sticker, a link's preview.
 
-Owns where in a message a file may be and which addresses are Discord's own. What a file is, only
-its content says: a name or a declared type decides which one is tried first, and nothing else.
+This module owns where in a message a file may be and which addresses are Discord's own. Only its
+content decides what a file is; a name or a declared type decides only which one is tried first.
 """
 
 import re
@@ -24,20 +24,20 @@ Shown = discord.Message | discord.MessageSnapshot
 
 
 def videos(message: discord.Message) -> tuple[IncomingFile, ...]:
-    """The files that may be a video, the likeliest first; empty if there is none."""
+    """Return the files that may be a video, the likeliest first."""
     attached = _likeliest_first(MediaKind.VIDEO, _attached(message))
-    # A picture attached beside a link's video is the wrong one; its content will say so.
+    # A picture attached next to a link's video is the wrong one; its content will show that.
     return (*attached, *_of_embeds(message, ("video",)))[:MOST_FILES]
 
 
 def images(message: discord.Message) -> tuple[IncomingFile, ...]:
-    """The files that may be images, the likeliest first; empty if there is none."""
+    """Return the files that may be images, the likeliest first."""
     found = _attached(message) or _stickers(message) or _of_embeds(message, ("image", "thumbnail"))
     return _likeliest_first(MediaKind.IMAGE, found)
 
 
 def has_lottie(message: discord.Message) -> bool:
-    """Return whether there is a sticker that is drawn by a program and has no picture file."""
+    """Return True if there is a sticker that is an animation without a picture file."""
     return any(
         sticker.format is discord.StickerFormatType.lottie
         for shown in _shown(message)
@@ -46,12 +46,12 @@ def has_lottie(message: discord.Message) -> bool:
 
 
 def words(message: discord.Message) -> str:
-    """What the message says; a forwarded one what the other one said."""
+    """Return the text of a message, or the text of the message that it forwards."""
     return next((shown.content for shown in _shown(message) if shown.content.strip()), "")
 
 
 def incoming(attachment: discord.Attachment) -> IncomingFile:
-    """An attachment as Discord describes it."""
+    """Return an attachment as Discord describes it."""
     return IncomingFile(
         url=attachment.url,
         name=attachment.filename,
@@ -79,14 +79,14 @@ def _stickers(message: discord.Message) -> list[IncomingFile]:
 
 
 def _sticker_url(sticker: discord.StickerItem) -> str:
-    """The library writes the host of GIF stickers as a literal: another host has them as others."""
+    """The library hard-codes the host of GIF stickers; other hosts keep them with the others."""
     if _DISCORDS.fullmatch(urlsplit(Asset.BASE).hostname or ""):
         return sticker.url
     return f"{Asset.BASE}/stickers/{sticker.id}.{sticker.format.file_extension}"
 
 
 def _of_embeds(message: discord.Message, parts: Iterable[str]) -> list[IncomingFile]:
-    """One file for each preview that has one at Discord: sites are never asked for theirs."""
+    """One file for each preview that has one at Discord: nothing is fetched from other sites."""
     found: list[IncomingFile] = []
     for shown in _shown(message):
         for embed in shown.embeds:
@@ -96,7 +96,7 @@ def _of_embeds(message: discord.Message, parts: Iterable[str]) -> list[IncomingF
 
 
 def _at_discord(media: Any) -> IncomingFile | None:
-    """The file of an embed, where Discord's own hosts have it."""
+    """The file of an embed, if one of Discord's own hosts has it."""
     own = urlsplit(Asset.BASE).hostname
     for url in (media.proxy_url, media.url):
         parsed = urlsplit(url or "")
