@@ -28,6 +28,7 @@ from bot.domain.ports.storage import Storage, Transaction
 from bot.domain.ports.telemetry import Telemetry
 from bot.engine.identity import OLDER_TASKS, own_task
 from bot.engine.steps.fetching import RESULTS_LAST
+from bot.engine.transitions import apply
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +84,7 @@ async def take_over(
         ended_at=None,
     )
     # A task belongs to one generation at a time, so it is removed from the old one first.
-    await tx.generations.save(ended, replace(ended, task=None, updated_at=now))
+    await apply(tx, ended, at=now, task=None)
     await tx.generations.add(late)
     await tx.ledger.lock(late.place.guild_id, late.requester_id)
     await tx.ledger.hold(late, seconds=0, videos=0, at=now)

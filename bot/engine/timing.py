@@ -19,7 +19,6 @@ from bot.domain.polling import (
     completion_density,
     next_poll,
 )
-from bot.domain.ports.storage import Transaction
 from bot.engine.context import Ports
 from bot.engine.in_flight import InFlight
 
@@ -110,10 +109,6 @@ class Timing:
         if live.generation.late or seen is None or now - seen > WATCHED_SECONDS:
             return None
         return self._elapsed(live)
-
-    async def record(self, tx: Transaction, generation: Generation, seconds: float) -> None:
-        """Save how long a task took, in the transaction that records its end."""
-        await tx.durations.add(kind_of(generation), seconds, at=self.ports.clock.now())
 
     def learn(self, generation: Generation, seconds: float) -> None:
         """Use a recorded duration in the estimates for its kind."""

@@ -8,7 +8,7 @@ its due times and its error handling share the same state.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -286,12 +286,11 @@ class Scheduler:
             await self._alert(generation.id, error)
             if generation.ended:
                 log.error("end_not_told", generation=generation.id)
-                live.generation = await transitions.record(
-                    generation, lambda g: replace(g, announced=True)
-                )
+                live.generation = await transitions.record(generation, announced=True)
                 return Next(after=None)
             state = _poison_end(generation.state)
-            live.generation = await transitions.end(generation, state, Failure(code=Code.INTERNAL))
+            failure = Failure(code=Code.INTERNAL)
+            live.generation = await transitions.record(generation, state=state, failure=failure)
             return Next(after=0.0)
         except (Superseded, StorageUnavailable) as trouble:
             return await self._reread(live, trouble)

@@ -19,6 +19,7 @@ from bot.domain.ports.clock import Clock
 from bot.domain.ports.storage import Storage, Transaction
 from bot.engine.in_flight import Flights
 from bot.engine.late_results import LateResults
+from bot.engine.transitions import apply
 from bot.engine.worker import Scheduler
 
 log = structlog.get_logger(__name__)
@@ -67,8 +68,7 @@ class Callbacks:
             task = found and _named(found, provider, task_id)
             if found is None or task is None:
                 return None
-            named = replace(found, task=task, updated_at=self.clock.now())
-            return await tx.generations.save(found, named)
+            return await apply(tx, found, at=self.clock.now(), task=task)
 
         # Most callbacks name nothing new, so they need no write transaction.
         live = self.flights.live.get(generation_id)

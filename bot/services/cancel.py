@@ -1,8 +1,7 @@
 """Cancelling: at once while it waits. A submitted task cannot be stopped."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.domain.access import Viewer, changeable
@@ -12,6 +11,7 @@ from bot.domain.ids import GenerationId
 from bot.domain.ports.storage import Transaction
 from bot.engine.context import Ports
 from bot.engine.in_flight import Flights
+from bot.engine.transitions import apply
 
 
 class CancelResult(StrEnum):
@@ -53,7 +53,7 @@ class Cancel:
                 return CancelResult.ENDED, found
             if found.state is not State.QUEUED:
                 return CancelResult.SUBMITTED, found
-            return CancelResult.CANCELLED, await _cancelled(tx, found, now)
+            return CancelResult.CANCELLED, await apply(tx, found, at=now, state=State.CANCELLED)
 
         return await self._raced(work)
 
@@ -79,9 +79,8 @@ class Cancel:
             if found.ended or found.abandoned == abandoned:
                 return CancelResult.ENDED, found
             if abandoned and found.state is State.QUEUED:
-                return CancelResult.CANCELLED, await _cancelled(tx, found, now)
-            after = replace(found, abandoned=abandoned, updated_at=now)
-            return CancelResult.SUBMITTED, await tx.generations.save(found, after)
+                return CancelResult.CANCELLED, await apply(tx, found, at=now, state=State.CANCELLED)
+            return CancelResult.SUBMITTED, await apply(tx, found, at=now, abandoned=abandoned)
 
         _, saved = await self._raced(work)
         return saved
@@ -95,11 +94,3 @@ class Cancel:
         self.flights.refresh(saved)
         self.wake(saved.id)
         return result, saved
-
-
-async def _cancelled(tx: Transaction, found: Generation, now: datetime) -> Generation:
-    """End a generation that was never submitted; everything held is released."""
-    after = replace(found, state=State.CANCELLED, park=None, updated_at=now, ended_at=now)
-    saved = await tx.generations.save(found, after)
-    await tx.ledger.release(found.id, at=now)
-    return saved

@@ -20,6 +20,7 @@ from bot.domain.ports.limits import OPERATOR, AuditEntry
 from bot.domain.ports.provider import ProviderDirectory, TaskReport, TaskState
 from bot.domain.ports.storage import Storage, Transaction
 from bot.engine.late_results import take_over
+from bot.engine.transitions import Settle, apply
 
 MOST_CASES = 1000
 
@@ -164,17 +165,16 @@ class Reconcile:
             if fresh.ended:
                 gone_on = await take_over(tx, fresh, task_id, now=now)
             else:
-                task = replace(fresh.task, task_id=task_id, submitted_at=now)
-                after = replace(
+                gone_on = await apply(
+                    tx,
                     fresh,
+                    at=now,
                     state=State.RUNNING,
-                    task=task,
+                    task=replace(fresh.task, task_id=task_id, submitted_at=now),
                     strikes=0,
                     park=None,
                     failure=None,
-                    updated_at=now,
                 )
-                gone_on = await tx.generations.save(fresh, after)
             details = {"provider": fresh.task.provider, "task": task_id, "goes_on_as": gone_on.id}
             await self._audit(tx, fresh, "attach", by, **details)
             return Attached(generation=gone_on, state=report.state, late=fresh.ended)
@@ -212,19 +212,14 @@ class Reconcile:
                 raise CannotReconcile(Obstacle.NOT_OPEN, state=state.value)
             settled = action == "settle"
             facts = {"provider": fresh.plan.provider, "counted": settled}
-            ended = replace(
+            saved = await apply(
+                tx,
                 fresh,
+                at=now,
                 state=State.FAILED,
                 failure=Failure(code=Code.SUBMIT_UNKNOWN, facts=facts),
-                park=None,
-                updated_at=now,
-                ended_at=now,
+                close=Settle(seconds=fresh.plan.seconds) if settled else None,
             )
-            saved = await tx.generations.save(fresh, ended)
-            if settled:
-                await tx.ledger.settle(fresh.id, seconds=fresh.plan.seconds, at=now)
-            else:
-                await tx.ledger.release(fresh.id, at=now)
             await self._audit(tx, fresh, action, by, provider=fresh.plan.provider)
             return saved
 

@@ -33,18 +33,15 @@ class Acceptance:
         live.reading = None
         live.generation = await self.transitions.record(
             live.generation,
-            lambda g: replace(
-                g,
-                state=State.RUNNING,
-                strikes=0,
-                failure=None,
-                task=replace(
-                    task_of(g),
-                    task_id=submission.task_id,
-                    submitted_at=now,
-                    estimated_seconds=submission.estimated_seconds,
-                    named=(),
-                ),
+            state=State.RUNNING,
+            strikes=0,
+            failure=None,
+            task=replace(
+                task_of(live.generation),
+                task_id=submission.task_id,
+                submitted_at=now,
+                estimated_seconds=submission.estimated_seconds,
+                named=(),
             ),
         )
         return Next(after=await self.timing.start(live))
@@ -55,8 +52,3 @@ def task_of(generation: Generation) -> Task:
     if generation.task is None:
         raise ValueError(f"generation {generation.id} is {generation.state} without a task")
     return generation.task
-
-
-def with_names(task: Task, fresh: Generation) -> Task:
-    """Return the task that a step saves, with the names from callbacks so far."""
-    return replace(task, named=task_of(fresh).named)

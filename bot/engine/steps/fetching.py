@@ -20,7 +20,7 @@ from bot.engine.context import Ports
 from bot.engine.in_flight import InFlight
 from bot.engine.room import DISK_REASONS
 from bot.engine.steps import NOW, Next, backoff
-from bot.engine.transitions import Transitions
+from bot.engine.transitions import Settle, Transitions
 
 log = structlog.get_logger(__name__)
 
@@ -94,21 +94,18 @@ class FetchSteps:
             raise MediaError(Code.INTERNAL, reason="disk", errno=error.errno or 0) from error
 
     async def _fetched(self, live: InFlight, url: str, media: StoredMedia) -> Next:
-        def change(generation: Generation) -> Generation:
-            result = _result(generation)
-            # The link of the video comes first, because users and providers get the first one.
-            urls = (url, *(other for other in result.urls if other != url))
-            return replace(
-                generation,
-                state=State.FETCHED,
-                file=media,
-                result=replace(result, urls=urls),
-                strikes=0,
-                park=None,
-            )
-
+        result = _result(live.generation)
+        # The link of the video comes first, because users and providers get the first one.
+        urls = (url, *(other for other in result.urls if other != url))
         live.misses = 0
-        live.generation = await self.transitions.record(live.generation, change)
+        live.generation = await self.transitions.record(
+            live.generation,
+            state=State.FETCHED,
+            file=media,
+            result=replace(result, urls=urls),
+            strikes=0,
+            park=None,
+        )
         return NOW
 
     def _is_final(self, live: InFlight, error: RetakeError, broken: Sequence[str]) -> bool:
@@ -146,7 +143,9 @@ class FetchSteps:
 
     async def _give_up(self, live: InFlight, error: ProviderError | MediaError) -> Next:
         log.warning("result_given_up", generation=live.generation.id, error=str(error))
-        live.generation = await self.transitions.end(live.generation, State.FAILED, _failure(error))
+        live.generation = await self.transitions.record(
+            live.generation, state=State.FAILED, failure=_failure(error)
+        )
         return NOW
 
     async def _renew_links(self, live: InFlight) -> bool:
@@ -168,9 +167,7 @@ class FetchSteps:
         fresh = replace(
             result, urls=report.urls, expires_at=report.urls_expire_at or result.expires_at
         )
-        live.generation = await self.transitions.move(
-            generation, lambda g: replace(g, result=fresh)
-        )
+        live.generation = await self.transitions.move(generation, result=fresh)
         return True
 
     def _seconds_left(self, live: InFlight) -> float:
@@ -209,7 +206,9 @@ def made_seconds(generation: Generation) -> int | None:
 async def settle_abandoned(transitions: Transitions, generation: Generation) -> Generation:
     """End a generation that its requester dropped. It was paid for, so it counts."""
     seconds = made_seconds(generation) or generation.plan.seconds
-    return await transitions.end(generation, State.CANCELLED, settle_seconds=seconds)
+    return await transitions.record(
+        generation, state=State.CANCELLED, failure=None, close=Settle(seconds=seconds)
+    )
 
 
 def _hope(error: ProviderError | MediaError) -> int:

@@ -3,7 +3,7 @@
 This module owns the rule that the status is optional: the video is made without it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
@@ -12,7 +12,7 @@ from bot.domain.generation import Place
 from bot.engine.context import Ports
 from bot.engine.in_flight import Flights, InFlight
 from bot.engine.lease import Lease
-from bot.engine.transitions import Transitions
+from bot.engine.transitions import Transitions, Unchanged
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ class OpeningSteps:
             return
 
         live.generation = await self.transitions.record(
-            generation, lambda g: replace(g, place=place), in_any_state=True
+            generation, place=place, unchanged=Unchanged.OWNER
         )
 
     async def _status_place(self, live: InFlight) -> Place | None:

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from bot.domain.catalogue import ProviderName
+from bot.domain.catalogue import Plan, ProviderName
 from bot.domain.errors import Code, ProviderError
 from bot.domain.generation import Failure, Generation, Result, State
 from bot.domain.ids import GenerationId, TaskId
 from bot.domain.plausible import is_plausible_cost, is_plausible_length
 from bot.domain.ports.provider import TaskReport, TaskState
-from bot.domain.ports.storage import Transaction
 from bot.engine.context import Ports
 from bot.engine.in_flight import Flights, InFlight
 from bot.engine.steps import NOW, Next, backoff
@@ -22,7 +21,7 @@ from bot.engine.steps.batches import Batches
 from bot.engine.steps.fetching import RESULTS_LAST
 from bot.engine.steps.meanings import TELL_THE_OWNER
 from bot.engine.timing import Timing
-from bot.engine.transitions import Transitions
+from bot.engine.transitions import Spend, Transitions
 
 log = structlog.get_logger(__name__)
 
@@ -181,7 +180,9 @@ class PollingSteps:
             return False
         self.flights.leave_slot(generation.id)
         failure = Failure(code=Code.DEADLINE, facts={"seconds": deadline})
-        live.generation = await self.transitions.end(generation, State.EXPIRED, failure)
+        live.generation = await self.transitions.record(
+            generation, state=State.EXPIRED, failure=failure
+        )
         return True
 
     async def _gone(self, live: InFlight) -> Next:
@@ -210,20 +211,16 @@ class PollingSteps:
             doubtful_micro_usd=cost if odd_cost else None,
         )
         took = self.timing.duration(live)
-
-        async def remember(tx: Transaction, saved: Generation) -> None:
-            await self._record_spend(tx, saved, report)
-            if took is not None:
-                await self.timing.record(tx, saved, took)
-
         live.generation = await self.transitions.record(
             live.generation,
-            lambda g: replace(g, state=State.READY, result=result, strikes=0),
-            also=remember,
+            state=State.READY,
+            result=result,
+            strikes=0,
+            spend=_spend(plan, report),
+            took=took,
         )
         if took is not None:
             self.timing.learn(live.generation, took)
-        self._count_spend(live.generation, report)
         if odd_length or odd_cost:
             await self._doubt(live.generation, report)
 
@@ -241,36 +238,14 @@ class PollingSteps:
         odd_cost = cost is not None and not is_plausible_cost(live.generation.plan, cost)
         if odd_cost:
             facts["doubtful_micro_usd"] = cost
-        with_cost = Failure(code=failure.code, facts=facts)
-        now = self.ports.clock.now()
-
-        async def close(tx: Transaction, saved: Generation) -> None:
-            await self._record_spend(tx, saved, report)
-            await tx.ledger.release(saved.id, at=now)
-
         live.generation = await self.transitions.record(
-            live.generation, lambda g: replace(g, state=State.FAILED, failure=with_cost), also=close
+            live.generation,
+            state=State.FAILED,
+            failure=Failure(code=failure.code, facts=facts),
+            spend=_spend(live.generation.plan, report),
         )
-        self._count_spend(live.generation, report)
         if odd_cost:
             await self._doubt(live.generation, report)
-
-    async def _record_spend(
-        self, tx: Transaction, generation: Generation, report: TaskReport
-    ) -> None:
-        if not (spent := _spent(generation, report)):
-            return
-        await tx.ledger.record_spend(
-            generation.id,
-            provider=generation.plan.provider,
-            task_id=report.task_id,
-            micro_usd=spent,
-            at=self.ports.clock.now(),
-        )
-
-    def _count_spend(self, generation: Generation, report: TaskReport) -> None:
-        if spent := _spent(generation, report):
-            self.ports.telemetry.spent(generation.plan.provider, spent)
 
     async def _doubt(self, generation: Generation, report: TaskReport) -> None:
         """Alert the owner of an implausible report."""
@@ -288,15 +263,12 @@ class PollingSteps:
         )
 
 
-def _spent(generation: Generation, report: TaskReport) -> int | None:
-    """Return the spend for a task, in micro-USD: the estimate if the cost is implausible.
-
-    None if no cost was reported.
-    """
-    cost, plan = report.cost_micro_usd, generation.plan
-    if cost is None or is_plausible_cost(plan, cost):
-        return cost
-    return plan.micro_usd
+def _spend(plan: Plan, report: TaskReport) -> Spend | None:
+    """Return what a task cost, the estimate if that is implausible; None if no cost is reported."""
+    cost = report.cost_micro_usd
+    if cost is not None and not is_plausible_cost(plan, cost):
+        cost = plan.micro_usd
+    return Spend(task_id=report.task_id, micro_usd=cost) if cost else None
 
 
 def _task_id(live: InFlight) -> TaskId:

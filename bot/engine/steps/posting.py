@@ -24,13 +24,12 @@ from bot.domain.generation import (
 )
 from bot.domain.ids import message_nonce
 from bot.domain.media import StoredMedia
-from bot.domain.ports.storage import Transaction
 from bot.engine.context import Ports
 from bot.engine.in_flight import Flights, InFlight
 from bot.engine.lease import Lease
 from bot.engine.steps import NOW, OVER, Next, backoff
 from bot.engine.steps.fetching import on_our_side, settle_abandoned
-from bot.engine.transitions import Transitions
+from bot.engine.transitions import Settle, Transitions
 
 log = structlog.get_logger(__name__)
 
@@ -71,8 +70,9 @@ class PostingSteps:
         turn = generation.posting.turn if generation.posting is not None else 0
         left = [target for target in places(generation) if target not in tried]
         if not left:
-            live.generation = await self.transitions.end(
-                generation, State.UNDELIVERABLE, _last_failure(generation)
+            failure = generation.failure or Failure(code=Code.POST_TARGET_GONE)
+            live.generation = await self.transitions.record(
+                generation, state=State.UNDELIVERABLE, failure=failure
             )
             return NOW
         posting = Posting(
@@ -86,7 +86,7 @@ class PostingSteps:
         live.posted_since = generation.created_at if live.claimed else None
         live.misses = 0
         live.generation = await self.transitions.move(
-            generation, lambda g: replace(g, state=State.POSTING, posting=posting)
+            generation, state=State.POSTING, posting=posting
         )
         return await self.posting(live)
 
@@ -128,9 +128,7 @@ class PostingSteps:
                 wait = backoff(live.misses, longest=ANNOUNCE_GAP_SECONDS)
                 return Next(after=max(error.retry_after or 0.0, wait))
             log.warning("end_not_told", generation=generation.id, error=str(error))
-        live.generation = await self.transitions.record(
-            generation, lambda g: replace(g, announced=True)
-        )
+        live.generation = await self.transitions.record(generation, announced=True)
         return OVER
 
     async def _dropped(self, live: InFlight) -> Next:
@@ -140,7 +138,7 @@ class PostingSteps:
             if found is not None:
                 return found
         live.generation = await self.transitions.record(
-            live.generation, lambda g: replace(g, state=State.FETCHED, park=None)
+            live.generation, state=State.FETCHED, park=None
         )
         return NOW
 
@@ -171,15 +169,13 @@ class PostingSteps:
         now = self.ports.clock.now()
         file = _file(live.generation)
         seconds = min(math.ceil(file.duration_ms / 1000), live.generation.plan.seconds)
-
-        async def settle(tx: Transaction, saved: Generation) -> None:
-            await tx.ledger.settle(saved.id, seconds=seconds, at=now)
-
         live.misses = 0
         live.generation = await self.transitions.record(
             live.generation,
-            lambda g: replace(g, state=State.DELIVERED, posting=posted, failure=None),
-            also=settle,
+            state=State.DELIVERED,
+            posting=posted,
+            failure=None,
+            close=Settle(seconds=seconds),
         )
         delivered = live.generation
         took = now - (delivered.result.ready_at if delivered.result is not None else now)
@@ -214,8 +210,10 @@ class PostingSteps:
                 return None
             # It may have been posted: a post in another place could be a second one.
             log.warning("post_not_provable", generation=live.generation.id, error=str(error))
-            live.generation = await self.transitions.end(
-                live.generation, State.UNDELIVERABLE, Failure(code=Code.POST_UNKNOWN)
+            live.generation = await self.transitions.record(
+                live.generation,
+                state=State.UNDELIVERABLE,
+                failure=Failure(code=Code.POST_UNKNOWN),
             )
             return NOW
         live.posted_since = None
@@ -236,7 +234,8 @@ class PostingSteps:
         log.info("post_failed", generation=live.generation.id, error=str(error))
         live.unconfirmed = live.unconfirmed or not error.definite
         if error.code in FILTERS and not live.generation.place.without_prompt:
-            live.generation = await self.transitions.record(live.generation, _without_prompt)
+            place = replace(live.generation.place, without_prompt=True)
+            live.generation = await self.transitions.record(live.generation, place=place)
             return NOW
         failure = Failure(code=error.code, facts=error.facts)
         if error.code is Code.POST_INCOMPLETE:
@@ -256,7 +255,7 @@ class PostingSteps:
             return await self._next_place(live, failure)
         once_more = replace(posting, turn=posting.turn + 1)
         live.generation = await self.transitions.record(
-            live.generation, lambda g: replace(g, state=State.FETCHED, posting=once_more)
+            live.generation, state=State.FETCHED, posting=once_more
         )
         return NOW
 
@@ -274,23 +273,19 @@ class PostingSteps:
             settled = await self._look(live, may_repeat=False)
             if settled is not None:
                 return settled
-
-        def step_down(generation: Generation) -> Generation:
-            posting = _posting(generation)
-            closed = {posting.target}
-            if failure.code in OF_THE_SERVER:
-                closed |= {at for at in places(generation) if at.kind is not TargetKind.DIRECT}
-            # The reason is the refusal of the first place, whatever came after.
-            first = generation.failure if posting.tried else None
-            return replace(
-                generation,
-                state=State.FETCHED,
-                posting=replace(posting, tried=(*posting.tried, *closed), turn=0),
-                failure=first or failure,
-                park=None,
-            )
-
-        live.generation = await self.transitions.record(live.generation, step_down)
+        generation, posting = live.generation, _posting(live.generation)
+        closed = {posting.target}
+        if failure.code in OF_THE_SERVER:
+            closed |= {at for at in places(generation) if at.kind is not TargetKind.DIRECT}
+        # The reason is the refusal of the first place, whatever came after.
+        first = generation.failure if posting.tried else None
+        live.generation = await self.transitions.record(
+            generation,
+            state=State.FETCHED,
+            posting=replace(posting, tried=(*posting.tried, *closed), turn=0),
+            failure=first or failure,
+            park=None,
+        )
         return NOW
 
     def _age(self, live: InFlight) -> float:
@@ -329,14 +324,6 @@ def places(generation: Generation) -> list[Target]:
 def _nonce(generation: Generation, target: Target, turn: int) -> str:
     again = f":{turn}" if turn else ""
     return message_nonce(generation.id, f"video:{target.kind}:{target.id}{again}")
-
-
-def _without_prompt(generation: Generation) -> Generation:
-    return replace(generation, place=replace(generation.place, without_prompt=True))
-
-
-def _last_failure(generation: Generation) -> Failure:
-    return generation.failure or Failure(code=Code.POST_TARGET_GONE)
 
 
 def _posting(generation: Generation) -> Posting:

@@ -5,7 +5,7 @@ left to ``unknown``, so that it is never repeated blindly.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -20,7 +20,7 @@ from bot.engine.context import Ports
 from bot.engine.in_flight import Flights, InFlight
 from bot.engine.lease import Lease
 from bot.engine.steps import NOW, Next, backoff, repetition
-from bot.engine.steps.acceptance import Acceptance, task_of, with_names
+from bot.engine.steps.acceptance import Acceptance, task_of
 from bot.engine.steps.meanings import ANOTHER_MAY_TAKE_IT, TELL_THE_OWNER, failure_at
 from bot.engine.steps.opening import OpeningSteps
 from bot.engine.steps.task_spec import missing_media, task_spec, with_posted_link
@@ -45,7 +45,9 @@ class SubmissionSteps:
     async def queued(self, live: InFlight) -> Next:
         """Post the status message, wait for a slot, upload the media, submit."""
         if live.generation.abandoned:
-            live.generation = await self.transitions.end(live.generation, State.CANCELLED)
+            live.generation = await self.transitions.record(
+                live.generation, state=State.CANCELLED, failure=None
+            )
             return NOW
         if not live.status_opened:
             await self.opening.open(live)
@@ -73,9 +75,7 @@ class SubmissionSteps:
         provider = queue.take(generation, [c.provider for c in candidates], now)
         if provider is None:
             if generation.park is not None:
-                live.generation = await self.transitions.move(
-                    generation, lambda g: replace(g, park=None)
-                )
+                live.generation = await self.transitions.move(generation, park=None)
             return Next(after=max(left, 0.0), waiting=True)
         candidate = next(c for c in candidates if c.provider == provider)
         return await self._hand_over(live, candidate, parent)
@@ -113,14 +113,11 @@ class SubmissionSteps:
         try:
             live.generation = await self.transitions.move(
                 generation,
-                lambda g: replace(
-                    g,
-                    state=State.SUBMITTING,
-                    attempt=attempt,
-                    plan=candidate.plan,
-                    task=task,
-                    park=None,
-                ),
+                state=State.SUBMITTING,
+                attempt=attempt,
+                plan=candidate.plan,
+                task=task,
+                park=None,
             )
         except Superseded:
             await release(self.ports, task)
@@ -168,8 +165,7 @@ class SubmissionSteps:
             self.flights.failed(provider.name, error, self.ports.clock.monotonic())
             kept = repetition.after_post(error, task)
             live.generation = await self.transitions.record(
-                live.generation,
-                lambda g: replace(g, state=State.SUBMIT_UNKNOWN, task=with_names(kept, g)),
+                live.generation, state=State.SUBMIT_UNKNOWN, task=kept
             )
             return Next(after=error.retry_after or 1.0)
         return await self.acceptance.accepted(live, submission)
@@ -188,7 +184,9 @@ class SubmissionSteps:
             await self.ports.messenger.alert_owner(error.code, {"provider": provider})
         failure = failure_at(provider, error)
         if error.code not in ANOTHER_MAY_TAKE_IT:
-            live.generation = await self.transitions.end(live.generation, State.FAILED, failure)
+            live.generation = await self.transitions.record(
+                live.generation, state=State.FAILED, failure=failure
+            )
             return NOW
         refused_by = live.generation.refused_by
         if not error.retryable:
@@ -209,14 +207,11 @@ class SubmissionSteps:
         unused = live.generation.task
         queued = await self.transitions.record(
             live.generation,
-            lambda g: replace(
-                g,
-                state=State.QUEUED,
-                task=None,
-                park=park,
-                failure=failure,
-                refused_by=g.refused_by if refused_by is None else tuple(refused_by),
-            ),
+            state=State.QUEUED,
+            task=None,
+            park=park,
+            failure=failure,
+            refused_by=live.generation.refused_by if refused_by is None else tuple(refused_by),
         )
         await release(self.ports, unused)
         return queued
@@ -226,7 +221,7 @@ class SubmissionSteps:
     ) -> Generation:
         """End with the last provider's refusal, if any: it explains more than ours."""
         failure = generation.failure or Failure(code=code, facts=facts)
-        return await self.transitions.end(generation, State.FAILED, failure)
+        return await self.transitions.record(generation, state=State.FAILED, failure=failure)
 
     async def _parent(self, generation: Generation) -> Generation | None:
         parent_id = generation.parent_id

@@ -11,7 +11,7 @@ from datetime import timedelta
 import structlog
 
 from bot.domain.errors import Code, ProviderError, Superseded
-from bot.domain.generation import Generation, State, Task
+from bot.domain.generation import State, Task
 from bot.domain.ids import TaskId
 from bot.domain.ports.provider import PreparedTask, Provider, Submission
 from bot.engine.context import Ports
@@ -19,9 +19,9 @@ from bot.engine.identity import OLDER_TASKS, own_task
 from bot.engine.in_flight import Flights, InFlight
 from bot.engine.lease import Lease
 from bot.engine.steps import NOW, Next, backoff, repetition
-from bot.engine.steps.acceptance import Acceptance, task_of, with_names
+from bot.engine.steps.acceptance import Acceptance, task_of
 from bot.engine.steps.uploads import release
-from bot.engine.transitions import Transitions
+from bot.engine.transitions import Transitions, Unchanged
 
 log = structlog.get_logger(__name__)
 
@@ -41,9 +41,7 @@ class UnknownSteps:
 
     async def submitting(self, live: InFlight) -> Next:
         """After a restart the POST may have been sent: never send it as a new one."""
-        live.generation = await self.transitions.move(
-            live.generation, lambda g: replace(g, state=State.SUBMIT_UNKNOWN)
-        )
+        live.generation = await self.transitions.move(live.generation, state=State.SUBMIT_UNKNOWN)
         return NOW
 
     async def unknown(self, live: InFlight) -> Next:
@@ -94,7 +92,9 @@ class UnknownSteps:
         """The deadline has passed: notify the requester and leave it to the owner."""
         generation = live.generation
         if generation.abandoned:
-            live.generation = await self.transitions.end(generation, State.CANCELLED)
+            live.generation = await self.transitions.record(
+                generation, state=State.CANCELLED, failure=None
+            )
             return NOW
         await self.ports.messenger.alert_owner(
             Code.SUBMIT_UNKNOWN, {"provider": task.provider, "generation": generation.id}
@@ -115,9 +115,7 @@ class UnknownSteps:
         """
         before = task_of(live.generation)
         again = replace(before, replays=before.replays + 1, sent_at=live.mark(self.ports.clock))
-        live.generation = await self.transitions.move(
-            live.generation, lambda g: replace(g, task=with_names(again, g))
-        )
+        live.generation = await self.transitions.move(live.generation, task=again)
         await self.lease.check(live.generation)
         try:
             submission = await provider.submit(prepared, key=before.idempotency_key)
@@ -126,9 +124,7 @@ class UnknownSteps:
             self.flights.failed(provider.name, error, self.ports.clock.monotonic())
             kept = repetition.after_repetition(error, before, again)
             if kept is not again:
-                live.generation = await self.transitions.record(
-                    live.generation, lambda g: replace(g, task=with_names(kept, g))
-                )
+                live.generation = await self.transitions.record(live.generation, task=kept)
             wait = repetition.asked_to_wait(error)
             return None if wait is None else Next(after=wait)
         return await self.acceptance.accepted(live, submission)
@@ -146,7 +142,10 @@ class UnknownSteps:
         Return None otherwise. ``checked`` are the named tasks that are not ours; a name that has
         arrived since takes precedence over the list.
         """
-        task, clock = task_of(live.generation), self.ports.clock
+        generation, clock = live.generation, self.ports.clock
+        task = task_of(generation)
+        if task.named != checked:
+            raise Superseded
         # With the clock set ahead, the request would look too old and the list would prove
         # absence too early; with it set back, newer tasks in the list would look older.
         sent_at = live.by_the_calendar(task.sent_at or task.started_at, clock)
@@ -155,7 +154,7 @@ class UnknownSteps:
             return None  # the clock was set back while we were down, by an unknown amount
         known = await self.ports.storage.read(
             lambda tx: tx.generations.tasks_of_others(
-                live.generation.id, task.provider, since=since - OLDER_TASKS
+                generation.id, task.provider, since=since - OLDER_TASKS
             )
         )
         try:
@@ -164,15 +163,11 @@ class UnknownSteps:
             ):
                 return None
         except ProviderError as error:
-            log.info("look_up_failed", generation=live.generation.id, error=str(error))
+            log.info("look_up_failed", generation=generation.id, error=str(error))
             return None
-
-        def unsent(fresh: Generation) -> Generation:
-            if task_of(fresh).named != checked:
-                raise Superseded
-            return replace(fresh, state=State.QUEUED, task=None)
-
-        live.generation = await self.transitions.move(live.generation, unsent)
+        live.generation = await self.transitions.move(
+            generation, state=State.QUEUED, task=None, unchanged=Unchanged.ROW
+        )
         self.flights.leave_slot(live.generation.id)
         await release(self.ports, task)
         return NOW
