@@ -14,7 +14,7 @@ import random
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
@@ -27,10 +27,9 @@ from bot.domain.ports.storage import Storage, Transaction
 from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.quota import Limits
 from bot.domain.request import VideoRequest
-from bot.engine.advance import Advance
 from bot.engine.build import build
 from bot.engine.context import Policy, Ports
-from bot.engine.in_flight import Flights, InFlight
+from bot.engine.in_flight import InFlight
 from bot.engine.timing import Timing, kind_of
 from bot.services.admission import GenerationRequest
 from bot.services.generate import Generate
@@ -209,10 +208,11 @@ class Simulation:
             telemetry=NoTelemetry(),
             policy=Policy(limits=Limits(videos=0, concurrent=0), max_running={EVOLINK: TASKS}),
         )
-        advance = Advance.build(ports, Flights(max_running=ports.policy.max_running))
+        timing = Timing(ports=ports)
         if schedule.every is not None:
-            advance = _with_timing(advance, ports, schedule.every)
-        engine = build(ports, worker_id=new_worker_id(START), alone=True, advance=advance)
+            timing = EveryFew(ports=ports)
+            timing.seconds = schedule.every
+        engine = build(ports, worker_id=new_worker_id(START), alone=True, timing=timing)
         self.flights, self.scheduler = engine.flights, engine.scheduler
         self.generate = Generate(
             ports=ports,
@@ -273,19 +273,6 @@ class Simulation:
             for task in running:
                 if task.done():
                     task.result()
-
-
-def _with_timing(advance: Advance, ports: Ports, seconds: float) -> Advance:
-    timing = EveryFew(ports=ports)
-    timing.seconds = seconds
-    return replace(
-        advance,
-        timing=timing,
-        submission=replace(
-            advance.submission, acceptance=replace(advance.submission.acceptance, timing=timing)
-        ),
-        polling=replace(advance.polling, timing=timing),
-    )
 
 
 def _ask(number: int) -> GenerationRequest:

@@ -213,7 +213,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
                 role,
                 discord=_discord_health(client, link, role),
                 closed=client.is_closed(),
-                database=(watch or scheduler.advance.lease).answers(),
+                database=(watch or scheduler.steps.lease).answers(),
                 workers=watch and watch.workers,
                 stopping=generate.admission.stopping,
                 breakers=flights.queue.breakers,

@@ -7,10 +7,12 @@ that what is tested is what runs.
 from dataclasses import dataclass
 
 from bot.domain.ids import WorkerId
-from bot.engine.advance import Advance
 from bot.engine.context import Ports
 from bot.engine.in_flight import Flights
 from bot.engine.late_results import LateResults
+from bot.engine.lease import Lease
+from bot.engine.steps import Steps
+from bot.engine.timing import Timing
 from bot.engine.worker import Scheduler
 
 
@@ -25,25 +27,22 @@ class Engine:
 
 
 def build(
-    ports: Ports, *, worker_id: WorkerId, alone: bool, advance: Advance | None = None
+    ports: Ports, *, worker_id: WorkerId, alone: bool, timing: Timing | None = None
 ) -> Engine:
     """Return the engine of one process; nothing of it runs yet.
 
-    ``alone`` is true if no other worker can exist (SQLite). ``advance`` replaces the usual steps;
-    it must be built on ``ports`` and flights of its own.
+    ``alone`` is true if no other worker can exist (SQLite). ``timing`` replaces the poll rule.
     """
-    if advance is None:
-        advance = Advance.build(ports, Flights(max_running=ports.policy.max_running))
+    steps = Steps(
+        ports=ports,
+        flights=Flights(max_running=ports.policy.max_running),
+        timing=timing or Timing(ports=ports),
+        lease=Lease(ports=ports, alone=alone),
+    )
     return Engine(
         ports=ports,
-        flights=advance.flights,
-        scheduler=Scheduler(
-            ports=ports,
-            flights=advance.flights,
-            advance=advance,
-            worker_id=worker_id,
-            alone=alone,
-        ),
+        flights=steps.flights,
+        scheduler=Scheduler(steps=steps, worker_id=worker_id),
         late=LateResults(
             storage=ports.storage,
             clock=ports.clock,

@@ -43,14 +43,13 @@ LEAP_SECONDS = 20.0
 class Ownership:
     """Keeps this worker alive and claims generations. ``resume`` is called with each of them.
 
-    ``alone`` is true if no other worker can exist, so that the first claim takes everything.
+    The first claim of a worker that is alone takes everything.
     """
 
     ports: Ports
     flights: Flights
     lease: Lease
     worker_id: WorkerId
-    alone: bool
     resume: Callable[[Generation], None]
     _beat_at: datetime | None = None
     _claim_unclear: bool = False
@@ -71,7 +70,7 @@ class Ownership:
 
     async def _look(self, stopped: asyncio.Event) -> None:
         """Claim new requests soon, until ``stopped``. A single process owns what it inserts."""
-        while not self.alone and not await self.ports.clock.wait(stopped, LOOK_SECONDS):
+        while not self.lease.alone and not await self.ports.clock.wait(stopped, LOOK_SECONDS):
             if not self.lease.holds():
                 continue
             try:
@@ -90,7 +89,7 @@ class Ownership:
                 if await self._beat():
                     next_claim = clock.monotonic() + CLAIM_SECONDS
                 if clock.monotonic() >= next_claim:
-                    await self._claim(everything=first and self.alone)
+                    await self._claim(everything=first and self.lease.alone)
                     next_claim = clock.monotonic() + CLAIM_SECONDS
                     first = False
             except StorageUnavailable as error:

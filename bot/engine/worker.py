@@ -2,8 +2,7 @@
 
 This module owns when a step runs; ``bot.engine.steps`` owns what it does, ``bot.engine.ownership``
 which worker runs it. One process or many run the same code: another worker claims a dead worker's
-generations, which is also how a restart continues. It is longer than 300 lines because the loop,
-its due times and its error handling share the same state.
+generations, which is also how a restart continues.
 """
 
 import asyncio
@@ -12,30 +11,24 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from bot.domain.errors import Code, StorageUnavailable, Superseded
-from bot.domain.generation import Failure, Generation, ParkReason, State
+from bot.domain.errors import StorageUnavailable, Superseded
+from bot.domain.generation import Generation, State
 from bot.domain.ids import GenerationId, WorkerId
 from bot.engine.advance import Advance
 from bot.engine.balances import Balances
-from bot.engine.context import Ports
-from bot.engine.in_flight import AT_PROVIDER, Flights, InFlight
+from bot.engine.in_flight import AT_PROVIDER, InFlight
 from bot.engine.ownership import Ownership
 from bot.engine.pools import Pool, Pools
+from bot.engine.recovery import Recovery
 from bot.engine.schedule import Schedule
 from bot.engine.status_news import StatusNews
-from bot.engine.steps import Next, backoff
+from bot.engine.steps import Next, Steps
 from bot.engine.transitions import LONGEST_PARK_SECONDS
 
 log = structlog.get_logger(__name__)
 
-MAX_NOTICE_FAILURES = 6
-"""After this many internal errors, a notice of an end is given up."""
-
 SET_ASIDE_SECONDS = 3600.0
 """How long a generation is left alone if not even its failure can be recorded, in seconds."""
-
-MAX_FAILURES = 3
-"""After this many internal errors in the same step, the generation fails."""
 
 SHOWN_IN_LINE = 25
 """How many at the front of the queue have their position updated."""
@@ -45,43 +38,31 @@ STOP_SECONDS = 8.0
 
 @dataclass(kw_only=True)
 class Scheduler:
-    """Runs the steps until ``stop``; ``run`` returns when everything has been released.
+    """Runs the steps until ``stop``; ``run`` returns when everything has been released."""
 
-    ``alone`` is true if no other worker can exist (SQLite), so that everything that is found at
-    the start is claimed at once.
-    """
-
-    ports: Ports
-    flights: Flights
-    advance: Advance
+    steps: Steps
     worker_id: WorkerId
-    alone: bool
     _busy: set[GenerationId] = field(default_factory=set[GenerationId])
     _woken: set[GenerationId] = field(default_factory=set[GenerationId])
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
     ownership: Ownership = field(init=False)
-    _balances: Balances = field(init=False)
-    _schedule: Schedule = field(init=False)
-    _status: StatusNews = field(init=False)
 
     def __post_init__(self) -> None:
-        self.advance.lease.alone = self.alone
+        steps = self.steps
+        self.ports, self.flights = ports, flights = steps.ports, steps.flights
         self.ownership = Ownership(
-            ports=self.ports,
-            flights=self.flights,
-            lease=self.advance.lease,
+            ports=ports,
+            flights=flights,
+            lease=steps.lease,
             worker_id=self.worker_id,
-            alone=self.alone,
             resume=self._resume,
         )
-        self._balances = Balances(
-            ports=self.ports, queue=self.flights.queue, reopened=self._wake.set
-        )
-        self._schedule = Schedule(
-            clock=self.ports.clock, flights=self.flights, changed=self._wake.set
-        )
-        self._status = StatusNews(ports=self.ports, flights=self.flights, lease=self.advance.lease)
+        self._advance = Advance(steps)
+        self._recovery = Recovery(steps=steps, worker_id=self.worker_id)
+        self._balances = Balances(ports=ports, queue=flights.queue, reopened=self._wake.set)
+        self._schedule = Schedule(clock=ports.clock, flights=flights, changed=self._wake.set)
+        self._status = StatusNews(ports=ports, flights=flights, lease=steps.lease)
 
     # -- public methods ---------------------------------------------------------------------
 
@@ -169,7 +150,7 @@ class Scheduler:
             else:
                 pools.run(_pool_of(generation), lambda live=live: self._step([live], pools))
         for lives in running.values():
-            size = self.advance.batch_size(lives[0].generation)
+            size = self._advance.batch_size(lives[0].generation)
             for start in range(0, len(lives), size):
                 batch = lives[start : start + size]
                 pools.run(Pool.POLL, lambda batch=batch: self._step(batch, pools))
@@ -189,26 +170,19 @@ class Scheduler:
                 # it is set aside, and all others continue.
                 log.exception("set_aside", generations=ids)
                 answers = {generation_id: Next(after=SET_ASIDE_SECONDS) for generation_id in ids}
-                await self._alert(ids[0], error)
+                await self._recovery.alert(ids[0], error)
         for live in lives:
             self._busy.discard(live.generation.id)
             self._continue(live, answers[live.generation.id], pools)
 
     async def _answers(self, lives: Sequence[InFlight]) -> dict[GenerationId, Next]:
         try:
-            return await self.advance.step(lives)
+            return await self._advance.step(lives)
         except (Superseded, StorageUnavailable) as error:
-            return {live.generation.id: await self._reread(live, error) for live in lives}
+            return {live.generation.id: await self._recovery.reread(live, error) for live in lives}
         except Exception as error:
             log.exception("step_failed", states=[live.generation.state for live in lives])
-            return await self._failed_step(lives, error)
-
-    async def _alert(self, generation_id: GenerationId, error: Exception) -> None:
-        facts: dict[str, object] = {"generation": generation_id, "error": type(error).__name__}
-        try:
-            await self.ports.messenger.alert_owner(Code.INTERNAL, facts)
-        except Exception:
-            log.exception("owner_not_alerted", generation=generation_id)
+            return await self._recovery.failed(lives, error)
 
     def _continue(self, live: InFlight, following: Next, pools: Pools) -> None:
         generation = live.generation
@@ -244,57 +218,6 @@ class Scheduler:
             for generation_id in self.flights.queue.line()[:SHOWN_IN_LINE]:
                 self._status.show(self.flights.live[generation_id], pools)
 
-    async def _reread(self, live: InFlight, error: Exception) -> Next:
-        """Read the row again: it has changed, or its last change is unclear."""
-        live.unconfirmed = True
-        live.misses += 1
-        generation_id = live.generation.id
-        try:
-            fresh = await self.ports.storage.read(lambda tx: tx.generations.get(generation_id))
-        except StorageUnavailable:
-            return Next(after=backoff(live.misses, first=1.0, longest=30.0))
-        if fresh is None or fresh.owner_id != self.worker_id:
-            log.info("taken_over", generation=generation_id, reason=str(error))
-            return Next(after=None)
-        live.generation = fresh
-        return Next(after=0.0 if isinstance(error, Superseded) else backoff(live.misses))
-
-    async def _failed_step(
-        self, lives: Sequence[InFlight], error: Exception
-    ) -> dict[GenerationId, Next]:
-        if len(lives) == 1:
-            return {lives[0].generation.id: await self._retry_or_end(lives[0], error)}
-        # One of them caused it; polled alone, it will fail again.
-        for live in lives:
-            live.solo = True
-        return {live.generation.id: Next(after=1.0) for live in lives}
-
-    async def _retry_or_end(self, live: InFlight, error: Exception) -> Next:
-        """Handle an internal error: retry with growing delays, end it after a few."""
-        generation = live.generation
-        live.unconfirmed = True
-        strikes = generation.strikes + 1
-        transitions = self.advance.transitions
-        self.ports.telemetry.step_failed(generation.state)
-        try:
-            if strikes < (MAX_NOTICE_FAILURES if generation.ended else MAX_FAILURES):
-                wait = backoff(strikes, first=5.0, longest=600.0)
-                live.generation = await transitions.park(
-                    generation, ParkReason.INTERNAL, wait, strikes=strikes
-                )
-                return Next(after=wait)
-            await self._alert(generation.id, error)
-            if generation.ended:
-                log.error("end_not_told", generation=generation.id)
-                live.generation = await transitions.record(generation, announced=True)
-                return Next(after=None)
-            state = _poison_end(generation.state)
-            failure = Failure(code=Code.INTERNAL)
-            live.generation = await transitions.record(generation, state=state, failure=failure)
-            return Next(after=0.0)
-        except (Superseded, StorageUnavailable) as trouble:
-            return await self._reread(live, trouble)
-
 
 def _pool_of(generation: Generation) -> Pool:
     if generation.ended:
@@ -311,7 +234,3 @@ def _needs_place(generation: Generation, following: Next) -> bool:
     if generation.state is State.QUEUED:
         return not following.after
     return generation.state in AT_PROVIDER
-
-
-def _poison_end(state: State) -> State:
-    return State.UNDELIVERABLE if state in {State.POSTING, State.FETCHED} else State.FAILED

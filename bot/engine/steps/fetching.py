@@ -7,7 +7,7 @@ earlier.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -16,10 +16,9 @@ from bot.domain.errors import Code, MediaError, ProviderError, RetakeError
 from bot.domain.generation import Failure, Generation, ParkReason, Result, State
 from bot.domain.media import StoredMedia
 from bot.domain.ports.provider import TaskState
-from bot.engine.context import Ports
 from bot.engine.in_flight import InFlight
 from bot.engine.room import DISK_REASONS
-from bot.engine.steps import NOW, Next, backoff
+from bot.engine.steps import NOW, Next, Steps, backoff
 from bot.engine.transitions import Settle, Transitions
 
 log = structlog.get_logger(__name__)
@@ -44,12 +43,8 @@ PARKED_AFTER = 3
 TOLD_AS_THEY_ARE = frozenset({Code.RESULT_GONE, Code.RESULT_BROKEN, Code.RESULT_TOO_LARGE})
 
 
-@dataclass(frozen=True, kw_only=True)
-class FetchSteps:
+class FetchSteps(Steps):
     """The step of ``ready``."""
-
-    ports: Ports
-    transitions: Transitions
 
     async def ready(self, live: InFlight) -> Next:
         """Try every link until one is a playable video, and keep it."""

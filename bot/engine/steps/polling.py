@@ -15,13 +15,12 @@ from bot.domain.ids import GenerationId, TaskId
 from bot.domain.plausible import is_plausible_cost, is_plausible_length
 from bot.domain.ports.provider import TaskReport, TaskState
 from bot.engine.context import Ports
-from bot.engine.in_flight import Flights, InFlight
-from bot.engine.steps import NOW, Next, backoff
+from bot.engine.in_flight import InFlight
+from bot.engine.steps import NOW, Next, Steps, backoff
 from bot.engine.steps.batches import Batches
 from bot.engine.steps.fetching import RESULTS_LAST
 from bot.engine.steps.meanings import TELL_THE_OWNER
-from bot.engine.timing import Timing
-from bot.engine.transitions import Spend, Transitions
+from bot.engine.transitions import Spend
 
 log = structlog.get_logger(__name__)
 
@@ -41,13 +40,9 @@ providers the link follows a little later.
 
 
 @dataclass(frozen=True, kw_only=True)
-class PollingSteps:
+class PollingSteps(Steps):
     """The steps of ``running``."""
 
-    ports: Ports
-    flights: Flights
-    timing: Timing
-    transitions: Transitions
     batches: Batches = field(default_factory=Batches)
 
     async def poll(

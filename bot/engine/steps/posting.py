@@ -1,12 +1,11 @@
 """Delivering the video: the ladder of places, posted once, settled when confirmed.
 
 This module owns the order of places and the rule that a post with an unknown outcome is searched
-for before it is repeated, in the same place or another. ``bot.ui`` builds the messages. It is
-longer than 300 lines because each outcome of a post depends on the same ladder.
+for before it is repeated, in the same place or another. ``bot.ui`` builds the messages.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,17 +18,13 @@ from bot.domain.generation import (
     ParkReason,
     Posting,
     State,
-    Target,
-    TargetKind,
 )
-from bot.domain.ids import message_nonce
 from bot.domain.media import StoredMedia
-from bot.engine.context import Ports
-from bot.engine.in_flight import Flights, InFlight
-from bot.engine.lease import Lease
-from bot.engine.steps import NOW, OVER, Next, backoff
+from bot.engine.in_flight import InFlight
+from bot.engine.steps import NOW, Next, Steps, backoff
 from bot.engine.steps.fetching import on_our_side, settle_abandoned
-from bot.engine.transitions import Settle, Transitions
+from bot.engine.steps.ladder import closed_by, nonce_of, places
+from bot.engine.transitions import Settle
 
 log = structlog.get_logger(__name__)
 
@@ -37,28 +32,13 @@ NONCE_SECONDS = 60
 """A post younger than this may be repeated with its nonce, which Discord keeps for minutes."""
 
 SHRINK_TIMES = 4
-ANNOUNCE_SECONDS = 86_400
-"""How long the notice of an end is retried, at most ``ANNOUNCE_GAP_SECONDS`` apart."""
-
-ANNOUNCE_GAP_SECONDS = 120.0
-ANNOUNCE_TIMES = 3
-"""Each process tries this many times, however old the end is."""
 
 INCOMPLETE_TIMES = 2
 """How many messages may lose their file before another place is tried."""
 
-OF_THE_SERVER = frozenset({Code.POST_UPLOADS_LIMITED})
-"""The refusals of one place that apply to the whole server."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class PostingSteps:
-    """The steps of ``fetched`` and ``posting``, and the notice of the end."""
-
-    ports: Ports
-    flights: Flights
-    transitions: Transitions
-    lease: Lease
+class PostingSteps(Steps):
+    """The steps of ``fetched`` and ``posting``."""
 
     async def fetched(self, live: InFlight) -> Next:
         """Choose the next place and commit the intent to post there."""
@@ -77,7 +57,7 @@ class PostingSteps:
             return NOW
         posting = Posting(
             target=left[0],
-            nonce=_nonce(generation, left[0], turn),
+            nonce=nonce_of(generation, left[0], turn),
             started_at=live.mark(self.ports.clock),
             tried=tried,
             turn=turn,
@@ -108,28 +88,6 @@ class PostingSteps:
         if posted is None:
             return await self._dropped(live)
         return await self._posted(live, posted)
-
-    async def announce(self, live: InFlight) -> Next:
-        """Notify the requester of the end. After success or a final refusal, nothing is left."""
-        generation = live.generation
-        await self.lease.check(generation)
-        try:
-            if generation.state is State.DELIVERED:
-                live_status = self.flights.live_status(generation, now=self.ports.clock.now())
-                await self.ports.messenger.update_status(generation, live_status)
-            else:
-                again = live.unconfirmed or live.misses > 0
-                await self.ports.messenger.tell_ended(generation, again=again)
-        except PostError as error:
-            live.misses += 1
-            ended_at = generation.ended_at or generation.updated_at
-            age = live.seconds_since(ended_at, self.ports.clock)
-            if not error.final and (age < ANNOUNCE_SECONDS or live.misses < ANNOUNCE_TIMES):
-                wait = backoff(live.misses, longest=ANNOUNCE_GAP_SECONDS)
-                return Next(after=max(error.retry_after or 0.0, wait))
-            log.warning("end_not_told", generation=generation.id, error=str(error))
-        live.generation = await self.transitions.record(generation, announced=True)
-        return OVER
 
     async def _dropped(self, live: InFlight) -> Next:
         """It was dropped: it is not posted, unless it is posted already."""
@@ -274,15 +232,14 @@ class PostingSteps:
             if settled is not None:
                 return settled
         generation, posting = live.generation, _posting(live.generation)
-        closed = {posting.target}
-        if failure.code in OF_THE_SERVER:
-            closed |= {at for at in places(generation) if at.kind is not TargetKind.DIRECT}
         # The reason is the refusal of the first place, whatever came after.
         first = generation.failure if posting.tried else None
         live.generation = await self.transitions.record(
             generation,
             state=State.FETCHED,
-            posting=replace(posting, tried=(*posting.tried, *closed), turn=0),
+            posting=replace(
+                posting, tried=(*posting.tried, *closed_by(failure, generation, posting)), turn=0
+            ),
             failure=first or failure,
             park=None,
         )
@@ -305,25 +262,6 @@ class PostingSteps:
         if result is None or not result.urls or result.expires_at is None:
             return None
         return result.urls[0] if result.expires_at > self.ports.clock.now() else None
-
-
-def places(generation: Generation) -> list[Target]:
-    """Return the ladder: the thread, its channel (unless private), a direct message."""
-    place = generation.place
-    ladder: list[Target] = []
-    if place.thread_id is not None:
-        ladder.append(Target(kind=TargetKind.THREAD, id=place.thread_id))
-    if not place.guild_id:
-        return [Target(kind=TargetKind.CHANNEL, id=place.channel_id)]
-    if not place.private:
-        ladder.append(Target(kind=TargetKind.CHANNEL, id=place.channel_id))
-    ladder.append(Target(kind=TargetKind.DIRECT, id=generation.requester_id))
-    return ladder
-
-
-def _nonce(generation: Generation, target: Target, turn: int) -> str:
-    again = f":{turn}" if turn else ""
-    return message_nonce(generation.id, f"video:{target.kind}:{target.id}{again}")
 
 
 def _posting(generation: Generation) -> Posting:

@@ -5,7 +5,6 @@ left to ``unknown``, so that it is never repeated blindly.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -16,31 +15,21 @@ from bot.domain.errors import Accepted, Code, ProviderError, Refused, Superseded
 from bot.domain.generation import Failure, Generation, Park, ParkReason, State, Task
 from bot.domain.ids import idempotency_key
 from bot.domain.ports.provider import Candidate, PreparedTask, Provider
-from bot.engine.context import Ports
-from bot.engine.in_flight import Flights, InFlight
-from bot.engine.lease import Lease
-from bot.engine.steps import NOW, Next, backoff, repetition
-from bot.engine.steps.acceptance import Acceptance, task_of
+from bot.engine.in_flight import InFlight
+from bot.engine.steps import NOW, Next, Steps, backoff, repetition
+from bot.engine.steps.acceptance import accepted, task_of
 from bot.engine.steps.meanings import ANOTHER_MAY_TAKE_IT, TELL_THE_OWNER, failure_at
-from bot.engine.steps.opening import OpeningSteps
+from bot.engine.steps.opening import open_status
 from bot.engine.steps.task_spec import missing_media, task_spec, with_posted_link
 from bot.engine.steps.uploads import release
 from bot.engine.stuck import Stage
-from bot.engine.transitions import LONGEST_PARK_SECONDS, Transitions
+from bot.engine.transitions import LONGEST_PARK_SECONDS
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class SubmissionSteps:
+class SubmissionSteps(Steps):
     """The steps of ``queued``, up to the answer of the POST."""
-
-    ports: Ports
-    flights: Flights
-    transitions: Transitions
-    lease: Lease
-    acceptance: Acceptance
-    opening: OpeningSteps
 
     async def queued(self, live: InFlight) -> Next:
         """Post the status message, wait for a slot, upload the media, submit."""
@@ -50,7 +39,7 @@ class SubmissionSteps:
             )
             return NOW
         if not live.status_opened:
-            await self.opening.open(live)
+            await open_status(self, live)
         generation = live.generation
         if generation.ended:
             return NOW
@@ -168,7 +157,7 @@ class SubmissionSteps:
                 live.generation, state=State.SUBMIT_UNKNOWN, task=kept
             )
             return Next(after=error.retry_after or 1.0)
-        return await self.acceptance.accepted(live, submission)
+        return await accepted(self, live, submission)
 
     async def _refused(self, live: InFlight, provider: ProviderName, error: ProviderError) -> Next:
         """After a definite refusal: use another provider if that can help, wait, or end."""

@@ -5,7 +5,7 @@ provider's list, which may prove that there is no task. No other task is ever as
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -14,14 +14,12 @@ from bot.domain.errors import Code, ProviderError, Superseded
 from bot.domain.generation import State, Task
 from bot.domain.ids import TaskId
 from bot.domain.ports.provider import PreparedTask, Provider, Submission
-from bot.engine.context import Ports
 from bot.engine.identity import OLDER_TASKS, own_task
-from bot.engine.in_flight import Flights, InFlight
-from bot.engine.lease import Lease
-from bot.engine.steps import NOW, Next, backoff, repetition
-from bot.engine.steps.acceptance import Acceptance, task_of
+from bot.engine.in_flight import InFlight
+from bot.engine.steps import NOW, Next, Steps, backoff, repetition
+from bot.engine.steps.acceptance import accepted, task_of
 from bot.engine.steps.uploads import release
-from bot.engine.transitions import Transitions, Unchanged
+from bot.engine.transitions import Unchanged
 
 log = structlog.get_logger(__name__)
 
@@ -29,15 +27,8 @@ CLOCK_STEP = timedelta(seconds=1)
 """If the system clock differs by more than this, it was set."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class UnknownSteps:
+class UnknownSteps(Steps):
     """The steps of ``submit_unknown``, and of ``submitting`` after a restart."""
-
-    ports: Ports
-    flights: Flights
-    transitions: Transitions
-    lease: Lease
-    acceptance: Acceptance
 
     async def submitting(self, live: InFlight) -> Next:
         """After a restart the POST may have been sent: never send it as a new one."""
@@ -57,7 +48,7 @@ class UnknownSteps:
         provider = self.ports.providers.get(task.provider)
         named, unchecked = await own_task(self.ports.storage, provider, generation)
         if named is not None:
-            return await self.acceptance.accepted(live, Submission(task_id=named))
+            return await accepted(self, live, Submission(task_id=named))
         prepared = PreparedTask(model_id=task.model_id, body=task.body, uploads=task.uploads)
         if not overdue and self._may_replay(live, provider):
             answer = await self._replay(live, provider, prepared)
@@ -127,7 +118,7 @@ class UnknownSteps:
                 live.generation = await self.transitions.record(live.generation, task=kept)
             wait = repetition.asked_to_wait(error)
             return None if wait is None else Next(after=wait)
-        return await self.acceptance.accepted(live, submission)
+        return await accepted(self, live, submission)
 
     async def _look_up(
         self,

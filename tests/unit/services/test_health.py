@@ -70,14 +70,14 @@ def test_a_pause_is_told_and_a_closed_client_is_dead() -> None:
 
 async def test_a_worker_beats_while_its_database_answers(world: World) -> None:
     worker = world.start()
-    assert not worker.scheduler.advance.lease.answers()
+    assert not worker.scheduler.steps.lease.answers()
     await world.settle()
-    assert worker.scheduler.advance.lease.answers()
+    assert worker.scheduler.steps.lease.answers()
     world.storage.faults = [("before", StorageUnavailable("away"))] * 100
     await world.until(lambda: world.clock.seconds > 16)
-    assert not worker.scheduler.advance.lease.answers()
+    assert not worker.scheduler.steps.lease.answers()
     world.storage.faults = []
-    await world.until(worker.scheduler.advance.lease.answers, seconds=10)
+    await world.until(worker.scheduler.steps.lease.answers, seconds=10)
 
 
 async def test_a_provider_asks_whether_the_database_answers_and_who_works(world: World) -> None:
