@@ -27,6 +27,7 @@ STARTS_TASKS = ("bot/app", "bot/engine/worker", "bot/engine/pools")
 WALLS = (
     "bot/cli",
     "bot/engine/worker",
+    "bot/engine/recovery",
     "bot/engine/status_news",
     "bot/ui/messenger/status_editor",
 )

@@ -6,7 +6,7 @@ from bot.domain.errors import Code, PostError
 from bot.domain.generation import State
 from bot.engine import ownership
 from bot.engine.context import Policy
-from bot.engine.steps.posting import ANNOUNCE_GAP_SECONDS, ANNOUNCE_SECONDS
+from bot.engine.steps.announcing import ANNOUNCE_GAP_SECONDS, ANNOUNCE_SECONDS
 from bot.engine.worker import SET_ASIDE_SECONDS
 from tests.contract.storage.samples import raw
 from tests.fakes.ports import EVOLINK, refusal
