@@ -143,7 +143,7 @@ async def test_longer_than_expected_promises_nothing(world: World) -> None:
     await world.kill(worker)
     world.clock.seconds += 10_000
     world.evolink.tasks[TaskId("evolink-1")].ends_after = 20_000.0
-    again = worker.scheduler.advance.timing
+    again = worker.scheduler.steps.timing
     live.reading = None
     again._expect(live)
     assert live.eta_at is None
