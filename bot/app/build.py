@@ -133,7 +133,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
         proxy = proxy_of(settings)
         attachments = await stack.enter_async_context(
             HttpClient(
-                party="discord",
+                service="discord",
                 policy=AddressPolicy.beside(settings.discord.api_url),
                 proxy=proxy,
             )

@@ -39,7 +39,7 @@ class _Site:
     async def http(self, service: str, *urls: str) -> HttpClient:
         """Open the client that may reach these addresses, and public ones."""
         policy = AddressPolicy.beside(*urls)
-        client = HttpClient(party=service, policy=policy, proxy=proxy_of(self.settings))
+        client = HttpClient(service=service, policy=policy, proxy=proxy_of(self.settings))
         return await self.stack.enter_async_context(client)
 
 

@@ -1,8 +1,8 @@
-"""Where we are willing to connect: public addresses over https, and loopback only where configured.
+"""Allowed addresses: public ones over https, and loopback if an address is configured there.
 
-Owns the judgement of URLs and of resolved addresses. It knows nothing of requests or providers.
-Every connection of the HTTP client uses the resolver below, so a name is judged by the very
-addresses that are connected to, and a second look-up cannot answer differently.
+Owns the checks of URLs and of resolved addresses. Every connection of the HTTP client uses the
+resolver below, so the addresses that are checked are those that are connected to: there is no
+second look-up with another result.
 """
 
 import ipaddress
@@ -18,8 +18,8 @@ from aiohttp.resolver import DefaultResolver
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-# What the standard library's tables leave open, some only in older versions of Python: blocks that
-# are not for the public, and where clouds keep what only their own machines should ask.
+# Blocks that the standard library counts as public, some only in older versions of Python, but that
+# are reserved, or that clouds use for services of their own machines.
 _CLOSED = tuple(
     ipaddress.ip_network(block)
     for block in (
@@ -31,40 +31,40 @@ _CLOSED = tuple(
         "5f00::/16",
     )
 )
-# All that was ever given out for the public.
+# All public unicast addresses are in this block.
 _UNICAST = ipaddress.IPv6Network("2000::/3")
-_LONGEST_URL = 8192
-_LONGEST_HOST = 253  # RFC 1035, 2.3.4, without the root's dot
+_MAX_URL = 8192
+_MAX_HOST = 253  # RFC 1035, 2.3.4, without the root's dot
 _PORTS = {"http": 80, "https": 443}
 _NUMBER = re.compile(r"(?i)\d+|0x[\da-f]*")
 
 
 class AddressError(OSError):
-    """A URL or an address that must not be connected to. Holds a reason, never the URL itself."""
+    """A URL or an address is not allowed. The text is a reason, never the URL itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AddressPolicy:
-    """``loopback`` permits this machine itself, also over plain http: for stand-ins and tests."""
+    """``loopback`` allows this machine too, also over plain http: for stand-ins and tests."""
 
     loopback: bool = False
 
     @classmethod
     def beside(cls, *urls: str) -> "AddressPolicy":
-        """The policy for a party with these configured addresses: loopback if any of them is."""
+        """Return the policy of a service with these addresses: loopback is allowed if one is."""
         return cls(loopback=any(is_loopback_host(_parse(url).host) for url in urls if url))
 
     def check_url(self, url: str) -> httpx.URL:
-        """The URL, parsed.
+        """Return the parsed URL.
 
         Raises:
-            AddressError: not https (or plain http on permitted loopback), no host, a user name
-                or password in it, a literal address that is not permitted, or one that is spelled
-                as only old system libraries read it.
+            AddressError: it is not https (or plain http on an allowed loopback), it has no host or
+                has a user name or password, or its host is an address that is not allowed or is
+                written in a form that only old system libraries read.
         """
         parsed = _parse(url)
         host = parsed.host
-        if not host or len(host) > _LONGEST_HOST or parsed.userinfo:
+        if not host or len(host) > _MAX_HOST or parsed.userinfo:
             raise AddressError("no plain host in the address")
         plain = parsed.scheme == "http" and self.loopback and is_loopback_host(host)
         if parsed.scheme != "https" and not plain:
@@ -79,7 +79,7 @@ class AddressPolicy:
         """As ``check_url``, for a link that is sent byte for byte.
 
         Raises:
-            AddressError: also where two readers of URLs see different hosts in it.
+            AddressError: also if two URL parsers find different hosts in it.
         """
         parsed = self.check_url(url)
         try:
@@ -94,10 +94,10 @@ class AddressPolicy:
         return parsed
 
     def check_address(self, address: str) -> None:
-        """Judge one numeric address.
+        """Check one numeric address.
 
         Raises:
-            AddressError: it is not public (and not permitted loopback).
+            AddressError: it is neither public nor an allowed loopback.
         """
         literal = _literal(address)
         if literal is None:
@@ -110,7 +110,7 @@ class AddressPolicy:
 
 
 class GuardedResolver(AbstractResolver):
-    """Name resolution that refuses a name as soon as one of its addresses is not permitted."""
+    """Name resolution that refuses a name if one of its addresses is not allowed."""
 
     def __init__(self, policy: AddressPolicy, inner: AbstractResolver | None = None) -> None:
         self._policy = policy
@@ -129,7 +129,7 @@ class GuardedResolver(AbstractResolver):
 
 
 def _parse(url: str) -> httpx.URL:
-    if len(url) > _LONGEST_URL:
+    if len(url) > _MAX_URL:
         raise AddressError("the address is too long")
     try:
         return httpx.URL(url)
@@ -153,14 +153,13 @@ def _is_public(address: Address) -> bool:
 
 
 def _is_numeric(host: str) -> bool:
-    """Whether it ends in a number, as no name does: 2130706433, 127.1 or 0x7f.1 is an address to
-    some resolvers, and connections to what looks like one are made without asking ours.
-    """
+    # No name ends in a number, but some resolvers read 2130706433, 127.1 or 0x7f.1 as an address,
+    # and aiohttp connects to these without asking our resolver.
     return _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]) is not None
 
 
 def _innermost(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one stands for, where it does."""
+    """Return the IPv4 address that an IPv6 one contains, or the address itself."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address.ipv4_mapped is not None:
@@ -175,7 +174,7 @@ def _innermost(address: Address) -> Address:
 
 
 def is_loopback_host(host: str) -> bool:
-    """Whether a host can only mean this machine."""
+    """Return True if a host can only mean this machine."""
     if host == "localhost":
         return True
     literal = _literal(host)

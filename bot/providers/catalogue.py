@@ -1,7 +1,6 @@
-"""The catalogue's file and the operator's changes to it, checked and made into domain offers.
+"""Loading of the catalogue's file and the operator's overrides into offers of the domain.
 
-Owns the layout of ``catalog.toml``. What an offer means, and how a request is fitted to one, is the
-domain's. It reads no configuration: overrides come as nested tables.
+Owns the layout of ``catalog.toml``. The overrides come from the configuration as nested tables.
 """
 
 import difflib
@@ -14,12 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, Strict
 
 from bot.domain.catalogue import Catalogue, Mode, ModelName, Offer, ProviderName
 
-_TITLES = "titles"
-_ENABLED = "enabled"
-
 
 class CatalogueError(Exception):
-    """The operator's entries do not make a catalogue. ``problems`` are sentences."""
+    """The catalogue with the operator's overrides is invalid. ``problems`` are sentences."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("\n".join(problems))
@@ -27,7 +23,7 @@ class CatalogueError(Exception):
 
 
 class _Entry(BaseModel):
-    """One mode of one model at one provider, as written."""
+    """One mode of one model at one provider, as written in the file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -50,7 +46,7 @@ class _Entry(BaseModel):
     micro_usd_per_second: dict[StrictStr, StrictInt] = {}
 
     def faults(self) -> Iterator[str]:
-        """What does not go together, each as the end of a sentence."""
+        """Yield every contradiction, as the end of a sentence."""
         if self.spoken_duration:
             if not 1 <= self.min_duration <= self.max_duration or self.default_duration:
                 yield (
@@ -81,19 +77,19 @@ def load_catalogue(
     default_model: str = "omni-flash-1.1",
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Catalogue:
-    """The packaged catalogue with the operator's changes.
+    """Return the packaged catalogue with the operator's overrides.
 
     ``overrides`` maps a provider to its tables: family → mode → keys, and family → ``title``.
-    ``enabled = false`` in a mode takes it away; unnamed keys keep their packaged values; prices are
-    replaced one by one.
+    ``enabled = false`` removes a mode. Other keys keep their packaged values, and so does every
+    price that is not overridden.
 
     Raises:
-        CatalogueError: with one sentence for each thing that is wrong.
+        CatalogueError: the result is invalid; every problem is one sentence.
     """
     packaged = tomllib.loads(
         resources.files("bot.providers").joinpath("catalog.toml").read_text("utf-8")
     )
-    titles: dict[str, str] = dict(packaged.pop(_TITLES))
+    titles: dict[str, str] = dict(packaged.pop("titles"))
     problems: list[str] = []
     merged: dict[str, dict[str, dict[str, Any]]] = packaged
     for provider, families in (overrides or {}).items():
@@ -129,7 +125,7 @@ def _override(
     titles: dict[str, str],
     problems: list[str],
 ) -> None:
-    """Lay the operator's tables of one provider over the packaged ones."""
+    """Apply the overrides of one provider to its packaged entries."""
     for family, modes in families.items():
         where = f"providers.{provider}.models.{family}"
         if not isinstance(modes, Mapping):
@@ -153,7 +149,7 @@ def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(old)
     prices, resolutions = old.get("micro_usd_per_second"), new.get("resolutions")
     if isinstance(prices, Mapping) and isinstance(resolutions, list):
-        # Prices of resolutions that were taken away go with them.
+        # Remove the prices of removed resolutions.
         result["micro_usd_per_second"] = {
             name: price for name, price in prices.items() if name in resolutions
         }
@@ -186,7 +182,7 @@ def _offers(
             provider=ProviderName(provider),
             model=ModelName(family),
             mode=Mode(mode),
-            **entry.model_dump(exclude={_ENABLED}),
+            **entry.model_dump(exclude={"enabled"}),
         )
 
 

@@ -1,7 +1,4 @@
-"""A file being written as it arrives: counted, hashed, and gone again if it does not become whole.
-
-Owns the disk side of a download. What is inside a video is not judged here. Knows nothing of HTTP.
-"""
+"""The disk side of a download: a file is counted, hashed, and deleted unless it is complete."""
 
 import asyncio
 import hashlib
@@ -16,9 +13,9 @@ _BLOCK = 512 * 1024
 
 
 class FileSink:
-    """Takes chunks and writes blocks in a worker thread; without ``finish`` the file goes again.
+    """Writes chunks in a worker thread. The file is deleted unless ``finish`` was called.
 
-    Raises ``MediaError`` when the disk refuses.
+    Every method raises ``MediaError`` if the disk refuses.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,14 +45,14 @@ class FileSink:
             self._path.unlink(missing_ok=True)
 
     async def write(self, chunk: bytes) -> None:
-        """Take a chunk."""
+        """Add a chunk."""
         self._waiting += chunk
         self.size += len(chunk)
         if len(self._waiting) >= _BLOCK:
             await self._flush()
 
     async def finish(self) -> Download:
-        """Write what is left; the file stays."""
+        """Write the rest and keep the file."""
         await self._flush()
         self._whole = True
         return Download(size=self.size, sha256=self._hash.hexdigest())
@@ -75,7 +72,7 @@ class FileSink:
 
 
 async def clear(path: Path) -> None:
-    """Remove a file that may be there. Raises ``MediaError`` when the disk refuses."""
+    """Delete a file if it exists. Raises ``MediaError`` if the disk refuses."""
     try:
         await asyncio.to_thread(path.unlink, missing_ok=True)
     except OSError as error:
@@ -83,7 +80,7 @@ async def clear(path: Path) -> None:
 
 
 def is_text(path: Path) -> bool:
-    """Return whether a file begins like a web page or JSON: an error page in a video's place."""
+    """Return True if a file begins like a web page or JSON, as an error page does."""
     with path.open("rb") as file:
         return file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in {b"<", b"{", b"["}
 

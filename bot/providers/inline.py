@@ -1,7 +1,7 @@
 """Small pictures that are sent inside a request instead of being uploaded.
 
-A prepared body names such a picture by its file, so that what is kept of the request stays small;
-the picture itself is put in when the request is sent.
+A prepared body holds the path of such a picture, so that the stored request stays small. The
+picture itself is inserted when the request is sent.
 """
 
 import asyncio
@@ -13,27 +13,24 @@ from typing import Any
 from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.media import StoredMedia
 
-MOST_BYTES = 1024 * 1024
+_MAX_BYTES = 1024 * 1024
 """A larger picture is uploaded: a request of many megabytes is slow to write and to send."""
 
 _NAMED = "inline:"
 
 
 def by_name(media: StoredMedia, *, root: Path) -> str | None:
-    """Return the name that stands for a picture in a prepared body.
-
-    None if it is too large or no longer there.
-    """
-    if media.size > MOST_BYTES or not (root / media.path).exists():
+    """Return the name of a picture in a prepared body; None if it is too large or deleted."""
+    if media.size > _MAX_BYTES or not (root / media.path).exists():
         return None
     return f"{_NAMED}{media.mime}:{media.path}"
 
 
 async def inlined(body: Mapping[str, Any], *, root: Path) -> Mapping[str, Any]:
-    """Return a body as it is sent: every named picture is a data URL.
+    """Return the body to send, in which every named picture is a data URL.
 
     Raises:
-        ProviderError: MEDIA_UNAVAILABLE, nothing was sent; the file is no longer there.
+        ProviderError: MEDIA_UNAVAILABLE, a file was deleted. Nothing was sent.
     """
     images = body.get("image_urls")
     if not isinstance(images, list) or not any(str(one).startswith(_NAMED) for one in images):

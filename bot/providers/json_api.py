@@ -1,113 +1,113 @@
-"""What every provider with a bearer key and a JSON interface has in common.
+"""A JSON API with a bearer key, as all providers have one.
 
-Owns the way from a call to its JSON or its domain error, the hand-over of our files, and the check
-of a finished one. It knows no provider's paths, fields or words: those are the adapters'.
+Owns the way from a call to its JSON or its domain error, uploads of our files, and the parts of a
+task that all providers share. It knows no provider's paths, fields or codes: the adapters do.
 """
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from bot.domain.catalogue import ProviderName
 from bot.domain.errors import Accepted, Code, ProviderError
+from bot.domain.ids import TaskId
 from bot.domain.media import StoredMedia
 from bot.domain.ports.clock import Clock
-from bot.domain.ports.provider import Download
+from bot.domain.ports.provider import Download, TaskState
 from bot.providers import json_values, moderation
 from bot.providers.files import clear, is_text
-from bot.providers.http import Answer, HttpClient
+from bot.providers.http import HttpClient, JsonResponse
+from bot.providers.links import results_of
 from bot.providers.mirrors import Mirrors
-from bot.providers.refusals import ErrorMeaning, refusal
+from bot.providers.response_errors import ErrorMeaning, response_error
+from bot.providers.task_status import is_completed, state_of, word_in
 
 GONE = ErrorMeaning(code=Code.PROVIDER_TASK_GONE)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class JsonApi:
-    """One provider's addresses, key, error words and HTTP client."""
+    """The API of one provider: its addresses, key and error codes, and the HTTP client."""
 
-    name: str
+    name: ProviderName
     mirrors: Mirrors
     api_key: str
     http: HttpClient
     media_root: Path
     clock: Clock
-    words: Mapping[str, ErrorMeaning]
+    codes: Mapping[str, ErrorMeaning]
 
-    async def read(
+    async def get(
         self,
         path: str,
         *,
         params: Mapping[str, str | int] | None = None,
         gone: Mapping[str, ErrorMeaning] | None = None,
     ) -> Any:
-        """GET a JSON value. ``gone``: the words (and with them a 404) for "no such task"."""
-        return (await self.look(path, params=params, gone=gone)).body
+        """GET a JSON value. ``gone`` are the codes that, like a 404, mean "no such task"."""
+        return (await self.get_response(path, params=params, gone=gone)).body
 
-    async def look(
+    async def get_response(
         self,
         path: str,
         *,
         params: Mapping[str, str | int] | None = None,
         gone: Mapping[str, ErrorMeaning] | None = None,
-    ) -> Answer:
-        """As ``read``, with the headers."""
-        answer = await self.mirrors.call(
-            path, lambda url: self.http.get(url, key=self.api_key, params=params)
-        )
-        return self._checked(answer, gone=gone)
+    ) -> JsonResponse:
+        """GET a JSON value with its headers."""
+        get = partial(self.http.get, key=self.api_key, params=params)
+        response = await self.mirrors.call(path, get)
+        return self._checked(response, gone=gone)
 
     async def listed_models(self) -> frozenset[str] | None:
-        """The model ids that the provider lists; None where it has no list."""
-        answer = await self.mirrors.call(
-            "/v1/models", lambda url: self.http.get(url, key=self.api_key)
-        )
-        if answer.status in {404, 405}:
+        """Return the model ids that the provider lists; None if it has no list."""
+        get = partial(self.http.get, key=self.api_key)
+        response = await self.mirrors.call("/v1/models", get)
+        if response.status in {404, 405}:
             return None
-        listed = json_values.items(json_values.mapping(self._checked(answer).body).get("data"))
+        listed = json_values.items(json_values.mapping(self._checked(response).body).get("data"))
         ids = (json_values.text(json_values.mapping(entry).get("id")) for entry in listed)
         return frozenset(name for name in ids if name) or None
 
-    async def ask(self, path: str, body: Mapping[str, Any]) -> Any:
-        """POST something that costs nothing."""
-        answer = await self.mirrors.call(
-            path, lambda url: self.http.post(url, key=self.api_key, body=body)
-        )
-        return self._checked(answer).body
+    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Send a POST that costs nothing."""
+        post = partial(self.http.post, key=self.api_key, body=body)
+        return self._checked(await self.mirrors.call(path, post)).body
 
-    async def buy(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
-        """The paid POST, sent once: to another address only where nothing was sent to the first."""
-        answer = await self.mirrors.call(
-            path,
-            lambda url: self.http.buy(url, key=self.api_key, body=body, headers=headers),
-        )
-        return self._checked(answer, paid=True).body
+    async def post_paid(
+        self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> Any:
+        """Send the paid POST, once.
+
+        It goes to another address only if nothing was sent to the first one.
+        """
+        post = partial(self.http.post_paid, key=self.api_key, body=body, headers=headers)
+        return self._checked(await self.mirrors.call(path, post), paid=True).body
 
     async def upload(self, path: str, media: StoredMedia) -> Any:
-        """Hand a kept file over, under a name that tells nothing about who gave it."""
+        """Upload a stored file under a name that does not reveal its owner."""
         suffix = Path(media.path).suffix or ("." + media.mime.rpartition("/")[2])
-        answer = await self.mirrors.call(
-            path,
-            lambda url: self.http.upload(
-                url,
-                key=self.api_key,
-                file=self.media_root / media.path,
-                name=f"{media.sha256[:16]}{suffix}",
-                mime=media.mime,
-            ),
+        upload = partial(
+            self.http.upload,
+            key=self.api_key,
+            file=self.media_root / media.path,
+            name=f"{media.sha256[:16]}{suffix}",
+            mime=media.mime,
         )
-        return self._checked(answer).body
+        return self._checked(await self.mirrors.call(path, upload)).body
 
     async def delete(self, path: str) -> None:
-        """Delete something."""
-        answer = await self.mirrors.call(path, lambda url: self.http.delete(url, key=self.api_key))
-        self._checked(answer)
+        """Send a DELETE."""
+        delete = partial(self.http.delete, key=self.api_key)
+        self._checked(await self.mirrors.call(path, delete))
 
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> Download:
-        """Fetch a finished video; only text in its place is refused here."""
+        """Download a finished video; the only content that is refused here is text."""
         got = await self.http.download(url, destination, max_bytes=max_bytes)
         if not await asyncio.to_thread(is_text, destination):
             return got
@@ -122,8 +122,25 @@ class JsonApi:
             size=got.size,
         )
 
+    def status(
+        self, task: Mapping[str, Any], *, asked: TaskId
+    ) -> tuple[TaskState, tuple[str, ...]]:
+        """Return the state of a task and the links that may be its video.
+
+        Raises:
+            ProviderError: PROVIDER_MALFORMED, the task is another one or has no status.
+        """
+        reported = json_values.task_ids(task)
+        if reported and asked not in reported:
+            raise self.malformed("another task")
+        word = word_in(task)
+        urls = results_of(task, completed=is_completed(word))
+        if not word and not urls:
+            raise self.malformed("status")
+        return state_of(word, has_video=bool(urls)), urls
+
     def malformed(self, what: str, *, paid: bool = False) -> ProviderError:
-        """An answer that cannot be understood; ``what`` names the missing or senseless part."""
+        """Return the error of a response in which ``what`` is missing or makes no sense."""
         return ProviderError(
             Code.PROVIDER_MALFORMED,
             accepted=Accepted.UNKNOWN if paid else Accepted.NO,
@@ -136,23 +153,22 @@ class JsonApi:
         self,
         error: Any,
         *,
-        words: Mapping[str, ErrorMeaning],
+        codes: Mapping[str, ErrorMeaning],
         charged: bool,
         fallback: ErrorMeaning,
     ) -> ProviderError:
-        """The error of a task that failed, from its ``error`` field (an object or a string)."""
+        """Return the error of a failed task, from its ``error`` field (an object or a string)."""
         fields = json_values.mapping(error)
         code = json_values.text(fields.get("code")).lower()
         message = json_values.text(fields.get("message")) or json_values.text(error)
-        verdict = (
-            words.get(code) or words.get(json_values.text(fields.get("type")).lower()) or fallback
-        )
-        is_moderated = verdict.code is Code.MODERATED
+        kind = json_values.text(fields.get("type")).lower()
+        meaning = codes.get(code) or codes.get(kind) or fallback
+        is_moderated = meaning.code is Code.MODERATED
         return ProviderError(
-            verdict.code,
+            meaning.code,
             accepted=Accepted.YES,
-            retryable=verdict.retryable,
-            retry_after=verdict.retry_after,
+            retryable=meaning.retryable,
+            retry_after=meaning.retry_after,
             charged=charged,
             provider=self.name,
             provider_code=json_values.excerpt(code, self.api_key)[:80],
@@ -161,25 +177,25 @@ class JsonApi:
         )
 
     def now(self) -> datetime:
-        """The time by the house's clock."""
+        """Return the current time by our clock."""
         return self.clock.now()
 
-    def behind(self, answer: Answer) -> timedelta:
-        """By how much the provider's clock is behind ours (never less than zero), by an answer."""
-        server_time = json_values.http_date(answer.headers.get("date", ""))
+    def lag(self, response: JsonResponse) -> timedelta:
+        """Return how far the provider's clock is behind ours, never less than zero."""
+        server_time = json_values.http_date(response.headers.get("date", ""))
         return timedelta() if server_time is None else max(self.now() - server_time, timedelta())
 
     def _checked(
         self,
-        answer: Answer,
+        response: JsonResponse,
         *,
         paid: bool = False,
         gone: Mapping[str, ErrorMeaning] | None = None,
-    ) -> Answer:
-        error = refusal(
-            answer,
+    ) -> JsonResponse:
+        error = response_error(
+            response,
             provider=self.name,
-            words={**self.words, **gone} if gone else self.words,
+            codes={**self.codes, **gone} if gone else self.codes,
             statuses={404: GONE} if gone is not None else {},
             secret=self.api_key,
             paid=paid,
@@ -187,9 +203,9 @@ class JsonApi:
         )
         if error is not None:
             raise error
-        return answer
+        return response
 
 
 def task_path(task_id: str) -> str:
-    """The path of one task."""
+    """Return the path of a task."""
     return f"/v1/tasks/{quote(task_id, safe='')}"

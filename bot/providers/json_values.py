@@ -1,7 +1,6 @@
-"""Tolerant reading of what providers answer: JSON of any shape in, plain values or None out.
+"""Tolerant readers of providers' JSON: a value of any shape in, a plain value or None out.
 
-Owns the small readers and nothing else; none of them raises, whatever it is given. What a value
-means is the adapters' business.
+No reader raises, whatever the value. What a value means is known to the adapters.
 """
 
 import math
@@ -19,21 +18,26 @@ _FIRST_YEAR = 2000
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """An object; an empty one for anything else. The first object of a list stands for the list."""
+    """Return an object, or an empty one for any other value. A list means its first item."""
     if isinstance(value, list) and value:
         value = value[0]
     return value if isinstance(value, dict) else {}
 
 
+def unwrapped(body: Any) -> Mapping[str, Any]:
+    """Return the object that is wrapped in ``data``, or the body itself if none is."""
+    return mapping(mapping(body).get("data")) or mapping(body)
+
+
 def items(value: Any) -> Sequence[Any]:
-    """A list; a single value that is not None becomes a list of itself."""
+    """Return a list; a single value that is not None becomes a list of itself."""
     if value is None:
         return ()
     return value if isinstance(value, list) else (value,)
 
 
 def text(value: Any) -> str:
-    """A string or a whole number as a trimmed string; "" for anything else."""
+    """Return a string or a whole number as a trimmed string, or "" for any other value."""
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18:
@@ -42,7 +46,7 @@ def text(value: Any) -> str:
 
 
 def number(value: Any) -> float | None:
-    """A finite number, also one written as a string ("12.5", "40 %"); None for anything else."""
+    """Return a finite number, or None. A number may be a string ("12.5", "40 %")."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -55,35 +59,41 @@ def number(value: Any) -> float | None:
 
 
 def seconds(value: Any) -> int | None:
-    """A time span in whole seconds, at most a day; None for anything else."""
+    """Return a duration of at most a day in whole seconds, or None."""
     read = number(value)
     return round(read) if read is not None and 0 < read <= 86_400 else None
 
 
 def milliseconds(value: Any) -> int | None:
-    """A time span given in seconds, as milliseconds; None for anything else."""
+    """Return a duration of at most a day, given in seconds, in milliseconds, or None."""
     read = number(value)
     return round(read * 1000) if read is not None and 0 < read <= 86_400 else None
 
 
 def percent(value: Any) -> int | None:
-    """A progress, held to 0 … 100; None for anything else."""
+    """Return a progress, clamped to 0 … 100, or None."""
     read = number(value)
     return None if read is None else round(min(max(read, 0.0), 100.0))
 
 
 def micro_usd(value: Any, *, per_usd: float = 1.0) -> int | None:
-    """An amount of which ``per_usd`` make one dollar, in micro-USD; None if it is none."""
+    """Return an amount in micro-USD, or None. ``per_usd`` units are one dollar."""
     read = number(value)
     if read is None or not 0 <= read <= 10**9:
         return None
     return round(read / per_usd * 1_000_000)
 
 
-def moment(value: Any) -> datetime | None:
-    """A time, given in Unix seconds, milliseconds or ISO 8601; None for anything else.
+def cost(usd: Any, credits_used: Any, *, credits_per_usd: float) -> int | None:
+    """Return a cost in micro-USD, or None: the dollars, or the credits if no dollars are given."""
+    dollars = micro_usd(usd)
+    return micro_usd(credits_used, per_usd=credits_per_usd) if dollars is None else dollars
 
-    A time before the year 2000 is a zero that stands for "not known".
+
+def moment(value: Any) -> datetime | None:
+    """Return a time, given in Unix seconds, Unix milliseconds or ISO 8601, or None.
+
+    A time before the year 2000 is a zero that means "unknown".
     """
     read = number(value)
     found = None
@@ -99,7 +109,7 @@ def moment(value: Any) -> datetime | None:
 
 
 def http_date(value: str) -> datetime | None:
-    """A date of an HTTP header (RFC 9110, 5.6.7), aware; None for anything else."""
+    """Return the date in an HTTP header (RFC 9110, 5.6.7), or None."""
     try:
         found = parsedate_to_datetime(value)
     except (TypeError, ValueError, IndexError, OverflowError):
@@ -108,9 +118,9 @@ def http_date(value: str) -> datetime | None:
 
 
 def task_id(value: Any) -> str:
-    """A task's id: any short string or whole number, opaque; "" for anything else.
+    """Return the id of a task, any short string or whole number, or "" for any other value.
 
-    Dots alone are none: they would mean another place in a path.
+    Dots alone are not an id: in a path, they would mean another folder.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if abs(value) < 10**_LONGEST_ID else ""
@@ -122,12 +132,17 @@ def task_id(value: Any) -> str:
 
 
 def first_id(*values: Any) -> str:
-    """The first of these values that is a task's id; "" if none is."""
+    """Return the first of these values that is the id of a task, or ""."""
     return next(filter(None, map(task_id, values)), "")
 
 
+def task_ids(task: Mapping[str, Any]) -> list[str]:
+    """Return the ids of a task; some responses hold two."""
+    return [found for name in ("id", "task_id") if (found := task_id(task.get(name)))]
+
+
 def excerpt(value: Any, *secrets: str) -> str:
-    """A provider's own words, fit to keep: no links or keys, one line of at most 300 signs."""
+    """Return a provider's text in one line of at most 300 characters, without links or keys."""
     read = value if isinstance(value, str) else text(value)
     for secret in secrets:
         if secret:

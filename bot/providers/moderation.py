@@ -1,7 +1,7 @@
-"""What a provider's words say about a refusal by its moderation.
+"""Which part of a request a provider's moderation refused, and why.
 
-Providers name the rule and the part in codes and prose of their own. Owns the signs that are looked
-for; a refusal without any of them has no known part and no known reason.
+Providers name the part and the rule in their own codes and sentences. Owns the patterns that are
+searched for in them; if none is found, the part and the reason are unknown.
 """
 
 import re
@@ -19,7 +19,7 @@ _SIGNS = re.compile(
 )
 _KINDS = ("type", "sub_type", "subtype", "sub_code", "category", "reason")
 
-# The first that fits counts: a rule about minors is named together with others.
+# The first match counts: a rule about minors is named together with others.
 _REASONS: Sequence[tuple[ModerationReason, str]] = (
     (ModerationReason.MINORS, r"minor(?!ity)|child|underage|csam"),
     (ModerationReason.NUDITY, r"nud|sexual|porn|nsfw|explicit|erotic"),
@@ -36,14 +36,14 @@ _PARTS: Sequence[tuple[ModeratedPart, str]] = (
 
 
 def kinds(error: Mapping[str, Any]) -> str:
-    """Return what an error says of its own kind, beside its code and its message."""
+    """Return all fields of an error that name a type or a category, as one text."""
     return " ".join(filter(None, (json_values.text(error.get(name)) for name in _KINDS)))
 
 
 def classified_by_words(error: ProviderError, known: Collection[str] = ()) -> ProviderError:
-    """The same error, as a moderation refusal when its words say so.
+    """Return the error as a moderation refusal if its code or message says so.
 
-    For errors whose code is none of the ``known`` ones: providers give many refusals one number.
+    Errors with a ``known`` code are returned as they are: providers give many refusals one code.
     """
     if error.facts.get("provider_code") in known:
         return error
@@ -59,7 +59,7 @@ def classified_by_words(error: ProviderError, known: Collection[str] = ()) -> Pr
 
 
 def facts(*words: str) -> Facts:
-    """Return the facts ``part`` and ``reason`` that a provider's code, type and message name."""
+    """Return the facts ``part`` and ``reason`` that the code, type and message of an error name."""
     said = " ".join(words).lower().replace("_", " ")
     part = next((part for part, sign in _PARTS if re.search(sign, said)), ModeratedPart.UNKNOWN)
     reason = next(

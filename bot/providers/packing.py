@@ -1,7 +1,7 @@
-"""What a body really is, whatever its ``Content-Encoding`` says.
+"""Unpacking of compressed bodies by their first bytes, whatever their ``Content-Encoding`` says.
 
-Storage services keep odd words in that header (``aws-chunked``, ``utf-8``, ``binary``) over plain
-bytes, or "gzip" over bytes that were unpacked on the way. Owns the decision by the first bytes.
+Storage services set that header to ``aws-chunked``, ``utf-8`` or ``binary`` for plain bytes, or to
+"gzip" for bytes that were unpacked on the way.
 """
 
 import zlib
@@ -9,14 +9,14 @@ from collections.abc import Iterator
 
 _GZIP = b"\x1f\x8b\x08"
 _ZLIB = frozenset({b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"})
-_LONGEST_MARK = len(_GZIP)
+_SIGNATURE_BYTES = len(_GZIP)
 _STEP = 256 * 1024
 
 
 class Unpacker:
-    """Passes the chunks of a body on, unpacked if the body begins as gzip or zlib does.
+    """Passes the chunks of a body on, unpacked if the body begins like gzip or zlib.
 
-    Neither a picture, a video nor JSON begins like that.
+    No picture, video or JSON begins like that.
     """
 
     def __init__(self) -> None:
@@ -26,14 +26,14 @@ class Unpacker:
 
     @property
     def is_whole(self) -> bool:
-        """Whether a packed body was unpacked to its end; true for any other body."""
+        """``is_whole`` is true if a packed body was unpacked to its end, or for any other body."""
         return self._packed is None or (self._packed.eof and not self._broken)
 
     def unpack(self, chunk: bytes) -> Iterator[bytes]:
         """Yield the content of a chunk, at most ``_STEP`` bytes at a time."""
         if self._head is not None:
             chunk = self._head + chunk
-            if len(chunk) < _LONGEST_MARK:
+            if len(chunk) < _SIGNATURE_BYTES:
                 self._head = chunk
                 return
             self._begin(chunk)
@@ -51,7 +51,7 @@ class Unpacker:
                 yield content
 
     def end(self) -> Iterator[bytes]:
-        """Yield what was kept back of a body that is shorter than any mark."""
+        """Yield the rest of a body that is shorter than any signature."""
         if self._head:
             head, self._head = self._head, None
             yield head

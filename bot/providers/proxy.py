@@ -1,8 +1,7 @@
-"""The operator's proxy: every connection outside goes through it, those to this machine do not.
+"""The operator's proxy: all connections go through it, except those to this machine.
 
-Owns how a proxy's address is read, the connector that uses it, and what a proxy that does not work
-is called. It knows nothing of requests. A proxy resolves names itself, so only addresses written as
-numbers can be judged before they are asked for; see SECURITY.md.
+Owns the reading of a proxy's address, the connector, and the messages about a proxy that does not
+work. A proxy resolves names itself, so only numeric addresses can be checked; see SECURITY.md.
 """
 
 import ssl
@@ -11,38 +10,37 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
+import aiohttp_socks
+import python_socks
 from aiohttp import ClientRequest, ClientTimeout
 from aiohttp.abc import AbstractResolver
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
-from aiohttp_socks import (
-    ProxyConnectionError,
-    ProxyConnector,
-    ProxyError,
-    ProxyTimeoutError,
-    ProxyType,
-)
-from python_socks import ProxyConnectionError as NoConnection
-from python_socks import ProxyError as Refusal
-from python_socks import ProxyTimeoutError as Silence
-from python_socks.async_.asyncio.v2 import Proxy as Dialler
+from python_socks.async_.asyncio.v2 import Proxy as ProxyDialler
 
 from bot.providers.addresses import is_loopback_host
 
 _KINDS = {
-    "http": (ProxyType.HTTP, 80),
-    "https": (ProxyType.HTTP, 443),
-    "socks5": (ProxyType.SOCKS5, 1080),
-    "socks5h": (ProxyType.SOCKS5, 1080),
+    "http": (python_socks.ProxyType.HTTP, 80),
+    "https": (python_socks.ProxyType.HTTP, 443),
+    "socks5": (python_socks.ProxyType.SOCKS5, 1080),
+    "socks5h": (python_socks.ProxyType.SOCKS5, 1080),
 }
 _DIAL_SECONDS = 10.0
+_PROXY_ERRORS = (
+    aiohttp_socks.ProxyConnectionError,
+    aiohttp_socks.ProxyTimeoutError,
+    aiohttp_socks.ProxyError,
+    OSError,
+    EOFError,
+)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Proxy:
-    """A proxy, with its secrets. Names are resolved there, never here."""
+    """A proxy, with its secrets. It resolves names; this machine does not."""
 
-    kind: ProxyType
+    kind: python_socks.ProxyType
     secure: bool
     host: str
     port: int
@@ -54,7 +52,7 @@ class Proxy:
         """Read ``scheme://[user:password@]host[:port]``.
 
         Raises:
-            ValueError: it is no such address. The text never holds the address.
+            ValueError: the address is invalid. The text never holds the address.
         """
         try:
             parts = urlsplit(url.strip())
@@ -78,55 +76,49 @@ class Proxy:
     def connector(
         self, *, resolver: AbstractResolver | None = None, **options: Any
     ) -> aiohttp.BaseConnector:
-        """A connector through this proxy, to be made in a running loop.
+        """Return a connector through this proxy; a loop must be running.
 
-        Connections to this machine are made directly, with ``resolver``. ``options`` are aiohttp's.
+        Connections to this machine are direct and use ``resolver``. ``options`` are aiohttp's.
         """
-        return _Connector(
-            direct=aiohttp.TCPConnector(resolver=resolver, **options),
-            host=self.host,
-            port=self.port,
-            proxy_type=self.kind,
-            username=self.username,
-            password=self.password,
-            proxy_ssl=ssl.create_default_context() if self.secure else None,
-            rdns=True,
-            **options,
-        )
+        direct = aiohttp.TCPConnector(resolver=resolver, **options)
+        return _Connector(direct=direct, **self._options(), **options)
 
     async def fault(self, host: str, port: int) -> str | None:
-        """Why a connection to ``host`` cannot be had through it, in plain words; None if it can."""
-        dialler = Dialler(
-            proxy_type=self.kind,
-            host=self.host,
-            port=self.port,
-            username=self.username,
-            password=self.password,
-            proxy_ssl=ssl.create_default_context() if self.secure else None,
-            rdns=True,
-        )
+        """Return why the proxy cannot connect to ``host``, in plain words, or None if it can."""
+        dialler = ProxyDialler(**self._options())
         try:
             stream = await dialler.connect(host, port, timeout=_DIAL_SECONDS)
-        except (NoConnection, Silence, Refusal, OSError, EOFError) as error:
+        except (python_socks.ProxyError, OSError, EOFError) as error:
             return _words(error)
         await stream.close()
         return None
 
+    def _options(self) -> dict[str, Any]:
+        return {
+            "proxy_type": self.kind,
+            "host": self.host,
+            "port": self.port,
+            "username": self.username,
+            "password": self.password,
+            "proxy_ssl": ssl.create_default_context() if self.secure else None,
+            "rdns": True,
+        }
 
-def _words(error: Exception) -> str:
-    """What is wrong, in plain words. The library's own may name the proxy, or hold its secrets."""
-    if isinstance(error, NoConnection | ProxyConnectionError):
+
+def _words(error: BaseException) -> str:
+    # The library's own texts may name the proxy or hold its secrets.
+    if isinstance(error, python_socks.ProxyConnectionError):
         return "the proxy cannot be reached"
-    if isinstance(error, Silence | ProxyTimeoutError):
+    if isinstance(error, python_socks.ProxyTimeoutError):
         return "the proxy does not answer"
-    if isinstance(error, Refusal | ProxyError):
-        return "the proxy does not let us through"
+    if isinstance(error, python_socks.ProxyError):
+        return "the proxy refuses the connection"
     if isinstance(error, ssl.SSLError):
         return "no secure connection could be made through the proxy"
-    return "the proxy ended the connection"
+    return "the proxy closed the connection"
 
 
-class _Connector(ProxyConnector):
+class _Connector(aiohttp_socks.ProxyConnector):
     """The library's connector, direct for this machine, with aiohttp's own errors."""
 
     def __init__(self, *, direct: aiohttp.TCPConnector, **options: Any) -> None:
@@ -136,16 +128,17 @@ class _Connector(ProxyConnector):
     async def connect(
         self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout
     ) -> Connection:
-        """A connection for the request; none of it was sent when this raises."""
+        """Return a connection for the request; after an error, nothing was sent."""
         if is_loopback_host(req.url.host or ""):
             return await self._to_this_machine.connect(req, traces, timeout)
         try:
             return await super().connect(req, traces, timeout)
         except aiohttp.ClientError:
             raise
-        except (ProxyConnectionError, ProxyTimeoutError, ProxyError, OSError, EOFError) as error:
+        except _PROXY_ERRORS as error:
+            # The library wraps python_socks's errors.
             raise aiohttp.ClientProxyConnectionError(
-                req.connection_key, OSError(None, _words(error))
+                req.connection_key, OSError(None, _words(error.__cause__ or error))
             ) from None
 
     async def close(self, *, abort_ssl: bool = False) -> None:

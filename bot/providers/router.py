@@ -1,7 +1,7 @@
-"""Which provider makes a video: those that can, best first.
+"""The choice of a provider and model for a request.
 
-Owns the order of choice, and the choice of the refusal to show when nobody can. How a request is
-fitted to an offer is the domain's business; how busy or broken a provider is, the services'.
+Owns the order of the candidates, and which refusal is shown if there are none. The domain fits a
+request to an offer; the engine knows how busy a provider is and whether it works.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ from bot.domain.generation import Generation
 from bot.domain.ports.provider import Candidate, Provider
 from bot.domain.request import VideoRequest
 
-# In the order in which fitting looks at them: the later a refusal, the nearer its offer came.
+# In the order in which they are checked: the later the refusal, the closer the offer.
 _NEARNESS = (
     Code.MODE_UNSUPPORTED,
     Code.PROMPT_MISSING,
@@ -36,7 +36,7 @@ _NEARNESS = (
 
 
 class Router:
-    """The providers that are on, in the configured order, and the catalogue they are chosen by."""
+    """The enabled providers, in the configured order, and the catalogue of their offers."""
 
     def __init__(self, *, catalogue: Catalogue, providers: Sequence[Provider]) -> None:
         self._catalogue = catalogue
@@ -55,10 +55,10 @@ class Router:
         parent: Generation | None = None,
         without: Sequence[ProviderName] = (),
     ) -> Sequence[Candidate]:
-        """Those that can serve a request, the best first, never empty.
+        """Return the providers that can serve a request, the best first, never empty.
 
-        A named model is the only one looked at. Where none is named: the parent's, then the
-        default, then the others in the catalogue's order, until one can.
+        If the request names no model, the first model that can serve it is used: the parent's, the
+        default, then the others in the catalogue's order.
         """
         open_names = [name for name in self._providers if name not in without]
         if not open_names:
@@ -73,13 +73,13 @@ class Router:
     def _models(
         self, request: VideoRequest, parent: Generation | None, names: Iterable[ProviderName]
     ) -> list[ModelName]:
-        """The families to try, those with an offer at an open provider; never empty."""
+        """Return the model families to try, each offered at one of ``names``; never empty."""
         offered = {offer.model for offer in self._catalogue.offers if offer.provider in names}
         if request.model is not None:
             if request.model in offered:
                 return [ModelName(request.model)]
             if request.model in self._catalogue.models() and self._is_offered(request.model):
-                # It exists, but the providers that have it have refused.
+                # The model exists, but its providers refused.
                 raise Refused(Code.NO_PROVIDER, model=request.model)
             allowed = [name for name in self._catalogue.models() if self._is_offered(name)]
             raise Refused(Code.MODEL_UNKNOWN, requested=request.model, allowed=allowed)
@@ -125,7 +125,7 @@ def _first_fit(
     model: ModelName,
     refusals: list[Refused],
 ) -> Plan | None:
-    """The plan of the first mode that fits; refusals on the way are collected."""
+    """Return the plan of the first mode that fits, and collect the refusals of the others."""
     by_mode = {offer.mode: offer for offer in offers}
     modes = modes_for(request)
     for mode in modes:
@@ -148,7 +148,7 @@ def _first_fit(
 
 
 def _nearest(refusals: Sequence[Refused]) -> Refused:
-    """The one to show: the latest check that failed, and of these the one that allows most."""
+    """Return the refusal of the latest check, and of these the one that allows the most."""
 
     def rank(refusal: Refused) -> tuple[int, float]:
         known = refusal.code in _NEARNESS
@@ -156,5 +156,5 @@ def _nearest(refusals: Sequence[Refused]) -> Refused:
         limit = refusal.facts.get("limit", refusal.facts.get("maximum", 0))
         return nearness, limit if isinstance(limit, int | float) else 0
 
-    # max keeps the first of equals: the default model at the preferred provider.
+    # max returns the first of equals: the default model at the preferred provider.
     return max(refusals, key=rank)

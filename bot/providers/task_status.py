@@ -1,6 +1,6 @@
-"""The words that providers use for the state of a task: one list for all of them.
+"""The status words of tasks, in one list for all providers.
 
-The same word means the same everywhere, and providers change theirs without notice.
+A word means the same at every provider, and providers change theirs without notice.
 """
 
 from collections.abc import Mapping
@@ -31,15 +31,12 @@ _ABOUT = frozenset({"task", "job", "status", "state", "video", "generation"})
 
 
 def word_in(task: Mapping[str, Any]) -> str:
-    """Return the status word of a task, "" where it has none."""
+    """Return the status word of a task, or ""."""
     return next(filter(None, (_word(task.get(name)) for name in _FIELDS)), "")
 
 
 def _word(value: Any) -> str:
-    """Return a status word in lower case, with ``_`` between its parts.
-
-    What it is the status of says nothing: TASK_STATUS_SUCCEEDED is "succeeded".
-    """
+    """Return a word in lower case, without a prefix: TASK_STATUS_SUCCEEDED is "succeeded"."""
     parts = json_values.text(value).lower().replace("-", " ").replace("_", " ").split()
     while len(parts) > 1 and parts[0] in _ABOUT:
         del parts[0]
@@ -47,15 +44,14 @@ def _word(value: Any) -> str:
 
 
 def is_completed(word: str) -> bool:
-    """Return whether a word says by itself that the task is done."""
+    """Return True if a word alone means that the task is completed."""
     return word in _COMPLETED
 
 
 def state_of(word: str, *, has_video: bool) -> TaskState:
     """Return the state that a word means.
 
-    A word that nobody knows means that the task is still active, unless its video is there: a link
-    is a result under any word that does not say that the task ended otherwise.
+    An unknown word means that the task is active, or completed if it has a video.
     """
     if word in _FAILED:
         return TaskState.FAILED

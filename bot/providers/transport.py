@@ -1,8 +1,7 @@
-"""How connections are made: httpx over aiohttp, by the guarded resolver, nothing inherited.
+"""Connections: httpx over aiohttp, with our own resolver and nothing from the environment.
 
-Owns pools, TLS and what is switched off: proxies and credentials of the environment, cookies,
-redirects, compression, and the quoting of URLs. The only proxy is the operator's. Knows nothing of
-requests.
+Owns pools and TLS, and switches off the environment's proxies and credentials, cookies, redirects,
+compression and the quoting of URLs. The only proxy is the operator's.
 """
 
 import ssl
@@ -24,14 +23,14 @@ _KEEPALIVE_S = 30
 
 
 RAW_URL = "raw_url"
-"""The extension of a request that holds its URL as text, to be sent without any change."""
+"""The extension of a request that holds its URL as text, to be sent unchanged."""
 
 
 class ExactTransport(httpx_aiohttp.AiohttpTransport):
-    """Sends a URL's bytes as they are.
+    """A transport that sends the bytes of a URL unchanged.
 
-    The library's own transport hands the URL over as text, which is then quoted once more:
-    ``%2F`` and ``%7E`` are written in another way, and a signature no longer fits.
+    The library's own transport passes the URL as text, which aiohttp quotes again: ``%2F`` and
+    ``%7E`` change, and a signature no longer matches.
     """
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -66,7 +65,7 @@ def _body(request: httpx.Request) -> bytes | httpx.AsyncByteStream | None:
     try:
         return request.content or None
     except httpx.RequestNotRead:
-        # aiohttp chooses how a stream is framed.
+        # aiohttp chooses the framing of a stream.
         request.headers.pop("transfer-encoding", None)
         stream = request.stream
         return stream if isinstance(stream, httpx.AsyncByteStream) else None
@@ -80,14 +79,14 @@ def make_client(
     reuse: bool,
     proxy: Proxy | None = None,
 ) -> httpx.AsyncClient:
-    """A client whose connections pass the policy; ``reuse`` False makes one for every request.
+    """Return a client whose connections obey the policy. Without ``reuse``, each serves one call.
 
-    With a proxy the policy judges no names: they are resolved there. Its session is made at the
+    With a proxy, the policy cannot check names: the proxy resolves them. The session is made by the
     first request, inside the running loop.
     """
 
     def session() -> aiohttp.ClientSession:
-        # keepalive_timeout may only be given where connections are kept.
+        # aiohttp refuses keepalive_timeout together with force_close.
         kept: dict[str, Any] = {"keepalive_timeout": _KEEPALIVE_S} if reuse else {}
         make = aiohttp.TCPConnector if proxy is None else proxy.connector
         connector = make(

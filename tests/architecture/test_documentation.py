@@ -196,7 +196,7 @@ def test_a_name_that_does_not_exist_is_found(root: Path, line: str) -> None:
     "line",
     [
         "[commands](docs/reference/commands.md#limits-user) [web](https://example.org/gone)",
-        "`bot/domain` `bot/domain/` `bot/domain/errors.py` `bot/providers/<name>.py`",
+        "`bot/domain` `bot/domain/` `bot/domain/errors.py` `bot/providers/<name>/`",
         "`bot.domain.errors` `python -m bench.ack --quick` `.ci/run --long`",
         "`tests/architecture/test_documentation.py::untrue`",
         "`Code` and `Refused` in `bot/domain/errors.py`",

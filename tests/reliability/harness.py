@@ -29,8 +29,7 @@ from bot.domain.ids import GenerationId
 from bot.engine import timing, worker
 from bot.engine.steps import batches, fetching, polling, posting, submission
 from bot.ops.gc_tuner import GcTuner
-from bot.providers import http
-from bot.providers import refusals as provider_refusals
+from bot.providers import http, response_errors
 from bot.settings.sources import load
 from bot.ui import discord_errors
 from bot.ui.inbound import answers, client
@@ -61,8 +60,8 @@ def shorten(patch: pytest.MonkeyPatch) -> None:
     for module in (worker, fetching, posting, submission, polling):
         patch.setattr(module, "backoff", backoff)
     patch.setattr(breaker, "FIRST_PAUSE", 0.3)
-    busy = provider_refusals._STATUSES[429]
-    patch.setitem(provider_refusals._STATUSES, 429, replace(busy, retry_after=0.3))
+    busy = response_errors._STATUSES[429]
+    patch.setitem(response_errors._STATUSES, 429, replace(busy, retry_after=0.3))
     rule = timing.next_poll
     # A provider that tells no estimate is first asked after many seconds.
     patch.setattr(timing, "next_poll", lambda *a, **k: min(rule(*a, **k), 0.4))

@@ -141,7 +141,7 @@ async def refused(client: HttpClient, url: str, target: Path) -> bool:
 async def test_no_spelling_of_an_inner_address_is_connected_to(
     trap: Trap, tmp_path: Path, tally: Tally, scheme: str
 ) -> None:
-    client = HttpClient(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=Names(INSIDE))
+    client = HttpClient(service="x", policy=AddressPolicy(), timeouts=QUICK, resolver=Names(INSIDE))
     async with client:
         for host in SPELLINGS:
             url = f"{scheme}://{host}:{trap.port}/a.mp4"
@@ -152,7 +152,7 @@ async def test_no_spelling_of_an_inner_address_is_connected_to(
 async def test_no_trick_with_an_address_works(trap: Trap, tmp_path: Path, tally: Tally) -> None:
     # The name in the tricks leads inside as well: whoever believes in it is caught, too.
     names = Names(INSIDE | {"cdn.example.com": ["127.0.0.1"]})
-    client = HttpClient(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=names)
+    client = HttpClient(service="x", policy=AddressPolicy(), timeouts=QUICK, resolver=names)
     async with client:
         for trick in TRICKS:
             url = trick.replace("{port}", str(trap.port))
@@ -161,11 +161,11 @@ async def test_no_trick_with_an_address_works(trap: Trap, tmp_path: Path, tally:
 
 
 async def test_a_paid_post_does_not_go_inside_either(trap: Trap, tally: Tally) -> None:
-    client = HttpClient(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=Names(INSIDE))
+    client = HttpClient(service="x", policy=AddressPolicy(), timeouts=QUICK, resolver=Names(INSIDE))
     async with client:
         for host in INSIDE:
             with pytest.raises(ProviderError) as caught:
-                await client.buy(f"https://{host}:{trap.port}/", key="k", body={}, headers={})
+                await client.post_paid(f"https://{host}:{trap.port}/", key="k", body={}, headers={})
             error = caught.value
             tally.refused(host, ok=error.facts["reason"] == "address")
             assert error.accepted is Accepted.NO
@@ -188,7 +188,7 @@ async def test_an_answer_that_changes_is_judged_each_time(
 ) -> None:
     """The address that was checked is the one connected to: the name is not resolved twice."""
     names = Changing()
-    client = HttpClient(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=names)
+    client = HttpClient(service="x", policy=AddressPolicy(), timeouts=QUICK, resolver=names)
     url = f"https://turn.example:{trap.port}/a.mp4"
     async with client:
         assert not await refused(client, url, tmp_path / "a")
@@ -196,7 +196,7 @@ async def test_an_answer_that_changes_is_judged_each_time(
         assert set(attempts_outside) == {"93.184.216.34"}
         attempts_outside.clear()
     names.asked.append("so it changes")
-    client = HttpClient(party="x", policy=AddressPolicy(), timeouts=QUICK, resolver=names)
+    client = HttpClient(service="x", policy=AddressPolicy(), timeouts=QUICK, resolver=names)
     async with client:
         tally.refused(url, ok=await refused(client, url, tmp_path / "a"))
     assert trap.visits == 0

@@ -119,11 +119,11 @@ async def server(speak: Speak) -> AsyncIterator[str]:
 async def test_no_answer_holds_or_floods_a_call(what: str, tmp_path: Path, tally: Tally) -> None:
     async with (
         server(HOSTILE[what]) as url,
-        HttpClient(party="x", policy=AddressPolicy(loopback=True), timeouts=SHORT) as client,
+        HttpClient(service="x", policy=AddressPolicy(loopback=True), timeouts=SHORT) as client,
     ):
         calls: dict[str, Callable[[], Awaitable[object]]] = {
             "read": lambda: client.get(url, key="k"),
-            "buy": lambda: client.buy(url, key="k", body={}, headers={}),
+            "buy": lambda: client.post_paid(url, key="k", body={}, headers={}),
             "download": lambda: client.download(url, tmp_path / "a", max_bytes=1_000_000),
         }
         for name, call in calls.items():

@@ -12,7 +12,7 @@ from bot.domain.ports.provider import PreparedTask, Provider
 from bot.providers.addresses import AddressPolicy
 from bot.providers.apimart import ApiMart
 from bot.providers.evolink import EvoLink
-from bot.providers.http import Answer, HttpClient
+from bot.providers.http import HttpClient, JsonResponse
 from tests.fakes.ports import OwnedClock
 
 KEY = "Live-0123456789ABCDEF"
@@ -23,17 +23,17 @@ PREPARED = PreparedTask(model_id="m", body={"model": "m"})
 class ScriptedClient(HttpClient):
     """Gives one answer to every call."""
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(party="test", policy=AddressPolicy())
+    def __init__(self, answer: JsonResponse) -> None:
+        super().__init__(service="test", policy=AddressPolicy())
         self.answer = answer
 
-    async def get(self, url: str, **_: Any) -> Answer:
+    async def get(self, url: str, **_: Any) -> JsonResponse:
         return self.answer
 
-    async def post(self, url: str, **_: Any) -> Answer:
+    async def post(self, url: str, **_: Any) -> JsonResponse:
         return self.answer
 
-    async def buy(self, url: str, **_: Any) -> Answer:
+    async def post_paid(self, url: str, **_: Any) -> JsonResponse:
         return self.answer
 
 
@@ -58,10 +58,10 @@ def apimart(body: Any, status: int = 200, headers: Mapping[str, str] | None = No
     )
 
 
-def _answer(body: Any, status: int, headers: Mapping[str, str] | None) -> Answer:
+def _answer(body: Any, status: int, headers: Mapping[str, str] | None) -> JsonResponse:
     if isinstance(body, bytes):
-        return Answer(status=status, headers=httpx.Headers(headers), is_json=False)
-    return Answer(status=status, headers=httpx.Headers(headers), body=body)
+        return JsonResponse(status=status, headers=httpx.Headers(headers), is_json=False)
+    return JsonResponse(status=status, headers=httpx.Headers(headers), body=body)
 
 
 Adapter = Callable[..., Provider]

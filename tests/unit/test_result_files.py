@@ -1,7 +1,6 @@
 """A result on its way to the disk, and the look at its skeleton."""
 
 import hashlib
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -66,20 +65,21 @@ async def test_what_cannot_be_cleared_is_a_media_error(tmp_path: Path) -> None:
 def test_links_are_remembered_while_they_last() -> None:
     clock = OwnedClock()
     uploads = Uploads(clock=clock)
-    uploads.remember("a", "https://f.example/a", None)
-    uploads.remember("b", "https://f.example/b", clock.now() + timedelta(hours=30))
-    clock.seconds = 5 * 3600
+    uploads.remember("a", "https://f.example/a")
+    clock.seconds = 10 * 3600
+    uploads.remember("b", "https://f.example/b")
+    clock.seconds = 48 * 3600
     assert uploads.url_of("a") == "https://f.example/a"
-    assert uploads.url_of("b") == "https://f.example/b"
-    clock.seconds = 7 * 3600
-    assert uploads.url_of("b") is None
-    uploads.forget(["https://f.example/a"])
+    clock.seconds = 49 * 3600
     assert uploads.url_of("a") is None
+    assert uploads.url_of("b") == "https://f.example/b"
+    uploads.forget(["https://f.example/b"])
+    assert uploads.url_of("b") is None
 
 
 def test_only_so_many_links_are_remembered() -> None:
     uploads = Uploads(clock=OwnedClock())
     for number in range(600):
-        uploads.remember(str(number), f"https://f.example/{number}", None)
+        uploads.remember(str(number), f"https://f.example/{number}")
     assert uploads.url_of("0") is None
     assert uploads.url_of("599") == "https://f.example/599"

@@ -365,7 +365,7 @@ async def test_absence_is_only_said_where_it_is_proven(harness: AdapterHarness) 
 
 
 def harness_now(harness: AdapterHarness) -> Any:
-    return harness.provider._provider.now()  # pyright: ignore[reportAttributeAccessIssue]
+    return harness.provider._api.now()  # pyright: ignore[reportAttributeAccessIssue]
 
 
 async def test_results_that_cannot_be_had(harness: AdapterHarness) -> None:

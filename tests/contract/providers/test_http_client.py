@@ -59,7 +59,7 @@ async def opened(
     *, policy: AddressPolicy | None = None, resolver: AbstractResolver | None = None
 ) -> AsyncIterator[HttpClient]:
     client = HttpClient(
-        party="test",
+        service="test",
         policy=policy or AddressPolicy(loopback=True),
         timeouts=QUICK,
         resolver=resolver,
@@ -69,7 +69,9 @@ async def opened(
 
 
 async def buy(client: HttpClient, url: str) -> object:
-    return await client.buy(url, key=KEY, body={"model": "m"}, headers={"Idempotency-Key": "k"})
+    return await client.post_paid(
+        url, key=KEY, body={"model": "m"}, headers={"Idempotency-Key": "k"}
+    )
 
 
 def closed_port() -> int:
@@ -190,7 +192,7 @@ async def test_few_connections_are_kept(site: Site) -> None:
 
     site.handler = wait
     client = HttpClient(
-        party="test", policy=AddressPolicy(loopback=True), timeouts=QUICK, connections=2
+        service="test", policy=AddressPolicy(loopback=True), timeouts=QUICK, connections=2
     )
     async with client:
         await asyncio.gather(*(client.get(site.url, key=KEY) for _ in range(6)))
@@ -415,7 +417,7 @@ async def test_the_answer_to_a_paid_post_is_read_however_it_is_called(
     """A word in a header must not make a bought video one whose outcome is unknown."""
     site.handler = serving(pack(json.dumps(body).encode()), word)
     async with opened() as client:
-        answer = await client.buy(site.url, key=KEY, body={}, headers={})
+        answer = await client.post_paid(site.url, key=KEY, body={}, headers={})
     assert answer.body == body
 
 

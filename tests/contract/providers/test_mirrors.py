@@ -11,9 +11,9 @@ from bot.domain.ports.provider import InformedProvider
 from bot.providers.addresses import AddressPolicy
 from bot.providers.apimart import ApiMart
 from bot.providers.evolink import EvoLink
-from bot.providers.failures import NotSentError
 from bot.providers.http import HttpClient
 from bot.providers.mirrors import Mirrors, base_url
+from bot.providers.transport_errors import NotSentError
 from tests.contract.providers.adapter_harness import EVOLINK, PATIENT, AdapterHarness
 
 
@@ -33,7 +33,7 @@ def adapter(harness: AdapterHarness, client: HttpClient, ending: str) -> Informe
 
 def opened(harness: AdapterHarness) -> HttpClient:
     policy = AddressPolicy.beside(harness.bench.url)
-    return HttpClient(party=harness.name, policy=policy, timeouts=PATIENT)
+    return HttpClient(service=harness.name, policy=policy, timeouts=PATIENT)
 
 
 def apimart_at(harness: AdapterHarness, client: HttpClient, *urls: str) -> ApiMart:

@@ -62,7 +62,7 @@ async def provider(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Provider]:
 
 def client(proxy: str, *, loopback: bool = False) -> HttpClient:
     return HttpClient(
-        party="test",
+        service="test",
         policy=AddressPolicy(loopback=loopback),
         timeouts=QUICK,
         proxy=Proxy.parse(proxy),
@@ -81,7 +81,7 @@ async def test_every_kind_of_call_goes_through_it(
             base = "https://provider.example"
             assert (await http.get(f"{base}/read", key=KEY)).body == {"fine": True}
             await http.post(f"{base}/ask", key=KEY, body={})
-            await http.buy(f"{base}/buy", key=KEY, body={}, headers={})
+            await http.post_paid(f"{base}/buy", key=KEY, body={}, headers={})
             await http.upload(f"{base}/up", key=KEY, file=file, name="a.png", mime="image/png")
             await http.download(f"{base}/film.mp4", tmp_path / "film", max_bytes=100)
         assert set(proxy.asked) == {"provider.example:443"}
@@ -168,9 +168,9 @@ async def broken(case: str, proxy: ProxyServer) -> str:
     ("case", "words"),
     [
         ("nobody there", "the proxy cannot be reached"),
-        ("a wrong http password", "the proxy does not let us through"),
-        ("a wrong socks5 password", "the proxy does not let us through"),
-        ("no password", "the proxy does not let us through"),
+        ("a wrong http password", "the proxy refuses the connection"),
+        ("a wrong socks5 password", "the proxy refuses the connection"),
+        ("no password", "the proxy refuses the connection"),
     ],
 )
 async def test_a_proxy_that_does_not_work_took_nothing_and_tells_nothing(
@@ -181,7 +181,7 @@ async def test_a_proxy_that_does_not_work_took_nothing_and_tells_nothing(
         assert await Proxy.parse(url).fault("provider.example", 443) == words
         async with client(url) as http:
             with pytest.raises(ProviderError) as caught:
-                await http.buy("https://provider.example/buy", key=KEY, body={}, headers={})
+                await http.post_paid("https://provider.example/buy", key=KEY, body={}, headers={})
         error = caught.value
         assert (error.code, error.accepted) == (Code.PROVIDER_UNAVAILABLE, Accepted.NO)
         assert error.retryable

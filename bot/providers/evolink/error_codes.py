@@ -1,13 +1,10 @@
-"""EvoLink's error codes, and what each of them means to us.
-
-Data only, by the vendor's pages and official client.
-"""
+"""EvoLink's error codes and their meaning, by the vendor's pages and official client."""
 
 from collections.abc import Mapping
 
 from bot.domain.errors import Code
 from bot.providers.json_api import GONE
-from bot.providers.refusals import REJECTED, UNAVAILABLE, ErrorMeaning
+from bot.providers.response_errors import REJECTED, UNAVAILABLE, ErrorMeaning
 
 _BALANCE = ErrorMeaning(code=Code.PROVIDER_BALANCE)
 _MODERATED = ErrorMeaning(code=Code.MODERATED)
@@ -20,7 +17,7 @@ _MODERATION: Mapping[str, ErrorMeaning] = {
     "input_moderation_failed": _MODERATED,
 }
 
-CALL_WORDS: Mapping[str, ErrorMeaning] = {
+CALL_CODES: Mapping[str, ErrorMeaning] = {
     **_MODERATION,
     "insufficient_quota": _BALANCE,
     "insufficient_user_quota": _BALANCE,
@@ -32,31 +29,31 @@ CALL_WORDS: Mapping[str, ErrorMeaning] = {
     "model_unavailable": UNAVAILABLE,
     "channel_selection_failed": UNAVAILABLE,
     "service_unavailable": UNAVAILABLE,
-    # Of requests or of tasks at once, by the pages: a moment later there is room.
+    # By the pages, the limit of requests or of running tasks: it lasts a moment.
     "quota_exceeded": ErrorMeaning(
         code=Code.PROVIDER_RATE_LIMITED, retryable=True, retry_after=2.0
     ),
     "idempotency_conflict": REJECTED,
     "paid_outcome_unknown": UNAVAILABLE,
 }
-"""Codes of refused calls."""
+"""The codes of refused calls."""
 
-GONE_WORDS: Mapping[str, ErrorMeaning] = {
+GONE_CODES: Mapping[str, ErrorMeaning] = {
     "invalid_task_id": GONE,
     "task_not_found": GONE,
     "resource_not_found": GONE,
 }
-"""Codes that mean "no such task" when one is asked for."""
+"""The codes that mean "no such task" in the response to a query."""
 
 TASK_FAILED = ErrorMeaning(code=Code.PROVIDER_FAILED)
-"""A failed task with a code we do not know."""
+"""The meaning of a failed task with an unknown code."""
 
-TASK_WORDS: Mapping[str, ErrorMeaning] = {
+TASK_CODES: Mapping[str, ErrorMeaning] = {
     **_MODERATION,
     "invalid_parameters": REJECTED,
     "image_processing_error": REJECTED,
     "image_dimension_mismatch": REJECTED,
-    # The task has expired.
+    # The task expired.
     "resource_not_found": GONE,
     "request_cancelled": TASK_FAILED,
     "service_error": ErrorMeaning(code=Code.PROVIDER_FAILED, retryable=True),
@@ -71,7 +68,7 @@ TASK_WORDS: Mapping[str, ErrorMeaning] = {
     "service_unavailable": ErrorMeaning(
         code=Code.PROVIDER_UNAVAILABLE, retryable=True, retry_after=120.0
     ),
-    # May succeed with another prompt, so not as it is.
+    # The same request fails again; another prompt may succeed.
     "generation_failed_no_content": ErrorMeaning(code=Code.NO_VIDEO),
 }
-"""Codes of tasks that failed after they had been taken."""
+"""The codes of tasks that failed after they were accepted."""
