@@ -22,6 +22,7 @@ import structlog
 from bench.report import Report, options, percentile
 from bot.domain.generation import Generation, Posting
 from bot.domain.ids import ChannelId, GuildId, TaskId, UserId, idempotency_key, new_worker_id
+from bot.domain.media import FitStep
 from bot.domain.ports.provider import PreparedTask, Submission, TaskReport, TaskState
 from bot.domain.ports.storage import Storage, Transaction
 from bot.domain.ports.telemetry import NoTelemetry
@@ -150,12 +151,12 @@ class Posts(FakeMessenger):
         posting: Posting,
         file: Path,
         *,
-        how: str,
+        step: FitStep,
         original_url: str | None,
     ) -> Posting:
         self.posted[idempotency_key(generation.id, generation.attempt)] = self.clock.seconds
         return await super().post_video(
-            generation, posting, file, how=how, original_url=original_url
+            generation, posting, file, step=step, original_url=original_url
         )
 
 

@@ -1,14 +1,11 @@
-"""Media as the rest of the house speaks of it: what kind, how large, where it is kept.
-
-Knows nothing of how a file is probed, stored or sent.
-"""
+"""Media files as values: their kind, size and place in the media directory."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class MediaKind(StrEnum):
-    """What a file really is, by its content."""
+    """The kind of a file, by its content."""
 
     IMAGE = "image"
     VIDEO = "video"
@@ -19,11 +16,11 @@ class StoredMedia:
     """A checked file in the media directory.
 
     ``path`` is relative to that directory, ``size`` in bytes, ``sha256`` in hex, ``width`` and
-    ``height`` in pixels, ``duration_ms`` in milliseconds (0 for an image), ``name`` the file name
-    to show a person (already made safe).
-    ``first_picture_only`` is true if the file attached had more pictures (an animation), which were
-    left out. ``lost_credentials`` is true if content credentials (C2PA) that were in the file could
-    not be kept, because it had to be rewritten to play.
+    ``height`` in pixels, ``duration_ms`` in milliseconds (0 for an image), ``name`` a safe file
+    name to show to members.
+    ``first_picture_only`` is true if the attached file had more pictures (an animation).
+    ``lost_credentials`` is true if content credentials (C2PA) were lost because the file had to be
+    rewritten to play.
     """
 
     kind: MediaKind
@@ -39,14 +36,21 @@ class StoredMedia:
     lost_credentials: bool = False
 
 
+class FitStep(StrEnum):
+    """How a copy of a video was made to fit, from the best quality to the worst."""
+
+    ORIGINAL = "original"
+    REMUXED = "remuxed"
+    REENCODED = "reencoded"
+    """The resolution is the same."""
+    PREVIEW = "preview"
+    """The picture is smaller, so the original deserves a link."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class FittedMedia:
-    """A copy of a video that is small enough to post, and how it was made.
-
-    ``path`` is absolute, ``size`` in bytes. ``how``: ``original``, ``remuxed``, ``reencoded`` (same
-    resolution) or ``preview`` (smaller picture: the original deserves a link).
-    """
+    """A copy of a video that is small enough to post. ``path`` is absolute, ``size`` in bytes."""
 
     path: str
     size: int
-    how: str
+    step: FitStep

@@ -1,4 +1,4 @@
-"""A bound on how much is worked on at once, in bytes rather than in number."""
+"""A limit of the bytes that are processed at the same time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,22 +6,22 @@ from contextlib import asynccontextmanager
 
 
 class Budget:
-    """Lets work through while what it declares adds up to at most ``total`` bytes, in order.
+    """Admits jobs in order while their sizes add up to at most ``total`` bytes.
 
-    A piece of work larger than the whole budget goes alone.
+    A job larger than ``total`` runs alone.
     """
 
     def __init__(self, total: int) -> None:
         self._total = total
         self._free = total
         self._freed = asyncio.Event()
-        self._line = asyncio.Lock()
+        self._order = asyncio.Lock()
 
     @asynccontextmanager
     async def spend(self, size: int) -> AsyncIterator[None]:
-        """Wait for room, and give it back at the end."""
+        """Wait for the bytes, and return them at the end."""
         share = min(max(size, 0), self._total)
-        async with self._line:
+        async with self._order:
             while self._free < share:
                 self._freed.clear()
                 await self._freed.wait()

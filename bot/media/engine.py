@@ -1,10 +1,9 @@
-"""The processes in which files are decoded: started with limits, kept warm, ended when they must.
+"""The processes that decode files: started with limits, reused, and killed.
 
-Owns starting ``bot.media.worker``, handing it one job at a time and killing it: when a job takes
-too long or is cancelled, when the process fails, and after a number of files. Short jobs (looks,
-pictures) and long ones (encoding) have processes of their own, so that none waits behind the other;
-pictures are decoded one at a time, because each is in memory as a whole.
-What the jobs do is the worker's business.
+A process of ``bot.media.worker`` gets one job at a time. It is killed if a job takes too long or is
+cancelled, if it fails, and after a number of files. Short jobs and long ones (encoding) have
+separate processes, so that none waits for the other. Pictures are decoded one at a time, because
+each is in memory as a whole.
 """
 
 import asyncio
@@ -20,21 +19,21 @@ from types import TracebackType
 from typing import Any, Self
 
 from bot.domain.errors import Code, MediaError
-from bot.media.faults import Fault, JobError
+from bot.media.jobs import Fault, JobError
 
 PROGRAM: tuple[str, ...] = (sys.executable, "-P", "-s", "-m", "bot.media.worker")
-"""The worker; its limits are appended."""
+"""The worker's command line, to which its limits are appended."""
 
 _ROOT = Path(__file__).parent.parent.parent
 _START_SECONDS = 60
-_LONGEST_ANSWER = 64 * 1024
+_MAX_RESULT = 64 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceLimits:
-    """What one job may use: seconds by the clock and of CPU, bytes of memory and of a file.
+    """The limits of one job: seconds by the clock and of CPU, bytes of memory and of a file.
 
-    ``jobs`` is how many files a process opens before another takes its place.
+    ``jobs`` is the number of jobs after which a process is replaced.
     """
 
     seconds: int
@@ -48,7 +47,7 @@ SHORT = ResourceLimits(seconds=60, cpu_seconds=30, memory=2 * 1024**3, jobs=50)
 LONG = ResourceLimits(seconds=300, cpu_seconds=600, memory=3 * 1024**3, jobs=1)
 
 _ALONE = frozenset({"picture"})
-"""Jobs that hold whole pictures in memory: one of them is done at a time."""
+"""Jobs that hold whole pictures in memory: only one of them runs at a time."""
 
 
 def _missing() -> MediaError:
@@ -56,7 +55,7 @@ def _missing() -> MediaError:
 
 
 class _EndedError(Exception):
-    """The process ended instead of answering."""
+    """The process ended without a result."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -73,7 +72,7 @@ class _Worker:
 
     @classmethod
     async def start(cls, program: Sequence[str], limits: ResourceLimits) -> Self:
-        """Start a process and wait until it can take a job.
+        """Start a process and wait until it is ready for a job.
 
         Raises:
             MediaError: INTERNAL with ``reason`` ``media_worker``.
@@ -91,8 +90,8 @@ class _Worker:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
-                limit=_LONGEST_ANSWER,
-                # Nothing of our environment: it may hold keys.
+                limit=_MAX_RESULT,
+                # Our own environment may hold keys.
                 env={
                     "PATH": os.defpath,
                     "LC_ALL": "C.UTF-8",
@@ -106,7 +105,7 @@ class _Worker:
         worker = cls(process)
         try:
             async with asyncio.timeout(_START_SECONDS):
-                answer = await worker._answer()
+                answer = await worker._result()
         except (TimeoutError, _EndedError):
             await worker.end()
             raise _missing() from None
@@ -117,22 +116,22 @@ class _Worker:
         return worker
 
     async def do(self, job: Mapping[str, object]) -> dict[str, Any]:
-        """Hand it a job and wait for the answer. Raises _EndedError."""
+        """Send a job and wait for its result. Raises _EndedError."""
         self.jobs += 1
         stdin = self._process.stdin
-        assert stdin is not None  # noqa: S101 - asked for above
+        assert stdin is not None  # noqa: S101 - a pipe
         with contextlib.suppress(ConnectionError):
             stdin.write(json.dumps(job).encode() + b"\n")
             await stdin.drain()
-        return await self._answer()
+        return await self._result()
 
-    async def _answer(self) -> dict[str, Any]:
+    async def _result(self) -> dict[str, Any]:
         stdout = self._process.stdout
-        assert stdout is not None  # noqa: S101 - asked for above
+        assert stdout is not None  # noqa: S101 - a pipe
         try:
             line = await stdout.readline()
             answer = json.loads(line)
-        except ValueError:  # nothing, too much, or nonsense
+        except ValueError:  # nothing, too much, or no JSON
             await self.end()
             raise _EndedError(self._process.returncode or 0) from None
         if not isinstance(answer, dict):
@@ -141,25 +140,25 @@ class _Worker:
         return answer
 
     async def end(self) -> None:
-        """Kill it and all it started, and wait until it is gone."""
+        """Kill the process group and wait for its end."""
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-        # Gone at once, so a second cancellation may wait for it too. Its output is read to the end
-        # first: asyncio does not see the end of a process whose pipe it stopped reading.
+        # This takes only a moment, so a second cancellation may wait for it. The output is read to
+        # its end: asyncio does not notice the end of a process whose pipe it stopped reading.
         await asyncio.shield(self._reap())
 
     async def _reap(self) -> None:
-        assert self._process.stdout is not None  # noqa: S101 - asked for above
+        assert self._process.stdout is not None  # noqa: S101 - a pipe
         if self._process.stdin is not None:
             self._process.stdin.close()
-        while await self._process.stdout.read(_LONGEST_ANSWER):
+        while await self._process.stdout.read(_MAX_RESULT):
             pass
         await self._process.wait()
 
 
 class _Pool:
-    """At most ``size`` processes at a time; one of them stays for the next job."""
+    """At most ``size`` processes at a time, of which one is kept for the next job."""
 
     def __init__(self, size: int, limits: ResourceLimits) -> None:
         self.limits = limits
@@ -170,7 +169,7 @@ class _Pool:
         """Do a job in one of the processes.
 
         Raises:
-            JobError: EXHAUSTED, or DAMAGED when the process failed over it.
+            JobError: EXHAUSTED, or DAMAGED if the process failed.
             MediaError: INTERNAL with ``reason`` ``media_worker``.
         """
         async with self._turns:
@@ -180,7 +179,7 @@ class _Pool:
                 try:
                     return await self._attempt(worker, job)
                 except _EndedError as ended:
-                    # Another file, or somebody, may have ended one that waited: a fresh one knows.
+                    # An idle process may have ended because of something else: use a new one.
                     if used:
                         continue
                     spent = ended.status == -signal.SIGXCPU
@@ -203,13 +202,13 @@ class _Pool:
                 await worker.end()
 
     async def close(self) -> None:
-        """End the process that waits."""
+        """End the idle process."""
         while self._idle:
             await self._idle.pop().end()
 
 
 class Engine:
-    """Does jobs on files in other processes. An asynchronous context: at its end they are gone."""
+    """Runs jobs on files in other processes, which end with this asynchronous context."""
 
     def __init__(
         self,
@@ -235,21 +234,21 @@ class Engine:
         await self._long.close()
 
     async def versions(self) -> str:
-        """Return what the worker says of its libraries.
+        """Return the versions of the worker's libraries.
 
         Raises:
-            MediaError: INTERNAL with ``reason`` ``media_worker`` when it does not start.
+            MediaError: INTERNAL with ``reason`` ``media_worker``, the worker does not start.
         """
         worker = await _Worker.start(PROGRAM, self._short.limits)
         await worker.end()
         return worker.ready
 
     async def do(self, job: str, *, long: bool = False, **arguments: object) -> dict[str, Any]:
-        """Do a job and return what it found. Cancelling kills the process first.
+        """Do a job and return its result. Cancellation kills the process first.
 
         Raises:
-            JobError: what the file, or the effort it takes, made impossible.
-            MediaError: INTERNAL when the disk is full or the worker does not start.
+            JobError: the job is impossible with this file, or takes more than a job may use.
+            MediaError: INTERNAL, the disk is full or the worker does not start.
         """
         pool = self._long if long else self._short
         async with self._alone if job in _ALONE else contextlib.nullcontext():

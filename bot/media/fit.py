@@ -1,7 +1,7 @@
-"""The ladder of sizes: the best copy of a video that a place with a size limit will take.
+"""The best copy of a video that fits a size limit.
 
-As it is; the same streams in a fresh container; encoded again at the same resolution to a bit rate
-that fits; a smaller preview. Knows bytes and bit rates, nothing of Discord.
+The steps are the same streams in a new container, the same resolution at a lower bit rate, and
+smaller previews.
 """
 
 from dataclasses import dataclass
@@ -10,29 +10,30 @@ from pathlib import Path
 import structlog
 
 from bot.domain.errors import Code, MediaError
+from bot.domain.media import FitStep
 from bot.media.engine import Engine
-from bot.media.faults import Fault, JobError
-from bot.media.probe import VideoFacts, encode, look, remux
+from bot.media.jobs import JobError
+from bot.media.probe import VideoFacts, encode, look, remux, result_error
 from bot.media.sniff import Format
 
 log = structlog.get_logger(__name__)
 
 _CONTAINER = 12 * 1024
-"""Bytes set aside for an MP4's index."""
+"""Bytes reserved for an MP4's index."""
 
 _BITS_PER_PIXEL = 0.02
-"""Below this a frame is mud, and fewer pixels look better."""
+"""Below this, a smaller picture looks better."""
 
 _LEAST_VIDEO = 24_000
-"""Bits per second of picture below which even the smallest preview is not worth posting."""
+"""Bits per second of picture below which even the smallest preview is unusable."""
 
 PREVIEWS = (480, 360)
-"""Short sides of the previews, in pixels."""
+"""The short sides of the previews, in pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Rates:
-    """Bits per second. ``audio`` is 0 when there is no sound."""
+    """Bits per second. ``audio`` is 0 if there is no sound."""
 
     video: int
     audio: int
@@ -40,43 +41,39 @@ class _Rates:
 
 async def fit_video(
     engine: Engine, source: Path, scratch: Path, *, size: int, max_bytes: int
-) -> tuple[Path, str]:
+) -> tuple[Path, FitStep]:
     """Make a copy of ``source`` (an MP4 of ``size`` bytes) of at most ``max_bytes`` in ``scratch``.
 
-    Returns its path and the rung: ``remuxed``, ``reencoded`` or ``preview``.
-
     Raises:
-        MediaError: POST_TOO_LARGE when no rung fits, RESULT_BROKEN when the source is no video,
-            INTERNAL with ``reason`` ``exhausted`` when it takes more than a job may use.
+        MediaError: POST_TOO_LARGE if no step fits, RESULT_BROKEN if the source is not a video,
+            INTERNAL with ``reason`` ``exhausted`` if it takes more than a job may use.
     """
     try:
         return await _fit(engine, source, scratch, size=size, max_bytes=max_bytes)
     except JobError as error:
         log.warning("fit_failed", fault=error.fault, detail=error.detail)
-        if error.fault is Fault.EXHAUSTED:
-            raise MediaError(Code.INTERNAL, reason="exhausted") from error
-        raise MediaError(Code.RESULT_BROKEN) from error
+        raise result_error(error) from error
 
 
 async def _fit(
     engine: Engine, source: Path, scratch: Path, *, size: int, max_bytes: int
-) -> tuple[Path, str]:
+) -> tuple[Path, FitStep]:
     remuxed = scratch / "remuxed.mp4"
     await remux(engine, source, Format.MP4, remuxed)
     if _fits(remuxed, max_bytes):
-        return remuxed, "remuxed"
+        return remuxed, FitStep.REMUXED
     remuxed.unlink(missing_ok=True)
     facts = await look(engine, source, Format.MP4)
     rates = _budget(facts, max_bytes)
-    rungs = _rungs(facts)
-    for rung, (width, height) in enumerate(rungs):
-        last = rung == len(rungs) - 1
+    sizes = _sizes(facts)
+    for number, (width, height) in enumerate(sizes):
+        last = number == len(sizes) - 1
         floor = 0 if last else width * height * facts.frames_per_second * _BITS_PER_PIXEL
         if rates.video < max(floor, _LEAST_VIDEO):
             continue
         made = await _encode(engine, source, scratch, (width, height), rates, max_bytes)
         if made:
-            return made, "preview" if rung else "reencoded"
+            return made, FitStep.PREVIEW if number else FitStep.REENCODED
     raise MediaError(Code.POST_TOO_LARGE, size=size, limit=max_bytes)
 
 
@@ -85,7 +82,6 @@ def _fits(path: Path, max_bytes: int) -> bool:
 
 
 def _budget(facts: VideoFacts, max_bytes: int) -> _Rates:
-    """What picture and sound may take per second for the whole to fit."""
     total = int((max_bytes * 0.97 - _CONTAINER) * 8 * 1000 / facts.duration_ms)
     if facts.audio_codec is None:
         return _Rates(video=total, audio=0)
@@ -93,17 +89,17 @@ def _budget(facts: VideoFacts, max_bytes: int) -> _Rates:
     return _Rates(video=total - audio, audio=audio)
 
 
-def _rungs(facts: VideoFacts) -> list[tuple[int, int]]:
-    """The sizes to try, in even pixels: the video's own, then the previews that are smaller."""
-    rungs = [(facts.width // 2 * 2, facts.height // 2 * 2)]
+def _sizes(facts: VideoFacts) -> list[tuple[int, int]]:
+    """Return the sizes to try, in even pixels: the video's own, then the smaller previews."""
+    sizes = [(facts.width // 2 * 2, facts.height // 2 * 2)]
     shortest = min(facts.width, facts.height)
     for short_side in PREVIEWS:
         if short_side < shortest:
             factor = short_side / shortest
-            rungs.append(
+            sizes.append(
                 (round(facts.width * factor / 2) * 2, round(facts.height * factor / 2) * 2)
             )
-    return rungs
+    return sizes
 
 
 async def _encode(
@@ -114,7 +110,7 @@ async def _encode(
     rates: _Rates,
     max_bytes: int,
 ) -> Path | None:
-    """Encode to the bit rate; once more, lower, if that overshot. None when it does not fit."""
+    """Encode at the bit rate, and again at a lower one if the file is too large. None: no fit."""
     width, height = size
     made = scratch / f"{width}x{height}.mp4"
     video = rates.video

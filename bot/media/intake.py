@@ -1,12 +1,11 @@
-"""Checking a file that a person attached, and rewriting it into what the providers take.
+"""Checking an attached file, and rewriting it into what the providers accept.
 
-Owns what is allowed in and the sentence for each refusal: it carries the file's name and what is
-allowed. Works in a scratch folder; keeps nothing.
+Owns what is allowed and the refusals, each with the file's name and what is allowed.
 """
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import structlog
@@ -14,8 +13,8 @@ import structlog
 from bot.domain.errors import Code, MediaError, Refused
 from bot.domain.media import MediaKind
 from bot.media.engine import Engine
-from bot.media.faults import Fault, JobError
 from bot.media.fit import fit_video
+from bot.media.jobs import Fault, JobError, PictureLimits
 from bot.media.probe import MAX_PIXELS, VideoFacts, encode, look, remux
 from bot.media.sniff import Format, sniff_file
 
@@ -35,31 +34,14 @@ _CODES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class PictureCaps:
-    """Pixels that are decoded, and what is made of them: pixels of a side, pixels, bytes.
-
-    ``scaled_pixels`` is the cap for JPEG, which can be decoded at a fraction of its size.
-    ``largest_pixels`` bounds the memory that a picture takes: no model shows as many.
-    EvoLink takes images of 240 to 7,680 pixels a side below 10 MB; the others take more.
-    """
-
-    pixels: int = 100_000_000
-    scaled_pixels: int = 220_000_000
-    least_side: int = 240
-    largest_side: int = 7_680
-    largest_pixels: int = 16_000_000
-    max_bytes: int = 9_500_000
-
-
-@dataclass(frozen=True, kw_only=True)
 class Caps:
-    """What is accepted: the most bytes, pixels of a video's frame and side, and seconds.
+    """What is accepted: bytes, pixels of a video's frame and side, and seconds.
 
-    A video lasts at least ``least_video_seconds``: the providers' pages say 1.
+    ``least_video_seconds`` is 1 by the providers' pages.
     """
 
     upload_bytes: int = 50 * 1024 * 1024
-    picture: PictureCaps = PictureCaps()
+    picture: PictureLimits = field(default_factory=PictureLimits)
     pixels: int = MAX_PIXELS
     side: int = 16_384
     video_seconds: int = 30
@@ -68,10 +50,7 @@ class Caps:
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """A checked and rewritten file in the scratch folder; the length in milliseconds.
-
-    ``first_picture_only`` is true if the file had more pictures, which were left out.
-    """
+    """A checked and rewritten file in the scratch folder. See ``StoredMedia``."""
 
     path: Path
     format: Format
@@ -90,14 +69,14 @@ async def check_in(
     kinds: Sequence[MediaKind],
     caps: Caps,
 ) -> Accepted:
-    """Check the file at ``source`` and write what is kept of it into ``scratch``.
+    """Check the file at ``source`` and write the file to keep into ``scratch``.
 
     Raises:
         Refused: MEDIA_TYPE (``allowed``), MEDIA_TOO_LARGE (``size``, ``limit``), MEDIA_DIMENSIONS
             (``width``, ``height``, ``limit`` pixels), MEDIA_DURATION (``seconds``, ``limit``),
             MEDIA_TOO_SHORT (``least`` seconds), MEDIA_TOO_SMALL, MEDIA_NO_PICTURE, MEDIA_CODEC
             (``codec``), MEDIA_TIMEOUT, MEDIA_BROKEN; each with ``name``.
-        MediaError: INTERNAL when the disk is full or the worker does not start.
+        MediaError: INTERNAL, the disk is full or the worker does not start.
     """
     format_ = await asyncio.to_thread(sniff_file, source)
     if format_ is None or format_.kind not in kinds:
@@ -116,7 +95,7 @@ async def check_in(
 
 
 async def _check_image(
-    engine: Engine, source: Path, scratch: Path, format_: Format, *, caps: PictureCaps
+    engine: Engine, source: Path, scratch: Path, format_: Format, *, caps: PictureLimits
 ) -> Accepted:
     made = await engine.do(
         "picture",
@@ -144,7 +123,7 @@ async def _check_video(
     made = scratch / "video.mp4"
     if not facts.plain or not await _same_packets(engine, source, format_, made):
         await encode(engine, source, format_, made, seconds=caps.video_seconds + 1)
-    # The lengths in a header may lie; those of a file just written do not.
+    # The durations in a source's header may be wrong; those of a file just written are not.
     result = await look(engine, made, Format.MP4)
     _check_facts(result, name=name, caps=caps)
     size = made.stat().st_size
@@ -161,7 +140,7 @@ async def _check_video(
 
 
 async def _same_packets(engine: Engine, source: Path, format_: Format, made: Path) -> bool:
-    """Copy the packets; return whether a player can show the copy, and nothing is hidden in it."""
+    """Copy the packets; return True if the copy plays and hides nothing."""
     try:
         await remux(engine, source, format_, made)
         return (await look(engine, made, Format.MP4)).plain
@@ -173,7 +152,7 @@ async def _same_packets(engine: Engine, source: Path, format_: Format, made: Pat
 async def _fitted(
     engine: Engine, made: Path, scratch: Path, *, size: int, name: str, caps: Caps
 ) -> Path:
-    """Make a video smaller that grew over the limit when it was converted."""
+    """Reduce a video that grew above the limit when it was converted."""
     try:
         fitted, _ = await fit_video(engine, made, scratch, size=size, max_bytes=caps.upload_bytes)
     except MediaError as error:
@@ -191,10 +170,10 @@ def _check_facts(facts: VideoFacts, *, name: str, caps: Caps) -> None:
         raise Refused(
             Code.MEDIA_DIMENSIONS, name=name, width=width, height=height, limit=caps.pixels
         )
-    # A frame or two of grace: what is called a second is often less.
+    # A tolerance of a few frames: a video of a second is often a little shorter.
     if facts.duration_ms < caps.least_video_seconds * 1000 - 100:
         raise Refused(Code.MEDIA_TOO_SHORT, name=name, least=caps.least_video_seconds)
-    # Half a second of grace: cutting tools keep the sound of the last frame.
+    # A tolerance of half a second: editors keep the sound of the last frame.
     if facts.duration_ms > caps.video_seconds * 1000 + 500:
         raise Refused(
             Code.MEDIA_DURATION,

@@ -1,24 +1,25 @@
-"""What is inside a video, as the worker found it, and the few jobs that are done on videos."""
+"""The jobs on videos: what is inside one, a fresh container, another encoding."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.domain.errors import Code, MediaError
 from bot.media.engine import Engine
+from bot.media.jobs import Fault, JobError
 from bot.media.sniff import Format
 
 MAX_PIXELS = 40_000_000
-"""No frame of a video larger than this is decoded."""
+"""Larger frames of a video are not decoded."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class VideoFacts:
-    """A video that can be played to its end: pixels as shown, length in milliseconds, codec names.
+    """A video that can be played to its end: pixels as shown, duration in milliseconds, codecs.
 
-    ``turned`` is true if it is stored otherwise than it is shown, ``square`` if its pixels are
+    ``turned`` is true if it must be rotated or mirrored to be shown, ``square`` if its pixels are
     square, ``hdr`` if its colours are for HDR screens. ``hidden_frames`` and ``hidden_sound`` are
-    packets that an edit list hides. ``unread_sound`` is the codec of a sound that cannot be read.
-    ``streamable``, ``surplus`` and ``credentials`` are of MP4s: the index comes first and there are
-    no fragments, bytes follow the last box, content credentials (C2PA) are in it.
+    the numbers of packets that an edit list hides. ``unread_sound`` is the codec of a sound that
+    cannot be read. For ``streamable``, ``surplus`` and ``credentials`` see ``worker.mp4.Layout``.
     """
 
     width: int
@@ -40,7 +41,7 @@ class VideoFacts:
 
     @property
     def plays_inline(self) -> bool:
-        """Whether every player that people have shows it."""
+        """``plays_inline`` is true if all common players play it."""
         return (
             self.video_codec == "h264"
             and self.pixel_format in {"yuv420p", "yuvj420p"}
@@ -49,18 +50,18 @@ class VideoFacts:
 
     @property
     def plain(self) -> bool:
-        """Whether its packets can be kept: nothing is hidden, turned, stretched or for HDR."""
+        """``plain`` is true if its packets can be kept: none hidden, turned, stretched or HDR."""
         hides = self.hidden_frames or self.hidden_sound
         return self.plays_inline and self.square and not (hides or self.turned or self.hdr)
 
 
 async def look(engine: Engine, path: Path, format_: Format) -> VideoFacts:
-    """Open a video, read all its packets, decode its key frames.
+    """Read all packets of a video and decode its key frames.
 
     Raises:
         JobError: NO_PICTURE, CODEC (``codec``), DIMENSIONS (``width``, ``height``), DAMAGED,
             EXHAUSTED.
-        MediaError: INTERNAL when the worker does not start.
+        MediaError: INTERNAL, the worker does not start.
     """
     found = await engine.do(
         "look", source=str(path), demuxer=format_.demuxer, max_pixels=MAX_PIXELS
@@ -69,7 +70,7 @@ async def look(engine: Engine, path: Path, format_: Format) -> VideoFacts:
 
 
 async def remux(engine: Engine, source: Path, format_: Format, destination: Path) -> None:
-    """Write the same picture and sound into a fresh MP4, its index in front, nothing else inside.
+    """Write the same picture and sound into a new MP4 with its index first and nothing else in it.
 
     Raises:
         JobError, MediaError: as ``look``.
@@ -85,7 +86,7 @@ async def remux(engine: Engine, source: Path, format_: Format, destination: Path
 async def encode(
     engine: Engine, source: Path, format_: Format, destination: Path, **quality: int
 ) -> None:
-    """Write an MP4 of H.264 and AAC, upright, in ordinary colours; ``quality`` is the worker's.
+    """Write an upright MP4 of H.264 and AAC in standard colours; ``quality`` is the worker's.
 
     Raises:
         JobError, MediaError: as ``look``.
@@ -99,3 +100,10 @@ async def encode(
         scratch=str(destination.parent),
         quality=quality,
     )
+
+
+def result_error(error: JobError) -> MediaError:
+    """Return the error of a provider's result on which a job failed."""
+    if error.fault is Fault.EXHAUSTED:
+        return MediaError(Code.INTERNAL, reason="exhausted")
+    return MediaError(Code.RESULT_BROKEN)

@@ -1,6 +1,6 @@
-"""Which files of the media directory go: those kept long enough, and the oldest of too many.
+"""Removing files of the media directory: old ones, and the oldest ones above a size limit.
 
-Decides and removes; which files are still needed is told by the caller.
+The caller knows which files are still needed.
 """
 
 import os
@@ -10,30 +10,29 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-LASTING = ("copies", "videos", "inputs")
-"""The folders of files that last; copies can be made again."""
-PASSING = ("partial", "scratch")
-FOLDERS = (*LASTING, *PASSING)
+_KEPT = ("copies", "videos", "inputs")
+_TEMPORARY = ("partial", "scratch")
+FOLDERS = (*_KEPT, *_TEMPORARY)
 
 _LEFTOVERS = timedelta(days=1)
 _FRESH = timedelta(days=1)
-"""A file this young may be needed by a request that is not written down yet."""
+"""A file this young may be needed by a request that is not stored yet."""
 _FRESH_COPY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Kept:
+class _File:
     path: Path
     size: int
     modified: float
 
 
 def remove_old(root: Path, now: datetime, older_than: timedelta, needed: Collection[str]) -> int:
-    """Remove files kept longer than that, and leftovers of broken work; return how many."""
+    """Remove files older than that, and leftovers of interrupted jobs; return their number."""
     removed = 0
     for folder in FOLDERS:
-        passing = folder in PASSING
-        oldest = now - (min(_LEFTOVERS, older_than) if passing else older_than)
+        temporary = folder in _TEMPORARY
+        oldest = now - (min(_LEFTOVERS, older_than) if temporary else older_than)
         for path, status in _entries(root / folder):
             if status.st_mtime >= oldest.timestamp() or _is_needed(path, needed):
                 continue
@@ -46,7 +45,7 @@ def remove_old(root: Path, now: datetime, older_than: timedelta, needed: Collect
 
 
 def shrink(root: Path, now: datetime, most: int, needed: Collection[str]) -> int:
-    """Remove the oldest files until at most ``most`` bytes are kept; return how many bytes went."""
+    """Remove the oldest files until at most ``most`` bytes remain; return the removed bytes."""
     kept = sorted(_files(root), key=lambda file: file.modified)
     total = sum(file.size for file in kept)
     gone = 0
@@ -60,19 +59,19 @@ def shrink(root: Path, now: datetime, most: int, needed: Collection[str]) -> int
     return gone
 
 
-def size(root: Path) -> int:
-    """Return how many bytes are kept."""
+def kept_bytes(root: Path) -> int:
+    """Return the size of all kept files in bytes."""
     return sum(file.size for file in _files(root))
 
 
-def _files(root: Path) -> Iterator[_Kept]:
-    for folder in LASTING:
+def _files(root: Path) -> Iterator[_File]:
+    for folder in _KEPT:
         for path, status in _entries(root / folder):
-            yield _Kept(path=path, size=status.st_size, modified=status.st_mtime)
+            yield _File(path=path, size=status.st_size, modified=status.st_mtime)
 
 
 def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """The entries of a folder that are still there: others work in it at the same time."""
+    # Other processes work in the folder at the same time.
     for path in folder.iterdir():
         try:
             status = path.lstat()
@@ -82,7 +81,7 @@ def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def _is_needed(path: Path, needed: Collection[str]) -> bool:
-    """A copy is needed as long as what it was made from."""
+    # A copy is needed for as long as its original.
     if path.parent.name == "copies":
         return f"videos/{path.name.partition('.')[0]}.mp4" in needed
     return f"{path.parent.name}/{path.name}" in needed

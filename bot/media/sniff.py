@@ -1,8 +1,7 @@
-"""What kind of file something is, by its first bytes.
+"""The format of a file, by its first bytes.
 
-Reads bytes and decodes nothing. Names, extensions and declared types are not looked at, and a
-format that is not listed here is refused: playlists, documents, archives and scripts never reach a
-decoder.
+Names, extensions and declared types are ignored. A format that is not listed here is refused, so
+playlists, documents, archives and scripts never reach a decoder.
 """
 
 from enum import StrEnum
@@ -10,8 +9,8 @@ from pathlib import Path
 
 from bot.domain.media import MediaKind
 
-HEAD = 1024
-"""How many bytes of a file are looked at."""
+_HEAD_BYTES = 1024
+"""The number of bytes that are read."""
 
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
@@ -20,7 +19,7 @@ _SOUND_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
 
 
 class Format(StrEnum):
-    """A format that is taken in; the value is its usual extension."""
+    """An accepted format; the value is its usual extension."""
 
     JPEG = "jpg"
     PNG = "png"
@@ -33,7 +32,7 @@ class Format(StrEnum):
 
     @property
     def kind(self) -> MediaKind:
-        """Whether it is a picture or a video (a moving GIF is taken as its first picture)."""
+        """Its kind. A GIF is a picture: only its first frame is used."""
         moving = self in {Format.MP4, Format.MATROSKA}
         return MediaKind.VIDEO if moving else MediaKind.IMAGE
 
@@ -61,13 +60,13 @@ _MIMES = {
 
 
 def sniff_file(path: Path) -> Format | None:
-    """Return ``sniff`` of a file's beginning. Raises OSError when it cannot be read."""
+    """Return the format of a file, as ``sniff``. Raises OSError if it cannot be read."""
     with path.open("rb") as file:
-        return sniff(file.read(HEAD))
+        return sniff(file.read(_HEAD_BYTES))
 
 
 def sniff(head: bytes) -> Format | None:
-    """Return the format of a file that begins like this; None for anything not taken in."""
+    """Return the format of a file that begins with these bytes; None if it is not accepted."""
     if head.startswith(b"\xff\xd8\xff"):
         return Format.JPEG
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -82,12 +81,12 @@ def sniff(head: bytes) -> Format | None:
 
 
 def _boxed(head: bytes) -> Format | None:
-    """Return what a file of boxes is: a first box of a sane size that only such a file has."""
+    """Return the format of a file of boxes, by the type and size of the first one."""
     size, name, brand = int.from_bytes(head[:4], "big"), head[4:8], head[8:12]
     if name != b"ftyp":
-        # QuickTime files from before there was a type box, and files with room left in front of it.
+        # Old QuickTime files have no type box, and some files have free space in front of it.
         return Format.MP4 if name in _FIRST_BOXES and size >= 8 else None
-    if not 16 <= size <= HEAD or size % 4 or brand in _SOUND_BRANDS:
+    if not 16 <= size <= _HEAD_BYTES or size % 4 or brand in _SOUND_BRANDS:
         return None
     brands = {head[at : at + 4] for at in (8, *range(16, size, 4))}
     if brand in _AVIF_BRANDS or (brand in _HEIC_BRANDS and brands & _AVIF_BRANDS):

@@ -18,7 +18,7 @@ from bot.domain.catalogue import Catalogue, Mode, ModelName, Offer, ProviderName
 from bot.domain.errors import Accepted, Code, MediaError, ProviderError, Refused
 from bot.domain.generation import Generation, LiveStatus, Place, Posting, Target
 from bot.domain.ids import ChannelId, GenerationId, MessageId, TaskId
-from bot.domain.media import FittedMedia, MediaKind, StoredMedia
+from bot.domain.media import FitStep, FittedMedia, MediaKind, StoredMedia
 from bot.domain.ports.media import IncomingFile
 from bot.domain.ports.provider import (
     Balance,
@@ -440,7 +440,7 @@ class FakeMedia:
         if self.fit_faults:
             raise self.fit_faults.pop(0)
         self.sizes.append(max_bytes)
-        return FittedMedia(path=str(self.path_of(media)), size=media.size, how="original")
+        return FittedMedia(path=str(self.path_of(media)), size=media.size, step=FitStep.ORIGINAL)
 
     async def make_room(self) -> bool:
         return False
@@ -496,7 +496,7 @@ class FakeMessenger:
         posting: Posting,
         file: Path,
         *,
-        how: str,
+        step: FitStep,
         original_url: str | None,
     ) -> Posting:
         moment, fault = self.post_faults.pop(0) if self.post_faults else ("", None)

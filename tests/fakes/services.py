@@ -23,7 +23,7 @@ from bot.domain.ids import (
     MessageId,
     UserId,
 )
-from bot.domain.media import FittedMedia, MediaKind, StoredMedia
+from bot.domain.media import FitStep, FittedMedia, MediaKind, StoredMedia
 from bot.domain.ports.media import IncomingFile
 from bot.domain.quota import EffectiveLimits, LimitChanges, Limits, LimitSource, Usage
 from bot.domain.request import VideoRequest
@@ -289,7 +289,7 @@ class FakeHistory(Calls):
         found = next(item for item in self.items if item.id == generation_id)
         assert self.file is not None
         return found, FittedMedia(
-            path=str(self.file), size=self.file.stat().st_size, how="original"
+            path=str(self.file), size=self.file.stat().st_size, step=FitStep.ORIGINAL
         )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from bot.domain.errors import Code, PostError
 from bot.domain.generation import Generation, LiveStatus, Place, Posting, State, Target, TargetKind
 from bot.domain.ids import ChannelId, GenerationId, MessageId, UserId, message_nonce
+from bot.domain.media import FitStep
 from tests.fakes.ports import OwnedClock
 
 NONCE_SECONDS = 180
@@ -294,7 +295,7 @@ class Messenger:
         posting: Posting,
         file: Path,
         *,
-        how: str,
+        step: FitStep,
         original_url: str | None,
     ) -> Posting:
         try:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.domain.errors import Accepted, Code, MediaError, ProviderError
 from bot.domain.ids import GenerationId, TaskId
-from bot.domain.media import FittedMedia, StoredMedia
+from bot.domain.media import FitStep, FittedMedia, StoredMedia
 from bot.domain.ports.provider import PreparedTask, Submission, TaskReport
 from tests.fakes.ports import FakeMedia, FakeProvider, FakeTask
 
@@ -113,9 +113,9 @@ class Disk(FakeMedia):
     async def fit(self, media: StoredMedia, *, max_bytes: int) -> FittedMedia:
         source = self.path_of(media)
         if media.size <= max_bytes:
-            return FittedMedia(path=str(source), size=media.size, how="original")
+            return FittedMedia(path=str(source), size=media.size, step=FitStep.ORIGINAL)
         copy = source.with_suffix(f".{max_bytes}.mp4")
         if not copy.exists():
             await self.clock.sleep(self.fit_seconds)
             copy.write_bytes(source.read_bytes()[:max_bytes])
-        return FittedMedia(path=str(copy), size=max_bytes, how="reencoded")
+        return FittedMedia(path=str(copy), size=max_bytes, step=FitStep.REENCODED)

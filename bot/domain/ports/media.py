@@ -1,4 +1,4 @@
-"""The stored files as the services see them."""
+"""The port to the stored files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _SUFFIXES = {
 
 @dataclass(frozen=True, kw_only=True)
 class IncomingFile:
-    """An attached file, as Discord describes it. None of these values is trusted.
+    """An attached file as Discord describes it. None of these values is trusted.
 
     ``size`` is the declared size in bytes, ``content_type`` the declared type or None.
     """
@@ -27,7 +27,7 @@ class IncomingFile:
     content_type: str | None = None
 
     def claims(self, kind: MediaKind) -> bool:
-        """Return True if its declared type or its name says that it is of that kind."""
+        """Return True if the declared type or the name is of that kind."""
         declared = (self.content_type or "").startswith(f"{kind.value}/")
         return declared or self.name.lower().endswith(_SUFFIXES[kind])
 
@@ -45,7 +45,7 @@ class MediaStore(Protocol):
                 MEDIA_DURATION, MEDIA_TOO_SHORT, MEDIA_NO_PICTURE, MEDIA_CODEC, MEDIA_TIMEOUT,
                 MEDIA_BROKEN, MEDIA_UNAVAILABLE, with the file's name and what is allowed.
             MediaError: INTERNAL with ``reason`` ``disk_full`` or ``disk`` when it cannot be
-                written, ``media_worker`` when the process that decodes does not start.
+                written, ``media_worker`` when the decoding process does not start.
         """
         ...
 

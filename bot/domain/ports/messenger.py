@@ -6,6 +6,7 @@ from typing import Protocol
 
 from bot.domain.errors import Code
 from bot.domain.generation import Generation, LiveStatus, Place, Posting, Target
+from bot.domain.media import FitStep
 
 
 class Messenger(Protocol):
@@ -35,13 +36,13 @@ class Messenger(Protocol):
         posting: Posting,
         file: Path,
         *,
-        how: str,
+        step: FitStep,
         original_url: str | None,
     ) -> Posting:
         """Post the finished video at ``posting.target`` under ``posting.nonce``, with the one ping.
 
-        ``how`` is FittedMedia's; ``original_url`` a link to the full file, shown when ``how`` is
-        ``preview``. Returns the posting with message and channel id.
+        ``original_url`` is a link to the full file, shown if ``step`` is PREVIEW. Returns the
+        posting with the ids of the message and its channel.
 
         Raises:
             PostError: POST_TOO_LARGE, POST_FORBIDDEN, POST_TARGET_GONE, POST_REJECTED (definite),

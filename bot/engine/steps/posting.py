@@ -114,7 +114,7 @@ class PostingSteps(Steps):
                     generation,
                     posting,
                     Path(fitted.path),
-                    how=fitted.how,
+                    step=fitted.step,
                     original_url=self._original(generation),
                 )
             except PostError as error:

@@ -1,5 +1,5 @@
-"""The program that decodes files, run in a process of its own with limits and no secrets.
+"""The program that decodes files, in a process of its own with limits and without secrets.
 
-``bot.media.engine`` starts it. Everything in here runs in that process: no other module of the bot
-imports it, and it imports nothing of the bot but the list of formats.
+``bot.media.engine`` starts it. No other module of the bot imports this package, and it imports
+nothing of the bot but ``bot.media.jobs``.
 """

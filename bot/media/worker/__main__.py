@@ -1,7 +1,7 @@
-"""Answers jobs, one JSON document a line, until its input ends.
+"""Reads jobs, one JSON document a line, and writes their results, until the input ends.
 
-Sets its own limits before it opens anything. Its standard output belongs to the answers: whatever
-else the libraries print is thrown away.
+It sets its own limits before it opens a file. The standard output is for the results only: what the
+libraries print there is discarded.
 """
 
 import json
@@ -12,26 +12,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bot.media.faults import JobError
+from bot.media.jobs import JobError, PictureLimits
 from bot.media.worker.errors import damaged
 
 
 def main() -> None:
     """Read the limits from the command line and the jobs from standard input."""
-    cpu_seconds, most_cpu_seconds, memory, file_size = (int(value) for value in sys.argv[1:5])
-    _limit(most_cpu_seconds, memory, file_size)
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
+    cpu_seconds, total_cpu_seconds, memory, file_size = (int(value) for value in sys.argv[1:5])
+    _limit(total_cpu_seconds, memory, file_size)
+    output = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     jobs = _jobs()
-    print(json.dumps({"ready": _versions()}), file=answers, flush=True)
+    print(json.dumps({"ready": _versions()}), file=output, flush=True)
     for line in sys.stdin:
         _limit_cpu(cpu_seconds)
         job = json.loads(line)
-        print(json.dumps(_answer(jobs, job)), file=answers, flush=True)
+        print(json.dumps(_result(jobs, job)), file=output, flush=True)
 
 
-def _answer(jobs: dict[str, Callable[..., object]], job: dict[str, Any]) -> dict[str, object]:
+def _result(jobs: dict[str, Callable[..., object]], job: dict[str, Any]) -> dict[str, object]:
     try:
         with damaged():
             return {"result": jobs[job.pop("job")](**job)}
@@ -47,7 +46,7 @@ def _versions() -> str:
 
 
 def _jobs() -> dict[str, Callable[..., object]]:
-    """Import what decodes: that takes a moment, and is done before the first job comes."""
+    # Importing the libraries is slow, so it is done before the first job arrives.
     import av.logging
 
     from bot.media.worker import look, pictures, videos
@@ -57,9 +56,7 @@ def _jobs() -> dict[str, Callable[..., object]]:
     def picture(
         source: str, format_: str, scratch: str, limits: dict[str, int]
     ) -> dict[str, object]:
-        return pictures.convert(
-            Path(source), format_, Path(scratch), pictures.PictureLimits(**limits)
-        )
+        return pictures.convert(Path(source), format_, Path(scratch), PictureLimits(**limits))
 
     def facts(source: str, demuxer: str, max_pixels: int) -> dict[str, object]:
         return look.look(Path(source), demuxer, max_pixels=max_pixels)
@@ -89,13 +86,13 @@ def _limit(cpu_seconds: int, memory: int, file_size: int) -> None:
         try:
             resource.setrlimit(what, (most, most))
         except (ValueError, OSError):
-            # Memory limits do not exist everywhere (macOS); the rest do.
+            # macOS has no memory limit.
             if what != resource.RLIMIT_AS:
                 raise
 
 
 def _limit_cpu(seconds: int) -> None:
-    """Allow the next job this many seconds; the system ends the process at the limit."""
+    """Allow the next job this many seconds; the system kills the process at the limit."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     most = int(used.ru_utime + used.ru_stime) + 1 + seconds

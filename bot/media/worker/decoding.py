@@ -1,19 +1,18 @@
-"""The pixels of a picture that was attached, with Pillow: strictly first, then as far as is safe.
+"""Decoding of an attached picture with Pillow, strictly first, then as tolerantly as is safe.
 
-Owns which sizes are decoded and how much of a damaged picture may be missing. What is wrong in the
-parts that are dropped later does not matter.
+Owns which sizes are decoded and how much of a damaged picture may be missing. Errors in the parts
+that are dropped later do not matter.
 """
 
 import contextlib
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
 import pillow_heif
 from PIL import Image, ImageFile, PngImagePlugin
 
-from bot.media.faults import Fault, JobError
+from bot.media.jobs import Fault, JobError, PictureLimits
 from bot.media.worker.errors import detail
 
 _PILLOW = {
@@ -25,42 +24,30 @@ _PILLOW = {
     "avif": "AVIF",
 }
 _MISSING_ROWS = 32
-"""A file may lack the data of this many rows at its end: a decoder gives a JPEG's last two rows of
-blocks only when it sees the end marker.
+"""This many rows may be missing at the end of a file: without the end marker, a decoder does not
+return the last two rows of a JPEG's blocks.
 """
 
-_THINNEST = 16
-"""Pixels of a side below which a file is not enlarged: it is a line or a dot, not a picture."""
+_MIN_SIDE = 16
+"""A picture with a shorter side in pixels is not enlarged: it is a line or a dot."""
 
 _PICTURE_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND"})
 
 _UNREADABLE = (OSError, SyntaxError, ValueError, IndexError)
-"""What Pillow raises over a file that it cannot read strictly."""
+"""What Pillow raises for a file that it cannot read strictly."""
 
 Image.MAX_IMAGE_PIXELS = None  # The sizes are checked below, before anything is decoded.
 PngImagePlugin.MAX_TEXT_MEMORY = 16 * 2**20
 pillow_heif.register_heif_opener(thumbnails=False, decode_threads=1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class PictureLimits:
-    """What is accepted and what is made: pixels of the source, pixels of a side, pixels, bytes.
-
-    ``scaled_pixels`` is the limit for JPEG, which can be decoded at a fraction of its size.
-    """
-
-    pixels: int
-    scaled_pixels: int
-    least_side: int
-    largest_side: int
-    largest_pixels: int
-    max_bytes: int
-
-
 def decode(file: BinaryIO, format_: str, limits: PictureLimits) -> Image.Image:
-    """Decode strictly; where that fails, tolerantly. Refuse if rows of the picture are missing.
+    """Decode a picture strictly or, if that fails, tolerantly.
 
-    The tolerant way ignores checksums and accepts a file without its end.
+    Tolerant decoding ignores checksums and accepts a file without its end.
+
+    Raises:
+        JobError: DAMAGED, rows of the picture are missing; DIMENSIONS, TOO_SMALL.
     """
     found = _strictly(file, format_, limits)
     if isinstance(found, Image.Image):
@@ -82,9 +69,9 @@ def decode(file: BinaryIO, format_: str, limits: PictureLimits) -> Image.Image:
 
 
 def _strictly(file: BinaryIO, format_: str, limits: PictureLimits) -> Image.Image | str:
-    """Return the picture, or in words why it must be decoded tolerantly.
+    """Return the picture, or the reason to decode it tolerantly.
 
-    Not the error itself: that holds what was decoded so far.
+    The reason is a text, because the error would keep the decoded pixels in memory.
     """
     try:
         image = _decoded(file, format_, limits)
@@ -100,10 +87,10 @@ def _strictly(file: BinaryIO, format_: str, limits: PictureLimits) -> Image.Imag
 
 
 def _tolerantly(file: BinaryIO, format_: str, limits: PictureLimits) -> tuple[Image.Image, int]:
-    """Return the picture and how many of its rows are missing.
+    """Return the picture and the number of its missing rows.
 
-    What a decoder leaves untouched shows the ground it was laid on: two grounds reveal it. Only one
-    of the two pictures is kept.
+    The picture is decoded over two backgrounds: rows in which they differ are missing. Only one of
+    the two pictures is kept in memory.
     """
     rows = _rows(_decoded(file, format_, limits, ground=1))
     image = _decoded(file, format_, limits, ground=0)
@@ -111,7 +98,7 @@ def _tolerantly(file: BinaryIO, format_: str, limits: PictureLimits) -> tuple[Im
 
 
 def _bare(png: bytes) -> bytes:
-    """Return a PNG with nothing but the chunks that its picture is made of."""
+    """Return a PNG with only the chunks that hold its picture."""
     whole = memoryview(png)
     kept, at = [whole[:8]], 8
     while at + 8 <= len(png):
@@ -135,15 +122,15 @@ def _whole(file: BinaryIO) -> bytes:
 def _decoded(
     file: BinaryIO, format_: str, limits: PictureLimits, ground: int | None = None
 ) -> Image.Image:
-    """Decode a file; tolerantly if there is a ``ground``, which shows where nothing was decoded."""
-    # For JPEG this would paint what is missing.
+    """Decode a file, tolerantly if a ``ground`` (the background's value) is given."""
+    # For JPEG, Pillow's switch would fill the missing rows.
     with _truncated_accepted(ground is not None and format_ == "png"):
         return _loaded(file, format_, limits, ground)
 
 
 @contextlib.contextmanager
 def _truncated_accepted(accepted: bool) -> Iterator[None]:  # noqa: FBT001
-    """Set Pillow's switch inside only: it applies to everything in the process."""
+    # Pillow's switch applies to the whole process.
     before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, accepted
     try:
         yield
@@ -168,18 +155,17 @@ def _loaded(file: BinaryIO, format_: str, limits: PictureLimits, ground: int | N
     except OSError:
         if format_ != "jpg":
             raise
-        image.tile = []  # Nothing more will come.
+        image.tile = []  # there is no more data
     return image
 
 
 def _parts(image: Image.Image, limits: PictureLimits) -> int:
-    """Return by how much the sides of a JPEG are made smaller while it is decoded: 1, 2, 4 or 8."""
+    """Return the factor by which a JPEG is reduced while it is decoded: 1, 2, 4 or 8."""
     pixels = image.width * image.height
     return next((n for n in (1, 2, 4) if pixels <= limits.largest_pixels * n * n), 8)
 
 
 def _rows(image: Image.Image) -> list[int]:
-    """Return what tells the rows of a picture apart, in a fraction of their memory."""
     return [hash(_row(image, y)) for y in range(image.height)]
 
 
@@ -188,12 +174,12 @@ def _row(image: Image.Image, y: int) -> bytes:
 
 
 def _last_scan_begun(data: bytes) -> bool:
-    """Return whether a progressive JPEG lacks bytes of its last, finest scan only.
+    """Return True if a progressive JPEG lacks only bytes of its last scan, the finest one.
 
     False for a baseline JPEG, which is decoded row by row.
 
     Raises:
-        JobError: DAMAGED if a progressive one lacks more.
+        JobError: DAMAGED, a progressive JPEG lacks more.
     """
     at, progressive = 2, False
     while at + 4 <= len(data) and (marker := data[at + 1]) != 0xDA:
@@ -216,11 +202,11 @@ def _check_size(image: Image.Image, limits: PictureLimits) -> None:
     width, height = image.size
     most = limits.scaled_pixels if image.format in {"JPEG", "MPO"} else limits.pixels
     long, short = max(width, height), min(width, height)
-    thin = short < _THINNEST or long * limits.least_side > short * limits.largest_side
+    thin = short < _MIN_SIDE or long * limits.least_side > short * limits.largest_side
     if not short:
         raise JobError(Fault.DAMAGED, detail="no pixels")
     if thin:
         ratio = limits.largest_side // limits.least_side
-        raise JobError(Fault.TOO_SMALL, width=width, height=height, least=_THINNEST, ratio=ratio)
+        raise JobError(Fault.TOO_SMALL, width=width, height=height, least=_MIN_SIDE, ratio=ratio)
     if width * height > most:
         raise JobError(Fault.DIMENSIONS, width=width, height=height)

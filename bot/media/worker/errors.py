@@ -1,4 +1,4 @@
-"""What the libraries raise over a bad file becomes a ``JobError``."""
+"""The exceptions of the libraries as ``JobError``."""
 
 import errno
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import av.error
 
-from bot.media.faults import Fault, JobError
+from bot.media.jobs import Fault, JobError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _EXHAUSTED = frozenset({errno.ENOMEM, errno.EFBIG})
@@ -33,5 +33,5 @@ def damaged() -> Iterator[None]:
 
 
 def detail(error: Exception) -> str:
-    """Return what the log says of an error."""
+    """Return the text of an error for the log."""
     return repr(error)[:500]

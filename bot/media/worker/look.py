@@ -1,7 +1,6 @@
-"""What is inside a video, as values: streams, packets, rotation, colours, hidden frames.
+"""What is inside a video: streams, packets, rotation, colours, hidden frames.
 
-Reads every packet and decodes the key frames. Nothing in here is read from a program's messages or
-from what a file's title says.
+It reads every packet and decodes the key frames.
 """
 
 import struct
@@ -19,8 +18,9 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from bot.media.faults import Fault, JobError
+from bot.media.jobs import Fault, JobError
 from bot.media.worker.errors import damaged
+from bot.media.worker.mp4 import layout
 
 _VIDEO_CODECS = (
     "h264,hevc,mpeg4,h263,mjpeg,prores,vp8,vp9,libvpx,libvpx-vp9,av1,libdav1d,libaom-av1"
@@ -33,34 +33,16 @@ _VIDEO = frozenset(_VIDEO_CODECS.split(","))
 _AUDIO = frozenset(_AUDIO_CODECS.split(","))
 
 _HDR = frozenset({16, 18})
-"""Transfer characteristics of HDR (ITU-T H.273): PQ and HLG."""
+"""The transfer characteristics of HDR (ITU-T H.273): PQ and HLG."""
 
 _BT2020 = 9
 _PRIMING = 4
-"""Packets of sound that an encoder may put before the beginning: they are not hidden sound."""
-
-_CREDENTIALS = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
-"""The type of the ``uuid`` box in which C2PA keeps content credentials."""
-
-_MOST_BOXES = 10_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Layout:
-    """How an MP4 lies on the disk. It says nothing about whether the file can be played.
-
-    ``streamable`` is true if the index comes first and there are no fragments; ``surplus`` is true
-    if bytes follow the last box; ``credentials`` is true if content credentials are in it.
-    """
-
-    streamable: bool = False
-    surplus: bool = False
-    credentials: bool = False
+"""Packets of sound that an encoder may put before the beginning; they are not hidden sound."""
 
 
 @dataclass(kw_only=True)
 class Track:
-    """What the packets of one stream add up to; times in seconds, None before the first packet."""
+    """The sums of one stream's packets. Times are in seconds, None before the first packet."""
 
     shown: int = 0
     hidden: int = 0
@@ -91,7 +73,7 @@ class Track:
 
 @dataclass(frozen=True, kw_only=True)
 class Streams:
-    """The picture and the first sound that can be read. ``unread`` names a sound that cannot."""
+    """The picture and the first readable sound. ``unread`` is the codec of an unreadable sound."""
 
     video: VideoStream
     audio: AudioStream | None
@@ -99,7 +81,7 @@ class Streams:
 
     @property
     def both(self) -> list[VideoStream | AudioStream]:
-        """The streams that are read."""
+        """The streams to read."""
         return [self.video] if self.audio is None else [self.video, self.audio]
 
 
@@ -124,7 +106,7 @@ def opened(path: Path, demuxer: str, **options: str) -> Iterator[av.container.In
 
 
 def choose(container: av.container.InputContainer) -> Streams:
-    """Pick the streams to read.
+    """Choose the streams to read.
 
     Raises:
         JobError: NO_PICTURE, or CODEC with the ``codec`` of the picture.
@@ -151,7 +133,7 @@ def _codec(stream: VideoStream | AudioStream) -> str:
 
 
 def look(path: Path, demuxer: str, *, max_pixels: int) -> dict[str, object]:
-    """Describe a video that can be played to its end.
+    """Return the facts of a video that can be played to its end (see ``probe.VideoFacts``).
 
     Raises:
         JobError: NO_PICTURE, CODEC (``codec``), DIMENSIONS (``width``, ``height``), DAMAGED.
@@ -196,7 +178,7 @@ def look(path: Path, demuxer: str, *, max_pixels: int) -> dict[str, object]:
 def _read(
     container: av.container.InputContainer, streams: Streams, tracks: dict[int, Track]
 ) -> VideoFrame | None:
-    """Count all packets, decode the key frames, return the first frame that is shown."""
+    """Count all packets, decode the key frames, and return the first frame that is shown."""
     streams.video.codec_context.skip_frame = "NONKEY"
     streams.video.thread_count = 2
     first = None
@@ -214,7 +196,7 @@ def _read(
 
 
 def _first_frame(path: Path, demuxer: str) -> VideoFrame | None:
-    """Return the first frame that is shown where that is no key frame: those may be hidden."""
+    # The first frame shown need not be a key frame: those may be hidden.
     with opened(path, demuxer) as container:
         return next(iter(container.decode(choose(container).video)), None)
 
@@ -241,20 +223,20 @@ def _plain_name(codec: str) -> str:
 
 
 def is_hdr(frame: VideoFrame) -> bool:
-    """Return whether the colours must be mapped to those of an ordinary screen."""
+    """Return True if the colours must be converted for a standard screen."""
     return frame.color_trc in _HDR or frame.color_primaries == _BT2020
 
 
 @dataclass(frozen=True, kw_only=True)
 class Orientation:
-    """How a frame is turned for showing: filters that do it, and whether its sides swap."""
+    """How a frame must be turned to be shown: the filters, and whether its sides swap."""
 
     filters: tuple[tuple[str, str], ...] = ()
     sideways: bool = False
 
     @property
     def turned(self) -> bool:
-        """Whether it is stored otherwise than it is shown."""
+        """``turned`` is true if a frame must be rotated or mirrored to be shown."""
         return bool(self.filters)
 
     @classmethod
@@ -289,39 +271,7 @@ def check_whole(path: Path) -> None:
             counts[packet.stream_index] += bool(packet.size)
             lengths[packet.stream_index] += packet.duration or 0
         for stream in streams.both:
-            # Many samples of plain sound (PCM) come in one packet: their lengths add up instead.
+            # A packet of PCM sound holds many samples, so their durations are compared instead.
             whole = stream.duration is not None and lengths[stream.index] >= stream.duration
             if counts[stream.index] < stream.frames and not whole:
                 raise JobError(Fault.DAMAGED, detail="samples are missing")
-
-
-def layout(path: Path) -> Layout:
-    """Read the names of an MP4's outermost boxes."""
-    names: list[bytes] = []
-    credentials = surplus = False
-    end = path.stat().st_size
-    with path.open("rb") as file:
-        at = 0
-        while at < end and len(names) < _MOST_BOXES:
-            file.seek(at)
-            head = file.read(32)
-            size, name = int.from_bytes(head[:4], "big"), head[4:8]
-            start = 8
-            if size == 1:
-                size, start = int.from_bytes(head[8:16], "big"), 16
-            elif size == 0:
-                size = end - at
-            if size < 8 or at + size > end or not name.isalnum():
-                surplus = True
-                break
-            names.append(name)
-            credentials = credentials or (
-                name == b"uuid" and head[start : start + 16] == _CREDENTIALS
-            )
-            at += size
-    places = [names.index(name) for name in (b"moov", b"mdat") if name in names]
-    return Layout(
-        streamable=len(places) == 2 and places[0] < places[1] and b"moof" not in names,
-        surplus=surplus,
-        credentials=credentials,
-    )

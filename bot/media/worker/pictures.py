@@ -1,7 +1,7 @@
-"""A picture of any accepted format becomes an upright RGB picture of a size that the models take.
+"""Conversion of a picture to an upright RGB picture of a size that the models accept.
 
-Metadata, further frames, colour profiles and transparency do not survive. Owns how many copies of
-the pixels are in memory at once: as few as the libraries allow.
+Metadata, further frames, colour profiles and transparency are removed. Copies of the pixels are
+freed as early as the libraries allow.
 """
 
 import io
@@ -12,21 +12,21 @@ from pathlib import Path
 
 from PIL import Image, ImageCms, JpegImagePlugin
 
-from bot.media.faults import Fault, JobError
-from bot.media.worker.decoding import PictureLimits, decode
+from bot.media.jobs import Fault, JobError, PictureLimits
+from bot.media.worker.decoding import decode
 from bot.media.worker.errors import damaged
 
 _PHOTOS = frozenset({"JPEG", "MPO", "HEIF", "AVIF"})
-"""Formats whose pictures are kept as JPEG; the others become PNG while that is small enough."""
+"""The formats that become JPEG; the others become PNG if that is small enough."""
 
 _LARGEST_PNG = 12_000_000
-"""Pixels above which a PNG takes too long to write and would be too large for the providers."""
+"""With more pixels, a PNG takes too long to write and is too large for the providers."""
 
 _QUALITIES = (92, 85, 75)
 
 
 def convert(source: Path, format_: str, scratch: Path, limits: PictureLimits) -> dict[str, object]:
-    """Write the picture into ``scratch`` and describe it.
+    """Write the picture into ``scratch`` and return its path, format and size.
 
     Raises:
         JobError: DIMENSIONS or TOO_SMALL (``width``, ``height``), DAMAGED, EXHAUSTED, DISK_FULL.
@@ -45,7 +45,7 @@ def convert(source: Path, format_: str, scratch: Path, limits: PictureLimits) ->
         path = _write(
             picture, scratch, photo=photo, tables=tables if untouched else None, limits=limits
         )
-        width, height = path_size(path)
+        width, height = _size(path)
     return {
         "path": str(path),
         "format": path.suffix[1:],
@@ -55,14 +55,13 @@ def convert(source: Path, format_: str, scratch: Path, limits: PictureLimits) ->
     }
 
 
-def path_size(path: Path) -> tuple[int, int]:
-    """Return the size of a picture that was just written."""
+def _size(path: Path) -> tuple[int, int]:
     with Image.open(path, formats=["JPEG", "PNG"]) as image:
         return image.size
 
 
 def _target(size: tuple[int, int], limits: PictureLimits) -> tuple[int, int]:
-    """Return the nearest size with both sides and the pixels in the range that the models take."""
+    """Return the nearest size that is within the limits."""
     factor = min(1.0, limits.largest_side / max(size))
     factor = min(factor, math.sqrt(limits.largest_pixels / math.prod(size)))
     factor = max(factor, limits.least_side / min(size))
@@ -73,7 +72,7 @@ def _target(size: tuple[int, int], limits: PictureLimits) -> tuple[int, int]:
 
 
 def _plain(image: Image.Image, limits: PictureLimits) -> Image.Image:
-    """Make large pictures small at once, and turn rare modes into eight bits a channel."""
+    """Reduce a large picture first, and convert rare modes to eight bits a channel."""
     if image.mode.startswith("I"):
         grey = image.point(lambda value: value * (1 / 256)).convert("L")
         image = _instead(image, _keeping_info(image, grey))
@@ -91,7 +90,7 @@ def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _instead(before: Image.Image, after: Image.Image) -> Image.Image:
-    """Free the pixels of a picture, which may be many, as soon as there is another in its place."""
+    """Free the pixels of a picture as soon as another one replaces it."""
     before.close()
     return after
 
@@ -107,7 +106,7 @@ def _keeping_info(before: Image.Image, after: Image.Image) -> Image.Image:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Turn it as its EXIF says; unreadable EXIF says nothing."""
+    """Turn a picture by its EXIF orientation; unreadable EXIF is ignored."""
     try:
         orientation = image.getexif().get(0x0112, 1)
     except (SyntaxError, ValueError, OSError, KeyError, TypeError, IndexError):
@@ -133,10 +132,10 @@ def _transparent(image: Image.Image) -> bool:
 
 
 def _flat(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return it as RGB in sRGB, on white where it is transparent, without any metadata.
+    """Return a picture as RGB in sRGB, on white if it is transparent, without any metadata.
 
-    The work is done strip by strip, in the picture itself where that is RGB: whole copies of a
-    large picture are too many bytes.
+    Colours are converted strip by strip, and in place if the picture is RGB: a copy of a large
+    picture takes too much memory.
     """
     transparent = _transparent(image)
     mode = "RGB" if transparent and image.mode not in _PROFILED else image.mode
@@ -158,17 +157,14 @@ def _flat(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 _PROFILED = frozenset({"L", "RGB", "CMYK"})
-"""Modes whose colours a profile may describe."""
+"""The modes whose colours a profile may describe."""
 
 _STRIP = 64
-"""Rows of a picture whose colours are changed at once."""
+"""Rows of a picture whose colours are converted together."""
 
 
 def _transform(mode: str, profile: bytes | None) -> ImageCms.ImageCmsTransform | None:
-    """Return what turns colours into sRGB.
-
-    A profile that cannot be read, or is made for other pictures, is as good as none.
-    """
+    # A profile that cannot be read, or that is made for another mode, is ignored.
     if profile and mode in _PROFILED:
         with suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
             own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -178,7 +174,7 @@ def _transform(mode: str, profile: bytes | None) -> ImageCms.ImageCmsTransform |
 
 @dataclass(frozen=True, kw_only=True)
 class _Tables:
-    """How a JPEG was written: the same again loses next to nothing."""
+    """How a JPEG was encoded. Encoding it the same way again loses very little."""
 
     quantization: dict[int, list[int]]
     subsampling: int

@@ -1,6 +1,6 @@
-"""Writing MP4s: the same streams in a fresh container, or H.264 and AAC made again.
+"""Writing MP4s: the same streams in a new container, or encoded again to H.264 and AAC.
 
-What is hidden by an edit list is not written. Everything but one picture and one sound is dropped.
+Only one picture and one sound are written, without what an edit list hides.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ from av.packet import Packet
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
-from bot.media.faults import Fault, JobError
+from bot.media.jobs import Fault, JobError
 from bot.media.worker.errors import damaged
 from bot.media.worker.look import Orientation, Streams, choose, is_hdr, opened
 
@@ -32,7 +32,7 @@ _BT709 = "out_color_matrix=bt709:out_primaries=bt709:out_transfer=bt709"
 class Quality:
     """How a video is encoded. ``video_bps`` 0 means constant quality instead of a bit rate.
 
-    ``width`` and ``height`` are 0 for the source's own. ``seconds`` is where it is cut.
+    ``width`` and ``height`` 0 mean the source's. ``seconds`` is where the video is cut, 0: nowhere.
     """
 
     width: int = 0
@@ -43,7 +43,7 @@ class Quality:
 
 
 def remux(source: Path, demuxer: str, destination: Path) -> None:
-    """Write the same packets into a fresh MP4, its index in front.
+    """Write the same packets into a new MP4 with its index first.
 
     Raises:
         JobError: DAMAGED, NO_PICTURE, CODEC, DISK_FULL.
@@ -61,12 +61,12 @@ def remux(source: Path, demuxer: str, destination: Path) -> None:
 
 
 def _start(container: av.container.InputContainer) -> Fraction:
-    """Return the second at which the file begins; live recordings count from anywhere."""
+    """Return the second at which the file begins: live recordings do not begin at 0."""
     return Fraction(max(0, container.start_time or 0), av.time_base)
 
 
 def _advance(part: Packet | VideoFrame | AudioFrame, seconds: Fraction) -> None:
-    """Show a part of a stream this many seconds earlier."""
+    """Move a part of a stream this many seconds ahead."""
     if not seconds or part.time_base is None:
         return
     ticks = round(seconds / part.time_base)
@@ -77,10 +77,10 @@ def _advance(part: Packet | VideoFrame | AudioFrame, seconds: Fraction) -> None:
 
 
 def _timed(packets: Iterable[Packet]) -> Iterator[Packet]:
-    """Give a decoding time to the packets that have none: they are decoded just before the next.
+    """Give a decoding time to packets that have none: just before the next packet that has one.
 
-    Matroska keeps no decoding times, and the first frames of H.264 cannot be given one by the
-    order of their showing.
+    Matroska stores no decoding times, and those of H.264's first frames do not follow from their
+    presentation times.
     """
     waiting: dict[int, list[Packet]] = {}
     for packet in packets:
@@ -96,7 +96,7 @@ def _timed(packets: Iterable[Packet]) -> Iterator[Packet]:
 
 
 def _before(early: list[Packet], time: int) -> Iterator[Packet]:
-    """Let the last of these packets be decoded at a time, each of the others one step earlier."""
+    """Set the decoding time of the last packet, and of each other one step before its successor."""
     for back, packet in zip(range(len(early) - 1, -1, -1), early, strict=True):
         if packet.dts is None:
             packet.dts = time - back * (early[-1].duration or 1)
@@ -104,9 +104,9 @@ def _before(early: list[Packet], time: int) -> Iterator[Packet]:
 
 
 def encode(source: Path, demuxer: str, destination: Path, scratch: Path, quality: Quality) -> None:
-    """Write an upright MP4 of H.264 and AAC with square pixels and ordinary colours.
+    """Write an upright MP4 of H.264 and AAC with square pixels and standard colours.
 
-    A bit rate is met in two passes.
+    A bit rate takes two passes.
 
     Raises:
         JobError: DAMAGED, NO_PICTURE, CODEC, DISK_FULL.
@@ -166,7 +166,7 @@ class _Encoder:
         self._early: list[AudioFrame] = []
 
     def run(self) -> None:
-        """Do all of it."""
+        """Encode the whole file."""
         self._streams.video.thread_count = 2
         self._streams.video.thread_type = "AUTO"
         start = _start(self._container)
@@ -202,7 +202,7 @@ class _Encoder:
         return sound
 
     def _hear(self) -> None:
-        """Encode the sound so far. It waits for the picture: a file begins with all its streams."""
+        # Sound waits for the first picture: all streams must exist before anything is written.
         if self._video is None or self._audio is None:
             return
         for frame in self._early:
@@ -236,7 +236,7 @@ class _Encoder:
         if self._video is None:
             self._video = self._picture(frame)
         if frame.pts is None or frame.pts <= self._last:
-            return  # two frames at one time: players show the first
+            return  # of two frames at one time, players show the first
         self._last = frame.pts
         frame.pict_type = PictureType.NONE
         self._output.mux(self._video.encode(frame))
@@ -261,7 +261,7 @@ class _Encoder:
 
     def _filters(self, frame: VideoFrame) -> Graph:
         graph = Graph()
-        graph.threads = 1  # the map of HDR colours is made once for each
+        graph.threads = 1  # every thread would compute its own HDR table
         last = graph.add_buffer(template=self._streams.video)
         orientation = Orientation.of(frame)
         width, height = self._size(frame, orientation)
@@ -281,7 +281,7 @@ class _Encoder:
         return graph
 
     def _size(self, frame: VideoFrame, orientation: Orientation) -> tuple[int, int]:
-        """Even pixels, which yuv420p needs, and square ones."""
+        # yuv420p needs even sides.
         if self._quality.width:
             return self._quality.width, self._quality.height
         width, height = frame.width, frame.height

@@ -14,6 +14,7 @@ from bot.domain.catalogue import Catalogue
 from bot.domain.errors import Code, PostError
 from bot.domain.generation import Generation, LiveStatus, Place, Posting, Target, TargetKind
 from bot.domain.ids import DIRECT, ChannelId, MessageId, message_nonce
+from bot.domain.media import FitStep
 from bot.domain.ports.clock import Clock
 from bot.ui.cards.caption import caption, video_buttons
 from bot.ui.cards.status import status_card
@@ -29,8 +30,6 @@ from bot.ui.messenger.threads import direct_channel, private_thread, respect_loc
 from bot.ui.messenger.uplink import OutgoingFile
 from bot.ui.messenger.uploads import Uploads
 from bot.ui.text.naming import alt_text, file_name
-
-PREVIEW = "preview"
 
 
 class DiscordMessenger:
@@ -85,12 +84,12 @@ class DiscordMessenger:
         posting: Posting,
         file: Path,
         *,
-        how: str,
+        step: FitStep,
         original_url: str | None,
     ) -> Posting:
         logged_in(self._client)
         card_context = self._card_context(generation)
-        preview = how == PREVIEW
+        preview = step is FitStep.PREVIEW
         async with self._uploads.slots:
             if posting.target.kind is TargetKind.THREAD:
                 await respect_lock(self._client, posting.target.id)

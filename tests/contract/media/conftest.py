@@ -13,7 +13,8 @@ from PIL import Image
 from bot.domain.errors import Code, ProviderError
 from bot.domain.ports.media import IncomingFile
 from bot.media.engine import Engine
-from bot.media.intake import Caps, PictureCaps
+from bot.media.intake import Caps
+from bot.media.jobs import PictureLimits
 from bot.media.store import DiskMediaStore
 from sandbox.clips.footage import Encoding, still, write
 
@@ -21,7 +22,7 @@ PICTURE = "testsrc2=s=320x180:r=12:d=2[out0]"
 SOUND = ";sine=d=2:r=48000[out1]"
 CAPS = Caps(
     upload_bytes=4_000_000,
-    picture=PictureCaps(least_side=40, max_bytes=300_000),
+    picture=PictureLimits(least_side=40, max_bytes=300_000),
     video_seconds=3,
 )
 """Small, so that small files do; pictures down to 40 pixels a side stay as they are."""

@@ -11,7 +11,7 @@ from PIL import Image, ImageChops, ImageStat
 from bot.domain.errors import Code, Refused
 from bot.domain.media import MediaKind
 from bot.media.engine import Engine
-from bot.media.faults import Fault, JobError
+from bot.media.jobs import Fault, JobError
 from bot.media.store import DiskMediaStore
 
 from .conftest import Describe, chunk, png

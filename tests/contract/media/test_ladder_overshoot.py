@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bot.domain.errors import Code, MediaError
+from bot.domain.media import FitStep
 from bot.media.engine import Engine
 from bot.media.fit import fit_video
 
@@ -37,10 +38,10 @@ async def test_a_copy_that_came_out_too_large_is_made_again_smaller(
     engine: Overshooting, files: Path, tmp_path: Path
 ) -> None:
     engine.times = 1
-    made, how = await fit_video(
+    made, step = await fit_video(
         engine, files / "heavy.mp4", tmp_path, size=5_000_000, max_bytes=LIMIT
     )
-    assert how == "reencoded"
+    assert step is FitStep.REENCODED
     assert size(made) <= LIMIT
     assert engine.encodes == 2
 

@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.errors import Code, MediaError, Refused
 from bot.domain.ids import GenerationId
-from bot.domain.media import MediaKind, StoredMedia
+from bot.domain.media import FitStep, MediaKind, StoredMedia
 from bot.domain.ports.media import MediaStore
 from bot.media.engine import Engine
 from bot.media.probe import look
@@ -186,8 +186,8 @@ async def test_a_truncated_result_is_broken(store: MediaStore, files: Path, tmp_
 async def test_what_fits_is_posted_as_it_is(store: MediaStore, files: Path) -> None:
     media = await adopted(store, files / "clip.mp4")
     fitted = await store.fit(media, max_bytes=media.size)
-    assert (fitted.how, fitted.size, fitted.path) == (
-        "original",
+    assert (fitted.step, fitted.size, fitted.path) == (
+        FitStep.ORIGINAL,
         media.size,
         str(store.path_of(media)),
     )
@@ -201,7 +201,7 @@ async def test_what_a_fresh_container_makes_fit_is_not_encoded_again(
     padded.write_bytes((files / "clip.mp4").read_bytes() + free)
     media = await adopted(store, padded)
     fitted = await store.fit(media, max_bytes=media.size - 1000)
-    assert fitted.how == "remuxed"
+    assert fitted.step is FitStep.REMUXED
     check_fitted(fitted.path, fitted.size, media.size - 1000)
 
 
@@ -216,7 +216,7 @@ async def test_the_ladder_keeps_the_resolution_while_it_can(
     media = await adopted(store, files / "heavy.mp4")
     limit = media.size // 3
     fitted = await store.fit(media, max_bytes=limit)
-    assert fitted.how == "reencoded"
+    assert fitted.step is FitStep.REENCODED
     check_fitted(fitted.path, fitted.size, limit)
     assert fitted.size > limit * 0.6  # the room that there is is used
     facts = await look(engine, Path(fitted.path), Format.MP4)
@@ -229,7 +229,7 @@ async def test_the_last_rung_is_a_smaller_picture(
 ) -> None:
     media = await adopted(store, files / "large.mp4")
     fitted = await store.fit(media, max_bytes=30_000)
-    assert fitted.how == "preview"
+    assert fitted.step is FitStep.PREVIEW
     check_fitted(fitted.path, fitted.size, 30_000)
     facts = await look(engine, Path(fitted.path), Format.MP4)
     assert (facts.width, facts.height) == (640, 360)

@@ -13,9 +13,9 @@ from PIL import Image, ImageStat
 from bot.domain.errors import Code, Refused
 from bot.domain.ids import GenerationId
 from bot.domain.media import MediaKind, StoredMedia
-from bot.media import store as store_module
+from bot.media import results
 from bot.media.engine import Engine
-from bot.media.faults import Fault, JobError
+from bot.media.jobs import Fault, JobError
 from bot.media.probe import VideoFacts, look
 from bot.media.sniff import Format
 from bot.media.store import DiskMediaStore
@@ -294,7 +294,7 @@ async def test_a_result_that_cannot_be_copied_into_an_mp4_is_encoded(
         raise JobError(Fault.DAMAGED)
 
     path = wrapped(write(tmp_path / "whole.mp4", CLIP), tmp_path / "result.mkv")
-    monkeypatch.setattr(store_module, "remux", refuses)
+    monkeypatch.setattr(results, "remux", refuses)
     media = await store.adopt(ID, put(store.partial_path(ID), path))
     assert (await kept(store, engine, media)).plays_inline
 

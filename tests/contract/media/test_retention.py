@@ -138,7 +138,7 @@ async def test_a_full_disk_removes_old_files_before_it_refuses(
     clock.ahead = (NOW - clock.now()).total_seconds()
     monkeypatch.setattr(store, "_fetch", full_once)
     monkeypatch.setattr(store, "_clock", clock)
-    monkeypatch.setattr(stores, "_ENOUGH", 2**60)
+    monkeypatch.setattr(stores, "_FREE_BYTES", 2**60)
     await store.take(incoming("photo.jpg"), kinds=[MediaKind.IMAGE])
     assert tries == [True, False]
 
@@ -149,7 +149,7 @@ def full(store: DiskMediaStore, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = OwnedClock()
     clock.ahead = (NOW - clock.now()).total_seconds()
     monkeypatch.setattr(store, "_clock", clock)
-    monkeypatch.setattr(stores, "_ENOUGH", 3)
+    monkeypatch.setattr(stores, "_FREE_BYTES", 3)
     begun = sum(path.is_file() for path in store.root.rglob("*"))
 
     def usage(path: Path) -> SimpleNamespace:

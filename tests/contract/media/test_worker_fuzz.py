@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageFile
 
-from bot.media.faults import JobError
+from bot.media.jobs import JobError, PictureLimits
 from bot.media.worker import look, pictures
 
 DATA = Path(__file__).parent.parent.parent / "data" / "media"
-LIMITS = pictures.PictureLimits(
+LIMITS = PictureLimits(
     pixels=10**6,
     scaled_pixels=10**6,
     least_side=16,

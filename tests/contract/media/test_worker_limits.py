@@ -13,7 +13,7 @@ import pytest
 from bot.domain.errors import Code, MediaError
 from bot.media import engine as engines
 from bot.media.engine import LONG, SHORT, Engine, ResourceLimits
-from bot.media.faults import Fault, JobError
+from bot.media.jobs import Fault, JobError
 
 SOON = ResourceLimits(seconds=1, cpu_seconds=30, memory=2 * 1024**3, jobs=3)
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from bot.media.engine import Engine
-from bot.media.intake import PictureCaps
+from bot.media.jobs import PictureLimits
 
 from .test_worker_limits import begun, children, no_process_left, program
 
@@ -125,7 +125,7 @@ async def picture(engine: Engine, path: Path, format_: str, scratch: Path) -> No
         source=str(path),
         format_=format_,
         scratch=str(scratch),
-        limits=asdict(PictureCaps()),
+        limits=asdict(PictureLimits()),
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from bot.domain.generation import Generation, LiveStatus, Place, Posting, State, Target, TargetKind
 from bot.domain.ids import ChannelId, GuildId, UserId, message_nonce
+from bot.domain.media import FitStep
 from bot.ui.messenger.messenger import DiscordMessenger
 from sandbox.discord import DiscordStandIn
 from sandbox.discord.state.seed import STUDIO, TOM, VIDEOS
@@ -120,14 +121,14 @@ class MessengerHarness:
         posting: Posting | None = None,
         *,
         data: bytes = b"film",
-        how: str = "original",
+        step: FitStep = FitStep.ORIGINAL,
         original_url: str | None = None,
     ) -> Posting:
         return await self.messenger.post_video(
             replace(asked, state=State.POSTING, file=video_file()),
             posting or self.posting(asked),
             self.file(data),
-            how=how,
+            step=step,
             original_url=original_url,
         )
 

@@ -9,6 +9,7 @@ import pytest
 from bot.domain.errors import Code, PostError
 from bot.domain.generation import Failure, Generation, LiveStatus, Place, State, Target, TargetKind
 from bot.domain.ids import ChannelId, GuildId
+from bot.domain.media import FitStep
 from sandbox.discord.state.models import ChannelKind
 from sandbox.discord.state.permissions import Permission
 from sandbox.discord.state.seed import STUDIO, TOM, VIDEOS
@@ -179,7 +180,9 @@ async def test_a_prompt_blocked_since_is_told_and_passes_without_it(
 
 async def test_a_link_is_left_out_with_the_prompt(harness: MessengerHarness) -> None:
     asked = without_prompt(await harness.opened())
-    posted = await harness.post(asked, how="preview", original_url="https://results.example/1.mp4")
+    posted = await harness.post(
+        asked, step=FitStep.PREVIEW, original_url="https://results.example/1.mp4"
+    )
     content = harness.message(posted.message_id)["content"]
     assert "results.example" not in content
     assert "smaller preview" in content

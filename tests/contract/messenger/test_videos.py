@@ -13,6 +13,7 @@ import pytest
 from bot.domain.errors import Code, PostError
 from bot.domain.generation import Place, Target, TargetKind
 from bot.domain.ids import DIRECT, ChannelId, GuildId, MessageId
+from bot.domain.media import FitStep
 from bot.domain.request import VideoRequest
 from bot.ui import discord_errors
 from sandbox.discord.state.permissions import Permission
@@ -121,7 +122,7 @@ async def test_the_last_rung_is_a_direct_message(harness: MessengerHarness) -> N
 )
 async def test_a_preview_says_so(harness: MessengerHarness, link: str | None, line: str) -> None:
     asked = await harness.opened()
-    posted = await harness.post(asked, how="preview", original_url=link)
+    posted = await harness.post(asked, step=FitStep.PREVIEW, original_url=link)
     last = harness.message(posted.message_id)["content"].splitlines()[-1]
     assert last.startswith("-# This is a smaller preview")
     assert last.endswith(line)
