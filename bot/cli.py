@@ -83,7 +83,7 @@ def run_command(config: Path | None, role: str) -> None:
     if role != Role.ALL and settings.database.url.startswith("sqlite"):
         _give_up("SQLite supports one process: use --role all, or PostgreSQL in [database] url.")
     configure_logging(
-        level=settings.log.level, format_=settings.log.format, secrets=settings.secret_values()
+        level=settings.log.level, as_json=settings.log.as_json, secrets=settings.secret_values()
     )
     asyncio.run(_run(settings, Role(role)))
 
@@ -222,7 +222,7 @@ def _settings(config: Path | None) -> Settings:
     settings = load(config)
     click.get_current_context().meta[FILE] = (config or DEFAULT_FILE).absolute()
     configure_logging(
-        level="critical", format_=settings.log.format, secrets=settings.secret_values()
+        level="critical", as_json=settings.log.as_json, secrets=settings.secret_values()
     )
     return settings
 

@@ -220,7 +220,6 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             ),
             called=callbacks.called,
             signer=signer,
-            telemetry=metrics,
         )
         yield Parts(
             clock=clock,

@@ -1,1 +1,1 @@
-"""What the operator watches: logs and metrics; also the clock and the garbage collector."""
+"""Logs, metrics and the clock of a running process, and its garbage collector."""

@@ -1,10 +1,9 @@
 """Keeps the garbage collector's pauses short, however much is in memory.
 
-Owns when long-lived objects are frozen. A full collection visits every live object and blocks the
-event loop: with twenty thousand videos in progress for a quarter of a second, every few seconds.
-Objects that have just been found alive are therefore frozen (``gc.freeze``) when a collection took
-too long. They are still freed when nothing refers to them; only cycles among them stay, until
-``look_anew``. Knows nothing of what the objects are.
+A full collection visits every live object and blocks the event loop: with twenty thousand videos in
+progress, for a quarter of a second every few seconds. If a collection takes too long, the objects
+that survived it are therefore frozen (``gc.freeze``). They are still freed when nothing refers to
+them; only cycles among them stay, until ``unfreeze``.
 """
 
 import gc
@@ -19,7 +18,7 @@ OLDEST_GENERATION = 2
 
 @dataclass(kw_only=True)
 class GcTuner:
-    """Watches full collections while its context lasts. ``longest_pause`` in seconds."""
+    """Watches full collections inside its context. ``longest_pause`` is in seconds."""
 
     clock: Clock
     longest_pause: float = 0.03
@@ -36,10 +35,10 @@ class GcTuner:
         trace: TracebackType | None,
     ) -> None:
         gc.callbacks.remove(self._watch)
-        self.look_anew()
+        self.unfreeze()
 
-    def look_anew(self) -> None:
-        """Let the next full collection look at everything once more."""
+    def unfreeze(self) -> None:
+        """Let the next full collection visit all objects again."""
         gc.unfreeze()
 
     def _watch(self, phase: str, info: dict[str, Any]) -> None:

@@ -1,8 +1,4 @@
-"""Logs: structlog for us and for every library, on one stream, with every secret blacked out.
-
-Owns the set-up, done once at start. Loggers come from ``structlog.get_logger()`` and bind what is
-being worked on: ``with structlog.contextvars.bound_contextvars(generation=id):``.
-"""
+"""Logs of the bot and its libraries: structlog on one stream, without secrets."""
 
 import json
 import logging
@@ -15,13 +11,13 @@ from urllib.parse import quote
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-BLACK = "•••"
+REDACTED = "•••"
 _SHORTEST = 4
-# What looks like a credential is one, also when it is none of ours.
+# Anything that looks like a credential is removed, even if it is not ours.
 _CREDENTIAL = re.compile(r"(?i)\b(Bearer|Bot)(\s+)[A-Za-z0-9._~+/=-]{16,}")
-# The lowest level of each library that is logged. Some log every request with its address, and
-# addresses carry tokens; the gateway logs every event: what people wrote, and the tokens that
-# answer in our name. The rest would only repeat what the bot's own lines say.
+# The lowest level of each library that is logged. Below these, some write every URL, and URLs contain
+# tokens; the gateway's logger writes whole events, with members' messages and interaction tokens.
+# The rest would only repeat the bot's own lines.
 _QUIET = {
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
@@ -36,7 +32,7 @@ _QUIET = {
 
 
 class Redactor:
-    """The last processor: renders an event and blacks out secrets, however they are written."""
+    """The last processor: renders an event and removes secrets in all their spellings."""
 
     def __init__(self, renderer: Processor, secrets: Collection[str]) -> None:
         self._renderer = renderer
@@ -51,15 +47,15 @@ class Redactor:
                 repr(secret)[1:-1],
             )
         }
-        # The longest first, or the rest of a longer one would be left standing.
+        # The longest comes first: a secret may contain a shorter one.
         alternatives = "|".join(
             re.escape(word) for word in sorted(spellings, key=len, reverse=True)
         )
         self._known = re.compile(alternatives) if alternatives else None
 
     def __call__(self, logger: WrappedLogger, name: str, event: EventDict) -> str:
-        # Before, because a renderer may escape a secret beyond recognition; after, for the
-        # exceptions that only the renderer turns into text.
+        # Values are cleaned before, because a renderer may escape a secret beyond recognition, and
+        # the text after, because only the renderer turns exceptions into text.
         cleaned = {
             key: value if key == "exc_info" else self._clean(value) for key, value in event.items()
         }
@@ -80,17 +76,17 @@ class Redactor:
         return self.redact(repr(value))
 
     def redact(self, text: str) -> str:
-        """The text without secrets."""
-        text = _CREDENTIAL.sub(rf"\1\2{BLACK}", text)
-        return self._known.sub(BLACK, text) if self._known else text
+        """Return the text without secrets."""
+        text = _CREDENTIAL.sub(rf"\1\2{REDACTED}", text)
+        return self._known.sub(REDACTED, text) if self._known else text
 
 
 def configure_logging(
-    *, level: str, format_: str, secrets: Collection[str], stream: TextIO | None = None
+    *, level: str, as_json: bool, secrets: Collection[str], stream: TextIO | None = None
 ) -> None:
-    """Send structlog and the standard library's logging to one stream in one format.
+    """Write the logs of structlog and the standard library to one stream, in one format.
 
-    ``level`` and ``format_`` are those of ``[log]``; may be called again.
+    ``level`` is that of ``[log]``. The function may be called again.
     """
     out = stream or sys.stderr
     shared: list[Processor] = [
@@ -100,7 +96,7 @@ def configure_logging(
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: Processor
-    if format_ == "json":
+    if as_json:
         shared.append(structlog.processors.format_exc_info)
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
     else:

@@ -1,4 +1,4 @@
-"""A provider with a stopwatch: every call is told to the telemetry with outcome and time."""
+"""A provider whose calls are measured."""
 
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class MeteredProvider:
-    """Passes everything on to ``provider``."""
+    """Passes calls on to ``provider`` and reports their outcome and duration."""
 
     def __init__(self, provider: Provider, *, telemetry: Telemetry, clock: Clock) -> None:
         self._provider = provider

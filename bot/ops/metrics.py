@@ -1,6 +1,7 @@
-"""The figures of a running bot, for Prometheus: ``Telemetry`` on a registry of its own.
+"""The metrics of a running bot, for Prometheus.
 
-Owns names, labels and buckets. Labels are small closed sets: never a person, a server or an id.
+Owns names, labels and buckets. The values of a label are a small closed set: never a member, a
+server or an id.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ _LAGS = (0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 300, 3600)
 
 
 class Metrics:
-    """Counts what ``Telemetry`` tells; ``render`` is what /metrics answers."""
+    """``Telemetry`` in a Prometheus registry."""
 
     content_type = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -35,7 +36,7 @@ class Metrics:
             registry=registry,
         )
         self._open = Gauge(
-            "retake_generations", "Unended generations by state", ["state"], registry=registry
+            "retake_generations", "Generations in progress by state", ["state"], registry=registry
         )
         self._called = Histogram(
             "retake_provider_call_seconds",
@@ -48,32 +49,32 @@ class Metrics:
             "retake_polls", "Queries about running tasks", ["provider"], registry=registry
         )
         self._polled_tasks = Counter(
-            "retake_polled_tasks", "Tasks asked about", ["provider"], registry=registry
+            "retake_polled_tasks", "Tasks in those queries", ["provider"], registry=registry
         )
         self._callbacks = Counter(
             "retake_callbacks", "Callbacks with our signature", ["provider"], registry=registry
         )
         self._lag = Histogram(
             "retake_delivery_lag_seconds",
-            "From knowing that a video is done to having posted it",
+            "From the report that a video is finished to its post",
             buckets=_LAGS,
             registry=registry,
         )
         self._step_failed = Counter(
             "retake_step_failures",
-            "Steps that failed for reasons of our own",
+            "Steps that failed because of internal errors",
             ["state"],
             registry=registry,
         )
         self._spent = Counter(
             "retake_spent_micro_usd",
-            "Money reported by providers",
+            "Costs reported by providers",
             ["provider"],
             registry=registry,
         )
 
     def render(self) -> bytes:
-        """Everything in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def refused(self, code: Code) -> None:
@@ -83,7 +84,7 @@ class Metrics:
         self._moved.labels(before.value if before else "", after.value).inc()
 
     def open_generations(self, counts: Mapping[State, int]) -> None:
-        """How many unended generations are in each state now; absent ones are 0."""
+        """Set the number of generations in progress by state; missing states are 0."""
         for state in State:
             if state not in ENDS:
                 self._open.labels(state.value).set(counts.get(state, 0))

@@ -1,7 +1,6 @@
-"""The file that says until when the bot was listening to Discord.
+"""The file with the time until which the bot listened to Discord, in ISO 8601.
 
-Owns its form: one time in ISO 8601. A file that is missing or broken says nothing, and one that
-cannot be written is told in the log: then replies written during an absence stay unanswered.
+Without a readable file, replies that were written while the bot was away stay unanswered.
 """
 
 import asyncio
@@ -15,17 +14,17 @@ log = structlog.get_logger(__name__)
 
 
 class PresenceFile:
-    """A time that outlives the process."""
+    """A time that survives a restart."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     async def read(self) -> datetime | None:
-        """The time that was written last; None if there is none, or it cannot be read."""
+        """Return the last time written, or None if it cannot be read."""
         return await asyncio.to_thread(self._read)
 
     async def write(self, at: datetime) -> None:
-        """Keep the time, in one step: a reader never sees half of it."""
+        """Write the time atomically. A failure is only logged."""
         await asyncio.to_thread(self._write, at)
 
     def _read(self) -> datetime | None:

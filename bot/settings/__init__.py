@@ -1,6 +1,6 @@
-"""The configuration: typed, frozen, complete; the only reader of TOML and of the environment."""
+"""The configuration: typed and frozen. It is the only reader of TOML and of the environment."""
 
-from bot.settings.keys import Settings, is_loopback
+from bot.settings.keys import Settings
 from bot.settings.sources import DEFAULT_FILE, SettingsError, load, missing
 
-__all__ = ["DEFAULT_FILE", "Settings", "SettingsError", "is_loopback", "load", "missing"]
+__all__ = ["DEFAULT_FILE", "Settings", "SettingsError", "load", "missing"]

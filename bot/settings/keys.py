@@ -1,75 +1,29 @@
-"""Every key of the configuration, its default and what it may be.
+"""Every key of the configuration, with its default and its allowed values.
 
-``description`` is the end of the sentence a person reads when a value is wrong. Knows nothing of
-where values come from, nor of the parts that are given them.
+``description`` is the end of the message about an invalid value.
 """
 
-import ipaddress
 from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal, get_args
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from bot.domain.catalogue import ProviderName
 from bot.domain.quota import Limits, Period
+from bot.settings.values import (
+    Number,
+    OptionalWebAddress,
+    ServerId,
+    SocketAddress,
+    WebAddress,
+    WebAddresses,
+    Whole,
+    is_loopback,
+)
 
-
-def is_loopback(host: str | None) -> bool:
-    """Whether a host name or address can only mean this machine."""
-    if host is None:
-        return False
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def _check_address(text: str, secure: str, plain: str) -> str:
-    parts = urlsplit(text)  # a ValueError of its own is as good as ours
-    fine = parts.scheme == secure or (parts.scheme == plain and is_loopback(parts.hostname))
-    if not fine or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise ValueError(text)
-    _ = parts.port
-    return text
-
-
-def _web(text: str) -> str:
-    return _check_address(text, "https", "http").rstrip("/")
-
-
-def _optional_web(text: str) -> str:
-    return _web(text) if text else ""
-
-
-def _socket(text: str) -> str:
-    return _check_address(text, "wss", "ws")
-
-
-def _no_flag(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError(value)  # noqa: TRY004 - pydantic turns ValueError into one of its own
-    return value
-
-
-Whole = Annotated[int, BeforeValidator(_no_flag)]
-ServerId = Annotated[int, BeforeValidator(_no_flag), Field(ge=1)]
-Number = Annotated[float, BeforeValidator(_no_flag)]
-WebAddress = Annotated[str, AfterValidator(_web)]
-Mirrors = Annotated[
-    tuple[WebAddress, ...],
-    BeforeValidator(lambda given: (given,) if isinstance(given, str) else given),
-]
-SocketAddress = Annotated[str, AfterValidator(_socket)]
 Name = Literal["evolink", "apimart"]
 
 _WEB = "an https:// address (plain http:// only on loopback)"
@@ -104,7 +58,7 @@ class DiscordSettings(_Section):
     @field_validator("allowed_servers", mode="before")
     @classmethod
     def _as_list(cls, given: object) -> object:
-        # A variable of the environment with a single id in it reads as a number.
+        # An environment variable with a single id is a number.
         if isinstance(given, int) and not isinstance(given, bool):
             return (given,)
         return [part for part in given if part != ""] if isinstance(given, list) else given
@@ -141,7 +95,7 @@ class MediaSettings(_Section):
 
 
 class ProviderSettings(_Section):
-    """What every provider's section holds; a provider is off while its key is empty."""
+    """The keys of every provider's section. A provider without ``api_key`` is disabled."""
 
     api_key: SecretStr = Field(default=SecretStr(""), description=_KEY)
     max_running: Whole = Field(default=20, ge=1, le=100_000, description=_RUNNING)
@@ -154,7 +108,7 @@ class EvolinkSettings(ProviderSettings):
 
 
 class ApimartSettings(ProviderSettings):
-    api_url: Mirrors = Field(
+    api_url: WebAddresses = Field(
         default=("https://api.apimart.ai",),
         min_length=1,
         description=f"{_WEB}, or a list of several that serve the same account",
@@ -183,7 +137,7 @@ class ProvidersSettings(_Section):
         return order
 
     def enabled(self) -> tuple[ProviderName, ...]:
-        """The providers with a key: the default, then ``order``, then any that it leaves out."""
+        """Return the providers with a key: the default, then ``order``, then all others."""
         sections = self.sections()
         names = dict.fromkeys(
             [ProviderName(name) for name in (self.default, *self.order)] + list(sections)
@@ -191,7 +145,7 @@ class ProvidersSettings(_Section):
         return tuple(name for name in names if sections[name].api_key.get_secret_value())
 
     def sections(self) -> Mapping[ProviderName, ProviderSettings]:
-        """The section of every provider that this version knows, by the provider's name."""
+        """Return the section of every known provider by its name."""
         found = {name: getattr(self, name) for name in type(self).model_fields}
         return {
             ProviderName(name): section
@@ -208,7 +162,7 @@ class LimitsSettings(_Section):
     cooldown: Whole = Field(default=0, ge=0, description="a whole number of seconds, 0 or more")
 
     def as_limits(self) -> Limits:
-        """The same as the domain's value."""
+        """Return the domain's value."""
         return Limits(**self.model_dump())
 
 
@@ -228,13 +182,13 @@ class HttpSettings(_Section):
         le=65535,
         description="a whole number from 0 to 65535 (0 takes any free port)",
     )
-    public_url: Annotated[str, AfterValidator(_optional_web)] = Field(
+    public_url: OptionalWebAddress = Field(
         default="", description=f"{_WEB}, or empty for no callbacks"
     )
 
     @property
     def usual_port(self) -> bool:
-        """Whether callbacks go to port 80 or 443, as some providers demand; true on loopback."""
+        """True if callbacks use port 80 or 443, as some providers require; true on loopback."""
         address = urlsplit(self.public_url)
         return address.port in {None, 80, 443} or is_loopback(address.hostname)
 
@@ -253,22 +207,32 @@ class NetworkSettings(_Section):
             parts = urlsplit(text)
             known = parts.scheme in {"http", "https", "socks5", "socks5h"}
             if not known or not parts.hostname or parts.path.strip("/") or parts.query:
-                raise ValueError("no address of a proxy")
+                raise ValueError("not an address of a proxy")
             _ = parts.port
         return proxy
+
+
+class LogFormat(StrEnum):
+    """How log lines are written."""
+
+    CONSOLE = "console"
+    JSON = "json"
 
 
 class LogSettings(_Section):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description='one of "debug", "info", "warning", "error"'
     )
-    format: Literal["console", "json"] = Field(
-        default="console", description='one of "console", "json"'
-    )
+    format: LogFormat = Field(default=LogFormat.CONSOLE, description='one of "console", "json"')
+
+    @property
+    def as_json(self) -> bool:
+        """True if every line is a JSON document."""
+        return self.format is LogFormat.JSON
 
 
 class Settings(_Section):
-    """Everything an operator can say; see ``config.example.toml``."""
+    """The whole configuration; see ``config.example.toml``."""
 
     discord: DiscordSettings = DiscordSettings()
     database: DatabaseSettings = DatabaseSettings()
@@ -281,7 +245,7 @@ class Settings(_Section):
     log: LogSettings = LogSettings()
 
     def problems_for_run(self) -> list[str]:
-        """Sentences about what is missing before the bot can run; empty when nothing is."""
+        """Return a sentence about everything that the bot needs to run and that is missing."""
         problems: list[str] = []
         if not self.discord.token.get_secret_value():
             problems.append(
@@ -295,14 +259,14 @@ class Settings(_Section):
         return problems
 
     def secret_values(self) -> frozenset[str]:
-        """Every secret in the clear, for those who must keep them out of what they write."""
+        """Return every secret in plain text, so that it can be removed from the log."""
         found = set(_secrets_in(self))
         address = urlsplit(self.database.url)
         in_query = dict(parse_qsl(address.query)).get("password")
         proxy = urlsplit(self.network.proxy.get_secret_value())
         for password in (address.password, in_query, proxy.password):
             if password:
-                # As it stands in the address, and as a driver may tell it.
+                # A driver may log it as it is in the address, or unquoted.
                 found |= {password, unquote(password)}
         return frozenset(found)
 

@@ -1,6 +1,6 @@
-"""Where the configuration comes from: a TOML file, and over it the environment.
+"""Reading the configuration from a TOML file and the environment, which overrides the file.
 
-Owns the merging and the sentences about what is wrong. No sentence ever holds a secret's value.
+Owns the messages about invalid values, none of which ever contains a secret.
 """
 
 import difflib
@@ -20,12 +20,13 @@ from bot.settings.keys import Settings
 PREFIX = "RETAKE__"
 
 _RETIRED = frozenset({("media", "ffmpeg")})
-"""Keys of earlier versions: a configuration that still has them is fine."""
+"""Keys of earlier versions, which are ignored."""
+
 DEFAULT_FILE = Path("config.toml")
 
 
 class SettingsError(Exception):
-    """The configuration cannot be used; ``problems`` are sentences, none holds a secret."""
+    """The configuration is invalid. ``problems`` are sentences without secrets."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -33,12 +34,12 @@ class SettingsError(Exception):
 
 
 def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the configuration: the file, and over it the environment.
+    """Read the configuration.
 
-    ``path`` None means ``config.toml`` in the current folder if there is one.
+    ``path`` None means ``config.toml`` in the current folder, if it exists.
 
     Raises:
-        SettingsError: with every problem at once.
+        SettingsError: the configuration is invalid; it lists every problem.
     """
     environ = os.environ if environ is None else environ
     file = path or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
@@ -52,7 +53,7 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Setting
         if keys in _RETIRED:
             continue
         field = _field(keys)
-        if field is None or _is_section(field):
+        if field is None or _section(field):
             problems.append(_unknown_variable(variable))
             continue
         from_environment[keys] = variable
@@ -86,8 +87,8 @@ def _read_file(file: Path) -> dict[str, Any]:
         raise SettingsError([missing(file)]) from None
     except IsADirectoryError:
         problem = (
-            f"{file} is a folder, not a file. Docker makes one where a file to mount is missing:"
-            " remove it, copy config.example.toml to its place and fill that in."
+            f"{file} is a folder, not a file. Docker creates one if the file to mount is missing:"
+            " remove it, copy config.example.toml to its place and fill it in."
         )
         raise SettingsError([problem]) from None
     except PermissionError:
@@ -107,12 +108,12 @@ def _put(raw: dict[str, Any], keys: tuple[str, ...], value: object) -> None:
     for key in keys[:-1]:
         raw = raw.setdefault(key, {})
         if not isinstance(raw, dict):
-            return  # the file has a plain value where a section belongs: that is told on its own
+            return  # the file has a value in place of a section, which is another problem
     raw[keys[-1]] = value
 
 
 def _parse(text: str, field: FieldInfo) -> object:
-    """A variable's text as the field wants it: lists and tables in TOML, lists also by commas."""
+    """Parse lists and tables as TOML; a list may also be separated by commas."""
     kind = str(field.annotation)
     if not kind.startswith(("tuple", "dict")):
         return text
@@ -125,10 +126,6 @@ def _parse(text: str, field: FieldInfo) -> object:
 def _section(field: FieldInfo) -> type[BaseModel] | None:
     kind = field.annotation
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
-
-
-def _is_section(field: FieldInfo) -> bool:
-    return _section(field) is not None
 
 
 def _field(keys: tuple[str, ...]) -> FieldInfo | None:
@@ -159,7 +156,6 @@ def _unknown_variable(variable: str) -> str:
 
 
 def _unknown_key(file: str, keys: tuple[str, ...]) -> str:
-    """One sentence for a key or section nobody knows, naming the nearest known one."""
     *section, key = keys
     owner = Settings if not section else _section_of(tuple(section))
     names = list(owner.model_fields) if owner else []
@@ -168,7 +164,7 @@ def _unknown_key(file: str, keys: tuple[str, ...]) -> str:
     if near:
         field = owner.model_fields[near[0]] if owner else None
         named = (
-            f"[{'.'.join((*section, near[0]))}]" if field and _is_section(field) else f'"{near[0]}"'
+            f"[{'.'.join((*section, near[0]))}]" if field and _section(field) else f'"{near[0]}"'
         )
         return f'{file}: {place} has no "{key}"; did you mean {named}?'
     elsewhere = [path for path in _paths() if path[-1] == key]
@@ -194,7 +190,7 @@ def _sentence(
     if fault == "extra_forbidden":
         return _unknown_key(file, keys)
     field = _field(keys)
-    if field is None or _is_section(field):
+    if field is None or _section(field):
         return f"{file}: {'.'.join(keys)} is a section: write it as [{'.'.join(keys)}]."
     value: Any = raw
     for key in keys:
@@ -209,7 +205,7 @@ def _sentence(
 
 
 def _toml(value: object) -> str:
-    """A value as the file would spell it, cut, and without what an address may hide."""
+    """Return a value as the file would hold it, shortened, and without secrets in addresses."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     text = re.sub(r"//[^/@]*@", "//***@", text)
     text = re.sub(r"\?[^\"]*", "?***", text)

@@ -1,1 +1,1 @@
-"""HTTP, inwards: the web server's pages, health and callbacks."""
+"""The HTTP server: health, metrics and callbacks."""

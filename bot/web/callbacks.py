@@ -1,8 +1,8 @@
-"""Signed addresses that providers call when a task is done.
+"""Signed addresses that providers call when a task has ended.
 
-An address names one generation at one provider and carries an HMAC, so nobody can guess or forge
-one. What arrives there is a hint to ask the provider now, never a fact. Of a body only the name of
-the task is read, which is checked with the provider before it is believed.
+An address names one generation at one provider and contains an HMAC, so it cannot be forged. A
+callback is a reason to query the provider now, never a fact: only the task's id is read from its
+body, and that id is verified with the provider.
 """
 
 import hashlib
@@ -12,39 +12,39 @@ from urllib.parse import urlsplit
 from bot.domain.catalogue import ProviderName
 from bot.domain.ids import GenerationId
 
-LONGEST = 2048
-"""Characters of an address that every provider takes."""
+MAX_URL = 2048
+"""The longest address that every provider accepts."""
 
 
 class CallbackSigner:
-    """Makes and checks the addresses. The same secret gives the same address after a restart."""
+    """Makes and checks addresses. After a restart, the same secret makes the same address."""
 
     def __init__(self, secret: str) -> None:
-        # A key of its own: what is signed here can never be mistaken for another use of the secret.
+        # A derived key: a signature is never valid for another use of the secret.
         self._key = hmac.digest(secret.encode(), b"retake callback addresses", hashlib.sha256)
 
     def signature(self, provider: ProviderName, generation_id: GenerationId) -> str:
-        """64 characters of hex."""
+        """Return the signature: 64 hexadecimal digits."""
         message = f"{provider}\n{generation_id}".encode()
         return hmac.new(self._key, message, hashlib.sha256).hexdigest()
 
     def verify(self, provider: ProviderName, generation_id: GenerationId, signature: str) -> bool:
-        """Whether a signature is ours, in a time that tells nothing about how near it came."""
+        """Return True if a signature is ours, in constant time."""
         ours = self.signature(provider, generation_id)
         return hmac.compare_digest(ours.encode(), signature.encode("utf-8", "surrogatepass"))
 
     def callback_url(
         self, public_url: str, provider: ProviderName, generation_id: GenerationId
     ) -> str:
-        """The address to give to a provider.
+        """Return the address to give to a provider.
 
         Raises:
-            ValueError: it would be longer than providers take, or is no web address.
+            ValueError: it is too long for providers, or not a web address.
         """
         if urlsplit(public_url).scheme not in {"https", "http"}:
             raise ValueError("the public URL must be a web address")
         signature = self.signature(provider, generation_id)
         url = f"{public_url.rstrip('/')}/callbacks/{provider}/{generation_id}/{signature}"
-        if len(url) > LONGEST:
+        if len(url) > MAX_URL:
             raise ValueError("the public URL is too long")
         return url

@@ -1,4 +1,4 @@
-"""Health as /healthz and /readyz tell it. Knows nothing of the parts, only how to show them."""
+"""The health that /healthz and /readyz report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class PartHealth:
-    """One part: whether it works, and one short word or sentence without secrets."""
+    """The health of one part. ``detail`` is a short text without secrets."""
 
     ok: bool
     detail: str = ""
@@ -15,10 +15,10 @@ class PartHealth:
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """The whole.
+    """The health of the process.
 
-    ``alive`` false means that only a restart helps. ``ready`` false means that it is starting,
-    stopping, or without Discord or its database: it asks for patience, not for a restart.
+    If ``alive`` is False, only a restart helps. If ``ready`` is False, the bot is starting or
+    stopping, or has no connection to Discord or the database: a restart does not help.
     """
 
     alive: bool
@@ -26,7 +26,7 @@ class Health:
     parts: Mapping[str, PartHealth] = field(default_factory=dict[str, PartHealth])
 
     def as_json(self) -> dict[str, Any]:
-        """The body of an answer."""
+        """Return the body of a response."""
         return {
             "alive": self.alive,
             "ready": self.ready,

@@ -1,8 +1,4 @@
-"""The HTTP server: /healthz, /readyz, /metrics, and /callbacks/… when callbacks are on.
-
-Owns listening and answering. It passes on that a provider called, and the name of the task; nothing
-else in a request has any effect.
-"""
+"""The HTTP server: /healthz, /readyz, /metrics, and /callbacks/… if callbacks are enabled."""
 
 import asyncio
 import json
@@ -14,7 +10,6 @@ from aiohttp import web
 from bot.domain.catalogue import ProviderName
 from bot.domain.errors import RetakeError
 from bot.domain.ids import GenerationId, TaskId
-from bot.domain.ports.telemetry import NoTelemetry, Telemetry
 from bot.ops.metrics import Metrics
 from bot.web.callbacks import CallbackSigner
 from bot.web.health import Health
@@ -22,19 +17,18 @@ from bot.web.health import Health
 log = structlog.get_logger(__name__)
 
 BODY_LIMIT = 64 * 1024
-LONGEST_TASK_ID = 255
+MAX_TASK_ID = 255
 _BODY_SECONDS = 5
 _SAVING_SECONDS = 4
-"""With the time for the body less than the ten seconds after which providers hang up."""
+"""Together with the time for the body, this is less than the providers' timeout of 10 seconds."""
 
 
 class WebServer:
-    """A small web server. ``signer`` None means that there are no callbacks.
+    """A small web server. ``signer`` None disables callbacks.
 
-    ``called`` gets the provider, the generation's id and the id of the task that the body names (or
-    None) for every callback with our signature, also for repeated and late ones: the receiver
-    decides whether there is anything to do. The provider is answered when it has returned;
-    if it fails or takes too long, the answer is 503, after which providers call again.
+    ``called`` gets the provider, the generation's id and the id of the task in the body (or None)
+    for every callback with our signature, repeated and late ones included. The response waits for
+    it. If it fails or takes too long, the status is 503, and the provider calls again later.
     """
 
     def __init__(
@@ -46,7 +40,6 @@ class WebServer:
         health: Callable[[], Health],
         called: Callable[[ProviderName, GenerationId, TaskId | None], Awaitable[None]],
         signer: CallbackSigner | None = None,
-        telemetry: Telemetry | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -54,18 +47,17 @@ class WebServer:
         self._health = health
         self._called = called
         self._signer = signer
-        self._telemetry = telemetry or NoTelemetry()
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Listen; ``port`` is then the real one, or 0 after an OSError: the address is taken."""
+        """Begin to listen. ``port`` is then the real one, or 0 after an OSError: it is in use."""
         app = web.Application(client_max_size=BODY_LIMIT)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._render)
         if self._signer:
             path = "/callbacks/{provider}/{generation}/{signature}"
-            # APIMart takes the address for a base and appends a path of its own.
+            # APIMart appends this path.
             for suffix in ("", "/callback"):
                 app.router.add_route("*", path + suffix, self._callback)
         # No access log: the paths of callbacks are secrets.
@@ -78,7 +70,7 @@ class WebServer:
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Stop listening; what is being answered may take two more seconds."""
+        """Stop listening. Running requests have two more seconds."""
         if self._runner:
             await self._runner.cleanup()
             self._runner = None
@@ -104,7 +96,7 @@ class WebServer:
         if request.method != "POST" or not genuine:
             raise web.HTTPNotFound
         body = await _read(request)
-        self._telemetry.callback_received(provider)
+        self._metrics.callback_received(provider)
         try:
             async with asyncio.timeout(_SAVING_SECONDS):
                 await self._called(provider, generation_id, _named_task(body))
@@ -115,7 +107,6 @@ class WebServer:
 
 
 async def _read(request: web.Request) -> bytes:
-    """Take the body in, so that the provider sees it sent."""
     try:
         async with asyncio.timeout(_BODY_SECONDS):
             return await request.read()
@@ -124,10 +115,9 @@ async def _read(request: web.Request) -> bytes:
 
 
 def _named_task(body: bytes) -> TaskId | None:
-    """Return the id of the task that a callback is about, or None.
+    """Return the id of the task in a callback's body, or None.
 
-    The body is a task as the provider's query answers it, plain or wrapped in ``data``, which may
-    be a list with the task in it.
+    The body is the response to a query: a task, or ``data`` with a task or a list of one task.
     """
     try:
         task = json.loads(body)
@@ -144,4 +134,4 @@ def _named_task(body: bytes) -> TaskId | None:
     if isinstance(named, bool) or not isinstance(named, str | int):
         return None
     named = str(named).strip()
-    return TaskId(named) if 0 < len(named) <= LONGEST_TASK_ID else None
+    return TaskId(named) if 0 < len(named) <= MAX_TASK_ID else None

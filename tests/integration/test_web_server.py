@@ -13,7 +13,7 @@ from bot.domain.errors import Code, StorageUnavailable
 from bot.domain.generation import State
 from bot.domain.ids import GenerationId, TaskId
 from bot.ops.metrics import Metrics
-from bot.web.callbacks import LONGEST, CallbackSigner
+from bot.web.callbacks import MAX_URL, CallbackSigner
 from bot.web.health import Health, PartHealth
 from bot.web.server import BODY_LIMIT, WebServer
 
@@ -39,7 +39,6 @@ class House:
             health=lambda: self.health,
             called=self.called,
             signer=self.signer if callbacks else None,
-            telemetry=self.metrics,
         )
 
     async def called(
@@ -303,9 +302,9 @@ async def test_stopping_frees_the_port_and_a_taken_port_is_told() -> None:
 
 def test_an_address_too_long_for_the_providers_is_refused() -> None:
     signer = CallbackSigner(TOKEN)
-    room = LONGEST - len(signer.callback_url("https://e.org", EVOLINK, ID))
+    room = MAX_URL - len(signer.callback_url("https://e.org", EVOLINK, ID))
     fitting = signer.callback_url("https://e.org/" + "x" * (room - 1), EVOLINK, ID)
-    assert len(fitting) == LONGEST
+    assert len(fitting) == MAX_URL
     with pytest.raises(ValueError):
         signer.callback_url("https://e.org/" + "x" * room, EVOLINK, ID)
     with pytest.raises(ValueError):

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 import structlog
 
-from bot.ops.logging import BLACK, configure_logging
+from bot.ops.logging import REDACTED, configure_logging
 
 SECRET = 'k3y/with "quotes"\\and+ümlaut'
 SECOND = "k3y/with"
@@ -28,7 +28,8 @@ def logging_as_before() -> Iterator[None]:
 
 def logged(format_: str, level: str = "info") -> io.StringIO:
     out = io.StringIO()
-    configure_logging(level=level, format_=format_, secrets=[SECRET, SECOND, "abc"], stream=out)
+    secrets = [SECRET, SECOND, "abc"]
+    configure_logging(level=level, as_json=format_ == "json", secrets=secrets, stream=out)
     return out
 
 
@@ -49,7 +50,7 @@ def test_no_spelling_of_a_secret_is_written(format_: str) -> None:
     text = out.getvalue()
     assert text.count("message") == 1
     assert text.count("ValueError") >= 2
-    assert BLACK in text
+    assert REDACTED in text
     for spelling in ("k3y", "quotes", "mlaut", "z" * 20):
         assert spelling not in text
 
