@@ -9,6 +9,7 @@ import pytest
 
 from bot.domain.generation import Generation, LiveStatus, Posting, State, Target, TargetKind
 from bot.domain.ids import message_nonce
+from bot.domain.media import FitStep
 from bot.domain.ports.messenger import Messenger
 from tests.contract.messenger.conftest import MessengerHarness
 from tests.fakes import services
@@ -35,7 +36,7 @@ class Subject:
             target=target, nonce=message_nonce(asked.id, "video"), started_at=asked.created_at
         )
         posted = await self.messenger.post_video(
-            asked, posting, self.file, how="original", original_url=None
+            asked, posting, self.file, step=FitStep.ORIGINAL, original_url=None
         )
         return replace(asked, state=State.DELIVERED, posting=posted)
 
