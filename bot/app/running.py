@@ -127,7 +127,7 @@ def _housekeeping(parts: Parts, settings: Settings, heap: GcTuner) -> Housekeepi
         removed = await parts.media.clean(parts.clock.now(), retention)
         if removed:
             log.info("media_cleaned", removed=removed)
-        heap.look_anew()
+        heap.unfreeze()
 
     async def count() -> None:
         open_now = await parts.storage.read(lambda tx: tx.generations.count_open())

@@ -53,7 +53,7 @@ def test_short_and_partial_ones_do_not(seconds: float, generation: int) -> None:
         assert gc.get_freeze_count() == 0
 
 
-def test_a_cycle_that_was_set_aside_goes_when_everything_is_looked_at_anew() -> None:
+def test_a_frozen_cycle_is_freed_after_unfreeze() -> None:
     clock = OwnedClock()
     with GcTuner(clock=clock) as heap:
         node = Node()
@@ -62,7 +62,7 @@ def test_a_cycle_that_was_set_aside_goes_when_everything_is_looked_at_anew() -> 
         del node
         gc.collect()
         assert seen() is not None
-        heap.look_anew()
+        heap.unfreeze()
         gc.collect()
         assert seen() is None
 
