@@ -15,7 +15,7 @@ REDACTED = "•••"
 _SHORTEST = 4
 # Anything that looks like a credential is removed, even if it is not ours.
 _CREDENTIAL = re.compile(r"(?i)\b(Bearer|Bot)(\s+)[A-Za-z0-9._~+/=-]{16,}")
-# The lowest level of each library that is logged. Below these, some write every URL, and URLs contain
+# The lowest level of each library that is logged. Below it, some write every URL, and URLs contain
 # tokens; the gateway's logger writes whole events, with members' messages and interaction tokens.
 # The rest would only repeat the bot's own lines.
 _QUIET = {
