@@ -98,6 +98,16 @@ def test_the_last_rows_of_the_month_are_the_default_limits(page: str, catalogue:
     assert worst[3:5] == [f"{text.max_duration} s", dearest]
 
 
+def test_the_page_on_keys_compares_the_providers_truly(root: Path, catalogue: Catalogue) -> None:
+    page = (root / "docs/howto/keys.md").read_text(encoding="utf-8")
+    assert "of the default model | slightly higher | slightly lower |" in page
+    evolink, apimart = (
+        prices(catalogue, ProviderName(name), catalogue.default_model)
+        for name in ("evolink", "apimart")
+    )
+    assert all(0.8 * evolink[name] < apimart[name] < evolink[name] for name in evolink)
+
+
 def test_the_suggested_limits_cost_what_the_page_says(page: str, catalogue: Catalogue) -> None:
     limits = LimitsSettings.model_validate(blocks(page)[0]["limits"])
     assert limits.period.value == "month"
