@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from bot.app import open_catalogue
+from bot.settings import load
 from bot.settings.keys import MediaSettings
-from tests.architecture.rules import Module
+from tests.architecture.rules import ROOT, Module
 from tests.architecture.test_documentation import all_commands
 
 QUOTING = (
@@ -144,3 +146,56 @@ def test_systemd_accepts_the_unit(root: Path, tmp_path: Path) -> None:
     )
     ours = [line for line in checked.stderr.splitlines() if "retake" in line]
     assert (checked.returncode, ours) == (0, [])
+
+
+def unknown_settings(page: str, example: dict[str, Any]) -> list[str]:
+    """Return the settings that a page names and config.example.toml does not have."""
+    named = [(path.split("."), key) for path, key in re.findall(r"`\[([\w.]+)\] (\w+)", page)]
+    for variable in re.findall(r"\bRETAKE__(\w+)", page):
+        *section, key = variable.lower().split("__")
+        named.append((section, key))
+    found: list[str] = []
+    for section, key in named:
+        table: Any = example
+        for name in section:
+            table = table.get(name, {})
+        if key not in table:
+            found.append(f"[{'.'.join(section)}] {key}")
+    return found
+
+
+def test_every_setting_that_a_page_names_exists(root: Path, tracked: list[Path]) -> None:
+    example = tomllib.loads((root / "config.example.toml").read_text(encoding="utf-8"))
+    wrong = {
+        path.name: unknown
+        for path in tracked
+        # The changelog also names settings that are gone.
+        if path.suffix == ".md" and path.name != "CHANGELOG.md"
+        if (unknown := unknown_settings(path.read_text(encoding="utf-8"), example))
+    }
+    assert wrong == {}
+    page = "`[http] prot` RETAKE__HTTP__PORT `[providers.evolink] api_key` RETAKE__DISCORD__TOKN"
+    assert unknown_settings(page, example) == ["[http] prot", "[discord] tokn"]
+
+
+def configurations(root: Path) -> dict[str, str]:
+    """Every example of a configuration in the pages, by its page."""
+    return {
+        f"{path.relative_to(root)}:{number}": re.sub(rf"^{indent}", "", body, flags=re.MULTILINE)
+        for path in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+        for number, (indent, body) in enumerate(
+            re.findall(
+                r"^( *)```toml\n(.*?)^ *```",
+                path.read_text(encoding="utf-8"),
+                re.DOTALL | re.MULTILINE,
+            ),
+            start=1,
+        )
+    }
+
+
+@pytest.mark.parametrize("name", configurations(ROOT))
+def test_every_example_of_a_configuration_is_accepted(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(configurations(ROOT)[name], encoding="utf-8")
+    open_catalogue(load(file))
