@@ -119,5 +119,5 @@ async def test_a_bot_goes_on_from_a_copy_with_what_was_under_way(cli: CommandLin
 async def test_a_copy_from_nowhere_says_why(cli: CommandLine) -> None:
     said = await cli.run("backup", str(cli.running.folder / "copy.db"))
     assert said.status == 1
-    assert said.err == "No backup was made: unable to open database file\n"
+    assert said.err.startswith("No backup was made: unable to open database file\n")
     assert not (cli.running.folder / "copy.db").exists()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import expect
+from playwright.async_api import Locator, expect
 
 from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.chat import Chat
@@ -118,15 +118,21 @@ async def test_the_sandbox_does_what_the_tutorial_says(
     await chat.button("Delete for good").click()
     await expect(chat.page.locator("video")).to_have_count(3)
 
-    moderation, *_, no_credit, _ = shown(faults)
-    evolink = chat.page.get_by_role("region", name="EvoLink", exact=True)
+    panel, provider, rejected, next_video, no_credit, next_request = shown(faults)
+    services = chat.page.get_by_role("complementary", name=panel)
+    evolink = services.get_by_role("region", name=provider, exact=True)
+
+    def preset(group: str, label: str) -> Locator:
+        presets = evolink.get_by_role("group", name=group)
+        return presets.get_by_role("button", name=label, exact=True)
+
     await chat.open(channel.strip("#"))
-    await evolink.get_by_role("button", name=moderation, exact=True).click()
+    await preset(next_video, rejected).click()
     await ask(chat, video, option, "a boat that will not be made")
     failed = chat.message("a boat that will not be made")
     await expect(failed).to_contain_text("content rules", timeout=PATIENCE)
     await expect(failed).to_contain_text("didn't count")
-    await evolink.get_by_role("button", name=no_credit, exact=True).click()
+    await preset(next_request, no_credit).click()
     await ask(chat, video, option, "a boat made elsewhere")
     done = chat.message("a boat made elsewhere")
     await expect(done).to_contain_text("Done", timeout=PATIENCE)
@@ -138,6 +144,7 @@ async def test_the_sandbox_does_what_the_tutorial_says(
     await chat.composer.fill(limits)
     await expect(chat.suggestions.first).to_contain_text(limits.strip("/"))
 
+    await chat.page.close()
     command.process.send_signal(signal.SIGINT)
     assert await command.process.wait() == 0
     (folder,) = shown(section(1).rpartition("Stop it with")[2])
