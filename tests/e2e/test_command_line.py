@@ -121,7 +121,7 @@ async def cli(tmp_path: Path, validator: OpenApiValidator | None) -> AsyncIterat
         (["reconcile", "settle"], ["GENERATION", "member's limit"]),
     ],
 )
-def test_help_tells_what_a_command_does(words: list[str], says: list[str]) -> None:
+def test_help_says_what_a_command_does(words: list[str], says: list[str]) -> None:
     told = CliRunner().invoke(main, [*words, "--help"])
     assert told.exit_code == 0
     assert [word for word in says if word not in " ".join(told.output.split())] == []
@@ -212,7 +212,7 @@ async def test_models_that_a_provider_does_not_list_are_noted(cli: CommandLine) 
     assert "evolink does not list" not in said.out
 
 
-async def test_a_proxy_that_does_not_work_is_told_once(cli: CommandLine) -> None:
+async def test_a_proxy_that_does_not_work_is_reported_once(cli: CommandLine) -> None:
     url = cli.running.sandbox.url
     cli.configure(f'api_url = "{url}/api/v10"', 'api_url = "https://discord.example/api/v10"')
     cli.add('\n[network]\nproxy = "socks5://mira:hunter2@127.0.0.1:9"\n')
@@ -230,7 +230,7 @@ async def test_a_port_that_apimart_does_not_call_is_noted(cli: CommandLine) -> N
     assert "note     APIMart calls only ports 80 and 443" in said.out
 
 
-async def test_a_token_that_is_not_accepted_is_told_and_never_shown(cli: CommandLine) -> None:
+async def test_a_token_that_is_not_accepted_is_reported_and_never_shown(cli: CommandLine) -> None:
     token = cli.running.sandbox.discord.token
     cli.configure(token, "MTIz.not-the.token")
     said = await cli.run("check")
@@ -242,7 +242,7 @@ async def test_a_token_that_is_not_accepted_is_told_and_never_shown(cli: Command
     assert "not-the" not in said.all + run.all
 
 
-async def test_a_discord_and_a_provider_that_are_away_are_told(cli: CommandLine) -> None:
+async def test_a_discord_and_a_provider_that_are_away_are_reported(cli: CommandLine) -> None:
     url = cli.running.sandbox.url
     with closing(socket.socket()) as closed:
         closed.bind(("127.0.0.1", 0))
@@ -256,7 +256,9 @@ async def test_a_discord_and_a_provider_that_are_away_are_told(cli: CommandLine)
     assert "apimart did not report its balance" in problems
 
 
-async def test_models_callbacks_and_folders_that_cannot_be_used_are_told(cli: CommandLine) -> None:
+async def test_models_callbacks_and_folders_that_cannot_be_used_are_reported(
+    cli: CommandLine,
+) -> None:
     (cli.running.folder / "plain").write_text("a file, not a folder")
     cli.configure(str(cli.running.folder / "media"), str(cli.running.folder / "plain/media"))
     cli.configure("[http]\n", '[http]\npublic_url = "https://192.168.1.4"\n')
@@ -399,7 +401,7 @@ async def test_a_configuration_that_is_not_there_or_empty_says_what_to_do(
 # ---- migrate -----------------------------------------------------------------------------------
 
 
-async def test_migrate_tells_what_was_and_what_is_and_leaves_a_running_bot_alone(
+async def test_migrate_reports_both_versions_and_leaves_a_running_bot_alone(
     cli: CommandLine,
 ) -> None:
     said = await cli.run("migrate")
@@ -522,7 +524,9 @@ async def test_an_unreachable_bot_differs_from_one_that_refuses(cli: CommandLine
     assert "A bot is running on this database but can't be reached" in said.err
 
 
-async def test_the_desk_is_for_this_user_alone_and_gone_with_the_bot(cli: CommandLine) -> None:
+async def test_the_control_socket_is_for_this_user_alone_and_gone_with_the_bot(
+    cli: CommandLine,
+) -> None:
     await cli.running.start_bot()
     desk = cli.database.with_name("retake.db.desk")
     assert desk.stat().st_mode & 0o777 == 0o600

@@ -144,7 +144,7 @@ async def test_what_cannot_be_used_is_refused_with_its_reason(
     assert "refused because" not in history
 
 
-async def test_a_film_too_long_for_the_model_is_told_what_it_takes(
+async def test_a_film_too_long_for_the_model_is_refused_with_the_limit(
     running: Running, tmp_path: Path
 ) -> None:
     tom = running.person("tom")

@@ -153,7 +153,7 @@ async def test_late_ones_change_nothing(running: Running) -> None:
     assert sum("long ago" in video["content"] for video in running.posted_videos()) == 1
 
 
-async def test_the_side_door_shows_health_and_figures_and_no_more(running: Running) -> None:
+async def test_the_web_server_shows_health_and_metrics_and_no_more(running: Running) -> None:
     task = await under_way(running, "look at the door")
     url = task.submission.callback_url
     assert url is not None

@@ -56,7 +56,7 @@ async def reset(running: Running, member: str) -> str:
     return told(await mira.command("limits", path=("reset",), member=running.user(member)))
 
 
-async def test_a_line_with_cancel_drop_and_deliver(running: Running) -> None:
+async def test_a_row_with_cancel_discard_and_deliver(running: Running) -> None:
     tom, ana = running.person("tom"), running.person("ana")
     evolink, apimart = running.sandbox.providers.evolink, running.sandbox.providers.apimart
     assert (
@@ -154,7 +154,7 @@ async def test_a_moderator_cancels_for_others(running: Running) -> None:
     await running.film("keeps apimart busy")
 
 
-async def test_history_has_pages_links_and_a_door(running: Running) -> None:
+async def test_history_has_pages_links_and_a_form_for_a_video(running: Running) -> None:
     ana, mira, tom = (running.person(name) for name in ("ana", "mira", "tom"))
     assert "Nothing here yet. Make your first video with `/video`." in told(
         await ana.command("history")

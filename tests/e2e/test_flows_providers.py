@@ -100,7 +100,7 @@ async def test_a_busy_provider_is_passed_by(running: Running) -> None:
         ("fail", "The video service couldn't make this video. Trying again often helps."),
     ],
 )
-async def test_what_goes_wrong_later_is_told_and_not_counted(
+async def test_what_goes_wrong_later_is_reported_and_not_counted(
     running: Running, kind: str, sentence: str
 ) -> None:
     before = await used(running)
@@ -133,7 +133,7 @@ async def test_odd_tasks_come_through(running: Running, kind: str) -> None:
         ("submit", "drop_before", {}),
     ],
 )
-async def test_a_broken_line_costs_nothing_twice(
+async def test_a_broken_connection_costs_nothing_twice(
     running: Running, on: str, kind: str, fields: Json
 ) -> None:
     prompt = f"over a line with {plain(kind)} on {on}"

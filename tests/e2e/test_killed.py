@@ -68,7 +68,7 @@ async def test_killed_after_the_post_before_it_was_written_down(running: Running
     await delivered_once(running)
 
 
-async def test_told_to_stop_it_leaves_in_order_and_goes_on_later(running: Running) -> None:
+async def test_on_a_stop_signal_it_ends_in_order_and_goes_on_later(running: Running) -> None:
     await running.start_bot()
     running.sandbox.providers.evolink.settings.seconds = 3
     await running.video("a paper boat in the rain")

@@ -227,7 +227,7 @@ def test_starts_at_the_same_time_prepare_once(project: Project) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_a_preparation_cut_short_is_begun_anew(project: Project, how: signal.Signals) -> None:
+def test_a_preparation_cut_short_is_started_again(project: Project, how: signal.Signals) -> None:
     pipe = project.hold()
     cut = project.start("run")
     project.wait_until_held()
@@ -326,7 +326,7 @@ def bare_machine(project: Project) -> Callable[..., dict[str, str]]:
 
 
 @pytest.mark.parametrize("python", [None, "#!/bin/sh\nexit 1\n"], ids=["missing", "too old"])
-def test_a_machine_without_python_is_told_what_to_install(
+def test_a_machine_without_python_learns_what_to_install(
     project: Project, bare_machine: Callable[..., dict[str, str]], python: str | None
 ) -> None:
     result = project.run("sandbox", env=bare_machine(python))
@@ -336,7 +336,7 @@ def test_a_machine_without_python_is_told_what_to_install(
     assert not (project.folder / ".venv.lock").exists()
 
 
-def test_a_python_without_venv_is_told_what_to_install(
+def test_a_python_without_venv_learns_what_to_install(
     project: Project, bare_machine: Callable[..., dict[str, str]]
 ) -> None:
     lacking = "#!/bin/sh\ncase $2 in *venv*) exit 1 ;; esac\nexit 0\n"

@@ -27,7 +27,7 @@ async def finished(chat: Chat, harness: PageHarness) -> None:
 
 
 @BOTH
-async def test_a_video_plays_inline_beside_its_buttons(chat: Chat, harness: PageHarness) -> None:
+async def test_a_video_plays_inline_next_to_its_buttons(chat: Chat, harness: PageHarness) -> None:
     await finished(chat, harness)
     message = chat.message("v1 is ready")
     video = message.locator("video")

@@ -113,7 +113,7 @@ async def test_limits_set_by_an_administrator_hold_at_once(story: Story) -> None
 
 
 @pytest.mark.parametrize("width", [1400])
-async def test_a_failing_provider_is_told_and_does_not_count(story: Story) -> None:
+async def test_a_failing_provider_is_reported_and_does_not_count(story: Story) -> None:
     chat = story.chat
     for name in ("evolink", "apimart"):
         getattr(story.running.sandbox.providers, name).add_fault(on="task", kind="moderation")

@@ -104,7 +104,7 @@ async def test_the_distance_grows(connection: Connection) -> None:
     assert connection.clock.waited == [15, 30, 60, 120]
 
 
-async def test_told_to_stop_while_waiting(connection: Connection) -> None:
+async def test_a_stop_while_waiting(connection: Connection) -> None:
     connection.standin.faults.order(ME | {"status": 503, "times": 100})
     connection.clock.at = connection.stop.set
     assert not await connection.log_in()

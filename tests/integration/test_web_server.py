@@ -92,7 +92,7 @@ async def test_health_and_readiness_are_two_questions(
     assert await answers() == (503, 503)
 
 
-async def test_the_figures_are_told(house: House, client: aiohttp.ClientSession) -> None:
+async def test_the_metrics_are_served(house: House, client: aiohttp.ClientSession) -> None:
     metrics = house.metrics
     metrics.moved(None, State.QUEUED)
     metrics.moved(State.QUEUED, State.SUBMITTING)
@@ -261,7 +261,7 @@ async def test_a_body_beyond_the_cap_is_cut_off(
     assert house.hints == [ID]
 
 
-async def test_a_body_that_never_comes_does_not_keep_the_door(
+async def test_a_body_that_never_comes_does_not_keep_the_connection(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.web.server._BODY_SECONDS", 0.05)
@@ -288,7 +288,7 @@ async def test_without_a_public_url_there_are_no_callbacks(client: aiohttp.Clien
     assert house.hints == []
 
 
-async def test_stopping_frees_the_port_and_a_taken_port_is_told() -> None:
+async def test_stopping_frees_the_port_and_a_taken_port_is_reported() -> None:
     house, second = House(), House()
     await house.server.start()
     port = second.server.port = house.server.port

@@ -72,7 +72,7 @@ STATES = {
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_told_to_stop_in_any_state_the_next_start_goes_on(
+async def test_after_a_stop_in_any_state_the_next_start_goes_on(
     harness: Harness, state: str
 ) -> None:
     call, how = STATES[state]

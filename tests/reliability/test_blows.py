@@ -29,7 +29,7 @@ STANDING = [
 
 @pytest.mark.parametrize("story", STANDING, ids=lambda story: story.name)
 @pytest.mark.timeout(600)
-def test_standing_still_anywhere_beside_another_worker_changes_nothing(
+def test_standing_still_anywhere_next_to_another_worker_changes_nothing(
     story: Story, counted: Counted
 ) -> None:
     points = walked(story, workers=2).lives[0]

@@ -141,7 +141,7 @@ CELLS = [(t, moment) for t in Trouble for moment in MOMENTS.get(t, (Call.SUBMIT,
 
 
 @pytest.mark.timeout(600)
-async def test_trouble_of_our_own_is_told_truly_and_ends(
+async def test_trouble_of_the_machine_is_reported_truly_and_ends(
     harness: Harness, machine: Machine, disks: dict[str, Place]
 ) -> None:
     figures = Figures("machine")

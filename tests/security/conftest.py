@@ -28,7 +28,7 @@ ELSEWHERE = (
     "tests/contract/providers/test_http_client.py::test_a_name_that_leads_inside",
     "tests/contract/providers/test_http_client.py::test_an_oversized_answer",
     "tests/contract/providers/test_http_client.py::test_deeply_nested_json",
-    "tests/integration/flows/test_panels.py::test_ids_nobody_of_ours_made",
+    "tests/integration/flows/test_panels.py::test_ids_that_the_bot_never_made",
     "tests/integration/test_web_server.py::test_forged_callbacks_are_nothing",
     "tests/integration/test_web_server.py::test_a_body_beyond_the_cap",
     "tests/integration/test_web_server.py::test_a_body_that_never_comes",

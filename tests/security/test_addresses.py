@@ -202,7 +202,7 @@ async def test_an_answer_that_changes_is_judged_each_time(
     assert trap.visits == 0
 
 
-async def test_loopback_is_open_only_beside_a_configured_loopback(
+async def test_loopback_is_open_only_for_a_configured_loopback(
     trap: Trap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The whole way from the configuration to the HTTP client of each provider."""

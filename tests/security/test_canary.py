@@ -350,7 +350,7 @@ def printed(arguments: list[str], **environment: str) -> str:
 
 @pytest.mark.usefixtures("logging_as_before")
 @pytest.mark.parametrize("url", DATABASES)
-def test_the_databases_password_is_not_told(url: str, tmp_path: Path) -> None:
+def test_the_databases_password_is_not_shown(url: str, tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text(
         f'[discord]\ntoken = "{canary.TOKEN}"\n[database]\nurl = "{url.format(hidden=HIDDEN)}"\n'
@@ -363,7 +363,7 @@ def test_the_databases_password_is_not_told(url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_in_the_configuration_is_told_without_the_secret(
+def test_a_mistake_in_the_configuration_is_reported_without_the_secret(
     mistake: str, tmp_path: Path
 ) -> None:
     config = tmp_path / "config.toml"

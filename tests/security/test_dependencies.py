@@ -115,7 +115,7 @@ def test_without_advisories_it_passes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "status"), [(b"", 503), (b"<html>", 200), (b"{}", 200), (b'{"results": []}', 200)]
 )
-def test_a_registry_that_does_not_answer_is_told_and_fails_nothing(
+def test_a_registry_that_does_not_answer_is_reported_and_fails_nothing(
     tmp_path: Path, answer: bytes, status: int
 ) -> None:
     with registry(answer, status) as (service, _):
@@ -124,7 +124,7 @@ def test_a_registry_that_does_not_answer_is_told_and_fails_nothing(
     assert done.stdout.startswith("NOT AUDITED")
 
 
-def test_nobody_there_is_told_as_well(tmp_path: Path) -> None:
+def test_an_absent_service_is_reported_as_well(tmp_path: Path) -> None:
     done = audit(tmp_path, "http://127.0.0.1:1/")
     assert done.returncode == 0
     assert done.stdout.startswith("NOT AUDITED")

@@ -214,7 +214,7 @@ def test_the_head_says_what_it_is_made_from() -> None:
     assert "requested by <@130000000000000002>" in text(status(generation()))
 
 
-def test_what_was_adjusted_is_told() -> None:
+def test_what_was_adjusted_is_reported() -> None:
     changes = (
         Adjustment(option="duration", requested="12", applied="10"),
         Adjustment(option="aspect_ratio", requested="1:1", applied=None),
@@ -226,7 +226,7 @@ def test_what_was_adjusted_is_told() -> None:
     )
 
 
-def test_a_length_that_is_only_asked_for_is_not_told_as_done() -> None:
+def test_a_length_that_is_only_asked_for_is_not_shown_as_done() -> None:
     adjustment = Adjustment(option="duration", requested="7", applied="7", spoken=True)
     made = generation(plan=plan(duration=7, adjustments=(adjustment,)))
     shown = text(status(made))

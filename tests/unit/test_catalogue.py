@@ -179,7 +179,7 @@ AT = "providers.evolink.models.omni-flash"
         ),
     ],
 )
-def test_a_mistake_is_told_in_one_sentence_that_names_it(tables: Any, sentence: str) -> None:
+def test_a_mistake_is_reported_in_one_sentence_that_names_it(tables: Any, sentence: str) -> None:
     with pytest.raises(CatalogueError) as caught:
         load_catalogue(overrides={"evolink": {"omni-flash": tables}})
     assert caught.value.problems == (sentence,)

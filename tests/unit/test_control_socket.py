@@ -62,7 +62,7 @@ async def test_what_a_killed_bot_left_there_is_in_nobodys_way(tmp_path: Path) ->
     await first.stop()
 
 
-async def test_nobody_there_is_told(tmp_path: Path) -> None:
+async def test_an_absent_service_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ControlSocketClosedError):
         await ask(tmp_path / "desk", {})
 

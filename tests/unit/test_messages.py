@@ -258,7 +258,7 @@ def test_other_languages_write_numbers_their_way() -> None:
     assert Messages.for_locale("en-ZZZZZ").locale.language == "en"
 
 
-def test_a_fault_of_ours_is_loud() -> None:
+def test_a_bug_is_loud() -> None:
     with pytest.raises(MessageError):
         ENGLISH.say("no.such.key")
     with pytest.raises(MessageError):

@@ -172,7 +172,7 @@ async def test_apimart_refuses_under_a_good_status_too(body: Any) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 403])
-async def test_apimart_tells_moderation_in_words_only(status: int) -> None:
+async def test_apimart_reports_moderation_in_words_only(status: int) -> None:
     body = {"error": {"code": 400, "message": "Blocked by the safety system", "type": "x"}}
     with pytest.raises(ProviderError) as caught:
         await apimart(body, status).submit(PREPARED, key="k")
@@ -261,7 +261,7 @@ async def test_evolinks_finished_task() -> None:
     assert report.urls_expire_at == datetime.fromtimestamp(1763640000 + 86400, UTC)
 
 
-async def test_credits_are_converted_where_no_dollars_are_told() -> None:
+async def test_credits_are_converted_where_no_dollars_are_reported() -> None:
     answer = {"id": TASK, "status": "completed", "results": ["https://e.example/a.mp4"]}
     report = await evolink(answer | {"usage": {"credits_used": "34"}}).query(TASK)
     assert report.cost_micro_usd == 500_000
@@ -331,7 +331,7 @@ async def test_evolinks_failed_tasks_cost_nothing(
         (None, None, Code.PROVIDER_FAILED, False, False),
     ],
 )
-async def test_apimarts_failed_tasks_are_free_unless_a_cost_is_told(
+async def test_apimarts_failed_tasks_are_free_unless_a_cost_is_reported(
     error: Any, cost: Any, code: Code, *, retryable: bool, charged: bool
 ) -> None:
     data = {"id": TASK, "status": "failed", "error": error, "cost": cost}

@@ -163,7 +163,7 @@ def test_the_last_second_passes_and_one_more_does_not() -> None:
     }
 
 
-def test_so_many_at_once_and_no_more() -> None:
+def test_no_more_than_the_limit_at_once() -> None:
     rule = rule_of(concurrent=2)
     check(rule, Usage(open=1), seconds=8, now=WEDNESDAY)
     refused = refusal(rule, Usage(open=2))

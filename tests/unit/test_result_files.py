@@ -77,7 +77,7 @@ def test_links_are_remembered_while_they_last() -> None:
     assert uploads.url_of("b") is None
 
 
-def test_only_so_many_links_are_remembered() -> None:
+def test_only_a_few_links_are_remembered() -> None:
     uploads = Uploads(clock=OwnedClock())
     for number in range(600):
         uploads.remember(str(number), f"https://f.example/{number}")

@@ -333,7 +333,7 @@ BAD_FILES = [
 
 
 @pytest.mark.parametrize(("text", "sentence"), BAD_FILES)
-def test_a_mistake_in_the_file_is_told_in_one_sentence(
+def test_a_mistake_in_the_file_is_reported_in_one_sentence(
     written: Written, text: str, sentence: str
 ) -> None:
     assert problems(written(text)) == (sentence,)
@@ -376,12 +376,12 @@ def test_a_mistake_in_the_environment_names_the_variable(
     assert problems(None, environ) == (sentence,)
 
 
-def test_all_problems_are_told_at_once(written: Written) -> None:
+def test_all_problems_are_reported_at_once(written: Written) -> None:
     file = written("[http]\nport = -1\n[lgo]\nlevel = 'info'\n[limits]\nperiod = 'year'")
     assert len(problems(file, {"RETAKE__LOG__FROMAT": "json"})) == 4
 
 
-def test_a_variable_over_a_section_that_is_no_section_is_told(written: Written) -> None:
+def test_a_variable_over_a_section_that_is_no_section_is_reported(written: Written) -> None:
     told = problems(written("http = 3"), {"RETAKE__HTTP__PORT": "80"})
     assert told == ("config.toml: http is a section: write it as [http].",)
 
@@ -393,7 +393,7 @@ def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
     )
 
 
-def test_a_folder_or_binary_in_place_of_the_file_is_told(tmp_path: Path) -> None:
+def test_a_folder_or_binary_in_place_of_the_file_is_reported(tmp_path: Path) -> None:
     (sentence,) = problems(tmp_path)
     assert sentence.startswith(f"{tmp_path} is a folder, not a file.")
     assert "config.example.toml" in sentence

@@ -77,7 +77,7 @@ async def test_a_link_is_a_result_unless_it_is_a_cover() -> None:
     assert (await evolink(cover).query(TASK)).state is TaskState.ACTIVE
 
 
-async def test_a_refusal_under_a_good_word_is_told() -> None:
+async def test_a_refusal_under_a_good_word_is_reported() -> None:
     for word in ("completed", "stopped"):
         task = {"id": TASK, "status": word, "error": {"code": "content_policy_violation"}}
         report = await evolink(task).query(TASK)
@@ -173,7 +173,9 @@ async def test_a_task_wrapped_in_an_answer_with_an_id_of_its_own_is_found() -> N
         {"status": "failed", "error": {"code": "x", "message": "no"}, "data": {"id": TASK}},
     ],
 )
-async def test_whoever_names_a_task_has_taken_the_request(adapter: Adapter, body: Any) -> None:
+async def test_an_answer_that_names_a_task_has_accepted_the_request(
+    adapter: Adapter, body: Any
+) -> None:
     assert (await adapter(body).submit(PREPARED, key="k")).task_id == TASK
 
 
@@ -213,7 +215,7 @@ async def test_what_cannot_be_an_id_leaves_it_open(adapter: Adapter, told: Any) 
     assert caught.value.accepted is Accepted.UNKNOWN
 
 
-async def test_somebody_elses_task_is_never_taken_for_ours() -> None:
+async def test_a_foreign_task_is_never_taken_for_ours() -> None:
     other = {"id": "task-unified-1-other", "status": "completed", "results": ["https://e.ex/a.mp4"]}
     for provider in (evolink(other), apimart({"data": other}), evolink({"data": [other]})):
         with pytest.raises(ProviderError) as caught:

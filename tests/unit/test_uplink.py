@@ -24,14 +24,14 @@ def test_before_anything_was_measured_the_size_decides() -> None:
     assert line.seconds_for(100 * MIB) == MOST_SECONDS
 
 
-def test_a_quick_line_gives_up_soon_and_takes_everything() -> None:
+def test_a_fast_connection_gives_up_soon_and_takes_everything() -> None:
     line = Uplink()
     line.passed(10 * MIB, 2.0)
     assert line.seconds_for(10 * MIB) == START_SECONDS + 4
     assert (line.most_bytes() or 0) > 500 * MIB
 
 
-def test_a_slow_line_shrinks_the_next_file_until_it_passes() -> None:
+def test_a_slow_connection_shrinks_the_next_file_until_it_passes() -> None:
     """20 KiB a second, of which the line's buffers hide two MiB."""
     line, size, rate, tries = Uplink(), 10 * MIB, 20 * 1024, 0
     while size / rate > line.seconds_for(size):
@@ -56,7 +56,7 @@ def test_what_measures_nothing_is_passed_over(size: int, seconds: float) -> None
     assert line.rate is None
 
 
-def test_a_line_that_recovers_is_believed_again() -> None:
+def test_a_connection_that_recovers_is_trusted_again() -> None:
     line = Uplink()
     line.cut(10 * MIB, sent=MIB, seconds=200)
     small = line.most_bytes() or 0

@@ -249,7 +249,7 @@ def modified(path: str) -> int:
     return Path(path).stat().st_mtime_ns
 
 
-async def test_a_limit_below_every_rung_is_told(store: MediaStore, files: Path) -> None:
+async def test_a_limit_below_every_rung_is_reported(store: MediaStore, files: Path) -> None:
     media = await adopted(store, files / "heavy.mp4")
     with pytest.raises(MediaError) as told:
         await store.fit(media, max_bytes=5_000)

@@ -262,7 +262,7 @@ async def test_work_leaves_nothing_in_the_scratch_folder(
     assert list((store.root / "scratch").iterdir()) == []
 
 
-async def test_a_full_disk_is_told_as_such(
+async def test_a_full_disk_is_reported_as_such(
     store: DiskMediaStore, incoming: Describe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def full(url: str, destination: Path, max_bytes: int) -> int:

@@ -165,7 +165,7 @@ async def test_a_blocked_prompt_is_shown_nowhere_and_the_place_says_so(
     assert "fox" not in message["attachments"][0]["description"]
 
 
-async def test_a_prompt_blocked_since_is_told_and_passes_without_it(
+async def test_a_prompt_blocked_since_is_reported_and_passes_without_it(
     harness: MessengerHarness,
 ) -> None:
     asked = await harness.opened()

@@ -278,7 +278,7 @@ async def test_an_end_reaches_the_person_directly_where_nothing_is_left(
     assert event["data"]["channel_id"] == direct.id
 
 
-async def test_a_private_end_is_not_told_in_the_channel(harness: MessengerHarness) -> None:
+async def test_a_private_end_is_not_shown_in_the_channel(harness: MessengerHarness) -> None:
     place = replace(harness.generation().place, private=True)
     asked = await harness.opened(place=place)
     await harness.clock.step(3)
@@ -301,7 +301,7 @@ async def test_an_end_that_nobody_can_hear_is_let_go(harness: MessengerHarness) 
     assert {call["status"] for call in harness.calls("POST", "/users/@me/channels")} == {403}
 
 
-async def test_an_end_that_discord_does_not_take_now_is_told_later(
+async def test_an_end_that_discord_does_not_take_now_is_announced_later(
     harness: MessengerHarness,
 ) -> None:
     asked = await harness.opened()
@@ -314,7 +314,7 @@ async def test_an_end_that_discord_does_not_take_now_is_told_later(
     assert "Failed" in words(harness.message(asked.place.status_message_id))
 
 
-async def test_the_owner_is_told_once_an_hour_per_trouble(harness: MessengerHarness) -> None:
+async def test_the_owner_is_alerted_once_an_hour_per_trouble(harness: MessengerHarness) -> None:
     alert = harness.messenger.alert_owner
     for _ in range(3):
         await alert(Code.PROVIDER_BALANCE, {"provider": "evolink"})

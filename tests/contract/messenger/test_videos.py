@@ -400,7 +400,7 @@ async def test_the_limit_of_a_server_is_learned(harness: MessengerHarness) -> No
     assert limit(asked, target) == 10 * 2**20
 
 
-async def test_a_slow_line_makes_the_next_file_smaller_and_never_two(
+async def test_a_slow_connection_makes_the_next_file_smaller_and_never_two(
     harness: MessengerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was cut off is of unknown outcome: looked for, then sent smaller, under its nonce."""

@@ -131,7 +131,7 @@ NEWER = "omni-flash-1.1"
         (Mode.EXTEND, "extend"),
     ],
 )
-async def test_the_newer_model_is_told_what_the_inputs_mean(
+async def test_the_newer_model_gets_the_meaning_of_the_inputs(
     apimart: AdapterHarness, mode: Mode, task: str
 ) -> None:
     parent = await apimart.submitted(model=NEWER, key="retake-generation-parent")
@@ -146,7 +146,7 @@ async def test_the_newer_model_is_told_what_the_inputs_mean(
     assert report.state is TaskState.COMPLETED
 
 
-async def test_the_first_generation_is_told_nothing_it_does_not_know(
+async def test_the_first_generation_gets_no_option_that_it_does_not_know(
     apimart: AdapterHarness,
 ) -> None:
     pictures = (apimart.image(),)
@@ -248,7 +248,9 @@ async def test_what_a_refusal_says_of_the_money(
     assert told.retry_after == fault.get("retry_after")
 
 
-async def test_a_key_with_another_body_tells_nothing_of_the_first(apimart: AdapterHarness) -> None:
+async def test_a_key_with_another_body_reveals_nothing_of_the_first(
+    apimart: AdapterHarness,
+) -> None:
     await apimart.submitted(key="retake-generation-1")
     with pytest.raises(ProviderError) as caught:
         await apimart.submitted(key="retake-generation-1", prompt="a green apple")
@@ -322,7 +324,7 @@ async def test_one_picture_is_handed_over_once(apimart: AdapterHarness) -> None:
     assert third.body != first.body
 
 
-async def test_a_refused_picture_is_handed_over_anew(apimart: AdapterHarness) -> None:
+async def test_a_refused_picture_is_uploaded_again(apimart: AdapterHarness) -> None:
     prepared = await apimart.prepared(Mode.IMAGE, images=(apimart.image(),))
     apimart.fault("submit", "status", status=400)
     with pytest.raises(ProviderError):

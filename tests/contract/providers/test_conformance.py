@@ -94,7 +94,7 @@ async def test_every_parameter_reaches_the_provider(
         assert task.mode.value == "image"
 
 
-async def test_progress_is_told_and_estimates_are_seconds(harness: AdapterHarness) -> None:
+async def test_progress_is_reported_and_estimates_are_seconds(harness: AdapterHarness) -> None:
     submission = await harness.submitted()
     harness.bench.clock.advance(4)
     report = await harness.provider.query(submission.task_id)
@@ -192,14 +192,14 @@ async def test_no_balance_is_no_balance(harness: AdapterHarness) -> None:
     assert balance.micro_usd == pytest.approx(10_000, abs=100)
 
 
-async def test_the_balance_is_told_in_dollars(harness: AdapterHarness) -> None:
+async def test_the_balance_is_reported_in_dollars(harness: AdapterHarness) -> None:
     harness.standin.balance_usd = 12.5
     balance = await harness.provider.balance()
     assert balance.micro_usd == pytest.approx(12_500_000, abs=10_000)
     assert not balance.unlimited
 
 
-async def test_a_wrong_key_is_told_without_the_key(
+async def test_a_wrong_key_is_reported_without_the_key(
     harness: AdapterHarness, tmp_path: Path, rendered: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(0)
@@ -465,7 +465,7 @@ async def test_a_failed_upload_spends_nothing_and_may_be_repeated(
     assert (await harness.provider.prepare(spec)).body["image_urls"]
 
 
-async def test_a_file_that_is_gone_is_told(harness: AdapterHarness) -> None:
+async def test_a_file_that_is_gone_is_reported(harness: AdapterHarness) -> None:
     image = harness.image()
     (harness.root / image.path).unlink()
     with pytest.raises(ProviderError) as caught:

@@ -178,7 +178,7 @@ async def fill(evolink: AdapterHarness) -> list[str]:
     return files
 
 
-async def test_a_full_files_service_is_told_and_stops_no_texts(evolink: AdapterHarness) -> None:
+async def test_a_full_files_service_is_reported_and_stops_no_texts(evolink: AdapterHarness) -> None:
     files = await fill(evolink)
     image = evolink.image("blue")
     for fault in (None, {"status": 403, "code": "forbidden"}, {"status": 400, "code": 400}):
@@ -225,7 +225,7 @@ async def test_an_upload_that_may_work_later_is_no_reason_for_a_worse_way(
     assert caught.value.retryable
 
 
-async def test_the_reservation_is_told(evolink: AdapterHarness) -> None:
+async def test_the_reservation_is_reported(evolink: AdapterHarness) -> None:
     submission = await evolink.submitted()
     task = evolink.standin.tasks[submission.task_id]
     assert submission.reserved_micro_usd == pytest.approx(task.reserved_micro, rel=0.01)

@@ -173,7 +173,7 @@ async def broken(case: str, proxy: ProxyServer) -> str:
         ("no password", "the proxy refuses the connection"),
     ],
 )
-async def test_a_proxy_that_does_not_work_took_nothing_and_tells_nothing(
+async def test_a_proxy_that_does_not_work_took_nothing_and_reveals_nothing(
     provider: Provider, case: str, words: str
 ) -> None:
     async with proxying(provider.port, password_needed=True) as proxy:

@@ -161,7 +161,7 @@ async def test_usage_counts_from_the_start_of_the_period(storage: Storage, seede
     assert (await usage(storage, since=MIDNIGHT - timedelta(days=1))).videos == 2
 
 
-async def test_a_reset_begins_anew_even_within_the_same_instant(
+async def test_a_reset_starts_again_even_within_the_same_instant(
     storage: Storage, seeder: Seeder
 ) -> None:
     before = await seeder.put()
@@ -175,7 +175,7 @@ async def test_a_reset_begins_anew_even_within_the_same_instant(
     assert (await usage(storage, since=NOON + timedelta(hours=1))).videos == 0
 
 
-async def test_a_reset_of_somebody_unknown_is_no_mistake(storage: Storage, seeder: Seeder) -> None:
+async def test_a_reset_of_an_unknown_member_is_no_mistake(storage: Storage, seeder: Seeder) -> None:
     await storage.transact(lambda tx: tx.ledger.reset(GUILD, JON, at=NOON))
     assert await usage(storage, JON) == Usage()
     assert await seeder.faults() == []
@@ -317,7 +317,7 @@ async def test_a_lost_account_is_a_fault(storage: Storage, seeder: Seeder) -> No
     assert f"member {MIRA} of server {GUILD}: seconds_held is 0, open holds are 8" in found
 
 
-async def test_a_charge_to_somebody_else_is_a_fault(storage: Storage, seeder: Seeder) -> None:
+async def test_a_charge_to_another_member_is_a_fault(storage: Storage, seeder: Seeder) -> None:
     made = await seeder.put()
     await storage.transact(raw("UPDATE generations SET requester_id = 5"))
     (found,) = await seeder.faults()

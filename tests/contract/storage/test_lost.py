@@ -130,14 +130,14 @@ async def test_a_free_hold_takes_no_place_begins_no_pause_and_costs_nothing(
     assert [told for told in await seeder.faults() if "has not ended" not in told] == []
 
 
-async def test_every_sign_of_life_is_told(storage: Storage) -> None:
+async def test_every_sign_of_life_is_reported(storage: Storage) -> None:
     later = NOON + timedelta(seconds=5)
     await storage.transact(lambda tx: tx.workers.beat(BETA, now=later))
     await storage.transact(lambda tx: tx.workers.beat(ALPHA, now=NOON))
     assert await storage.read(lambda tx: tx.workers.beats()) == {ALPHA: NOON, BETA: later}
 
 
-async def test_a_look_beside_the_one_that_writes(sqlite_url: str, clock: OwnedClock) -> None:
+async def test_a_read_next_to_the_one_that_writes(sqlite_url: str, clock: OwnedClock) -> None:
     async with open_storage(sqlite_url, clock=clock) as storage:
         made = await Seeder(storage=storage).put()
         async with look_into(sqlite_url, clock=clock) as look:

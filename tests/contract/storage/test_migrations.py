@@ -64,7 +64,7 @@ def test_checks_keys_and_conditions_are_the_same_too(tmp_path: Path) -> None:
     assert "ck_ledger_videos_balanced" in str(schema(created)["ledger"])
 
 
-async def test_it_tells_what_was_and_what_is(tmp_path: Path) -> None:
+async def test_it_reports_what_was_and_what_is(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'retake.db'}"
     before, after = await migrate(url, clock=OwnedClock())
     assert before is None

@@ -211,7 +211,7 @@ async def test_starting_at_once_on_an_empty_database(
     await postgres.administer(postgres_server, f"DROP DATABASE {name}")
 
 
-async def test_whoever_comes_to_migrate_second_waits_without_a_limit(
+async def test_the_second_process_to_migrate_waits_without_a_limit(
     postgres_url: str, clock: OwnedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither our limit for a statement nor the server's ends the waiting or a long step."""

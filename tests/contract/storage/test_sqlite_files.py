@@ -67,7 +67,7 @@ asyncio.run(main())
 """
 
 
-async def test_after_kill_9_everything_told_is_there_and_nothing_else(
+async def test_after_kill_9_everything_confirmed_is_there_and_nothing_else(
     url: str, path: Path, clock: OwnedClock
 ) -> None:
     died = await asyncio.to_thread(

@@ -82,7 +82,7 @@ async def test_a_failing_first_job_does_not_hurt_those_behind(
     assert await count(storage) == 2
 
 
-async def test_nobody_hears_of_success_before_the_commit(storage: SqlStorage, group: Group) -> None:
+async def test_no_success_is_reported_before_the_commit(storage: SqlStorage, group: Group) -> None:
     assert isinstance(storage._backend, SqliteBackend)
     done_at_commit: list[bool] = []
     event.listen(
@@ -197,7 +197,7 @@ async def test_a_transaction_inside_a_transaction_is_refused(storage: SqlStorage
     assert await count(storage) == 0
 
 
-async def test_who_waits_too_long_is_told_and_nothing_is_written(
+async def test_one_that_waits_too_long_is_refused_and_nothing_is_written(
     url: str, clock: OwnedClock
 ) -> None:
     async with open_storage(url, clock=clock, patience_s=0.05) as storage:
@@ -215,7 +215,7 @@ async def test_who_waits_too_long_is_told_and_nothing_is_written(
         assert await count(storage) == 0
 
 
-async def test_only_whose_commit_has_begun_is_told_that_it_is_unclear(
+async def test_only_a_commit_that_has_begun_is_reported_as_unclear(
     url: str, clock: OwnedClock
 ) -> None:
     disk = threading.Event()
@@ -238,7 +238,7 @@ async def test_only_whose_commit_has_begun_is_told_that_it_is_unclear(
         assert await count(storage) == 1
 
 
-async def test_a_lost_connection_is_replaced_and_nobody_is_told_a_lie(
+async def test_a_lost_connection_is_replaced_and_no_answer_is_false(
     storage: SqlStorage, group: Group
 ) -> None:
     async def lose(tx: Transaction) -> None:

@@ -81,9 +81,7 @@ async def test_a_list_goes_on_without_it(storage: SqlStorage, seeder: Seeder, wh
 
 
 @pytest.mark.parametrize("how", DAMAGE)
-async def test_whoever_asks_for_that_one_is_told_which(
-    storage: SqlStorage, seeder: Seeder, how: str
-) -> None:
+async def test_a_query_for_that_row_names_it(storage: SqlStorage, seeder: Seeder, how: str) -> None:
     made, other = await seeder.put(), await seeder.put()
     await damage(storage, made, DAMAGE[how])
     with pytest.raises(RowUnreadable) as caught:

@@ -13,7 +13,7 @@ async def times(tx: Transaction) -> list[datetime]:
     return [await tx.workers.clock(NOON), await tx.workers.clock(NOON + DAY)]
 
 
-async def test_a_server_tells_the_time_whatever_ours_is(url: str, storage: Storage) -> None:
+async def test_the_database_server_decides_the_time(url: str, storage: Storage) -> None:
     told = [*await storage.transact(times), *await storage.read(times)]
     if url.startswith("sqlite"):
         assert told == [NOON, NOON + DAY] * 2
@@ -26,7 +26,7 @@ async def test_a_server_tells_the_time_whatever_ours_is(url: str, storage: Stora
     assert abs(told[0] - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-async def test_a_heartbeat_that_the_server_timed_comes_back_as_it_was_told(
+async def test_a_heartbeat_that_the_server_timed_comes_back_as_reported(
     storage: Storage,
 ) -> None:
     async def beat(tx: Transaction) -> datetime:

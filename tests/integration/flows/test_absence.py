@@ -157,7 +157,7 @@ async def test_chatter_bots_and_people_who_left_order_nothing(away: Away) -> Non
     assert away.said(int(gone)) == []
 
 
-async def test_at_most_so_many_of_a_place_the_oldest_first(away: Away) -> None:
+async def test_at_most_a_few_of_a_place_the_oldest_first(away: Away) -> None:
     written = [
         await away.reply("tom", f"number {n}") for n in range(missed_replies.MOST_REPLIES + 2)
     ]
@@ -166,7 +166,7 @@ async def test_at_most_so_many_of_a_place_the_oldest_first(away: Away) -> None:
     assert keys == [f"message:{id_}" for id_ in written[: missed_replies.MOST_REPLIES]]
 
 
-async def test_a_late_refusal_is_told_as_any_other(away: Away) -> None:
+async def test_a_late_refusal_is_reported_as_any_other(away: Away) -> None:
     written = await away.reply("tom", "🔥")
     retake = await away.back(refusal=Refused(Code.INSTRUCTION_MISSING))
     (ask,) = retake.services.generate.asks

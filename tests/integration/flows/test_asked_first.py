@@ -53,7 +53,7 @@ async def test_which_places_hold_threads(
     assert (rights.holds_threads, rights.holds_private_threads) == (threads, private_threads)
 
 
-async def test_a_post_in_a_forum_is_a_thread_beside_no_channel(retake: Retake) -> None:
+async def test_a_post_in_a_forum_is_a_thread_without_a_channel(retake: Retake) -> None:
     forum = new_channel(retake, ChannelKind.FORUM)
     post = retake.standin.places.add_post(forum, TOM, "ideas")
     rights = await told(retake, post.id)
@@ -61,7 +61,7 @@ async def test_a_post_in_a_forum_is_a_thread_beside_no_channel(retake: Retake) -
     assert (rights.holds_threads, rights.holds_private_threads) == (False, False)
 
 
-async def test_a_locked_thread_is_told_also_to_a_button_and_a_reply(retake: Retake) -> None:
+async def test_a_locked_thread_is_reported_also_to_a_button_and_a_reply(retake: Retake) -> None:
     made = await retake.public_thread()
     video = await retake.post_video(FOX, channel=str(made.id))
     channel = retake.standin.world.channels[str(made.id)]

@@ -160,7 +160,7 @@ async def test_an_open_form_is_not_kept_in_memory(retake: Retake) -> None:
     assert retake.client._connection._view_store._modals == {}
 
 
-async def test_a_refused_reply_is_told_without_a_ping(retake: Retake) -> None:
+async def test_a_refused_reply_is_reported_without_a_ping(retake: Retake) -> None:
     retake.services.generate.refusals.append(
         Refused(Code.QUOTA_CONCURRENT, limit=3, used=3, source="default")
     )
@@ -250,7 +250,7 @@ async def test_the_menu_edits_our_video(retake: Retake) -> None:
     assert (await retake.services.generate.next()).parent_id == FOX.id
 
 
-async def test_the_menu_edits_what_somebody_uploaded(retake: Retake) -> None:
+async def test_the_menu_edits_what_a_member_uploaded(retake: Retake) -> None:
     people = retake.standin.people
     clip = await people.upload("cat.mp4", b"x")
     posted = await people.send("ana", "videos", "my cat", uploads=[clip])

@@ -93,7 +93,7 @@ async def test_an_empty_history(retake: Retake) -> None:
     assert "Make your first video with `/video`." in texts(await retake.command("tom", "history"))
 
 
-async def test_somebody_elses_history_is_the_services_to_refuse(retake: Retake) -> None:
+async def test_the_service_refuses_another_members_history(retake: Retake) -> None:
     retake.services.history.refusals.append(Refused(Code.NOT_YOURS))
     assert "or a moderator" in texts(await retake.command("tom", "history", member=ANA))
     shown = await retake.command("mira", "history", member=ANA)
@@ -198,7 +198,9 @@ async def test_a_member_starts_afresh(retake: Retake) -> None:
         "rt:fedit:00000000000000000007",
     ],
 )
-async def test_ids_nobody_of_ours_made_are_refused_politely(retake: Retake, custom_id: str) -> None:
+async def test_ids_that_the_bot_never_made_are_refused_politely(
+    retake: Retake, custom_id: str
+) -> None:
     channel = retake.client.get_partial_messageable(int(GENERAL))
     view = ui.View(timeout=None)
     view.add_item(ui.Button(label="Press me", custom_id=custom_id))

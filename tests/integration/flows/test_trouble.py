@@ -150,7 +150,7 @@ async def test_a_reply_to_a_status_message_is_about_its_video(retake: Retake) ->
     assert (await retake.services.generate.next()).parent_id == FOX.id
 
 
-async def test_a_reply_to_other_words_of_ours_is_left_alone(retake: Retake) -> None:
+async def test_a_reply_to_another_message_of_the_bot_is_left_alone(retake: Retake) -> None:
     channel = retake.client.get_partial_messageable(int(VIDEOS))
     message = await channel.send("hello")
     await retake.standin.people.send("tom", "videos", "hi", reply_to=str(message.id))
@@ -158,7 +158,7 @@ async def test_a_reply_to_other_words_of_ours_is_left_alone(retake: Retake) -> N
     assert retake.services.generate.asks == []
 
 
-async def test_the_menu_on_words_of_ours_needs_a_video(retake: Retake) -> None:
+async def test_the_menu_on_the_bots_own_message_needs_a_video(retake: Retake) -> None:
     channel = retake.client.get_partial_messageable(int(VIDEOS))
     message = await channel.send("hello")
     answered = await retake.menu("tom", "Edit video", str(message.id))

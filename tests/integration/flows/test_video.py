@@ -118,7 +118,7 @@ async def test_what_a_file_says_of_itself_decides_nothing(retake: Retake) -> Non
     assert [kinds for _, kinds in retake.services.intake.calls.made] == [(MediaKind.IMAGE,)]
 
 
-async def test_a_refused_file_is_told_after_thinking(retake: Retake) -> None:
+async def test_a_refused_file_is_reported_after_thinking(retake: Retake) -> None:
     retake.services.intake.calls.refusals.append(Refused(Code.MEDIA_BROKEN, name="a.png"))
     image = await retake.standin.people.upload("a.png", b"x")
     answered = await retake.command("tom", "video", prompt="x", image=image["id"])
@@ -143,7 +143,7 @@ async def test_a_refused_file_is_told_after_thinking(retake: Retake) -> None:
         (ValueError("a secret detail"), "Something went wrong on my side. Nothing was charged."),
     ],
 )
-async def test_what_goes_wrong_is_told_in_private(
+async def test_what_goes_wrong_is_answered_in_private(
     retake: Retake, error: Exception, sentence: str
 ) -> None:
     retake.services.generate.refusals.append(error)

@@ -36,7 +36,7 @@ async def test_the_newer_answer_is_given_when_asked_for(bench: Bench) -> None:
     assert (await bench.task(answer.json["data"]["id"]))["status"] == "pending"
 
 
-async def test_a_completed_task_is_told_as_on_the_page(bench: Bench) -> None:
+async def test_a_completed_task_is_reported_as_on_the_page(bench: Bench) -> None:
     task_id = await submit(bench, aspect_ratio="9:16")
     bench.clock.advance(4)
     half = await bench.task(task_id)

@@ -50,7 +50,7 @@ async def until(bench: Bench, condition: str) -> Any:
     return sent[0]
 
 
-async def test_a_completed_task_is_told_without_anybody_asking(bench: Bench) -> None:
+async def test_a_completed_task_is_reported_without_a_query(bench: Bench) -> None:
     async with receiving(204) as receiver:
         answer = await bench.evolink(ASK | {"callback_url": receiver.url})
         assert receiver.bodies == []
@@ -66,7 +66,7 @@ async def test_a_completed_task_is_told_without_anybody_asking(bench: Bench) -> 
         assert body["usage"]["credits_used"] > 0
 
 
-async def test_a_failed_task_is_told_as_well(bench: Bench) -> None:
+async def test_a_failed_task_is_reported_as_well(bench: Bench) -> None:
     bench.fault("evolink", "task", "moderation")
     async with receiving(200) as receiver:
         await bench.evolink(ASK | {"callback_url": receiver.url})
@@ -152,7 +152,7 @@ async def test_apimart_appends_a_path_to_the_base(bench: Bench) -> None:
             bench.providers.callbacks.sent.clear()
 
 
-async def test_apimart_tells_of_a_failure_but_of_no_cancellation(bench: Bench) -> None:
+async def test_apimart_reports_a_failure_but_no_cancellation(bench: Bench) -> None:
     async with receiving(200) as receiver:
         for fault in ("cancel", "fail"):
             bench.fault("apimart", "task", fault)

@@ -153,7 +153,7 @@ async def test_what_is_not_there_is_404(bench: Bench) -> None:
     assert (await bench.ask("PUT", "/control/providers/google", json={}, key=None)).status == 404
 
 
-async def test_changes_are_told_several_as_one(tmp_path: Any, rendered: Any) -> None:
+async def test_changes_are_reported_several_as_one(tmp_path: Any, rendered: Any) -> None:
     told = []
     async with running(tmp_path, rendered, on_change=lambda: told.append(1)) as bench:
         evolink = bench.providers.evolink

@@ -18,7 +18,7 @@ async def submitted(bench: Bench) -> str:
     return (await bench.evolink(ASK)).json["id"]
 
 
-async def test_a_status_fault_strikes_as_often_as_told(bench: Bench) -> None:
+async def test_a_status_fault_occurs_as_often_as_ordered(bench: Bench) -> None:
     bench.fault("evolink", "submit", "status", status=503, code="model_unavailable", times=2)
     for _ in range(2):
         answer = await bench.evolink(ASK)

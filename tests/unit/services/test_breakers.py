@@ -59,7 +59,7 @@ async def test_a_top_up_works_within_a_minute_without_a_member_as_the_probe(worl
     assert (await world.row(receipt.generation.id)).plan.provider == EVOLINK
 
 
-async def test_who_waits_in_line_hears_at_once_that_there_is_no_money(world: World) -> None:
+async def test_queued_requests_learn_at_once_that_there_is_no_money(world: World) -> None:
     world.only_evolink = True
     world.policy = Policy(limits=NOBODY, max_running={EVOLINK: 1})
     worker = world.start()

@@ -87,7 +87,7 @@ async def test_dropped_while_it_waits_for_a_pause_it_ends_at_once(world: World) 
     assert world.evolink.posts == 1
 
 
-async def test_an_unclear_one_is_not_sent_again_once_it_is_dropped(world: World) -> None:
+async def test_an_unconfirmed_one_is_not_sent_again_once_it_is_dropped(world: World) -> None:
     world.evolink.submit_faults.append(("before", silence()))
     worker = world.start()
     receipts: list[Any] = []
@@ -101,7 +101,7 @@ async def test_an_unclear_one_is_not_sent_again_once_it_is_dropped(world: World)
     assert (await world.usage()).videos == 0
 
 
-async def test_an_unclear_one_that_nobody_can_find_ends_cancelled_in_time(world: World) -> None:
+async def test_an_unconfirmed_one_that_cannot_be_found_ends_cancelled_in_time(world: World) -> None:
     world.evolink.can_list_tasks = False
     world.evolink.submit_faults.append(("before", silence()))
     worker = world.start()

@@ -26,7 +26,7 @@ def moderated(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("error", [AWAY, UNKNOWN], ids=str)
 @pytest.mark.parametrize("hours", [0.25, 6.0])
-async def test_an_end_is_told_when_discord_is_back(
+async def test_an_end_is_announced_when_discord_is_back(
     world: World, error: PostError, hours: float
 ) -> None:
     worker = world.start()
@@ -38,7 +38,7 @@ async def test_an_end_is_told_when_discord_is_back(
     assert (await world.row(generation.id)).announced
 
 
-async def test_after_a_day_nobody_is_told_any_more(world: World) -> None:
+async def test_after_a_day_the_end_is_no_longer_announced(world: World) -> None:
     worker = world.start()
     world.messenger.end_away = lambda: AWAY
     generation = (await world.ask(worker)).generation

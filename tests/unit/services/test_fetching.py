@@ -72,7 +72,7 @@ async def test_a_link_that_works_after_an_hour_brings_the_video(
 
 
 @pytest.mark.parametrize("error", [FULL, ENCODER, OSError(28, "no space")], ids=str)
-async def test_a_fault_of_our_own_for_an_hour_only_delays(world: World, error: Exception) -> None:
+async def test_a_bug_for_an_hour_only_delays(world: World, error: Exception) -> None:
     # 2 + 4 + … + 512 s, then every ten minutes: the 14th try comes after an hour.
     world.media.adopt_faults.extend([error] * 13)
     row = await ended(world)
@@ -105,7 +105,7 @@ async def test_tries_come_with_growing_distance_and_with_every_link(world: World
         ([GONE, PAGE], Code.RESULT_GONE),
     ],
 )
-async def test_after_the_expiry_the_true_reason_is_told(
+async def test_after_the_expiry_the_true_reason_is_reported(
     world: World, errors: list[ProviderError], code: Code
 ) -> None:
     links = (FIRST, SECOND)[: len(errors)]
@@ -119,7 +119,9 @@ async def test_after_the_expiry_the_true_reason_is_told(
     assert (await world.usage()).videos == 0
 
 
-async def test_a_full_disk_until_the_expiry_is_told_truly_and_to_the_owner(world: World) -> None:
+async def test_a_full_disk_until_the_expiry_is_reported_truly_and_to_the_owner(
+    world: World,
+) -> None:
     world.media.adopt_faults.extend([FULL] * 1000)
     generation = (await world.ask(world.start())).generation
     await world.until(lambda: Code.DISK in world.messenger.alerts)
@@ -132,7 +134,7 @@ async def test_a_full_disk_until_the_expiry_is_told_truly_and_to_the_owner(world
     assert row.failure.code is Code.DISK
 
 
-async def test_people_are_told_why_they_wait(world: World) -> None:
+async def test_members_see_why_they_wait(world: World) -> None:
     world.evolink.refuses_links = during(world, 300, GONE)
     generation = (await world.ask(world.start())).generation
     await world.until(lambda: len(world.evolink.downloads) == 4)

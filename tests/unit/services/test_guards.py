@@ -33,7 +33,7 @@ async def taken_over(world: World, generation: Generation) -> None:
     await world.storage.transact(claim)
 
 
-async def test_what_somebody_else_owns_is_not_changed(world: World) -> None:
+async def test_what_another_worker_owns_is_not_changed(world: World) -> None:
     before = await running(world)
     await taken_over(world, before)
     now = await world.row(before.id)

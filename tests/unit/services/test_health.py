@@ -54,7 +54,7 @@ def test_the_database_is_a_part_of_each(role: Role) -> None:
     assert health(role).parts["database"].ok is True
 
 
-def test_a_pause_is_told_and_a_closed_client_is_dead() -> None:
+def test_a_pause_is_reported_and_a_closed_client_is_dead() -> None:
     name = ProviderName("evolink")
     told = health_of(
         Role.WORKER,

@@ -181,7 +181,7 @@ async def test_a_hint_about_an_ended_one_is_looked_at_before_its_time(world: Wor
     assert len(await looking.look()) == 1
 
 
-async def test_a_hint_about_nothing_of_ours_asks_nobody(world: World) -> None:
+async def test_a_callback_about_an_unknown_generation_queries_no_provider(world: World) -> None:
     looking = looker(world)
     await looking.look()
     looking.callback_received(GenerationId("never-made"))
@@ -290,7 +290,7 @@ async def test_a_task_proven_absent_is_not_looked_for_again(world: World) -> Non
     assert world.evolink.posts == 1
 
 
-async def test_a_fault_of_our_own_does_not_keep_the_video_for_ever(world: World) -> None:
+async def test_a_bug_does_not_keep_the_video_for_ever(world: World) -> None:
     world.media.adopt_faults.extend([RuntimeError("bug")] * 3)
     worker = world.start()
     ended = (await world.ask(worker)).generation

@@ -74,7 +74,7 @@ def outcome(state: TaskState, code: Code | None = None) -> TaskReport:
         (outcome(TaskState.COMPLETED), Code.NO_VIDEO),
     ],
 )
-async def test_a_task_that_ends_badly_is_released_and_told(
+async def test_a_task_that_fails_is_released_and_announced(
     world: World, told: TaskReport, code: Code
 ) -> None:
     world.evolink.outcomes.append(told)
@@ -139,7 +139,7 @@ async def test_parallel_requests_cannot_exceed_the_limit(world: World) -> None:
     assert taken == 3
 
 
-async def test_a_fault_of_our_own_is_tried_again_and_then_ends_as_poison(world: World) -> None:
+async def test_a_bug_is_tried_again_and_then_ends_as_poison(world: World) -> None:
     world.media.adopt_faults.append(RuntimeError("bug"))
     worker = world.start()
     receipt = await world.ask(worker)

@@ -192,7 +192,7 @@ async def test_what_a_server_refuses_as_a_whole_goes_to_a_direct_message(world: 
     assert targets(world) == [TargetKind.DIRECT]
 
 
-async def test_the_end_tells_why_it_was_not_posted_where_it_was_asked_for(world: World) -> None:
+async def test_the_end_says_why_it_was_not_posted_where_it_was_asked_for(world: World) -> None:
     locked = PostError(Code.POST_LOCKED, definite=True)
     world.messenger.post_faults.extend([("before", locked), *[("before", FORBIDDEN)] * 2])
     receipt = await asked(world)

@@ -43,7 +43,9 @@ async def test_who_ends_as_soon_as_admitted_leaves_the_place_to_the_next(world: 
     assert await world.state(running.generation.id) is State.DELIVERED
 
 
-async def test_who_ends_as_soon_as_admitted_holds_no_place_until_it_is_told(world: World) -> None:
+async def test_one_that_ends_when_admitted_holds_no_place_until_it_is_announced(
+    world: World,
+) -> None:
     one_place(world)
     worker = world.start()
     _, ends, last = await in_line(world, worker, 3)
@@ -76,7 +78,7 @@ async def test_who_is_cancelled_when_admitted_leaves_the_place_to_the_next(world
     await world.until_over()
 
 
-async def test_who_meets_a_fault_of_ours_when_admitted_lets_the_next_one_pass(
+async def test_one_that_meets_a_bug_when_admitted_lets_the_next_one_pass(
     world: World,
 ) -> None:
     one_place(world)
@@ -101,7 +103,7 @@ async def test_who_meets_a_fault_of_ours_when_admitted_lets_the_next_one_pass(
     assert await world.state(faulty.generation.id) is State.FAILED
 
 
-async def test_when_the_only_place_pauses_the_line_goes_on_at_its_end(world: World) -> None:
+async def test_when_the_only_provider_pauses_the_queue_goes_on_at_its_end(world: World) -> None:
     one_place(world)
     worker = world.start()
     receipts = await in_line(world, worker, 3)
@@ -113,7 +115,7 @@ async def test_when_the_only_place_pauses_the_line_goes_on_at_its_end(world: Wor
     assert 60 * 4 <= world.clock.seconds < 60 * 4 + 20
 
 
-async def test_who_waits_too_long_is_told_so_when_it_is_too_long(world: World) -> None:
+async def test_one_that_waits_too_long_ends_when_it_is_too_long(world: World) -> None:
     one_place(world)
     world.evolink.seconds = 2000
     worker = world.start()

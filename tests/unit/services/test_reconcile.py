@@ -83,7 +83,7 @@ async def test_an_unconfirmed_one_is_listed_and_continues_with_the_attached_task
     assert await trail(world) == [("reconcile.attach", generation.id)]
 
 
-async def test_beside_the_bot_it_is_done_too_and_the_worker_goes_on_with_it(world: World) -> None:
+async def test_it_also_works_while_the_bot_runs_and_the_worker_continues_it(world: World) -> None:
     worker = world.start()
     generation = await unconfirmed(world, worker)
     await reconcile(world).attach(generation.id, DASHBOARD, by="mira")

@@ -107,7 +107,7 @@ async def test_line_breaks_arrive_at_the_provider_as_they_are(world: World) -> N
     assert [spec.prompt for spec in world.evolink.specs] == ["first\nsecond\n\nthird"]
 
 
-async def test_only_who_waits_for_every_provider_is_told_a_position(world: World) -> None:
+async def test_only_a_request_that_waits_for_every_provider_has_a_position(world: World) -> None:
     world.policy = Policy(limits=NOBODY, max_running={EVOLINK: 1, APIMART: 1})
     worker = world.start()
     told = []
@@ -194,7 +194,7 @@ async def test_the_history_does_not_wait_for_a_long_upload(world: World) -> None
     await world.until_over()
 
 
-async def test_everybody_behind_hears_that_the_line_moved(world: World) -> None:
+async def test_everyone_behind_sees_their_new_position(world: World) -> None:
     world.policy = Policy(limits=NOBODY, max_running={EVOLINK: 1, APIMART: 1})
     told: dict[GenerationId, list[int | None]] = {}
     show = world.messenger.update_status

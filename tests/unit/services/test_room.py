@@ -97,7 +97,7 @@ async def test_no_video_is_paid_for_while_its_result_could_not_be_kept(world: Wo
     assert await world.state(later.generation.id) is State.DELIVERED
 
 
-async def test_what_makes_room_is_tried_before_anybody_is_told(world: World) -> None:
+async def test_what_makes_room_is_tried_before_anyone_is_alerted(world: World) -> None:
     worker = world.start()
     receipt = await world.ask(worker)
     made: list[bool] = []

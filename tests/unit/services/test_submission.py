@@ -88,7 +88,7 @@ async def test_a_lost_answer_is_asked_for_again_with_the_same_key(world: World) 
     assert world.apimart.posts == 0
 
 
-async def test_a_replay_turned_away_at_the_door_is_tried_again(world: World) -> None:
+async def test_a_replay_refused_before_it_was_accepted_is_tried_again(world: World) -> None:
     world.evolink.can_list_tasks = False
     world.evolink.submit_faults.append(("after", silence()))
     world.evolink.submit_faults.extend(
@@ -168,7 +168,7 @@ async def test_the_one_unexplained_task_of_the_account_is_never_taken_for_ours(
     assert world.messenger.videos == []
 
 
-async def test_a_post_that_never_arrived_is_proven_absent_and_made_anew(world: World) -> None:
+async def test_a_post_that_never_arrived_is_proven_absent_and_made_again(world: World) -> None:
     world.evolink.supports_idempotency_keys = False
     world.evolink.submit_faults.append(("before", silence()))
     worker = world.start()
@@ -195,7 +195,7 @@ async def test_an_outcome_nobody_can_find_out_ends_released_and_the_owner_hears(
     assert (await world.usage()).videos == 0
 
 
-async def test_a_submission_still_worked_on_is_waited_for_as_long_as_told(world: World) -> None:
+async def test_a_submission_still_in_work_is_waited_for_as_long_as_asked(world: World) -> None:
     busy = ProviderError(
         Code.SUBMIT_UNKNOWN, accepted=Accepted.UNKNOWN, retryable=True, retry_after=40.0
     )
