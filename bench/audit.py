@@ -69,10 +69,10 @@ def audit(requests: Requests, database: Path) -> Audit:
     ]
     found = Audit(generations=len(rows), tasks=len(accepted))
     videos = Counter(prompt for prompt, _ in posted(requests.sandbox))
-    told = set(_told_badly(requests))
+    reported = set(_reported_failures(requests))
     found.posts = videos.total()
-    _count_tasks(found, accepted, videos, told)
-    _count_rows(found, rows, videos, told)
+    _count_tasks(found, accepted, videos, reported)
+    _count_rows(found, rows, videos, reported)
     found.double_posted += [f"{p}: posted {n} times" for p, n in videos.items() if n > 1]
     _count_money(found, rows, {(name, task.id): task for name, task in accepted})
     known = {json.loads(row["request"]).get("prompt", "") for row in rows}
@@ -87,7 +87,7 @@ def audit(requests: Requests, database: Path) -> Audit:
 
 
 def _count_tasks(
-    found: Audit, accepted: list[tuple[str, Task]], videos: Counter[str], told: set[str]
+    found: Audit, accepted: list[tuple[str, Task]], videos: Counter[str], reported: set[str]
 ) -> None:
     tasks: dict[str, list[Task]] = {}
     for _, task in accepted:
@@ -96,12 +96,12 @@ def _count_tasks(
         if len(several) > 1:
             found.double_paid.append(f"{prompt}: {len(several)} tasks")
         paid = any(task.state is State.COMPLETED for task in several)
-        if paid and not videos[prompt] and prompt not in told:
+        if paid and not videos[prompt] and prompt not in reported:
             found.lost.append(f"{prompt}: paid for, neither posted nor explained")
 
 
 def _count_rows(
-    found: Audit, rows: list[dict[str, Any]], videos: Counter[str], told: set[str]
+    found: Audit, rows: list[dict[str, Any]], videos: Counter[str], reported: set[str]
 ) -> None:
     late = {
         json.loads(row["request"]).get("prompt", "")
@@ -114,7 +114,7 @@ def _count_rows(
         delivered = state == "delivered"
         if delivered and not videos[prompt]:
             found.lost.append(f"{prompt}: delivered, they say, but nobody got it")
-        elif not delivered and prompt not in told and prompt not in late:
+        elif not delivered and prompt not in reported and prompt not in late:
             found.lost.append(f"{prompt}: {state}, and nobody was told")
         elif not row["announced"]:
             found.lost.append(f"{prompt}: {state}, not announced")
@@ -130,24 +130,24 @@ def _count_money(
 ) -> None:
     for row in rows:
         task = tasks.get((row["provider"], row["task_id"] or ""))
-        told = row["paid"]
+        reported = row["paid"]
         if task is None:
             if row["task_id"] is not None:
                 found.mis_charged.append(f"{row['id']}: its task does not exist")
-        elif told is not None and told != task.charged_micro:
-            found.mis_charged.append(f"{row['id']}: {told} noted, {task.charged_micro} paid")
-        elif told is None and task.charged_micro and row["state"] == "delivered":
+        elif reported is not None and reported != task.charged_micro:
+            found.mis_charged.append(f"{row['id']}: {reported} noted, {task.charged_micro} paid")
+        elif reported is None and task.charged_micro and row["state"] == "delivered":
             found.mis_charged.append(f"{row['id']}: nothing noted, {task.charged_micro} paid")
 
 
-def _told_badly(requests: Requests) -> Iterator[str]:
+def _reported_failures(requests: Requests) -> Iterator[str]:
     world = requests.sandbox.discord.world
     for message in world.messages.values():
         if message.author_id != world.bot_id or message.attachments:
             continue
         text = _words(message.content, message.components)
-        if any(mark in text for mark in ENDED_BADLY) and (told := SAID.search(text)):
-            yield told[1]
+        if any(mark in text for mark in ENDED_BADLY) and (reported := SAID.search(text)):
+            yield reported[1]
 
 
 def _promised(requests: Requests, interaction_id: str) -> bool:

@@ -27,7 +27,7 @@ from sandbox.providers import EVOLINK_KEY
 POLL_SECONDS = 5.0
 
 
-class UsualBot(discord.Client):
+class BaselineBot(discord.Client):
     """``/video`` and what follows from it."""
 
     def __init__(self, *, provider: str, database: Path, load: Load, channels: list[int]) -> None:
@@ -84,17 +84,17 @@ class UsualBot(discord.Client):
         await self.get_partial_messageable(channel_id).send(f"Ready: {prompt}", file=file)
 
 
-async def run(told: argparse.Namespace) -> None:
+async def run(args: argparse.Namespace) -> None:
     """Run until told to stop."""
-    configure_endpoints(told.api_url, told.gateway_url)
-    if told.bare:
+    configure_endpoints(args.api_url, args.gateway_url)
+    if args.bare:
         bot = discord.Client(intents=discord.Intents(guilds=True), guild_ready_timeout=0.2)
     else:
-        bot = UsualBot(
-            provider=told.providers, database=told.database, load=told.load, channels=told.channel
+        bot = BaselineBot(
+            provider=args.providers, database=args.database, load=args.load, channels=args.channel
         )
     loop = asyncio.get_running_loop()
-    work = asyncio.ensure_future(bot.start(told.token))
+    work = asyncio.ensure_future(bot.start(args.token))
     loop.add_signal_handler(signal.SIGTERM, work.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await work
@@ -104,10 +104,10 @@ async def run(told: argparse.Namespace) -> None:
 class Process:
     """``python -m bench.baseline``, as seen by the bench that starts it."""
 
-    def __init__(self, log: Path, **told: object) -> None:
+    def __init__(self, log: Path, **args: object) -> None:
         self._log = log
         self._arguments = [
-            part for name, value in told.items() for part in _option(name.replace("_", "-"), value)
+            part for name, value in args.items() for part in _option(name.replace("_", "-"), value)
         ]
         self._process: asyncio.subprocess.Process | None = None
 

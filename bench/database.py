@@ -188,9 +188,9 @@ def _gib(size: int, count: int) -> float:
 
 def main() -> None:
     """``--quick`` for a few thousand rows."""
-    told = options(ABOUT)
-    count = FEW if told.quick else MANY
-    report = Report(bench="database", about=ABOUT, quick=told.quick)
+    args = options(ABOUT)
+    count = FEW if args.quick else MANY
+    report = Report(bench="database", about=ABOUT, quick=args.quick)
     with tempfile.TemporaryDirectory(prefix="retake-bench-") as folder:
         url = f"sqlite:///{Path(folder) / 'retake.db'}"
         asyncio.run(measure(url, count, report))

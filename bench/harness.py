@@ -202,16 +202,16 @@ class Harness:
 
     def usual(self, *, bare: bool = False) -> baseline.Process:
         """The baseline, to be started."""
-        told = {
+        options = {
             "api_url": f"{self.discord.base_url}/api/v10",
             "gateway_url": self.discord.gateway_url,
             "token": self.discord.token,
         }
         if bare:
-            return baseline.Process(self.folder / "bot.log", **told, bare=True)
+            return baseline.Process(self.folder / "bot.log", **options, bare=True)
         return baseline.Process(
             self.folder / "bot.log",
-            **told,
+            **options,
             providers=self.providers.url,
             database=self.folder / "usual.db",
             load=self.providers.load.as_json(),
@@ -225,10 +225,10 @@ class Harness:
 
     async def figures(self, *, forget: bool = False) -> dict[str, Any]:
         """What the providers have counted; ``forget`` makes them begin anew."""
-        told = {"forget": "1"} if forget else {}
+        options = {"forget": "1"} if forget else {}
         async with (
             aiohttp.ClientSession() as session,
-            session.get(f"{self.providers.url}/figures", params=told) as answer,
+            session.get(f"{self.providers.url}/figures", params=options) as answer,
         ):
             return await answer.json()
 

@@ -180,8 +180,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--load", type=Load.read, required=True)
     parser.add_argument("--clip", type=Path, required=True)
-    told = parser.parse_args()
-    asyncio.run(serve(told.load, told.clip))
+    args = parser.parse_args()
+    asyncio.run(serve(args.load, args.clip))
 
 
 if __name__ == "__main__":

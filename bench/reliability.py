@@ -70,8 +70,8 @@ def _last_json(said: str, _: Sequence[Json]) -> Json:
 
 
 def _figures(name: str) -> Callable[[str, Sequence[Json]], Json]:
-    def read(_: str, told: Sequence[Json]) -> Json:
-        return next((one for one in reversed(told) if one.get("figures") == name), {})
+    def read(_: str, record: Sequence[Json]) -> Json:
+        return next((one for one in reversed(record) if one.get("figures") == name), {})
 
     return read
 
@@ -121,10 +121,10 @@ def run(name: str, *, long: bool) -> Json:
         done = subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
         )
-        told = []
+        record = []
         if figures.exists():
-            told = [json.loads(line) for line in figures.read_text().splitlines()]
-    found = part.read(done.stdout, told)
+            record = [json.loads(line) for line in figures.read_text().splitlines()]
+    found = part.read(done.stdout, record)
     took = round(time.monotonic() - began)
     ended = "passed" if done.returncode == 0 else "FAILED"
     print(f"{name}: {ended} in {took // 60} min {took % 60} s", flush=True)
@@ -174,17 +174,17 @@ def page(kept: Mapping[str, Json]) -> str:
 Tell = Callable[[Json], tuple[str, str]]
 
 
-def _row(title: str, tell: Tell, told: Json | None) -> str:
-    if not told:
+def _row(title: str, tell: Tell, record: Json | None) -> str:
+    if not record:
         return f"| {title} | not run | | |"
-    mode = "long" if told["long"] else "short"
-    ended = "" if told["exit"] == 0 else ", **failed**"
+    mode = "long" if record["long"] else "short"
+    ended = "" if record["exit"] == 0 else ", **failed**"
     try:
-        figures, wrong = tell(told)
+        figures, wrong = tell(record)
     except KeyError:
         # What it was to say at its end it never said.
-        figures, wrong = "it told no figures", "see its output"
-    return f"| {title} | {figures} | {wrong} | {told['at'][:10]}, {mode}{ended} |"
+        figures, wrong = "it reported no figures", "see its output"
+    return f"| {title} | {figures} | {wrong} | {record['at'][:10]}, {mode}{ended} |"
 
 
 FIRST_STEP = "From a start after a kill to the first step"
@@ -200,35 +200,35 @@ TITLES = {
 }
 
 
-def _tell_crashes(told: Json) -> tuple[str, str]:
-    pairs = f"{told['pairs']:,} of {told.get('pairs_of', told['pairs']):,} pairs"
-    figures = f"{told['points']:,} points on {told['paths']} paths, "
-    figures += f"{told['crashes']:,} single crashes, {pairs}"
-    return figures, "0" if told["exit"] == 0 else "see its output"
+def _tell_crashes(record: Json) -> tuple[str, str]:
+    pairs = f"{record['pairs']:,} of {record.get('pairs_of', record['pairs']):,} pairs"
+    figures = f"{record['points']:,} points on {record['paths']} paths, "
+    figures += f"{record['crashes']:,} single crashes, {pairs}"
+    return figures, "0" if record["exit"] == 0 else "see its output"
 
 
-def _tell_chaos(told: Json) -> tuple[str, str]:
-    row = told["rows"][0]
+def _tell_chaos(record: Json) -> tuple[str, str]:
+    row = record["rows"][0]
     figures = f"{row['kills']} kills, {row['generations']:,} generations, {row['posts']:,} videos"
-    return figures, ", ".join(f"{t['name']} {t['reached']}" for t in told["targets"])
+    return figures, ", ".join(f"{t['name']} {t['reached']}" for t in record["targets"])
 
 
-def _tell_first_step(told: Json) -> tuple[str, str]:
-    row = told["rows"][0]
+def _tell_first_step(record: Json) -> tuple[str, str]:
+    row = record["rows"][0]
     figures = f"mostly {row['first_step_p50_s']} s, at most {row['first_step_max_s']} s"
-    if (load := told.get("load")) is not None:
+    if (load := record.get("load")) is not None:
         figures += f" (the machine's load was {load})"
     return figures, ""
 
 
-def _tell_cells(told: Json) -> tuple[str, str]:
-    of = f" of {told['of']}" if told.get("of", told["cells"]) != told["cells"] else ""
-    names = [name for name in ("hung", "crashed", "untrue", "missed") if name in told]
-    return f"{told['cells']}{of} cells", ", ".join(f"{name} {told[name]}" for name in names)
+def _tell_cells(record: Json) -> tuple[str, str]:
+    of = f" of {record['of']}" if record.get("of", record["cells"]) != record["cells"] else ""
+    names = [name for name in ("hung", "crashed", "untrue", "missed") if name in record]
+    return f"{record['cells']}{of} cells", ", ".join(f"{name} {record[name]}" for name in names)
 
 
-def _tell_tests(told: Json) -> tuple[str, str]:
-    return f"{told['passed']} tests", str(told["failed"])
+def _tell_tests(record: Json) -> tuple[str, str]:
+    return f"{record['passed']} tests", str(record["failed"])
 
 
 TELL: Mapping[str, Tell] = {
@@ -238,16 +238,19 @@ TELL: Mapping[str, Tell] = {
     "matrix": _tell_cells,
     "machine": _tell_cells,
     "around": _tell_tests,
-    "security": lambda told: (f"{told['hostile_inputs']:,} tried", f"accepted {told['accepted']}"),
-    "planted": lambda told: (f"{told['planted']} planted", f"caught {told['caught']}"),
+    "security": lambda record: (
+        f"{record['hostile_inputs']:,} tried",
+        f"accepted {record['accepted']}",
+    ),
+    "planted": lambda record: (f"{record['planted']} planted", f"caught {record['caught']}"),
 }
 
 
-def _by_path(told: Json | None) -> list[str]:
-    if not told or not told.get("by_path"):
+def _by_path(record: Json | None) -> list[str]:
+    if not record or not record.get("by_path"):
         return []
     head = ["", "## Crash points by path", "", "| path | points | crashes | pairs |"]
-    rows = [f"| {name} | {p} | {n} | {m} |" for name, (p, n, m) in told["by_path"].items()]
+    rows = [f"| {name} | {p} | {n} | {m} |" for name, (p, n, m) in record["by_path"].items()]
     return [*head, "| --- | --- | --- | --- |", *rows]
 
 

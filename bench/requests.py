@@ -133,8 +133,8 @@ class Requests:
             held = io.BytesIO()
             Image.new("RGB", (320, 200), "#c2410c").save(held, "PNG")
             people = self.sandbox.discord.people
-            told = await people.upload("picture.png", held.getvalue())
-            self._picture = str(told["id"])
+            found = await people.upload("picture.png", held.getvalue())
+            self._picture = str(found["id"])
         return self._picture
 
 
@@ -144,5 +144,5 @@ def posted(sandbox: Sandbox) -> Iterator[tuple[str, Message]]:
     for message in world.messages.values():
         if message.author_id != world.bot_id or not message.attachments:
             continue
-        if told := SAID.search(message.content):
-            yield told[1], message
+        if found := SAID.search(message.content):
+            yield found[1], message

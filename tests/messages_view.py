@@ -30,7 +30,7 @@ def buttons(message: Json) -> dict[str, str]:
     return found
 
 
-def told(interaction: Json) -> str:
+def answered_text(interaction: Json) -> str:
     """All words of an interaction's answers, each of which only this person may see."""
     for message in interaction["responses"]:
         assert message["flags"] & EPHEMERAL, message

@@ -62,19 +62,19 @@ def sections(page: str) -> dict[str, str]:
 
 
 def test_every_error_code_is_explained_and_no_other(root: Path) -> None:
-    told = documented_codes((root / "docs/reference/errors.md").read_text(encoding="utf-8"))
-    assert sorted(told) == sorted(code.value for code in Code)
+    reported = documented_codes((root / "docs/reference/errors.md").read_text(encoding="utf-8"))
+    assert sorted(reported) == sorted(code.value for code in Code)
 
 
 def test_every_command_and_option_is_explained_and_no_other(root: Path) -> None:
-    told = sections((root / "docs/reference/commands.md").read_text(encoding="utf-8"))
+    reported = sections((root / "docs/reference/commands.md").read_text(encoding="utf-8"))
     real = all_commands()
-    assert set(told) == set(real)
+    assert set(reported) == set(real)
     missing = [
         f"/{name}: {option}"
         for name, options in real.items()
         for option in options
-        if not re.search(rf"`{re.escape(option)}`", told[name])
+        if not re.search(rf"`{re.escape(option)}`", reported[name])
     ]
     assert missing == []
 

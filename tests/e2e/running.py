@@ -116,10 +116,10 @@ class Running:
         if says in words(opened):
             return opened
 
-        def told(message: Json) -> bool:
+        def reported(message: Json) -> bool:
             return message["id"] == opened["id"] and says in words(message)
 
-        return (await wait("MESSAGE_UPDATE", told, timeout=seconds))["data"]
+        return (await wait("MESSAGE_UPDATE", reported, timeout=seconds))["data"]
 
     async def says(self, channel_id: str, text: str, *, seconds: float = 20) -> Json:
         """The bot's message in a channel that says something."""

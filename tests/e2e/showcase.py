@@ -219,7 +219,7 @@ class Choices(ui.View):
         super().__init__(timeout=None)
         self._client = client
 
-    async def _told(self, interaction: discord.Interaction) -> None:
+    async def _confirm(self, interaction: discord.Interaction) -> None:
         data: Any = interaction.data
         self._client.received.append({data["custom_id"]: data["values"]})
         await interaction.response.send_message(f"You chose {data['values']}", ephemeral=True)
@@ -233,7 +233,7 @@ class Choices(ui.View):
         ],
     )
     async def one(self, interaction: discord.Interaction, select: ui.Select["Choices"]) -> None:
-        await self._told(interaction)
+        await self._confirm(interaction)
 
     @ui.select(
         custom_id="many",
@@ -242,19 +242,19 @@ class Choices(ui.View):
         options=[discord.SelectOption(label=f"Number {n}", value=str(n)) for n in range(12)],
     )
     async def many(self, interaction: discord.Interaction, select: ui.Select["Choices"]) -> None:
-        await self._told(interaction)
+        await self._confirm(interaction)
 
     @ui.select(cls=ui.UserSelect, custom_id="user", placeholder="Pick somebody")
     async def user(
         self, interaction: discord.Interaction, select: ui.UserSelect["Choices"]
     ) -> None:
-        await self._told(interaction)
+        await self._confirm(interaction)
 
     @ui.select(cls=ui.ChannelSelect, custom_id="channel", placeholder="Pick a channel")
     async def place(
         self, interaction: discord.Interaction, select: ui.ChannelSelect["Choices"]
     ) -> None:
-        await self._told(interaction)
+        await self._confirm(interaction)
 
 
 def add_commands(client: Showcase) -> None:

@@ -48,7 +48,7 @@ async def test_a_reply_to_an_absent_bot_is_answered_once(running: Running, kille
     assert [call["prompt"] for _, call in running.submitted("let it snow")] == ["let it snow"]
     assert len(running.paid()) == 3
     assert late_words(running, video["channel_id"]) == [asked["id"]]
-    told = [m for m in running.messages(edit["channel_id"]) if "Tell me what" in m["content"]]
-    assert len(told) == 1
+    reported = [m for m in running.messages(edit["channel_id"]) if "Tell me what" in m["content"]]
+    assert len(reported) == 1
     status, said = await running.check()
     assert status == 0, said

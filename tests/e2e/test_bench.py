@@ -16,16 +16,16 @@ async def run(name: str) -> tuple[int | None, str]:
         sys.executable, "-m", f"bench.{name}", "--quick", cwd=ROOT,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
-    told, _ = await process.communicate()
-    return process.returncode, told.decode()
+    printed, _ = await process.communicate()
+    return process.returncode, printed.decode()
 
 
 @pytest.mark.timeout(300)
 async def test_every_bench_ends_in_a_line_of_json() -> None:
     # Together: most of their time they wait.
     ended = await asyncio.gather(*(run(name) for name in BENCHES))
-    for name, (status, told) in zip(BENCHES, ended, strict=True):
-        assert status == 0, told
-        report = json.loads(told.splitlines()[-1])
+    for name, (status, printed) in zip(BENCHES, ended, strict=True):
+        assert status == 0, printed
+        report = json.loads(printed.splitlines()[-1])
         assert report["bench"] == name
-        assert report["rows"], told
+        assert report["rows"], printed

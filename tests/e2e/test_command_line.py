@@ -122,9 +122,9 @@ async def cli(tmp_path: Path, validator: OpenApiValidator | None) -> AsyncIterat
     ],
 )
 def test_help_says_what_a_command_does(words: list[str], says: list[str]) -> None:
-    told = CliRunner().invoke(main, [*words, "--help"])
-    assert told.exit_code == 0
-    assert [word for word in says if word not in " ".join(told.output.split())] == []
+    printed = CliRunner().invoke(main, [*words, "--help"])
+    assert printed.exit_code == 0
+    assert [word for word in says if word not in " ".join(printed.output.split())] == []
 
 
 @pytest.mark.parametrize("started_as", ["./retake", "/srv/retake/retake"])
@@ -138,9 +138,9 @@ async def test_help_shows_the_command_as_it_was_typed(cli: CommandLine, started_
 
 @pytest.mark.parametrize("words", [["fly"], ["run", "--role", "king"], ["reconcile", "attach"]])
 def test_what_is_wrongly_typed_is_status_2(words: list[str]) -> None:
-    told = CliRunner().invoke(main, words)
-    assert told.exit_code == 2
-    assert told.output.startswith("Usage:")
+    printed = CliRunner().invoke(main, words)
+    assert printed.exit_code == 2
+    assert printed.output.startswith("Usage:")
 
 
 # ---- check -------------------------------------------------------------------------------------
@@ -218,8 +218,8 @@ async def test_a_proxy_that_does_not_work_is_reported_once(cli: CommandLine) -> 
     cli.add('\n[network]\nproxy = "socks5://mira:hunter2@127.0.0.1:9"\n')
     said = await cli.run("check")
     assert said.status == 1
-    (told,) = said.problems()
-    assert "[network] proxy: the proxy cannot be reached." in told
+    (printed,) = said.problems()
+    assert "[network] proxy: the proxy cannot be reached." in printed
     assert "hunter2" not in said.all
 
 
@@ -361,8 +361,8 @@ async def test_a_folder_that_cannot_be_written_to_is_named(cli: CommandLine, com
     words = [command, *([str(cli.running.folder / "copy.db")] if command == "backup" else [])]
     said = await cli.run(*words)
     assert said.status == 1
-    told = "unable to open database file" if command == "backup" else "plain can't be written to"
-    assert told in said.all
+    printed = "unable to open database file" if command == "backup" else "plain can't be written to"
+    assert printed in said.all
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -510,8 +510,8 @@ async def test_settled_while_running_and_delivered_late_after_its_end(cli: Comma
     await running.status("a paper boat", "Done")
     assert len(running.paid()) == 2
     assert len(running.posted_videos()) == 1
-    status, told = await running.check()
-    assert status == 0, told
+    status, printed = await running.check()
+    assert status == 0, printed
     kinds = cli.rows("SELECT action FROM audit ORDER BY id")
     assert kinds == [("reconcile.settle",), ("reconcile.release",), ("reconcile.attach",)]
 

@@ -10,7 +10,7 @@ import pytest
 from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.films import picture
 from tests.e2e.running import Running, running_sandbox
-from tests.messages_view import Json, told
+from tests.messages_view import Json, answered_text
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/howto/first-live-run.md"
 
@@ -54,8 +54,8 @@ def balance(check: str) -> float:
 
 def amount(label: str, answer: Json) -> float:
     """The US dollars behind a label in an answer that only this person sees."""
-    found = re.search(re.escape(label) + r" \$([\d.]+)", told(answer))
-    assert found is not None, told(answer)
+    found = re.search(re.escape(label) + r" \$([\d.]+)", answered_text(answer))
+    assert found is not None, answered_text(answer)
     return float(found[1])
 
 
@@ -77,12 +77,12 @@ async def test_the_ten_steps_work_as_written(running: Running) -> None:
     await running.start_bot()
 
     assert quota.typed == ["/quota"]
-    assert "10 left" in told(await tom.command("quota"))
+    assert "10 left" in answered_text(await tom.command("quota"))
 
     assert make.typed[0] == "/video"
     receipt = await tom.command("video", **make.options)
     assert amount("Estimated price:", receipt) == pytest.approx(make.usd, abs=0.001)
-    assert f"for {make.options['duration']} seconds" in told(receipt)
+    assert f"for {make.options['duration']} seconds" in answered_text(receipt)
     first = await running.film(make.options["prompt"])
     assert "<@" in first["content"]
 
@@ -112,7 +112,7 @@ async def test_the_ten_steps_work_as_written(running: Running) -> None:
     assert second["id"] not in running.sandbox.discord.world.messages
 
     assert history.typed == ["/history"]
-    listed = told(await tom.command("history"))
+    listed = answered_text(await tom.command("history"))
     assert (listed.count("· done"), listed.count("· deleted")) == (2, 1), listed
 
     status, said = await running.check()

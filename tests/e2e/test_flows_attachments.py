@@ -14,7 +14,7 @@ from sandbox.clips.footage import Encoding, write
 from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.films import film, picture
 from tests.e2e.running import Running, running_bot
-from tests.messages_view import told
+from tests.messages_view import answered_text
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -134,13 +134,13 @@ async def test_what_cannot_be_used_is_refused_with_its_reason(
     for option, name, data, sentence in refusals:
         upload = await tom.upload(name, data)
         answered = await tom.video(f"refused because of {name}", **{option: upload})
-        assert sentence in told(answered), name
+        assert sentence in answered_text(answered), name
     await tom.video("the only one that was made")
     await running.film("the only one that was made")
     for _, name, _, _ in refusals:
         assert running.submitted(f"refused because of {name}") == []
-    assert "in progress" in told(await tom.command("quota"))
-    history = told(await tom.command("history"))
+    assert "in progress" in answered_text(await tom.command("quota"))
+    history = answered_text(await tom.command("history"))
     assert "refused because" not in history
 
 
@@ -151,7 +151,7 @@ async def test_a_film_too_long_for_the_model_is_refused_with_the_limit(
     clip = await tom.upload(
         "long.mp4", film(tmp_path / "long.mp4", seconds=12, rate=5).read_bytes()
     )
-    refused = told(await tom.video("shorten it", video=clip, model="omni-flash-1.1"))
+    refused = answered_text(await tom.video("shorten it", video=clip, model="omni-flash-1.1"))
     assert (
         refused
         == "That video is 12 seconds long; I accept up to 10 seconds. Trim it and try again."
@@ -167,7 +167,7 @@ async def test_a_file_that_is_gone_meanwhile(running: Running) -> None:
     posted = await tom.write("general", files=[await tom.upload("here.png", picture())])
     opened = await tom.menu("Make a video of this", posted)
     running.sandbox.discord.cdn.expire_everything()
-    said = told(await tom.fill(opened, prompt="too late"))
+    said = answered_text(await tom.fill(opened, prompt="too late"))
     assert said == "I couldn't download “here.png” from Discord. Please attach it again."
     assert running.submitted("too late") == []
 
@@ -186,7 +186,7 @@ async def test_menus_take_what_is_shared_by_its_content(running: Running, tmp_pa
     forwarded = await people.forward(ana.id, wrong["id"], place)
     for message, prompt in ((waved, "it waves back"), (forwarded, "waves roll in")):
         opened = await tom.menu("Make a video of this", message)
-        assert "### On it" in told(await tom.fill(opened, prompt=prompt))
+        assert "### On it" in answered_text(await tom.fill(opened, prompt=prompt))
         await running.film(prompt)
         ((_, body),) = running.submitted(prompt)
         assert len(body["image_urls"]) == 1
@@ -196,16 +196,16 @@ async def test_menus_take_what_is_shared_by_its_content(running: Running, tmp_pa
     previews = [{"type": "video", "url": link, "upload": clip}]
     linked = await people.send(ana.id, place, link, previews=previews)
     opened = await tom.menu("Edit video", linked)
-    assert "### On it" in told(await tom.fill(opened, prompt="paint it blue"))
+    assert "### On it" in answered_text(await tom.fill(opened, prompt="paint it blue"))
     await running.film("paint it blue")
 
     drawing = people.sharing.add_sticker("Drawn", await ana.upload("drawn.json", b"{}"), 3)
     drawn = await people.send(ana.id, place, stickers=[drawing])
-    assert "an animation that Discord draws itself" in told(
+    assert "an animation that Discord draws itself" in answered_text(
         await tom.menu("Make a video of this", drawn)
     )
     opened = await tom.menu("Edit video", wrong)
-    assert f"I can't use “holiday.mp4”. {VIDEOS}" in told(
+    assert f"I can't use “holiday.mp4”. {VIDEOS}" in answered_text(
         await tom.fill(opened, prompt="paint it red")
     )
     assert running.submitted("paint it red") == []

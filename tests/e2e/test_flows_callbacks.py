@@ -10,7 +10,7 @@ import pytest_asyncio
 from sandbox.discord.wire.openapi import OpenApiValidator
 from sandbox.providers.tasks import Task
 from tests.e2e.running import Running, running_bot
-from tests.messages_view import told
+from tests.messages_view import answered_text
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -115,7 +115,7 @@ async def test_forged_ones_change_nothing(running: Running) -> None:
     running.sandbox.providers.evolink.book.finish(last)
     await running.film("an honest one after it")
     assert asked_about(running, task) == 0
-    jobs = told(await running.person("tom").command("jobs"))
+    jobs = answered_text(await running.person("tom").command("jobs"))
     assert "**a forger tries**\n🔵 **Working**" in jobs
 
 
@@ -131,7 +131,7 @@ async def test_repeated_and_lying_ones_cost_one_question(running: Running) -> No
     evolink.book.finish(last)
     await running.film("a voice that is honest")
     assert asked_about(running, task) == 1
-    jobs = told(await running.person("tom").command("jobs"))
+    jobs = answered_text(await running.person("tom").command("jobs"))
     assert "**a voice that lies**\n🔵 **Working**" in jobs
 
 

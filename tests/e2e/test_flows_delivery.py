@@ -14,7 +14,7 @@ from sandbox.discord.state.seed import OTHER, STUDIO
 from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.films import film
 from tests.e2e.running import Running, running_bot
-from tests.messages_view import Json, buttons, told, words
+from tests.messages_view import Json, answered_text, buttons, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -123,10 +123,10 @@ async def test_a_deleted_channel_gives_way_to_a_direct_message(running: Running)
     finish(running, "nowhere to go")
     video = await running.film("nowhere to go")
     assert video["channel_id"] == dm_of(running, "tom").id
-    history = told(await running.person("tom").command("history", channel="videos"))
+    history = answered_text(await running.person("tom").command("history", channel="videos"))
     assert "**nowhere to go**\n-# v1 · done · [open](<https://discord.com/channels/@me/" in history
     # What was posted here can be worked with here.
-    assert "### Details of v1" in told(await running.person("tom").press(video, "Details"))
+    assert "### Details of v1" in answered_text(await running.person("tom").press(video, "Details"))
 
 
 async def test_without_the_right_to_write_nothing_is_taken_on(running: Running) -> None:
@@ -135,7 +135,7 @@ async def test_without_the_right_to_write_nothing_is_taken_on(running: Running) 
         channel, allow=Permission(0), deny=WRITING | THREADS
     )
     answered = await running.person("tom").video("cannot speak", channel=channel.id)
-    assert "I need these permissions: Send Messages." in told(answered)
+    assert "I need these permissions: Send Messages." in answered_text(answered)
     tasks = running.sandbox.providers.evolink.tasks.values()
     assert [task for task in tasks if task.submission.prompt == "cannot speak"] == []
 
@@ -182,7 +182,7 @@ async def test_when_nobody_can_be_reached_it_stays_in_the_history(running: Runni
     assert len(running.posted_videos()) == charged + 1
     listed = (await ana.command("history"))["responses"][0]
     details = await ana.press(listed, "Details")
-    assert "**State** couldn't be posted" in told(details)
+    assert "**State** couldn't be posted" in answered_text(details)
     fetched = await ana.press(details["responses"][0], "Get the file")
     assert len(fetched["responses"][0]["attachments"]) == 1
 
@@ -192,7 +192,7 @@ async def entry(running: Running, prompt: str) -> str:
     ana = running.person("ana")
     text = ""
     for _ in range(20):
-        text = told(await ana.command("history"))
+        text = answered_text(await ana.command("history"))
         if prompt in text:
             return text
         await running.sandbox.discord.wait(

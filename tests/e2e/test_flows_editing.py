@@ -8,7 +8,7 @@ import pytest_asyncio
 from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.films import NumberedClips, film, picture
 from tests.e2e.running import Running, running_bot
-from tests.messages_view import Json, buttons, told, words
+from tests.messages_view import Json, answered_text, buttons, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -71,7 +71,7 @@ async def test_a_picture_in_a_reply_goes_along(running: Running, clips: Numbered
     assert (name, body["model"]) == ("evolink", "gemini-omni-1.1-flash-video-edit")
     assert len(body["image_urls"]) == 1
     assert clips.sources["with this hat"] == clips.made["a plain room"]
-    assert "**Inputs** 1 image" in told(await tom.press(second, "Details"))
+    assert "**Inputs** 1 image" in answered_text(await tom.press(second, "Details"))
 
 
 async def test_a_file_that_is_no_picture_is_refused_below_the_reply(running: Running) -> None:
@@ -95,7 +95,7 @@ async def test_a_reply_without_its_ping_gets_a_hint_and_a_form(running: Running)
     assert opened["modal"]["title"] == "Edit this video"
     prompt = opened["modal"]["components"][0]["component"]
     assert prompt["value"] == "a loud street"
-    receipt = told(await tom.fill(opened, prompt="make it silent"))
+    receipt = answered_text(await tom.fill(opened, prompt="make it silent"))
     assert "### On it" in receipt
     second = await running.film("make it silent", version=2)
     assert f"Edit of v1 by <@{tom.id}>" in second["content"]
@@ -143,7 +143,7 @@ async def test_again_makes_the_same_once_more(running: Running) -> None:
     ana = running.person("ana")
     first = await made(running, "a coin is tossed", aspect_ratio="9:16")
     thread = first["channel_id"]
-    receipt = told(await ana.press(first, "Again"))
+    receipt = answered_text(await ana.press(first, "Again"))
     assert f"I'll post it in <#{thread}>" in receipt
     position = running.sandbox.discord.position
     found = await running.next_video(after=position) if len(videos(running, thread)) < 2 else None
@@ -205,13 +205,13 @@ async def test_make_a_video_of_this(running: Running) -> None:
     name, body = running.submitted("they dance")[0]
     assert (name, len(body["image_urls"]), body["aspect_ratio"]) == ("evolink", 2, "9:16")
     assert body["duration"] == 6
-    assert "6 s" in told(await ana.press(video, "Details"))
+    assert "6 s" in answered_text(await ana.press(video, "Details"))
 
 
 async def test_menus_where_there_is_nothing_to_work_with(running: Running) -> None:
     tom, ana = running.person("tom"), running.person("ana")
     chat = await tom.write("general", "only words")
-    said = told(await ana.menu("Edit video", chat))
+    said = answered_text(await ana.menu("Edit video", chat))
     assert said == "That message has no video that I can edit."
 
 
@@ -221,16 +221,16 @@ async def test_delete_is_for_who_asked_and_for_moderators(running: Running) -> N
     second = await made(running, "a rude gesture")
 
     asked = await ana.press(first, "Delete")
-    assert told(asked) == "Only the member who requested it, or a moderator, can do that."
+    assert answered_text(asked) == "Only the member who requested it, or a moderator, can do that."
 
     asked = await tom.press(first, "Delete")
-    assert told(asked) == "Delete this video for everyone? This can't be undone."
+    assert answered_text(asked) == "Delete this video for everyone? This can't be undone."
     erased = await tom.press(asked["responses"][0], "Delete for good")
-    assert told(erased) == "Deleted."
+    assert answered_text(erased) == "Deleted."
     assert first["id"] not in running.sandbox.discord.world.messages
     status = await running.status("a secret garden", "⚪ **Deleted.**")
     assert "Watch" not in buttons(status)
-    assert told(await tom.press(status, "Details"))
+    assert answered_text(await tom.press(status, "Details"))
     await tom.reply(status, "bring it back")
     await running.says(
         status["channel_id"],
@@ -238,9 +238,9 @@ async def test_delete_is_for_who_asked_and_for_moderators(running: Running) -> N
     )
 
     asked = await mira.press(second, "Delete")
-    assert told(await mira.press(asked["responses"][0], "Delete for good")) == "Deleted."
+    assert answered_text(await mira.press(asked["responses"][0], "Delete for good")) == "Deleted."
     assert second["id"] not in running.sandbox.discord.world.messages
-    history = told(await tom.command("history"))
+    history = answered_text(await tom.command("history"))
     assert "deleted" in history
 
 
@@ -248,4 +248,4 @@ async def test_a_video_can_be_deleted_the_moment_it_is_seen(running: Running) ->
     tom = running.person("tom")
     video = await made(running, "a blink of an eye")
     asked = await tom.press(video, "Delete")
-    assert told(await tom.press(asked["responses"][0], "Delete for good")) == "Deleted."
+    assert answered_text(await tom.press(asked["responses"][0], "Delete for good")) == "Deleted."

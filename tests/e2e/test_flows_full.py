@@ -13,7 +13,7 @@ from sandbox.providers import rules
 from sandbox.providers.hosting import Upload
 from tests.e2e.films import film, picture
 from tests.e2e.running import FREE, QUICK, Running, running_sandbox
-from tests.messages_view import buttons, told
+from tests.messages_view import answered_text, buttons
 
 NO_ROOM = "My disk is full or can't be written"
 
@@ -46,7 +46,7 @@ async def test_words_alone_pass_while_evolinks_file_service_is_full(running: Run
     await ana.video("only words")
     await running.film("only words")
     refused = await ana.video("one more", image=await ana.upload("more.png", picture()))
-    assert "having trouble" in told(refused)
+    assert "having trouble" in answered_text(refused)
     assert "Retry" in buttons(refused["responses"][0])
     assert [
         prompt for number in range(3) for prompt in running.submitted(f"with a picture {number}")
@@ -62,10 +62,10 @@ async def test_our_own_full_disk_refuses_before_anything_is_paid(running: Runnin
     scratch.rename(scratch.with_name("away"))
     scratch.write_text("in the way of every file")
     refused = await tom.video("with a picture", image=image)
-    assert NO_ROOM in told(refused)
-    assert NO_ROOM in told(await tom.video("only words"))
+    assert NO_ROOM in answered_text(refused)
+    assert NO_ROOM in answered_text(await tom.video("only words"))
     assert running.submissions() == []
-    assert "0 in progress" in told(await tom.command("quota"))
+    assert "0 in progress" in answered_text(await tom.command("quota"))
     scratch.unlink()
     scratch.with_name("away").rename(scratch)
     (message,) = refused["responses"]

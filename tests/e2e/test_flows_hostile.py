@@ -12,7 +12,7 @@ from sandbox.discord.rules.message_rules import Draft
 from sandbox.discord.state.seed import OTHER_GENERAL, VIDEOS
 from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.running import Running, running_bot
-from tests.messages_view import Json, buttons, told, words
+from tests.messages_view import Json, answered_text, buttons, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -71,15 +71,17 @@ async def test_a_private_video_is_nobody_elses(running: Running) -> None:
     paid = len(running.paid())
     for by in ("ana", "mira"):
         for verb in (*ABOUT_A_VIDEO, *UNDER_WAY):
-            said = told(await forged(running, by, f"rt:{verb}:{secret}"))
+            said = answered_text(await forged(running, by, f"rt:{verb}:{secret}"))
             assert said == NOT_SEEN, verb
         for form in ("fedit", "fextend"):
-            said = told(await sent_off(running, by, f"rt:{form}:{secret}"))
+            said = answered_text(await sent_off(running, by, f"rt:{form}:{secret}"))
             assert said == NOT_SEEN, form
-    history = told(await running.person("mira").command("history", member=running.user("tom")))
+    history = answered_text(
+        await running.person("mira").command("history", member=running.user("tom"))
+    )
     assert "my diary" not in history
     assert len(running.paid()) == paid
-    shown = told(await forged(running, "tom", f"rt:details:{secret}"))
+    shown = answered_text(await forged(running, "tom", f"rt:details:{secret}"))
     assert "**Prompt**\nmy diary" in shown
 
 
@@ -89,9 +91,11 @@ async def test_a_video_of_another_server_is_out_of_reach(running: Running) -> No
     paid = len(running.paid())
     for verb in (*ABOUT_A_VIDEO, *UNDER_WAY):
         custom_id = f"rt:{verb}:{id_of(video)}"
-        said = told(await forged(running, "mira", custom_id, channel=OTHER_GENERAL))
+        said = answered_text(await forged(running, "mira", custom_id, channel=OTHER_GENERAL))
         assert said == NOT_SEEN, verb
-    said = told(await sent_off(running, "mira", f"rt:fedit:{id_of(video)}", channel=OTHER_GENERAL))
+    said = answered_text(
+        await sent_off(running, "mira", f"rt:fedit:{id_of(video)}", channel=OTHER_GENERAL)
+    )
     assert said == NOT_SEEN
     assert len(running.paid()) == paid
     assert video["id"] in running.sandbox.discord.world.messages
@@ -105,7 +109,9 @@ async def test_a_direct_message_is_between_two(running: Running) -> None:
     for channel in (dm.id, VIDEOS):
         for verb in (*ABOUT_A_VIDEO, *UNDER_WAY):
             custom_id = f"rt:{verb}:{id_of(video)}"
-            assert told(await forged(running, "tom", custom_id, channel=channel)) == NOT_SEEN
+            assert (
+                answered_text(await forged(running, "tom", custom_id, channel=channel)) == NOT_SEEN
+            )
 
 
 async def test_others_may_look_but_not_take_away(running: Running) -> None:
@@ -113,7 +119,7 @@ async def test_others_may_look_but_not_take_away(running: Running) -> None:
     await running.person("tom").video("hands off")
     status = await running.status("hands off", "🔵 **Working**")
     for verb in UNDER_WAY:
-        said = told(await forged(running, "ana", f"rt:{verb}:{id_of(status)}"))
+        said = answered_text(await forged(running, "ana", f"rt:{verb}:{id_of(status)}"))
         assert said == NOT_YOURS, verb
     (task,) = [
         task
@@ -123,9 +129,9 @@ async def test_others_may_look_but_not_take_away(running: Running) -> None:
     running.sandbox.providers.evolink.book.finish(task)
     video = await running.film("hands off")
     for verb in ("delete", "erase"):
-        assert told(await forged(running, "ana", f"rt:{verb}:{id_of(video)}")) == NOT_YOURS
+        assert answered_text(await forged(running, "ana", f"rt:{verb}:{id_of(video)}")) == NOT_YOURS
     assert video["id"] in running.sandbox.discord.world.messages
-    said = told(await forged(running, "ana", f"rt:history:{running.user('mira')}:0"))
+    said = answered_text(await forged(running, "ana", f"rt:history:{running.user('mira')}:0"))
     assert said == NOT_YOURS
 
 
@@ -144,13 +150,13 @@ async def test_others_may_look_but_not_take_away(running: Running) -> None:
     ],
 )
 async def test_ids_that_say_nothing_do_nothing(running: Running, custom_id: str) -> None:
-    assert told(await forged(running, "tom", custom_id)) == NO_BUTTON
+    assert answered_text(await forged(running, "tom", custom_id)) == NO_BUTTON
 
 
 async def test_ids_of_nothing_that_ever_was(running: Running) -> None:
     for verb in (*ABOUT_A_VIDEO, *UNDER_WAY):
-        assert told(await forged(running, "tom", f"rt:{verb}:{'0' * 20}")) == NOT_SEEN
-    said = told(await sent_off(running, "tom", "rt:fmake:123456789012345678"))
+        assert answered_text(await forged(running, "tom", f"rt:{verb}:{'0' * 20}")) == NOT_SEEN
+    said = answered_text(await sent_off(running, "tom", "rt:fmake:123456789012345678"))
     assert said.startswith("That message is too old: I no longer know which files belong to it.")
 
 

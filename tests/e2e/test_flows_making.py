@@ -11,7 +11,7 @@ from sandbox.discord.state.seed import VIDEOS
 from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.films import picture
 from tests.e2e.running import Running, running_bot
-from tests.messages_view import EPHEMERAL, Json, buttons, told, words
+from tests.messages_view import EPHEMERAL, Json, answered_text, buttons, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -36,7 +36,7 @@ async def test_from_a_command_to_a_video_in_its_thread(running: Running) -> None
     tom = running.person("tom")
     prompt = "a paper boat in the rain"
     answered = await tom.video(prompt, duration="4")
-    receipt = told(answered)
+    receipt = answered_text(answered)
     assert receipt.startswith(
         "### On it\n-# Gemini Omni Flash 1.1 · 4 s · automatic aspect ratio · 720p"
     )
@@ -122,14 +122,14 @@ async def test_sixteen_images_go_where_sixteen_are_taken(running: Running) -> No
     for number in range(2, 17):
         options[f"image{number}"] = await ana.upload(f"{number}.png", picture(size=(64, 48)))
     answered = await ana.video("all sixteen", duration="8", **options)
-    assert "Changed to fit the model: length 8 s → the model decides" in told(answered)
+    assert "Changed to fit the model: length 8 s → the model decides" in answered_text(answered)
     status = await running.status("all sixteen", "requested by")
     assert "length 8 s → the model decides" in words(status)
     video = await running.film("all sixteen")
     name, body = the_body(running, "all sixteen")
     assert (name, len(body["image_urls"])) == ("apimart", 16)
     assert "duration" not in body
-    details = told(await ana.press(video, "Details"))
+    details = answered_text(await ana.press(video, "Details"))
     assert "**Model** Gemini Omni Flash 1.0 (APIMart), video from an image" in details
     assert "**Inputs** 16 images" in details
     assert "length 8 s → the model decides" in details
@@ -153,18 +153,18 @@ async def test_what_no_model_can_do_is_refused_before_anything_is_spent(running:
     tom = running.person("tom")
     paid = len(running.paid())
     sharp = await tom.video("too sharp", resolution="1080p", model="omni-flash")
-    assert told(sharp) == "Gemini Omni Flash 1.0 doesn't support 1080p. Choose 720p."
+    assert answered_text(sharp) == "Gemini Omni Flash 1.0 doesn't support 1080p. Choose 720p."
     unknown = await tom.video("unknown", model="veo-9")
-    assert told(unknown) == (
+    assert answered_text(unknown) == (
         "There's no model called “veo-9” here. Choose Gemini Omni Flash 1.0 or Gemini Omni Flash"
         " 1.1 from the list that the `model` option offers."
     )
     empty = await tom.command("video")
-    assert told(empty) == "I need a prompt: describe what you'd like to see."
+    assert answered_text(empty) == "I need a prompt: describe what you'd like to see."
     end = await tom.upload("end.png", picture())
     ending = await tom.video("only an end", last_frame=end)
-    assert "can't end on an image" in told(ending)
-    quota = told(await tom.command("quota"))
+    assert "can't end on an image" in answered_text(ending)
+    quota = answered_text(await tom.command("quota"))
     await tom.video("a last one, to be sure")
     await running.film("a last one, to be sure")
     assert len(running.paid()) == paid + 1
@@ -192,7 +192,7 @@ async def test_models_and_resolutions_are_offered(running: Running) -> None:
 async def test_in_a_direct_message_it_comes_right_there(running: Running) -> None:
     ana = running.person("ana")
     answered = await ana.video("a letter to myself", channel="dm")
-    assert "I'll post it right here." in told(answered)
+    assert "I'll post it right here." in answered_text(answered)
     video = await running.film("a letter to myself")
     assert video["channel_id"] == answered["channel_id"]
     assert video["content"].startswith("Your video is ready: **a letter to myself**")
@@ -205,7 +205,7 @@ async def test_in_a_direct_message_it_comes_right_there(running: Running) -> Non
 async def test_private_is_a_thread_for_two(running: Running) -> None:
     tom = running.person("tom")
     answered = await tom.video("nobody must know", private=True)
-    assert "I'll post it in a private thread and ping you." in told(answered)
+    assert "I'll post it in a private thread and ping you." in answered_text(answered)
     video = await running.film("nobody must know")
     channel = running.sandbox.discord.world.channels[video["channel_id"]]
     assert channel.thread is not None
@@ -235,7 +235,7 @@ async def test_in_a_thread_it_stays_in_that_thread(running: Running) -> None:
     await tom.video("the first of many")
     first = await running.film("the first of many")
     answered = await running.person("ana").video("beside it", channel=first["channel_id"])
-    assert f"<#{first['channel_id']}>" in told(answered)
+    assert f"<#{first['channel_id']}>" in answered_text(answered)
     second = await running.film("beside it")
     status = await running.status("beside it", "requested by")
     assert second["channel_id"] == status["channel_id"] == first["channel_id"]

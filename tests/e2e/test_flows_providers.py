@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.running import Running, running_bot
-from tests.messages_view import Json, told, words
+from tests.messages_view import Json, answered_text, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -46,7 +46,7 @@ def plain(name: str) -> str:
 
 async def used(running: Running) -> str:
     """The line of tom's quota that counts videos."""
-    return told(await running.person("tom").command("quota")).splitlines()[1]
+    return answered_text(await running.person("tom").command("quota")).splitlines()[1]
 
 
 def takers(running: Running, prompt: str) -> list[str]:
@@ -193,7 +193,7 @@ async def test_without_money_anywhere_it_is_said_and_not_counted(running: Runnin
     )
     assert f"{poor} {NOT_COUNTED}" in text
     # From now on it is known beforehand.
-    refused = told(await running.person("tom").video("on an emptier purse"))
+    refused = answered_text(await running.person("tom").video("on an emptier purse"))
     assert refused == poor
     assert await used(running) == before
     assert takers(running, "on an empty purse") == []

@@ -130,17 +130,17 @@ def project(tmp_path: Path) -> Iterator[Project]:
         process.communicate(timeout=10)
 
 
-def told(result: subprocess.CompletedProcess[str]) -> dict[str, object]:
+def recorded(result: subprocess.CompletedProcess[str]) -> dict[str, object]:
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 
 
 def test_the_first_start_prepares_and_the_second_only_starts(project: Project) -> None:
     first = project.run("run", "--role", "all")
-    assert told(first)["argv"] == ["run", "--role", "all"]
+    assert recorded(first)["argv"] == ["run", "--role", "all"]
     assert "Preparing the environment" in first.stderr
     second = project.run("check")
-    assert told(second)["argv"] == ["check"]
+    assert recorded(second)["argv"] == ["check"]
     assert second.stderr == ""
     assert project.asked == ["venv", "pip"]
 
@@ -149,7 +149,7 @@ def test_a_larger_set_serves_the_smaller_ones(project: Project) -> None:
     project.run("sandbox")
     project.run("test", "-k", "quota")
     for command in ("run", "sandbox", "test"):
-        told(project.run(command))
+        recorded(project.run(command))
     assert project.asked == ["venv", "pip", "pip"]
 
 
@@ -157,19 +157,19 @@ def test_a_changed_lock_is_installed_once_and_the_set_stays_large(project: Proje
     project.run("test")
     (project.folder / "requirements" / "dev.txt").write_text("# newer\n", encoding="utf-8")
     assert "Preparing" in project.run("run").stderr
-    told(project.run("test"))
+    recorded(project.run("test"))
     assert project.asked == ["venv", "pip", "pip"]
     log = (project.folder.parent / "uv.log").read_text(encoding="utf-8")
     assert log.splitlines()[-1].endswith("dev.txt")
 
 
 def test_the_version_that_a_report_names_is_the_bots(project: Project) -> None:
-    assert told(project.run("--version"))["argv"] == ["--version"]
+    assert recorded(project.run("--version"))["argv"] == ["--version"]
 
 
 def test_arguments_reach_pytest_as_they_were_typed(project: Project) -> None:
     result = project.run("test", "tests/unit", "-k", "a or b", "")
-    assert told(result)["argv"] == ["tests/unit", "-k", "a or b", ""]
+    assert recorded(result)["argv"] == ["tests/unit", "-k", "a or b", ""]
 
 
 def fast_checks(project: Project, *, failing: str = "") -> subprocess.CompletedProcess[str]:
@@ -235,7 +235,7 @@ def test_a_preparation_cut_short_is_started_again(project: Project, how: signal.
     assert cut.wait(timeout=10) != 0
     pipe.unlink()
     result = project.run("run")
-    assert told(result)["argv"] == ["run"]
+    assert recorded(result)["argv"] == ["run"]
     assert project.asked == ["venv", "pip", "venv", "pip"]
     assert not [left for left in project.folder.glob(".venv.*") if left.name != ".venv.log"]
 
@@ -249,7 +249,7 @@ def test_a_failed_installation_says_so_and_is_tried_again(project: Project) -> N
     assert failing.returncode == 1
     assert "requirements/run.txt could not be installed" in err
     pipe.unlink()
-    told(project.run("run"))
+    recorded(project.run("run"))
 
 
 PIP = (
@@ -270,7 +270,7 @@ def test_a_registry_out_of_reach_is_one_sentence(project: Project, said: str) ->
     assert "HTTPS_PROXY" in sentence
     assert (project.folder / ".venv.log").read_text(encoding="utf-8") == said
     says.unlink()
-    told(project.run("run"))
+    recorded(project.run("run"))
     assert project.asked == ["venv", "pip", "venv", "pip"]
 
 
@@ -291,7 +291,7 @@ def test_it_runs_from_anywhere_and_finds_the_files_named(project: Project, tmp_p
         (["backup", "copy.db"], ["backup", f"{tmp_path}/copy.db"]),
         (["backup", "--help"], ["backup", "--help"]),
     ):
-        ran = told(project.run(*arguments, cwd=tmp_path, launcher=link))
+        ran = recorded(project.run(*arguments, cwd=tmp_path, launcher=link))
         assert ran["argv"] == meant
         assert ran["cwd"] == str(project.folder)
 
@@ -305,7 +305,7 @@ def test_the_bot_takes_the_place_of_the_launcher(project: Project) -> None:
 
 def test_without_uv_the_standard_library_does(project: Project) -> None:
     (project.bin / "uv").unlink()
-    told(project.run("run"))
+    recorded(project.run("run"))
     assert (project.folder / ".venv" / "bin" / "pip").exists()
 
 

@@ -18,7 +18,7 @@ from tests.e2e.chat import Chat
 from tests.e2e.conftest import OpenPage
 from tests.e2e.running import Running, running_sandbox
 from tests.e2e.test_sandbox_command import Command, sandbox
-from tests.messages_view import told
+from tests.messages_view import answered_text
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROOT = Path(__file__).resolve().parents[2]
@@ -165,5 +165,5 @@ async def test_the_own_bot_starts_and_keeps_the_limits_of_the_tutorial(running: 
     assert status == 0, said
     await running.start_bot()
     receipt = await running.video("a paper boat")
-    assert "2 of 3 videos left today" in told(receipt)
+    assert "2 of 3 videos left today" in answered_text(receipt)
     await running.film("a paper boat")

@@ -76,23 +76,23 @@ class SmallClient(discord.Client):
         self.tree = app_commands.CommandTree(self)
         self.heard: dict[str, list[Any]] = {}
         self.errors: list[BaseException] = []
-        self._told = asyncio.Condition()
+        self._changed = asyncio.Condition()
 
-    async def told(self, event: str, *args: Any) -> None:
+    async def note(self, event: str, *args: Any) -> None:
         self.heard.setdefault(event, []).append(args)
-        async with self._told:
-            self._told.notify_all()
+        async with self._changed:
+            self._changed.notify_all()
 
     async def hear(self, event: str, count: int = 1) -> Any:
         """The arguments of the count-th event of this kind."""
-        async with asyncio.timeout(10), self._told:
-            await self._told.wait_for(lambda: len(self.heard.get(event, ())) >= count)
+        async with asyncio.timeout(10), self._changed:
+            await self._changed.wait_for(lambda: len(self.heard.get(event, ())) >= count)
         args = self.heard[event][count - 1]
         return args[0] if len(args) == 1 else args
 
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
         super().dispatch(event, *args, **kwargs)
-        self._schedule_event(self.told, "told", event, *args)
+        self._schedule_event(self.note, "note", event, *args)
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         error = sys.exc_info()[1]

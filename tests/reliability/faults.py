@@ -221,8 +221,10 @@ class Weather:
 
 def _json(body: Any, status: int, headers: dict[str, str]) -> web.Response:
     """As Discord says it: the library believes no other content type than this one."""
-    told = json.dumps(body).encode()
-    return web.Response(body=told, status=status, headers=headers, content_type="application/json")
+    reported = json.dumps(body).encode()
+    return web.Response(
+        body=reported, status=status, headers=headers, content_type="application/json"
+    )
 
 
 async def _body(response: web.StreamResponse) -> bytes:

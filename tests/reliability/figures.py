@@ -14,7 +14,7 @@ class Figures:
     """One test's. Whatever it says is also kept, as the table of its report."""
 
     def __init__(self, name: str, **more: Any) -> None:
-        self._told: dict[str, Any] = {"figures": name, **more}
+        self._figures: dict[str, Any] = {"figures": name, **more}
         self._lines: list[str] = []
 
     def say(self, line: str) -> None:
@@ -25,7 +25,7 @@ class Figures:
 
     def write(self, **figures: Any) -> None:
         """The line of JSON."""
-        line = json.dumps({**self._told, **figures, "table": self._lines})
+        line = json.dumps({**self._figures, **figures, "table": self._lines})
         if path := os.environ.get("RETAKE_FIGURES"):
             with Path(path).open("a", encoding="utf-8") as file:
                 file.write(line + "\n")

@@ -45,12 +45,12 @@ def _being_sent(rows: Sequence[Generation]) -> bool:
 
 
 def _not_bought(walk: Walk, rows: Sequence[Generation]) -> list[str]:
-    told, row = walk.answers[-1], rows[0]
+    reported, row = walk.answers[-1], rows[0]
     paid, undisturbed = walk.world.paid(row.id), len(walk.world.points) == 1
-    if paid and (told is State.CANCELLED or undisturbed):
-        return [f"dropped ({told}), and bought all the same"]
+    if paid and (reported is State.CANCELLED or undisturbed):
+        return [f"dropped ({reported}), and bought all the same"]
     if undisturbed and row.state is not State.CANCELLED:
-        return [f"dropped ({told}), and it ended {row.state}"]
+        return [f"dropped ({reported}), and it ended {row.state}"]
     return []
 
 

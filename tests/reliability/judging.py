@@ -17,8 +17,8 @@ def unheard(discord: Discord, row: Generation, rows: Sequence[Generation]) -> li
     shown = [message for message, so in true if message.shows is so]
     if statuses and not shown and not discord.gone(statuses[0].channel_id, "edit"):
         return [f"the status of {row.id} says {statuses[0].shows}, it is {row.state}"]
-    told = [*shown, *ends, *discord.of(row.id, "video")]
-    heard = sum(discord.seen_by(row.requester_id, m.channel_id) for m in told)
+    reported = [*shown, *ends, *discord.of(row.id, "video")]
+    heard = sum(discord.seen_by(row.requester_id, m.channel_id) for m in reported)
     return [] if heard else [f"nobody heard that {row.id} is {row.state}"]
 
 

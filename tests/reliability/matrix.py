@@ -288,8 +288,8 @@ def _stale(cell: Row, texts: list[str]) -> str:
 def _last_said(texts: list[str], answered: str, state: str, videos: list[Json]) -> str:
     lines = [line for text in texts for line in text.splitlines() if _is_news(line)]
     said = [line for line in answered.splitlines() if line]
-    told = lines[-1] if lines else (said[0] if said else f"(interaction {state})")
-    return f"{told} + video" if videos else told
+    reported = lines[-1] if lines else (said[0] if said else f"(interaction {state})")
+    return f"{reported} + video" if videos else reported
 
 
 def _is_news(line: str) -> bool:

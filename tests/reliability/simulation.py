@@ -229,7 +229,7 @@ class World:
         """So many bytes that no other id of this world has, the same in every world like it."""
         return bytes([len(self.points)]) + next(self._ids).to_bytes(size - 1, "big")
 
-    def told_apart_by(self) -> object:
+    def distinguished_by(self) -> object:
         """All that a bot which starts now can meet, beside the database and the files."""
         assert not self.lives, "nobody starts now"
         ports = (self.discord, self.evolink, self.apimart, self.disk, self.kept_time)

@@ -117,21 +117,21 @@ def _too_large(world: World) -> None:
     world.disk.fit_seconds = 30.0
 
 
-def _cancelled_as_told(walk: Walk, rows: Sequence[Generation]) -> list[str]:
-    told = walk.answers[-1]
+def _cancelled_as_reported(walk: Walk, rows: Sequence[Generation]) -> list[str]:
+    reported = walk.answers[-1]
     second = rows[1]
     if second.state is State.CANCELLED and walk.world.paid(second.id):
         return ["cancelled, and paid all the same"]
     # Who presses again after a crash may be told that it has ended already, one way or the other.
     ended = second.state is State.CANCELLED
-    if told is not CancelResult.ENDED and ended is not (told is CancelResult.CANCELLED):
-        return [f"told {told}, ended {second.state}"]
+    if reported is not CancelResult.ENDED and ended is not (reported is CancelResult.CANCELLED):
+        return [f"reported {reported}, ended {second.state}"]
     return []
 
 
-def _dropped_as_told(walk: Walk, rows: Sequence[Generation]) -> list[str]:
-    told = walk.answers[-1]
-    if told is State.RUNNING and rows[0].state is not State.CANCELLED:
+def _dropped_as_reported(walk: Walk, rows: Sequence[Generation]) -> list[str]:
+    reported = walk.answers[-1]
+    if reported is State.RUNNING and rows[0].state is not State.CANCELLED:
         return [f"dropped while running, ended {rows[0].state}"]
     return []
 
@@ -231,7 +231,7 @@ STORIES = (
             Deed(act=press_cancel(1), when=lambda rows: rows[0].state is not State.QUEUED),
         ],
         ends=[DELIVERED, frozenset({State.CANCELLED, State.DELIVERED})],
-        also=_cancelled_as_told,
+        also=_cancelled_as_reported,
     ),
     Story(
         name="drop while running",
@@ -243,7 +243,7 @@ STORIES = (
             ),
         ],
         ends=[frozenset({State.CANCELLED, State.DELIVERED})],
-        also=_dropped_as_told,
+        also=_dropped_as_reported,
     ),
     Story(
         name="result refused for a while",
@@ -258,7 +258,7 @@ STORIES = (
         ends=[DELIVERED],
     ),
     Story(
-        name="end told after an outage",
+        name="end announced after an outage",
         world=_discord_away_when_it_ends,
         deeds=[Deed(act=ask(TEXT))],
         ends=[FAILED],

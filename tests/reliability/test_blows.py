@@ -10,7 +10,7 @@ from tests.reliability.conftest import Counted
 from tests.reliability.driver import Story, walked
 from tests.reliability.points import Blow, Crash, Moment, amid_heartbeats
 from tests.reliability.stories import STORIES
-from tests.reliability.test_crashes import LONG, by_story, told
+from tests.reliability.test_crashes import LONG, by_story, described
 
 pytestmark = pytest.mark.no_cover
 
@@ -43,7 +43,7 @@ def test_standing_still_anywhere_next_to_another_worker_changes_nothing(
             walk = walked(story, blow, workers=2)
             tried += 1
             if walk.wrongs:
-                wrongs.append(told(story, walk, blow))
+                wrongs.append(described(story, walk, blow))
     counted(f"{story.name}: {tried} times a worker stood still")
     assert wrongs == []
 
@@ -62,6 +62,6 @@ def test_a_database_that_says_nothing_changes_nothing(story: Story, counted: Cou
             walk = walked(story, blow)
             tried += 1
             if walk.wrongs:
-                wrongs.append(told(story, walk, blow))
+                wrongs.append(described(story, walk, blow))
     counted(f"{story.name}: {tried} commits refused, or done and not answered")
     assert wrongs == []

@@ -69,7 +69,7 @@ def crashed_once(story: Story, crash: Crash) -> Walked:
     return _CRASHED_ONCE[key]
 
 
-def told(story: Story, walk: Walked, *tried: Crash) -> str:
+def described(story: Story, walk: Walked, *tried: Crash) -> str:
     """What happened, in words that lead back there."""
     where = [
         f"{crash} ({life[crash.point - 1] if crash.point <= len(life) else 'never reached'})"
@@ -97,7 +97,7 @@ def test_a_crash_at_any_point_changes_nothing(story: Story, counted: Counted) ->
         tried += 1
         assert len(walk.lives) == 2, f"{crash} was never reached"
         if walk.wrongs:
-            wrongs.append(told(story, walk, crash))
+            wrongs.append(described(story, walk, crash))
     counted(f"{story.name}: {len(points)} points, {tried} single crashes")
     assert wrongs == []
 
@@ -151,9 +151,9 @@ class Pairs:
         self.tried += stands_for
         self.walked += not walk.seen_before
         if walk.wrongs:
-            self.wrongs.append(told(self.story, walk, *pair))
+            self.wrongs.append(described(self.story, walk, *pair))
         if len(walk.lives) + walk.seen_before != 1 + len(pair):
-            self.wrongs.append(f"never reached: {told(self.story, walk, *pair)}")
+            self.wrongs.append(f"never reached: {described(self.story, walk, *pair)}")
         elif walk.left is not None:
             self.known.add(walk.left)
 

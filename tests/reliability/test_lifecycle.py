@@ -207,12 +207,12 @@ class Lifecycle(RuleBasedStateMachine):
         provider=st.booleans(),
     )
     def next_task_ends_badly(self, state: TaskState, provider: bool) -> None:
-        told = TaskReport(
+        reported = TaskReport(
             task_id=TaskId("later"),
             state=state,
             error=refusal(Code.MODERATED) if state is TaskState.FAILED else None,
         )
-        (self.world.evolink if provider else self.world.apimart).outcomes.append(told)
+        (self.world.evolink if provider else self.world.apimart).outcomes.append(reported)
 
     @rule(kind=st.sampled_from(["mute", "deaf", "refuses", "fine"]), seconds=SECONDS)
     def provider_in_trouble(self, kind: str, seconds: float) -> None:

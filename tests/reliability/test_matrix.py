@@ -28,8 +28,8 @@ async def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 @pytest.mark.timeout(3000 if LONG else 400)
 async def test_no_cell_hangs_crashes_or_says_an_untruth(harness: Harness) -> None:
-    told = await harness.discord.people.upload("p.png", picture())
-    player = Player(harness=harness, picture=told["id"])
+    reported = await harness.discord.people.upload("p.png", picture())
+    player = Player(harness=harness, picture=reported["id"])
     rows: list[Row] = []
     figures = Figures("matrix", of=len(CELLS))
     figures.say(HEAD)

@@ -83,7 +83,7 @@ def descendants(pid: int) -> list[Process]:
     return [listed[each] for each in sorted(family) if each in listed]
 
 
-def told(request: web.BaseRequest, body: object = None) -> dict[str, Any]:
+def described(request: web.BaseRequest, body: object = None) -> dict[str, Any]:
     """What a request showed to whoever received it, but for the one header made for the secret."""
     return {
         "path": request.raw_path if isinstance(request, web.BaseRequest) else "",

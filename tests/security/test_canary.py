@@ -65,7 +65,7 @@ class Run:
 
     def _kept(self, record: Any, name: str) -> Any:
         def keep(request: web.BaseRequest, *rest: Any, **more: Any) -> Any:
-            self.seen.append(canary.told(request))
+            self.seen.append(canary.described(request))
             self.authorizations.add((name, request.headers.get("Authorization")))
             return record(request, *rest, **more)
 
@@ -185,8 +185,8 @@ async def broken_event(run: Run) -> None:
         data,
         behind=discord.interactions.get(opened["id"]),
     )
-    told = await discord.people.interaction(begun.id, wait=10)
-    assert "Something went wrong on my side" in words(told["responses"][0])
+    described = await discord.people.interaction(begun.id, wait=10)
+    assert "Something went wrong on my side" in words(described["responses"][0])
 
 
 async def the_worst_refusals(run: Run) -> None:

@@ -26,7 +26,7 @@ from sandbox.discord.state.seed import GENERAL, OTHER_GENERAL, VIDEOS
 from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.films import picture
 from tests.e2e.running import Running, running_bot
-from tests.messages_view import EPHEMERAL, Json, buttons, told
+from tests.messages_view import EPHEMERAL, Json, answered_text, buttons
 from tests.security.conftest import Tally
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -210,7 +210,7 @@ def harmless(answered: Json, sentence: str) -> bool:
         answered["state"] == "answered"
         and answered["modal"] is None
         and all(message["flags"] & EPHEMERAL for message in messages)
-        and told(answered) == sentence
+        and answered_text(answered) == sentence
         and not any(message["attachments"] or message["components"] for message in messages)
         and SECRET not in json.dumps(answered)
     )
@@ -248,14 +248,14 @@ async def test_those_with_the_right_are_served(scene: Scene) -> None:
     for place, where in PLACES.items():
         channel = str(where["channel"])
         shown = await scene.press("tom", channel, f"rt:details:{scene.finished[place]}")
-        assert f"{SECRET} {place} finished" in told(shown)
+        assert f"{SECRET} {place} finished" in answered_text(shown)
     seen = await scene.press("ana", GENERAL, f"rt:details:{scene.finished['public']}")
-    assert f"{SECRET} public finished" in told(seen)
+    assert f"{SECRET} public finished" in answered_text(seen)
     own = await scene.press("tom", "dm", f"rt:details:{scene.finished['private']}")
-    assert f"{SECRET} private finished" in told(own)
+    assert f"{SECRET} private finished" in answered_text(own)
     for who in ("tom", "mira"):
         asked = await scene.press(who, VIDEOS, f"rt:delete:{scene.finished['public']}")
-        assert told(asked) == ENGLISH.say("delete.ask")
+        assert answered_text(asked) == ENGLISH.say("delete.ask")
 
 
 async def test_histories_are_read_by_their_person_and_moderators(
@@ -268,8 +268,8 @@ async def test_histories_are_read_by_their_person_and_moderators(
         command = await scene.running.person(who).command("history", channel=channel, member=tom)
         tally.refused((who, channel, "command"), ok=harmless(command, NOT_YOURS))
     mira = scene.running.person("mira")
-    here = told(await mira.command("history", channel=GENERAL, member=tom))
-    there = told(await mira.command("history", channel=OTHER_GENERAL, member=tom))
+    here = answered_text(await mira.command("history", channel=GENERAL, member=tom))
+    there = answered_text(await mira.command("history", channel=OTHER_GENERAL, member=tom))
     assert f"{SECRET} public finished" in here
     assert f"{SECRET} elsewhere finished" in there
     for word, shown in (("private", here), ("direct", here), ("elsewhere", here)):

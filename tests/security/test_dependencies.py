@@ -54,8 +54,8 @@ def test_only_licences_that_an_mit_project_can_live_with() -> None:
     page = (ROOT / "docs/reference/licenses.md").read_text("utf-8")
     rows = re.findall(r"^\| [\w.-]+ \| [\d.]+ \| (.+) \|$", page, flags=re.MULTILINE)
     assert rows
-    told = {word for row in rows for word in re.split(r" AND | OR |[()]", row) if word.strip()}
-    assert {word.replace("Apache 2.0", "Apache-2.0") for word in told} <= known
+    reported = {word for row in rows for word in re.split(r" AND | OR |[()]", row) if word.strip()}
+    assert {word.replace("Apache 2.0", "Apache-2.0") for word in reported} <= known
 
 
 @contextmanager

@@ -472,10 +472,10 @@ def test_what_is_applied_is_always_something_the_offer_has(
         "aspect_ratio": plan.aspect_ratio,
         "resolution": plan.resolution,
     }
-    told = {adjustment.option for adjustment in plan.adjustments}
+    reported = {adjustment.option for adjustment in plan.adjustments}
     for option, value in requested.items():
         if value is not None and value != applied[option] and value != "auto":
-            assert option in told, "an option was changed without notice"
+            assert option in reported, "an option was changed without notice"
 
 
 def test_the_file_is_part_of_the_package() -> None:
@@ -488,7 +488,7 @@ def test_the_examples_in_the_pages_are_right(page: str) -> None:
     examples = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     assert examples
     for example in examples:
-        told = tomllib.loads(example)["providers"]
-        default = told.pop("default_model", "omni-flash-1.1")
-        overrides = {name: table["models"] for name, table in told.items()}
+        reported = tomllib.loads(example)["providers"]
+        default = reported.pop("default_model", "omni-flash-1.1")
+        overrides = {name: table["models"] for name, table in reported.items()}
         load_catalogue(default_model=default, overrides=overrides)

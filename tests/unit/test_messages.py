@@ -55,15 +55,15 @@ def used_keys() -> tuple[set[str], list[str]]:
 
 @pytest.mark.parametrize("code", Code)
 def test_every_code_has_a_sentence_that_needs_no_facts(code: Code) -> None:
-    told = ENGLISH.explain(code, {})
-    assert told
-    assert not placeholders(told)
-    assert told.endswith((".", "!"))
+    reported = ENGLISH.explain(code, {})
+    assert reported
+    assert not placeholders(reported)
+    assert reported.endswith((".", "!"))
 
 
 def test_no_code_is_left_over() -> None:
-    told = {key.split(".")[1] for key in ENGLISH.names() if key.startswith("code.")}
-    assert told == {code.value for code in Code}
+    reported = {key.split(".")[1] for key in ENGLISH.names() if key.startswith("code.")}
+    assert reported == {code.value for code in Code}
 
 
 def test_every_key_is_used() -> None:
@@ -171,12 +171,12 @@ def fitting_refusals() -> list[Refused]:
 
 @pytest.mark.parametrize("refused", [*quota_refusals(), *fitting_refusals()], ids=str)
 def test_real_refusals_fill_the_full_sentence(refused: Refused) -> None:
-    told = ENGLISH.explain(refused.code, refused.facts, titles={"omni-flash": "Omni Flash"})
+    reported = ENGLISH.explain(refused.code, refused.facts, titles={"omni-flash": "Omni Flash"})
     full = ENGLISH.template(f"code.{refused.code}.text")
     assert placeholders(full) <= set(refused.facts)
     if placeholders(full):
-        assert told != ENGLISH.template(f"code.{refused.code}.plain")
-    assert "omni-flash" not in told
+        assert reported != ENGLISH.template(f"code.{refused.code}.plain")
+    assert "omni-flash" not in reported
 
 
 @pytest.mark.parametrize(
@@ -216,9 +216,9 @@ def test_a_missing_or_strange_fact_gives_the_short_form() -> None:
 def test_what_a_provider_said_is_never_shown() -> None:
     facts = {"provider": "evolink", "message": "raw words", "status": 500, "request_id": "r-1"}
     for code in Code:
-        told = ENGLISH.explain(code, facts)
-        assert "raw words" not in told
-        assert "r-1" not in told
+        reported = ENGLISH.explain(code, facts)
+        assert "raw words" not in reported
+        assert "r-1" not in reported
 
 
 @pytest.mark.parametrize(
@@ -274,8 +274,8 @@ def test_facts_are_looked_up_by_name_only() -> None:
 
 @given(st.text(max_size=300))
 def test_no_text_breaks_a_sentence(text: str) -> None:
-    told = ENGLISH.say("video.ready_plain", prompt=text)
-    assert told.startswith("Your video is ready: **")
+    reported = ENGLISH.say("video.ready_plain", prompt=text)
+    assert reported.startswith("Your video is ready: **")
 
 
 LONGEST = {"command.": 100, "button.": 80}

@@ -52,13 +52,13 @@ async def test_no_answer_makes_a_reader_raise_anything_else(
         provider.balance,
     ]
     for call in calls:
-        told = ""
+        reported = ""
         got = None
         try:
             got = await call()
         except ProviderError as error:
-            told = f"{error!r} {error}"
-        assert KEY not in told
+            reported = f"{error!r} {error}"
+        assert KEY not in reported
         if isinstance(got, TaskReport):
             assert (got.error is None) == (got.state in {TaskState.ACTIVE, TaskState.COMPLETED})
 
@@ -120,9 +120,11 @@ REFUSALS = [
 async def test_a_clear_refusal_means_nothing_was_taken(
     adapter: Adapter, status: int, word: str, code: Code, *, retryable: bool, numeric: bool
 ) -> None:
-    told = status if numeric else word
+    reported = status if numeric else word
     with pytest.raises(ProviderError) as caught:
-        await adapter({"error": {"code": told, "message": "no"}}, status).submit(PREPARED, key="k")
+        await adapter({"error": {"code": reported, "message": "no"}}, status).submit(
+            PREPARED, key="k"
+        )
     error = caught.value
     assert (error.code, error.retryable, error.accepted, error.charged) == (
         code,
@@ -213,9 +215,9 @@ async def test_a_providers_words_are_kept_without_keys_and_links(adapter: Adapte
     provider = adapter({"error": {"code": KEY, "message": message}}, 400)
     with pytest.raises(ProviderError) as caught:
         await provider.submit(PREPARED, key="k")
-    told = str(caught.value) + repr(caught.value)
+    reported = str(caught.value) + repr(caught.value)
     for secret in (KEY, "abc.def", "cdn.example.com", "sig=1", "base64", "\x1b", "\\x1b"):
-        assert secret.lower() not in told.lower()
+        assert secret.lower() not in reported.lower()
     assert len(caught.value.facts["detail"]) <= 300
 
 
@@ -338,8 +340,8 @@ async def test_apimarts_failed_tasks_are_free_unless_a_cost_is_reported(
     report = await apimart({"code": 200, "data": data}).query(TASK)
     assert report.state is TaskState.FAILED
     assert report.error is not None
-    told = report.error
-    assert (told.code, told.retryable, told.charged) == (code, retryable, charged)
+    reported = report.error
+    assert (reported.code, reported.retryable, reported.charged) == (code, retryable, charged)
 
 
 @pytest.mark.parametrize(

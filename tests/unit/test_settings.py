@@ -38,7 +38,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Written:
 
 
 def test_the_example_holds_every_key_with_its_default() -> None:
-    told = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
+    reported = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
     listed: set[tuple[str, ...]] = set()
 
     def walk(table: dict[str, object], path: tuple[str, ...]) -> None:
@@ -48,7 +48,7 @@ def test_the_example_holds_every_key_with_its_default() -> None:
             else:
                 listed.add((*path, key))
 
-    walk(told, ())
+    walk(reported, ())
     assert listed == set(_paths())
     assert load(EXAMPLE, {}) == Settings()
 
@@ -382,8 +382,8 @@ def test_all_problems_are_reported_at_once(written: Written) -> None:
 
 
 def test_a_variable_over_a_section_that_is_no_section_is_reported(written: Written) -> None:
-    told = problems(written("http = 3"), {"RETAKE__HTTP__PORT": "80"})
-    assert told == ("config.toml: http is a section: write it as [http].",)
+    reported = problems(written("http = 3"), {"RETAKE__HTTP__PORT": "80"})
+    assert reported == ("config.toml: http is a section: write it as [http].",)
 
 
 def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:

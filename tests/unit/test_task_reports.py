@@ -48,11 +48,13 @@ async def test_one_list_of_status_words(word: str, state: TaskState, *, link: bo
 
 
 @both
-@pytest.mark.parametrize("told", [{"state": "done"}, {"task_status": "SUCCESS"}, {"status": None}])
+@pytest.mark.parametrize(
+    "reported", [{"state": "done"}, {"task_status": "SUCCESS"}, {"status": None}]
+)
 async def test_a_result_needs_no_field_of_a_certain_name(
-    adapter: Adapter, told: dict[str, Any]
+    adapter: Adapter, reported: dict[str, Any]
 ) -> None:
-    report = await adapter({"data": {"id": TASK, "video_url": LINK} | told}).query(TASK)
+    report = await adapter({"data": {"id": TASK, "video_url": LINK} | reported}).query(TASK)
     assert (report.state, report.urls) == (TaskState.COMPLETED, (LINK,))
 
 
@@ -189,7 +191,7 @@ async def test_a_refusal_with_a_status_word_but_no_task_took_nothing(adapter: Ad
 
 @both
 @pytest.mark.parametrize(
-    ("told", "task_id"),
+    ("reported", "task_id"),
     [
         (1234567890123456789, "1234567890123456789"),
         (7, "7"),
@@ -199,19 +201,21 @@ async def test_a_refusal_with_a_status_word_but_no_task_took_nothing(adapter: Ad
     ],
 )
 async def test_an_id_is_any_short_string_or_number(
-    adapter: Adapter, told: Any, task_id: str
+    adapter: Adapter, reported: Any, task_id: str
 ) -> None:
-    submission = await adapter({"data": {"id": told}}).submit(PREPARED, key="k")
+    submission = await adapter({"data": {"id": reported}}).submit(PREPARED, key="k")
     assert submission.task_id == task_id
-    report = await adapter({"data": {"id": told, "status": "processing"}}).query(TaskId(task_id))
+    report = await adapter({"data": {"id": reported, "status": "processing"}}).query(
+        TaskId(task_id)
+    )
     assert report.task_id == task_id
 
 
 @both
-@pytest.mark.parametrize("told", ["", " ", "..", "a\nb", "x" * 256, True, 1.5, ["a"], 10**400])
-async def test_what_cannot_be_an_id_leaves_it_open(adapter: Adapter, told: Any) -> None:
+@pytest.mark.parametrize("reported", ["", " ", "..", "a\nb", "x" * 256, True, 1.5, ["a"], 10**400])
+async def test_what_cannot_be_an_id_leaves_it_open(adapter: Adapter, reported: Any) -> None:
     with pytest.raises(ProviderError) as caught:
-        await adapter({"data": {"id": told}}).submit(PREPARED, key="k")
+        await adapter({"data": {"id": reported}}).submit(PREPARED, key="k")
     assert caught.value.accepted is Accepted.UNKNOWN
 
 
@@ -221,8 +225,8 @@ async def test_a_foreign_task_is_never_taken_for_ours() -> None:
         with pytest.raises(ProviderError) as caught:
             await provider.query(TASK)
         assert caught.value.code is Code.PROVIDER_MALFORMED
-    told = await evolink({"data": [other]}).query_many([TASK])
-    assert isinstance(told[TASK], ProviderError)
+    reported = await evolink({"data": [other]}).query_many([TASK])
+    assert isinstance(reported[TASK], ProviderError)
 
 
 TASKS = [TaskId(f"task-unified-1757169743-{n:08}") for n in range(3)]
@@ -244,9 +248,9 @@ TASKS = [TaskId(f"task-unified-1757169743-{n:08}") for n in range(3)]
 async def test_an_unreadable_item_of_a_batch_spoils_itself_only(spoiled: Any) -> None:
     """It is not absent either: nobody may say that the provider does not know it."""
     fine = [{"id": TASKS[n], "status": "processing"} for n in (0, 2)]
-    told = await evolink({"data": [fine[0], spoiled, fine[1]]}).query_many(TASKS)
-    assert [isinstance(told[task_id], TaskReport) for task_id in TASKS] == [True, False, True]
-    error = told[TASKS[1]]
+    reported = await evolink({"data": [fine[0], spoiled, fine[1]]}).query_many(TASKS)
+    assert [isinstance(reported[task_id], TaskReport) for task_id in TASKS] == [True, False, True]
+    error = reported[TASKS[1]]
     assert isinstance(error, ProviderError)
     assert error.code is Code.PROVIDER_MALFORMED
 

@@ -251,10 +251,10 @@ def modified(path: str) -> int:
 
 async def test_a_limit_below_every_rung_is_reported(store: MediaStore, files: Path) -> None:
     media = await adopted(store, files / "heavy.mp4")
-    with pytest.raises(MediaError) as told:
+    with pytest.raises(MediaError) as reported:
         await store.fit(media, max_bytes=5_000)
-    assert told.value.code is Code.POST_TOO_LARGE
-    assert told.value.facts == {"size": media.size, "limit": 5_000}
+    assert reported.value.code is Code.POST_TOO_LARGE
+    assert reported.value.facts == {"size": media.size, "limit": 5_000}
 
 
 async def test_a_file_that_was_cleaned_away_cannot_be_fitted(

@@ -269,16 +269,16 @@ async def test_a_full_disk_is_reported_as_such(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(store, "_fetch", full)
-    with pytest.raises(MediaError) as told:
+    with pytest.raises(MediaError) as reported:
         await store.take(incoming("photo.jpg"), kinds=[MediaKind.IMAGE])
-    assert told.value.code is Code.INTERNAL
-    assert told.value.facts == {"reason": "disk_full", "errno": errno.ENOSPC}
+    assert reported.value.code is Code.INTERNAL
+    assert reported.value.facts == {"reason": "disk_full", "errno": errno.ENOSPC}
 
 
 async def test_a_result_that_is_not_there_is_our_own_fault(store: DiskMediaStore) -> None:
-    with pytest.raises(MediaError) as told:
+    with pytest.raises(MediaError) as reported:
         await store.adopt(GenerationId("nothing"), "00")
-    assert told.value.facts == {"reason": "disk", "errno": errno.ENOENT}
+    assert reported.value.facts == {"reason": "disk", "errno": errno.ENOENT}
 
 
 @pytest.mark.parametrize("generation_id", ["../x", "a/b", "", ".", "x" * 65, "a\0"])

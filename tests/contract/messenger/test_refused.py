@@ -112,10 +112,10 @@ async def test_too_fast_is_waited_for_in_place(harness: MessengerHarness, number
 
 async def test_slow_mode_without_the_headers_of_a_limit(harness: MessengerHarness) -> None:
     asked = await harness.opened()
-    for number, told, wait in ((20016, "90", 90), (40003, "90.25", 90.25), (20028, "soon", 60)):
+    for number, reported, wait in ((20016, "90", 90), (40003, "90.25", 90.25), (20028, "soon", 60)):
         body = {"code": number, "message": "slow", "retry_after": 90}
         harness.standin.faults.order(
-            SEND | {"status": 400, "body": body, "headers": {"Retry-After": told}}
+            SEND | {"status": 400, "body": body, "headers": {"Retry-After": reported}}
         )
         error = await refused(harness, asked)
         assert (error.code, error.retry_after, error.final) == (Code.POST_LIMITED, wait, False)
@@ -243,9 +243,9 @@ async def test_an_end_without_a_status_message_passes_the_filter_too(
     )
     await harness.messenger.tell_ended(ended)
     thread = harness.standin.world.channels[str(asked.place.thread_id)]
-    told = words(harness.message(int(next(reversed(thread.messages)))))
-    assert "Failed" in told
-    assert "fox" not in told
+    reported = words(harness.message(int(next(reversed(thread.messages)))))
+    assert "Failed" in reported
+    assert "fox" not in reported
 
 
 async def test_a_moderators_lock_holds_even_where_we_could_write(harness: MessengerHarness) -> None:

@@ -243,9 +243,9 @@ async def test_what_a_refusal_says_of_the_money(
     apimart.fault("submit", "status", **fault)
     with pytest.raises(ProviderError) as caught:
         await apimart.submitted()
-    told = caught.value
-    assert (told.code, told.accepted, told.retryable) == (code, accepted, retryable)
-    assert told.retry_after == fault.get("retry_after")
+    reported = caught.value
+    assert (reported.code, reported.accepted, reported.retryable) == (code, accepted, retryable)
+    assert reported.retry_after == fault.get("retry_after")
 
 
 async def test_a_key_with_another_body_reveals_nothing_of_the_first(

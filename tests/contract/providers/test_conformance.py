@@ -79,9 +79,9 @@ async def test_every_parameter_reaches_the_provider(
         submission = await harness.submitted(
             model="omni-flash-1.1", duration=7, aspect_ratio="9:16", resolution="1080p"
         )
-        told = harness.standin.tasks[submission.task_id].submission
-        assert (told.aspect, told.quality) == ("9:16", "1080p")
-        assert told.seconds == (7 if name == EVOLINK else None)
+        reported = harness.standin.tasks[submission.task_id].submission
+        assert (reported.aspect, reported.quality) == ("9:16", "1080p")
+        assert reported.seconds == (7 if name == EVOLINK else None)
         last = await harness.submitted(
             Mode.IMAGE,
             key="retake-generation-2",
@@ -218,8 +218,8 @@ async def test_a_wrong_key_is_reported_without_the_key(
             with pytest.raises(ProviderError) as caught:
                 await call
             assert caught.value.code is Code.PROVIDER_AUTH
-            told = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
-            assert key not in told + str(caught.value.__dict__)
+            reported = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
+            assert key not in reported + str(caught.value.__dict__)
         assert key not in repr(stranger.provider) + repr(vars(stranger.provider))
     assert key not in caplog.text
     assert stranger.bench.url not in "".join(

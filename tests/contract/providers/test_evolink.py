@@ -111,8 +111,8 @@ async def test_the_callback_is_asked_for(evolink: AdapterHarness) -> None:
     url = f"{evolink.bench.url}/callbacks/evolink/g/signature"
     submission = await evolink.submitted(callback_url=url)
     assert evolink.provider.supports_callbacks
-    told = evolink.standin.tasks[submission.task_id].submission
-    assert told.callback_url == url
+    reported = evolink.standin.tasks[submission.task_id].submission
+    assert reported.callback_url == url
 
 
 async def test_a_refused_video_upload_falls_back_to_a_link(evolink: AdapterHarness) -> None:

@@ -422,7 +422,7 @@ async def test_the_answer_to_a_paid_post_is_read_however_it_is_called(
 
 
 @pytest.mark.parametrize(
-    ("status", "told", "whole"),
+    ("status", "reported", "whole"),
     [
         (203, "", True),
         (206, "bytes 0-999/1000", True),
@@ -434,10 +434,10 @@ async def test_the_answer_to_a_paid_post_is_read_however_it_is_called(
     ],
 )
 async def test_a_part_that_is_the_whole_file_is_taken(
-    site: Site, tmp_path: Path, status: int, told: str, *, whole: bool
+    site: Site, tmp_path: Path, status: int, reported: str, *, whole: bool
 ) -> None:
     async def serve(_: web.Request) -> web.StreamResponse:
-        return web.Response(status=status, body=bytes(1000), headers={"Content-Range": told})
+        return web.Response(status=status, body=bytes(1000), headers={"Content-Range": reported})
 
     site.handler = serve
     async with opened() as client:

@@ -126,11 +126,11 @@ async def test_two_workers_never_get_the_same(
 
 async def test_an_orderly_stop_gives_everything_up(storage: Storage, seeder: Seeder) -> None:
     mine = await seeder.put(owner_id=ALPHA)
-    told = await seeder.move(await seeder.put(owner_id=ALPHA), State.CANCELLED, announced=True)
+    reported = await seeder.move(await seeder.put(owner_id=ALPHA), State.CANCELLED, announced=True)
     theirs = await seeder.put(owner_id=BETA)
     assert await storage.transact(lambda tx: tx.generations.disown(ALPHA)) == 1
     assert await seeder.get(mine) == replace(mine, owner_id=None, revision=1)
-    assert await seeder.get(told) == told
+    assert await seeder.get(reported) == reported
     assert await seeder.get(theirs) == theirs
 
 

@@ -147,11 +147,13 @@ async def test_a_deleted_one_loses_its_content_at_once(storage: Storage, seeder:
     async def delete(tx: Transaction) -> Generation:
         return await tx.generations.erase(await tx.generations.save(made, deleted))
 
-    told = await storage.transact(delete)
+    reported = await storage.transact(delete)
     kept = await content(storage)
     assert [secret for secret in SECRETS if secret in kept] == []
     assert (
-        await seeder.get(made) == told == replace(without_content(deleted), revision=told.revision)
+        await seeder.get(made)
+        == reported
+        == replace(without_content(deleted), revision=reported.revision)
     )
     assert await seeder.faults() == [], "its history stays until it is pruned"
     assert await prune(storage, LATER) == 1

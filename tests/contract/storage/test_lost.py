@@ -36,8 +36,8 @@ TASK = Task(
 
 
 async def lost(storage: Storage, **asked: object) -> list[str]:
-    told = {"since": NOON - timedelta(hours=1), "limit": 10} | asked
-    found = await storage.read(lambda tx: tx.generations.ended_without_video(**told))  # type: ignore[arg-type]
+    reported = {"since": NOON - timedelta(hours=1), "limit": 10} | asked
+    found = await storage.read(lambda tx: tx.generations.ended_without_video(**reported))  # type: ignore[arg-type]
     return [each.id for each in found]
 
 
@@ -127,7 +127,7 @@ async def test_a_free_hold_takes_no_place_begins_no_pause_and_costs_nothing(
     used = await storage.read(lambda tx: tx.ledger.usage(GUILD, MIRA, since=NOON))
     assert (used.videos, used.seconds) == (1, 8)
     # It is closed; what is left to say is that it has not ended, which is its own business.
-    assert [told for told in await seeder.faults() if "has not ended" not in told] == []
+    assert [reported for reported in await seeder.faults() if "has not ended" not in reported] == []
 
 
 async def test_every_sign_of_life_is_reported(storage: Storage) -> None:

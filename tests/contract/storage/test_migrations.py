@@ -137,8 +137,8 @@ def old_generation(name: str, number: int, prompt: str, deleted_at: str) -> str:
         "task": "'{}'",
         "refused_by": "'[]'",
     }
-    told = ", ".join(map(str, values.values()))
-    return f"INSERT INTO generations ({', '.join(values)}) VALUES ({told})"  # noqa: S608
+    reported = ", ".join(map(str, values.values()))
+    return f"INSERT INTO generations ({', '.join(values)}) VALUES ({reported})"  # noqa: S608
 
 
 OLD_ROWS = (

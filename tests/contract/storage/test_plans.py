@@ -333,9 +333,9 @@ async def test_the_books_are_added_up_in_one_pass_of_the_wide_rows(
             passes: list[str] = []
             for statement, _ in await statements(storage, lambda tx: tx.ledger.faults()):
                 steps = await storage.read(raw(f"EXPLAIN QUERY PLAN {statement}"))
-                told = [str(step[-1]) for step in steps]
-                assert not any("AUTOMATIC" in step for step in told), statement
-                passes += [step for step in told if re.match(r"SCAN (g|generations)\b", step)]
+                reported = [str(step[-1]) for step in steps]
+                assert not any("AUTOMATIC" in step for step in reported), statement
+                passes += [step for step in reported if re.match(r"SCAN (g|generations)\b", step)]
             assert passes == ["SCAN g"], counted
 
 

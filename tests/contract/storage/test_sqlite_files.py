@@ -79,8 +79,8 @@ async def test_after_kill_9_everything_confirmed_is_there_and_nothing_else(
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
     )
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()
-    told = died.stdout.decode().split()
-    assert len(told) == 25
+    reported = died.stdout.decode().split()
+    assert len(reported) == 25
     assert path.with_name("retake.db-wal").stat().st_size > 0, "nothing was checkpointed"
     async with open_storage(url, clock=clock) as storage:
         seeder = Seeder(storage=storage)
@@ -247,7 +247,7 @@ async def test_a_disk_that_fills_within_a_job_keeps_every_promise(
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "reported"),
     [
         ("sqlite://", "needs a file"),
         ("sqlite:///:memory:", "needs a file"),
@@ -255,8 +255,8 @@ async def test_a_disk_that_fills_within_a_job_keeps_every_promise(
         ("retake.db", "cannot be understood"),
     ],
 )
-def test_a_url_that_cannot_be_used(url: str, told: str, clock: OwnedClock) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_a_url_that_cannot_be_used(url: str, reported: str, clock: OwnedClock) -> None:
+    with pytest.raises(ValueError, match=reported):
         open_storage(url, clock=clock)
 
 

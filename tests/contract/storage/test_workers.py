@@ -14,16 +14,16 @@ async def times(tx: Transaction) -> list[datetime]:
 
 
 async def test_the_database_server_decides_the_time(url: str, storage: Storage) -> None:
-    told = [*await storage.transact(times), *await storage.read(times)]
+    reported = [*await storage.transact(times), *await storage.read(times)]
     if url.startswith("sqlite"):
-        assert told == [NOON, NOON + DAY] * 2
+        assert reported == [NOON, NOON + DAY] * 2
         return
-    assert told == sorted(told), "it goes on, within a transaction too"
-    assert len(set(told)) == len(told)
-    assert told[-1] - told[0] < timedelta(minutes=1)
-    assert all(time.utcoffset() == timedelta() for time in told)
+    assert reported == sorted(reported), "it goes on, within a transaction too"
+    assert len(set(reported)) == len(reported)
+    assert reported[-1] - reported[0] < timedelta(minutes=1)
+    assert all(time.utcoffset() == timedelta() for time in reported)
     # Our own machine is the server's here.
-    assert abs(told[0] - datetime.now(UTC)) < timedelta(minutes=1)
+    assert abs(reported[0] - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 async def test_a_heartbeat_that_the_server_timed_comes_back_as_reported(
@@ -34,8 +34,8 @@ async def test_a_heartbeat_that_the_server_timed_comes_back_as_reported(
         await tx.workers.beat(ALPHA, now=now)
         return now
 
-    told = await storage.transact(beat)
-    assert await storage.read(lambda tx: tx.workers.beats()) == {ALPHA: told}
+    reported = await storage.transact(beat)
+    assert await storage.read(lambda tx: tx.workers.beats()) == {ALPHA: reported}
 
 
 async def test_heartbeats_from_the_future_count_as_given_now(

@@ -24,8 +24,8 @@ async def test_a_thread_of_a_message_has_its_id(bot: Bot) -> None:
     thread = await starter.create_thread(name="Foxes", auto_archive_duration=60)
     assert thread.id == starter.id
     assert thread.me is not None
-    told = await bot.client.hear("thread_create")
-    assert (told.name, told.parent.name) == ("Foxes", "general")
+    reported = await bot.client.hear("thread_create")
+    assert (reported.name, reported.parent.name) == ("Foxes", "general")
     assert (await bot.channel("general").fetch_message(starter.id)).flags.has_thread
     assert await refusal(starter.create_thread(name="Again")) == (400, 160004)
     video = await thread.send("the video")

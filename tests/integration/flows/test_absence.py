@@ -80,10 +80,10 @@ async def test_a_missed_reply_is_an_edit_and_a_word_says_that_it_is_late(away: A
     assert [ask.request.prompt for ask in asks] == ["make it night", "Tom in the rain"]
     assert [ask.requester_id for ask in asks] == [int(TOM), int(ANA)]
     assert {(ask.parent_id, ask.guild_id) for ask in asks} == {(FOX.id, int(STUDIO))}
-    told = away.said(int(first))
-    assert [LATE in message["content"] for message in told] == [True, True]
-    assert [message["message_reference"]["message_id"] for message in told] == [first, second]
-    assert [message["mentions"] for message in told] == [[], []]
+    reported = away.said(int(first))
+    assert [LATE in message["content"] for message in reported] == [True, True]
+    assert [message["message_reference"]["message_id"] for message in reported] == [first, second]
+    assert [message["mentions"] for message in reported] == [[], []]
 
 
 async def test_what_was_answered_before_is_not_answered_again(away: Away) -> None:
@@ -128,9 +128,9 @@ async def test_what_was_heard_and_refused_is_not_ordered_when_the_answer_is_gone
     services.generate.refusals.append(Refused(Code.QUOTA_COOLDOWN, limit=60))
     await away.reply("tom", "make it night")
     me = str(retake.client.application_id)
-    told = await retake.standin.wait("MESSAGE_CREATE", {"author.id": me}, after=after)
+    reported = await retake.standin.wait("MESSAGE_CREATE", {"author.id": me}, after=after)
     answer = retake.client.get_partial_messageable(int(VIDEOS)).get_partial_message(
-        int(told["data"]["id"])
+        int(reported["data"]["id"])
     )
     await answer.delete()
     services.missed.away_since = away.since
@@ -171,9 +171,9 @@ async def test_a_late_refusal_is_reported_as_any_other(away: Away) -> None:
     retake = await away.back(refusal=Refused(Code.INSTRUCTION_MISSING))
     (ask,) = retake.services.generate.asks
     assert ask.request.prompt == ""
-    (told,) = away.said(int(written))
-    assert "Tell me what to change" in told["content"]
-    assert buttons(told) == {"Edit": f"rt:edit:{FOX.id}"}
+    (reported,) = away.said(int(written))
+    assert "Tell me what to change" in reported["content"]
+    assert buttons(reported) == {"Edit": f"rt:edit:{FOX.id}"}
 
 
 async def test_what_cannot_be_read_does_not_stop_the_rest(away: Away) -> None:

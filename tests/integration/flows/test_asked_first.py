@@ -14,7 +14,7 @@ FOX = delivered(7)
 ALL = frozenset(Right)
 
 
-async def told(retake: Retake, channel: str) -> PlaceRights:
+async def rights_in(retake: Retake, channel: str) -> PlaceRights:
     await retake.command("tom", "video", channel=channel, prompt="x")
     rights = retake.services.generate.asks[-1].rights
     assert rights is not None
@@ -26,14 +26,14 @@ def new_channel(retake: Retake, kind: ChannelKind) -> Channel:
 
 
 async def test_in_an_ordinary_channel_all_is_well(retake: Retake) -> None:
-    assert await told(retake, VIDEOS) == PlaceRights(may=ALL)
+    assert await rights_in(retake, VIDEOS) == PlaceRights(may=ALL)
 
 
 async def test_what_is_denied_is_missing(retake: Retake) -> None:
     channel = retake.standin.world.channel("videos")
     denied = Permission.ATTACH_FILES | Permission.CREATE_PUBLIC_THREADS
     retake.standin.places.set_permissions(channel, allow=Permission(0), deny=denied)
-    rights = await told(retake, VIDEOS)
+    rights = await rights_in(retake, VIDEOS)
     assert ALL - rights.may == {Right.ATTACH_FILES, Right.CREATE_PUBLIC_THREADS}
 
 
@@ -49,14 +49,14 @@ async def test_what_is_denied_is_missing(retake: Retake) -> None:
 async def test_which_places_hold_threads(
     retake: Retake, kind: ChannelKind, *, threads: bool, private_threads: bool
 ) -> None:
-    rights = await told(retake, new_channel(retake, kind).id)
+    rights = await rights_in(retake, new_channel(retake, kind).id)
     assert (rights.holds_threads, rights.holds_private_threads) == (threads, private_threads)
 
 
 async def test_a_post_in_a_forum_is_a_thread_without_a_channel(retake: Retake) -> None:
     forum = new_channel(retake, ChannelKind.FORUM)
     post = retake.standin.places.add_post(forum, TOM, "ideas")
-    rights = await told(retake, post.id)
+    rights = await rights_in(retake, post.id)
     assert retake.services.generate.asks[-1].thread_id == int(post.id)
     assert (rights.holds_threads, rights.holds_private_threads) == (False, False)
 

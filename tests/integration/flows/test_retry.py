@@ -8,7 +8,7 @@ from bot.domain.errors import Code, Refused, RetakeError, StorageUnavailable
 from bot.ui.text.messages import Messages
 from tests.fakes.services import delivered
 from tests.integration.flows.conftest import Json, Retake, Starting
-from tests.messages_view import buttons, told, words
+from tests.messages_view import answered_text, buttons, words
 
 FOX = delivered(7)
 ENGLISH = Messages.for_locale("en-US")
@@ -88,8 +88,8 @@ async def test_a_fault_leaves_the_button_where_it_is(retake: Retake) -> None:
     message = await refused(retake, Refused(Code.PROVIDER_TROUBLE))
     retake.services.generate.refusals.append(ValueError("a secret detail"))
     pressed = await retake.press("tom", message["id"], buttons(message)["Retry"])
-    assert "Something went wrong on my side" in told(pressed)
-    assert "secret detail" not in told(pressed)
+    assert "Something went wrong on my side" in answered_text(pressed)
+    assert "secret detail" not in answered_text(pressed)
     assert "Retry" in buttons(now(retake, message))
 
 
@@ -170,11 +170,11 @@ async def test_a_refused_reply_can_be_retried_by_its_author_alone(retake: Retake
     notice = event["data"]
     assert buttons(notice)["Retry"] == f"rt:retry:{reply['id']}"
     others = await retake.press("ana", notice["id"], buttons(notice)["Retry"])
-    assert FORGOTTEN in told(others)
+    assert FORGOTTEN in answered_text(others)
     assert len(retake.services.generate.asks) == 1
     # What is left of Tom's limit is for Tom to see, so the notice that all see stays as it is.
     own = await retake.press("tom", notice["id"], buttons(notice)["Retry"])
-    assert ACCEPTED in told(own)
+    assert ACCEPTED in answered_text(own)
     assert words(now(retake, notice)) == words(notice)
     first, second = retake.services.generate.asks
     assert first == second

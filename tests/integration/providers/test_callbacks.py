@@ -59,8 +59,8 @@ async def test_a_completed_task_is_reported_without_a_query(bench: Bench) -> Non
         assert callback.tries == [204]
         (body,) = receiver.bodies
         asked = await bench.task(answer.json["id"])
-        for told in (body, asked):
-            told.pop("request_id")
+        for reported in (body, asked):
+            reported.pop("request_id")
         assert body == asked
         assert body["status"] == "completed"
         assert body["usage"]["credits_used"] > 0

@@ -154,15 +154,15 @@ async def test_what_is_not_there_is_404(bench: Bench) -> None:
 
 
 async def test_changes_are_reported_several_as_one(tmp_path: Any, rendered: Any) -> None:
-    told = []
-    async with running(tmp_path, rendered, on_change=lambda: told.append(1)) as bench:
+    reported = []
+    async with running(tmp_path, rendered, on_change=lambda: reported.append(1)) as bench:
         evolink = bench.providers.evolink
         await bench.evolink(ASK)
         await bench.evolink(ASK)
         bench.clock.advance(8)
         await evolink.wait(lambda g: all(task.ended for task in g.tasks.values()))
         await put(bench, seconds=2)
-    assert len(told) < 6
+    assert len(reported) < 6
 
 
 async def test_waiting_returns_when_it_holds_and_not_before(bench: Bench) -> None:

@@ -33,7 +33,7 @@ async def test_an_end_is_announced_when_discord_is_back(
     world.messenger.end_away = lambda: world.clock.seconds < hours * 3600 and error
     generation = (await world.ask(worker)).generation
     await world.until_over()
-    assert [told.id for told in world.messenger.ended] == [generation.id]
+    assert [reported.id for reported in world.messenger.ended] == [generation.id]
     assert world.clock.seconds <= hours * 3600 + ANNOUNCE_GAP_SECONDS + 1
     assert (await world.row(generation.id)).announced
 

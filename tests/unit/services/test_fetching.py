@@ -115,7 +115,7 @@ async def test_after_the_expiry_the_true_reason_is_reported(
     assert row.failure is not None
     assert row.failure.code is code
     assert 2 * HOUR <= world.clock.seconds - MADE <= 2 * HOUR + 120
-    assert [told.id for told in world.messenger.ended] == [row.id]
+    assert [reported.id for reported in world.messenger.ended] == [row.id]
     assert (await world.usage()).videos == 0
 
 

@@ -56,7 +56,7 @@ def test_the_database_is_a_part_of_each(role: Role) -> None:
 
 def test_a_pause_is_reported_and_a_closed_client_is_dead() -> None:
     name = ProviderName("evolink")
-    told = health_of(
+    reported = health_of(
         Role.WORKER,
         discord=PartHealth(ok=False),
         closed=True,
@@ -64,8 +64,8 @@ def test_a_pause_is_reported_and_a_closed_client_is_dead() -> None:
         stopping=False,
         breakers={name: Breaker(until=5.0, reason=Code.PROVIDER_RATE_LIMITED)},
     )
-    assert not told.alive
-    assert not told.parts["evolink"].ok
+    assert not reported.alive
+    assert not reported.parts["evolink"].ok
 
 
 async def test_a_worker_beats_while_its_database_answers(world: World) -> None:

@@ -66,7 +66,7 @@ def outcome(state: TaskState, code: Code | None = None) -> TaskReport:
 
 
 @pytest.mark.parametrize(
-    ("told", "code"),
+    ("reported", "code"),
     [
         (outcome(TaskState.FAILED, Code.MODERATED), Code.MODERATED),
         (outcome(TaskState.FAILED), Code.PROVIDER_FAILED),
@@ -75,9 +75,9 @@ def outcome(state: TaskState, code: Code | None = None) -> TaskReport:
     ],
 )
 async def test_a_task_that_fails_is_released_and_announced(
-    world: World, told: TaskReport, code: Code
+    world: World, reported: TaskReport, code: Code
 ) -> None:
-    world.evolink.outcomes.append(told)
+    world.evolink.outcomes.append(reported)
     worker = world.start()
     receipt = await world.ask(worker)
     await world.until_over()

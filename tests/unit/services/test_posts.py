@@ -66,7 +66,7 @@ async def test_where_nobody_can_look_it_is_not_posted_again(world: World, arrive
     assert row.file is not None
     assert world.media.path_of(row.file).exists()
     assert len(world.messenger.videos) == (1 if arrived == "after" else 0)
-    assert [told.id for told in world.messenger.ended] == [row.id]
+    assert [reported.id for reported in world.messenger.ended] == [row.id]
     assert (await world.usage()).videos == 0
 
 

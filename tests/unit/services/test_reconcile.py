@@ -131,7 +131,7 @@ async def test_released_by_hand_everything_held_goes_back(world: World) -> None:
     assert row.failure is not None
     assert (row.state, row.failure.code) == (State.FAILED, Code.SUBMIT_UNKNOWN)
     assert (await world.usage()).videos == 0
-    assert [told.id for told in world.messenger.ended] == [generation.id]
+    assert [reported.id for reported in world.messenger.ended] == [generation.id]
     assert await trail(world) == [("reconcile.release", generation.id)]
 
 

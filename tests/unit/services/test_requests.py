@@ -110,12 +110,12 @@ async def test_line_breaks_arrive_at_the_provider_as_they_are(world: World) -> N
 async def test_only_a_request_that_waits_for_every_provider_has_a_position(world: World) -> None:
     world.policy = Policy(limits=NOBODY, max_running={EVOLINK: 1, APIMART: 1})
     worker = world.start()
-    told = []
+    reported = []
     for _ in range(4):
         receipt = await world.ask(worker)
-        told.append(receipt.live_status.position)
+        reported.append(receipt.live_status.position)
         await world.settle()
-    assert told == [None, None, 1, 2]
+    assert reported == [None, None, 1, 2]
     await world.until_over()
 
 
@@ -196,11 +196,11 @@ async def test_the_history_does_not_wait_for_a_long_upload(world: World) -> None
 
 async def test_everyone_behind_sees_their_new_position(world: World) -> None:
     world.policy = Policy(limits=NOBODY, max_running={EVOLINK: 1, APIMART: 1})
-    told: dict[GenerationId, list[int | None]] = {}
+    reported: dict[GenerationId, list[int | None]] = {}
     show = world.messenger.update_status
 
     async def noting(generation: Generation, live_status: LiveStatus) -> None:
-        told.setdefault(generation.id, []).append(live_status.position)
+        reported.setdefault(generation.id, []).append(live_status.position)
         await show(generation, live_status)
 
     world.messenger.update_status = noting  # pyright: ignore[reportAttributeAccessIssue]
@@ -209,12 +209,12 @@ async def test_everyone_behind_sees_their_new_position(world: World) -> None:
     for _ in range(5):
         asked.append((await world.ask(worker)).generation.id)
         await world.settle()
-    assert [told[one][-1] for one in asked[2:]] == [1, 2, 3]
+    assert [reported[one][-1] for one in asked[2:]] == [1, 2, 3]
     # Neither a cancelled place nor a freed slot waits for anything else to happen.
     await worker.cancel.request(asked[2], viewer=world.viewer())
     await world.settle()
-    assert [told[one][-1] for one in asked[3:]] == [1, 2]
+    assert [reported[one][-1] for one in asked[3:]] == [1, 2]
     await world.until_state(asked[3], State.RUNNING)
     await world.settle()
-    assert told[asked[4]][-1] == 1 or State.QUEUED is not await world.state(asked[4])
+    assert reported[asked[4]][-1] == 1 or State.QUEUED is not await world.state(asked[4])
     await world.until_over()
