@@ -22,6 +22,7 @@ from bot.domain.ids import (
     UserId,
     idempotency_key,
 )
+from bot.domain.limits import amounts_of
 from bot.domain.ports.storage import Storage, Transaction
 from bot.domain.request import VideoRequest
 
@@ -103,7 +104,8 @@ async def write_rows(storage: Storage, load: Load, spots: Sequence[Spot]) -> Non
                 await tx.conversations.add(generation.conversation_id)
                 await tx.conversations.next_version(generation.conversation_id)
                 await tx.generations.add(generation)
-                await tx.ledger.hold(generation, seconds=VIDEO_SECONDS, at=generation.created_at)
+                asked = amounts_of(generation.plan)
+                await tx.ledger.hold(generation, asked, at=generation.created_at)
 
         await storage.transact(work)
 

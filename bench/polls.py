@@ -22,11 +22,11 @@ import structlog
 from bench.report import Report, options, percentile
 from bot.domain.generation import Generation, Posting
 from bot.domain.ids import ChannelId, GuildId, TaskId, UserId, idempotency_key, new_worker_id
+from bot.domain.limits import Limits
 from bot.domain.media import FitStep
 from bot.domain.ports.provider import PreparedTask, Submission, TaskReport, TaskState
 from bot.domain.ports.storage import Storage, Transaction
 from bot.domain.ports.telemetry import NoTelemetry
-from bot.domain.quota import Limits
 from bot.domain.request import VideoRequest
 from bot.engine.build import build
 from bot.engine.context import Policy, Ports

@@ -35,6 +35,7 @@ from bot.domain.ids import (
     new_conversation_id,
     new_generation_id,
 )
+from bot.domain.limits import Amounts
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.storage import Transaction
 from bot.domain.request import Operation, VideoRequest
@@ -187,7 +188,7 @@ async def live(tx: Transaction, number: int, life: Life, at: datetime) -> None:
     await tx.conversations.next_version(made.conversation_id)
     await tx.ledger.lock(made.place.guild_id, made.requester_id)
     await tx.generations.add(made)
-    await tx.ledger.hold(made, seconds=8, at=at)
+    await tx.ledger.hold(made, Amounts(videos=1, seconds=8), at=at)
     for state in life.states[1:]:
         at += timedelta(seconds=12)
         ended = {"ended_at": at, "announced": True} if state is life.end else {}

@@ -1,38 +1,47 @@
 """``/limits``: the rules of a server, for people who manage it."""
 
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import discord
-from discord import app_commands, ui
+from discord import app_commands
 from discord.ext import commands
 
-from bot.domain.ids import GuildId, UserId
-from bot.domain.quota import LimitChanges, Period
+from bot.domain.ids import UserId
+from bot.domain.limits import COUNTED, MEASURES, LimitRule, Limits, Period, Scope
 from bot.ui.cards.limits import limits_card, quota_card
 from bot.ui.inbound import context
 from bot.ui.inbound.answers import answer, promptly
 from bot.ui.inbound.client import Interaction
 from bot.ui.text.translation import said
 
-if TYPE_CHECKING:
-    from bot.services.limits import LimitsView, QuotaView
-
 Amount = app_commands.Range[int, 0, 1_000_000]
+F = TypeVar("F", bound=Callable[..., Any])
 
 PERIODS = [
-    app_commands.Choice(name=said("command.limits.day"), value=Period.DAY.value),
-    app_commands.Choice(name=said("command.limits.week"), value=Period.WEEK.value),
-    app_commands.Choice(name=said("command.limits.month"), value=Period.MONTH.value),
+    app_commands.Choice(name=said(f"command.limits.{period}"), value=period.value)
+    for period in Period
 ]
-VALUES = {
-    "videos": said("command.limits.videos"),
-    "seconds": said("command.limits.seconds"),
-    "period": said("command.limits.period"),
-    "concurrent": said("command.limits.concurrent"),
-    "cooldown": said("command.limits.cooldown"),
+OPTIONS: dict[str, Any] = {
+    **dict.fromkeys(COUNTED, Amount | None),
+    "period": str | None,
+    **dict.fromkeys(MEASURES, Amount | None),
 }
-NO_CHANGE = LimitChanges()
+"""The options of a rule and their types: the period stands after what is counted over it."""
+
+
+def limit_options(callback: F) -> F:
+    """Give a command the options of a rule, in place of its ``**values``."""
+    signature = inspect.signature(callback)
+    *own, _values = signature.parameters.values()
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for name, kind in OPTIONS.items()
+    ]
+    vars(callback)["__signature__"] = signature.replace(parameters=[*own, *added])
+    described = app_commands.describe(**{name: said(f"command.limits.{name}") for name in OPTIONS})
+    return app_commands.choices(period=PERIODS)(described(callback))
 
 
 class LimitsCog(commands.Cog):
@@ -47,102 +56,59 @@ class LimitsCog(commands.Cog):
 
     @limits.command(name="show", description=said("command.limits.show"))
     async def show(self, interaction: Interaction) -> None:
-        guild_id, _ = _who(interaction)
-        await _rules(interaction, interaction.client.services.limits.show(guild_id), saved=False)
+        await _show_rules(interaction)
 
     @limits.command(name="user", description=said("command.limits.user"))
-    @app_commands.describe(member=said("command.limits.member"), **VALUES)
-    @app_commands.choices(period=PERIODS)
-    async def user(
-        self,
-        interaction: Interaction,
-        member: discord.User,
-        videos: Amount | None = None,
-        seconds: Amount | None = None,
-        period: str | None = None,
-        concurrent: Amount | None = None,
-        cooldown: Amount | None = None,
-    ) -> None:
-        changes = _changes(videos, seconds, period, concurrent, cooldown)
-        if await _nothing(interaction, changes):
-            return
-        guild_id, actor_id = _who(interaction)
-        member_id = UserId(member.id)
-        limits = interaction.client.services.limits
-        await _quota(interaction, limits.set_member(guild_id, actor_id, member_id, changes), member)
+    @app_commands.describe(member=said("command.limits.member"))
+    @limit_options
+    async def user(self, interaction: Interaction, member: discord.User, **values: Any) -> None:
+        if await _change(interaction, Scope.MEMBER, values, subject=member.id):
+            await _show_quota(interaction, member)
 
     @limits.command(name="server", description=said("command.limits.server"))
-    @app_commands.describe(**VALUES)
-    @app_commands.choices(period=PERIODS)
-    async def server(
-        self,
-        interaction: Interaction,
-        videos: Amount | None = None,
-        seconds: Amount | None = None,
-        period: str | None = None,
-        concurrent: Amount | None = None,
-        cooldown: Amount | None = None,
-    ) -> None:
-        changes = _changes(videos, seconds, period, concurrent, cooldown)
-        if await _nothing(interaction, changes):
-            return
-        guild_id, actor_id = _who(interaction)
-        limits = interaction.client.services.limits
-        await _rules(interaction, limits.set_server(guild_id, actor_id, changes), saved=True)
+    @limit_options
+    async def server(self, interaction: Interaction, **values: Any) -> None:
+        if await _change(interaction, Scope.SERVER, values):
+            await _show_rules(interaction, saved=True)
 
     @limits.command(name="reset", description=said("command.limits.reset"))
     @app_commands.describe(member=said("command.limits.member"))
     async def reset(self, interaction: Interaction, member: discord.User) -> None:
-        guild_id, actor_id = _who(interaction)
-        limits = interaction.client.services.limits
-        await _quota(interaction, limits.reset(guild_id, actor_id, UserId(member.id)), member)
+        viewer, client = context.viewer(interaction), interaction.client
+        resetting = client.services.limits.reset(viewer.guild_id, viewer.user_id, UserId(member.id))
+        await promptly(interaction, resetting, patience=client.options.patience)
+        await _show_quota(interaction, member)
 
 
-def _who(interaction: Interaction) -> tuple[GuildId, UserId]:
-    viewer = context.viewer(interaction)
-    return viewer.guild_id, viewer.user_id
-
-
-def _changes(
-    videos: int | None,
-    seconds: int | None,
-    period: str | None,
-    concurrent: int | None,
-    cooldown: int | None,
-) -> LimitChanges:
-    return LimitChanges(
-        videos=videos,
-        seconds=seconds,
-        period=None if period is None else Period(period),
-        concurrent=concurrent,
-        cooldown=cooldown,
-    )
-
-
-async def _nothing(interaction: Interaction, changes: LimitChanges) -> bool:
-    if changes != NO_CHANGE:
+async def _change(
+    interaction: Interaction, scope: Scope, values: Mapping[str, Any], *, subject: int = 0
+) -> bool:
+    """Change a rule; return False, with an answer, if no value was given."""
+    viewer, client = context.viewer(interaction), interaction.client
+    period = None if values["period"] is None else Period(values["period"])
+    limits = Limits(**{**values, "period": period})
+    if limits == Limits():
+        await answer(interaction, client.messages(interaction).say("limits.nothing"))
         return False
-    await answer(interaction, interaction.client.messages(interaction).say("limits.nothing"))
+    rule = LimitRule(scope=scope, subject=subject, limits=limits)
+    changing = client.services.limits.change(viewer.guild_id, viewer.user_id, rule)
+    await promptly(interaction, changing, patience=client.options.patience)
     return True
 
 
-async def _rules(
-    interaction: Interaction, work: Coroutine[Any, Any, "LimitsView"], *, saved: bool
-) -> None:
-    client = interaction.client
-    view = await promptly(interaction, work, patience=client.options.patience)
-    await answer(interaction, limits_card(view, client.messages(interaction), saved=saved))
+async def _show_rules(interaction: Interaction, *, saved: bool = False) -> None:
+    client, guild_id = interaction.client, context.viewer(interaction).guild_id
+    reading = client.services.limits.show(guild_id)
+    rules = await promptly(interaction, reading, patience=client.options.patience)
+    await answer(interaction, limits_card(rules, client.messages(interaction), saved=saved))
 
 
-async def _quota(
-    interaction: Interaction, work: Coroutine[Any, Any, "QuotaView"], member: discord.abc.User
-) -> None:
-    client = interaction.client
-    view = await promptly(interaction, work, patience=client.options.patience)
-    card: ui.LayoutView = quota_card(
-        view, who=UserId(member.id), messages=client.messages(interaction)
-    )
-    await answer(interaction, card)
+async def _show_quota(interaction: Interaction, member: discord.abc.User) -> None:
+    client, guild_id = interaction.client, context.viewer(interaction).guild_id
+    who = UserId(member.id)
+    reading = client.services.limits.quota(guild_id, who)
+    view = await promptly(interaction, reading, patience=client.options.patience)
+    await answer(interaction, quota_card(view, who=who, messages=client.messages(interaction)))
 
 
 async def setup(client: Any) -> None:

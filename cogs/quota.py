@@ -20,7 +20,7 @@ class QuotaCog(commands.Cog):
         client, who = interaction.client, context.viewer(interaction)
         view = await promptly(
             interaction,
-            client.services.limits.mine(who.guild_id, who.user_id),
+            client.services.limits.quota(who.guild_id, who.user_id),
             patience=client.options.patience,
         )
         messages = client.messages(interaction)

@@ -25,16 +25,16 @@ class Viewer:
     moderator: bool = False
 
 
-def may_see(generation: Generation, user_id: UserId, guild_id: GuildId) -> bool:
-    """Return True if a user may see a generation from a server or a direct message.
+def may_see(generation: Generation, viewer: Viewer) -> bool:
+    """Return True if the viewer may see a generation from their server or a direct message.
 
     The requester sees it in its server and in a direct message, where its video may have gone.
     Other members see it in its server, unless it is private.
     """
     place = generation.place
-    if generation.requester_id == user_id:
-        return guild_id in {place.guild_id, DIRECT}
-    return place.guild_id == guild_id != DIRECT and not place.private
+    if generation.requester_id == viewer.user_id:
+        return viewer.guild_id in {place.guild_id, DIRECT}
+    return place.guild_id == viewer.guild_id != DIRECT and not place.private
 
 
 def visible(found: Generation | None, viewer: Viewer) -> Generation:
@@ -43,7 +43,7 @@ def visible(found: Generation | None, viewer: Viewer) -> Generation:
     Raises:
         Refused: NOT_FOUND, which doesn't reveal whether it exists.
     """
-    if found is None or not may_see(found, viewer.user_id, viewer.guild_id):
+    if found is None or not may_see(found, viewer):
         raise Refused(Code.NOT_FOUND)
     return found
 

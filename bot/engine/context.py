@@ -9,13 +9,13 @@ from functools import cached_property
 
 from bot.domain.catalogue import ProviderName
 from bot.domain.ids import GenerationId
+from bot.domain.limits import Limits
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.media import MediaStore
 from bot.domain.ports.messenger import Messenger
 from bot.domain.ports.provider import ProviderDirectory
 from bot.domain.ports.storage import Storage
 from bot.domain.ports.telemetry import Telemetry
-from bot.domain.quota import Limits
 from bot.engine.room import Room
 
 

@@ -16,6 +16,7 @@ from bot.domain.errors import Code, ProviderError, Superseded
 from bot.domain.generation import Generation, State, Task, late_key
 from bot.domain.ids import GenerationId, TaskId, new_generation_id
 from bot.domain.late import UNFETCHED, may_come_late
+from bot.domain.limits import Amounts
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.provider import (
     PreparedTask,
@@ -87,7 +88,7 @@ async def take_over(
     await apply(tx, ended, at=now, task=None)
     await tx.generations.add(late)
     await tx.ledger.lock(late.place.guild_id, late.requester_id)
-    await tx.ledger.hold(late, seconds=0, videos=0, at=now)
+    await tx.ledger.hold(late, Amounts(), at=now)
     return late
 
 

@@ -13,9 +13,9 @@ from bot.domain.catalogue import Plan
 from bot.domain.errors import Code, Refused
 from bot.domain.generation import Generation, Place
 from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId
+from bot.domain.limits import amounts_of, check
 from bot.domain.ports.provider import Candidate
 from bot.domain.ports.storage import Transaction
-from bot.domain.quota import check
 from bot.domain.request import Operation, VideoRequest
 from bot.domain.rights import PlaceRights
 from bot.domain.wording import wording
@@ -112,7 +112,7 @@ class Admission:
             parent = editable(await tx.generations.get(asked.parent_id), asked.viewer)
         asked = _settled(asked, parent)
         candidates = self._candidates(asked.request, parent)
-        check(quota.rule, quota.usage, seconds=candidates[0].plan.seconds, now=now)
+        check(quota.rule, quota.usage, amounts_of(candidates[0].plan), now=now)
         return Admitted(asked=asked, parent=parent, candidates=candidates)
 
     def _candidates(self, request: VideoRequest, parent: Generation | None) -> Sequence[Candidate]:

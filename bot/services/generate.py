@@ -8,6 +8,7 @@ from datetime import datetime
 from bot.domain.errors import Refused, StorageUnavailable
 from bot.domain.generation import Generation, LiveStatus, State
 from bot.domain.ids import GenerationId, WorkerId, new_conversation_id, new_generation_id
+from bot.domain.limits import amounts_of
 from bot.domain.ports.storage import Transaction
 from bot.engine.context import Ports
 from bot.engine.in_flight import Flights
@@ -73,9 +74,10 @@ class Generate:
                 )
             admitted = await self.admission.admit(tx, asked, quota, now=now)
             generation = await _add(tx, admitted, generation_id, owner_id, now)
-            await tx.ledger.hold(generation, seconds=generation.plan.seconds, at=now)
+            amounts = amounts_of(generation.plan)
+            await tx.ledger.hold(generation, amounts, at=now)
             # Computed, not queried: every statement here adds to the user's wait.
-            usage = quota.usage.with_one_more(seconds=generation.plan.seconds, at=now)
+            usage = quota.usage.with_one_more(amounts, at=now)
             return Receipt(
                 generation=generation,
                 live_status=self._expected(generation, admitted),

@@ -48,7 +48,7 @@ class History:
                 viewer.guild_id, of, limit=size + 1, offset=page * size
             )
         )
-        seen = [g for g in found[:size] if may_see(g, viewer.user_id, viewer.guild_id)]
+        seen = [g for g in found[:size] if may_see(g, viewer)]
         return HistoryPage(items=seen, page=page, has_more=len(found) > size)
 
     async def details(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from bot.domain.catalogue import ProviderName
-from bot.domain.quota import Limits, Period
+from bot.domain.limits import Limits, Period
 from bot.settings.values import (
     Number,
     OptionalWebAddress,

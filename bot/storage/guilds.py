@@ -9,26 +9,45 @@ from dataclasses import asdict
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    insert,
+    literal_column,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.errors import RowUnreadable
 from bot.domain.ids import GuildId, UserId
+from bot.domain.limits import LimitRule, Scope
 from bot.domain.ports.limits import AuditEntry
-from bot.domain.quota import LimitChanges
 from bot.storage.tables import audit, guild_settings, insert_into, member_settings
 from bot.storage.unreadable import SetAside, check_readable
 
-_LIMITS = select(guild_settings.c.limits).where(guild_settings.c.guild_id == bindparam("guild_id"))
-_MEMBER_LIMITS = select(member_settings.c.limits).where(
-    member_settings.c.guild_id == bindparam("guild_id"),
-    member_settings.c.user_id == bindparam("user_id"),
-)
-_LIMITED_MEMBERS = (
-    select(member_settings.c.user_id, member_settings.c.limits)
-    .where(member_settings.c.guild_id == bindparam("guild_id"))
-    .order_by(member_settings.c.user_id)
-)
+_TABLES = {Scope.SERVER: guild_settings, Scope.MEMBER: member_settings}
+_APPLIES: dict[Scope, ColumnElement[bool]] = {
+    Scope.SERVER: true(),
+    Scope.MEMBER: member_settings.c.user_id == bindparam("user_id"),
+}
+"""Where the stored scopes' rules are, and which of them apply to one member."""
+
+
+def _rules_of(scope: Scope) -> Select[Any, Any, Any]:
+    table = _TABLES[scope]
+    subject = table.c.get("user_id", literal_column("0")).label("subject")
+    return select(literal_column(f"'{scope}'").label("scope"), subject, table.c.limits).where(
+        table.c.guild_id == bindparam("guild_id"), table.c.limits.is_not(None)
+    )
+
+
+_RULES = tuple(_rules_of(scope).order_by("subject") for scope in _TABLES)
+_RULES_FOR = union_all(*(_rules_of(scope).where(_APPLIES[scope]) for scope in _TABLES))
 _REMOVE_MEMBER = delete(member_settings).where(
     member_settings.c.guild_id == bindparam("guild_id"),
     member_settings.c.user_id == bindparam("user_id"),
@@ -48,20 +67,12 @@ def _open_guild(dialect: str) -> Any:
 
 
 @cache
-def _set_guild(dialect: str) -> Any:
-    """Insert or replace a server's limits."""
-    statement = insert_into(dialect, guild_settings)
+def _set_rule(dialect: str, scope: Scope) -> Any:
+    """Insert or replace the rule of a scope and subject."""
+    table = _TABLES[scope]
+    statement = insert_into(dialect, table)
     return statement.on_conflict_do_update(
-        index_elements=["guild_id"], set_={"limits": statement.excluded.limits}
-    )
-
-
-@cache
-def _set_member(dialect: str) -> Any:
-    """Insert or replace a member's limits."""
-    statement = insert_into(dialect, member_settings)
-    return statement.on_conflict_do_update(
-        index_elements=["guild_id", "user_id"], set_={"limits": statement.excluded.limits}
+        index_elements=table.primary_key.columns, set_={"limits": statement.excluded.limits}
     )
 
 
@@ -81,55 +92,44 @@ class SqlGuilds:
         )
         await self._connection.execute(_LOCK, {"guild_id": guild_id})
 
-    async def limits(self, guild_id: GuildId) -> LimitChanges | None:
-        """Return the limits that a server set for all its members, or None."""
-        found = await self._connection.scalar(_LIMITS, {"guild_id": guild_id})
-        return self._readable(f"limits of server {guild_id}", found)
-
-    async def member_limits(self, guild_id: GuildId, user_id: UserId) -> LimitChanges | None:
-        """Return the limits that were set for one member, or None."""
-        values = {"guild_id": guild_id, "user_id": user_id}
-        found = await self._connection.scalar(_MEMBER_LIMITS, values)
-        return self._readable(_member(guild_id, user_id), found)
-
-    async def limited_members(self, guild_id: GuildId) -> Sequence[tuple[UserId, LimitChanges]]:
-        """Return all members for whom limits were set, in order of their ids."""
-        rows = await self._connection.execute(_LIMITED_MEMBERS, {"guild_id": guild_id})
-        readable: list[tuple[UserId, LimitChanges]] = []
-        for user_id, limits in rows:
-            with suppress(RowUnreadable):
-                name = _member(guild_id, user_id)
-                readable.append((UserId(user_id), self._readable(name, limits)))
+    async def rules(self, guild_id: GuildId) -> Sequence[LimitRule]:
+        """Return all readable rules of a server."""
+        readable: list[LimitRule] = []
+        for query in _RULES:
+            for row in await self._connection.execute(query, {"guild_id": guild_id}):
+                with suppress(RowUnreadable):
+                    readable.append(self._rule(guild_id, row))
         return readable
 
-    async def set_limits(self, guild_id: GuildId, limits: LimitChanges) -> None:
-        """Replace the server's limits."""
-        statement = _set_guild(self._connection.dialect.name)
-        await self._connection.execute(statement, {"guild_id": guild_id, "limits": limits})
+    async def rules_for(self, guild_id: GuildId, user_id: UserId) -> Sequence[LimitRule]:
+        """Return the rules of a server that apply to one member."""
+        values = {"guild_id": guild_id, "user_id": user_id}
+        rows = await self._connection.execute(_RULES_FOR, values)
+        return [self._rule(guild_id, row) for row in rows]
 
-    async def set_member_limits(
-        self, guild_id: GuildId, user_id: UserId, limits: LimitChanges | None
-    ) -> None:
-        """Replace a member's limits; None removes them."""
-        values: dict[str, Any] = {"guild_id": guild_id, "user_id": user_id}
-        if limits is None:
-            await self._connection.execute(_REMOVE_MEMBER, values)
-            return
-        statement = _set_member(self._connection.dialect.name)
-        await self._connection.execute(statement, values | {"limits": limits})
+    async def set_rule(self, guild_id: GuildId, rule: LimitRule) -> None:
+        """Insert or replace a rule."""
+        values = {"guild_id": guild_id, "limits": rule.limits}
+        if rule.scope is Scope.MEMBER:
+            values["user_id"] = rule.subject
+        statement = _set_rule(self._connection.dialect.name, rule.scope)
+        await self._connection.execute(statement, values)
+
+    async def remove_member_rule(self, guild_id: GuildId, user_id: UserId) -> None:
+        """Remove a member's own rule."""
+        values = {"guild_id": guild_id, "user_id": user_id}
+        await self._connection.execute(_REMOVE_MEMBER, values)
 
     async def audit(self, entry: AuditEntry) -> None:
         """Append to the trail."""
         await self._connection.execute(_AUDIT, asdict(entry))
 
-    def _readable(self, row: str, limits: Any) -> Any:
+    def _rule(self, guild_id: GuildId, row: Row[Any, Any, Any]) -> LimitRule:
+        scope = Scope(row.scope)
+        whose = f"{scope} {row.subject} of server" if row.subject else scope
         try:
-            check_readable(row, {"limits": limits})
+            check_readable(f"limits of {whose} {guild_id}", {"limits": row.limits})
         except RowUnreadable as error:
             self._set_aside.note(error)
             raise
-        return limits
-
-
-def _member(guild_id: GuildId, user_id: UserId) -> str:
-    return f"limits of member {user_id} of server {guild_id}"
+        return LimitRule(scope=scope, subject=row.subject, limits=row.limits)

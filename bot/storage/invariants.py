@@ -15,6 +15,8 @@ _POTS = tuple(f"{unit}_{pot}" for unit in UNITS for pot in POTS)
 
 _UNBALANCED = " OR ".join(" + ".join(f"{unit}_{pot}" for pot in POTS) + " <> 0" for unit in UNITS)
 
+_NOT_UNDONE = " OR ".join(f"c.{unit}_held <> -h.{unit}_held" for unit in UNITS)
+
 _RULES: dict[str, str] = {
     "ledger row {0}: its debits and credits differ": (
         f"SELECT id FROM ledger WHERE {_UNBALANCED} ORDER BY id"  # noqa: S608 (own names)
@@ -50,9 +52,8 @@ _GENERATION_RULES: dict[str, str] = {
     "ledger row {close} charges another member than the one who asked for generation {id}": (
         "c.guild_id <> g.guild_id OR c.user_id <> g.requester_id"
     ),
-    "ledger row {close} does not undo the hold of generation {id}": """
-        c.videos_held <> -h.videos_held OR c.seconds_held <> -h.seconds_held
-        OR c.guild_id <> h.guild_id OR c.user_id <> h.user_id
+    "ledger row {close} does not undo the hold of generation {id}": f"""
+        {_NOT_UNDONE} OR c.guild_id <> h.guild_id OR c.user_id <> h.user_id
         OR c.resets <> h.resets OR c.counted_at <> h.counted_at
     """,
     "generation {id} is {state}, its history does not end there": """
@@ -79,14 +80,14 @@ _WRONG_GENERATIONS = f"""
 _SUMS = ", ".join(f"SUM({pot}) AS {pot}" for pot in _POTS)
 _BALANCES = f"SELECT guild_id, user_id, {', '.join(_POTS)} FROM accounts"  # noqa: S608 (own names)
 _ENTRIES = f"SELECT guild_id, user_id, {_SUMS} FROM ledger GROUP BY guild_id, user_id"  # noqa: S608
-_OPEN_HOLDS = """
-    SELECT h.guild_id, h.user_id,
-        SUM(h.videos_held) AS videos_held, SUM(h.seconds_held) AS seconds_held
+_HELD = tuple(f"{unit}_held" for unit in UNITS)
+_OPEN_HOLDS = f"""
+    SELECT h.guild_id, h.user_id, {", ".join(f"SUM(h.{held}) AS {held}" for held in _HELD)}
     FROM (SELECT generation_id FROM ledger WHERE generation_id IS NOT NULL
           GROUP BY generation_id HAVING MIN(kind) = 'hold') unclosed
     JOIN ledger h ON h.generation_id = unclosed.generation_id AND h.kind = 'hold'
     GROUP BY h.guild_id, h.user_id
-"""
+"""  # noqa: S608 (own names)
 """Generations with only a hold ('close' sorts before it), found in the index alone."""
 
 _Balances = dict[tuple[int, int], dict[str, int]]
@@ -103,9 +104,8 @@ async def faults(connection: AsyncConnection) -> Sequence[str]:
     found.extend(
         _differences(balances, await _by_member(connection, _ENTRIES), _POTS, "the ledger's sum is")
     )
-    held = tuple(f"{unit}_held" for unit in UNITS)
     found.extend(
-        _differences(balances, await _by_member(connection, _OPEN_HOLDS), held, "open holds are")
+        _differences(balances, await _by_member(connection, _OPEN_HOLDS), _HELD, "open holds are")
     )
     return found
 

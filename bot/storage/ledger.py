@@ -5,18 +5,18 @@ deltas add up to zero, and a generation has at most one row of a kind. The domai
 member may spend. ``bot.storage.invariants`` has the invariants.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select
+from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.catalogue import ProviderName
 from bot.domain.generation import LATE, Generation
 from bot.domain.ids import GenerationId, GuildId, TaskId, UserId
-from bot.domain.quota import Usage
+from bot.domain.limits import Amounts, Usage
 from bot.storage import invariants
 from bot.storage.tables import (
     POTS,
@@ -50,8 +50,10 @@ _OPEN = (
     .scalar_subquery()
 )
 _USAGE = select(
-    func.coalesce(func.sum(ledger.c.videos_held + ledger.c.videos_spent), 0),
-    func.coalesce(func.sum(ledger.c.seconds_held + ledger.c.seconds_spent), 0),
+    *(
+        func.coalesce(func.sum(ledger.c[f"{unit}_held"] + ledger.c[f"{unit}_spent"]), 0)
+        for unit in UNITS
+    ),
     _OPEN,
     select(accounts.c.last_hold_at).where(*_account_of_member).scalar_subquery(),
 ).where(
@@ -132,27 +134,23 @@ class SqlLedger:
     async def usage(self, guild_id: GuildId, user_id: UserId, *, since: datetime) -> Usage:
         """Return what is held and spent since ``since`` or the last reset, whichever is later."""
         values = {"guild_id": guild_id, "user_id": user_id, "since": since}
-        row = (await self._connection.execute(_USAGE, values)).one()
-        videos, seconds, unended, last_at = row
-        return Usage(videos=int(videos), seconds=int(seconds), open=unended, last_at=last_at)
+        row: tuple[Any, ...] = tuple((await self._connection.execute(_USAGE, values)).one())
+        *sums, unended, last_at = row
+        counted = {unit: int(amount) for unit, amount in zip(UNITS, sums, strict=True)}
+        return Usage(**counted, concurrent=unended, last_at=last_at)
 
-    async def hold(
-        self, generation: Generation, *, seconds: int, at: datetime, videos: int = 1
-    ) -> None:
-        """Available → held: ``videos`` and ``seconds``. With no ``videos``, no cooldown begins.
+    async def hold(self, generation: Generation, asked: Amounts, *, at: datetime) -> None:
+        """Available → held: what a request takes. Without a video, no cooldown begins.
 
         Raises:
             ValueError: this generation has a hold already.
         """
-        _check_seconds(seconds)
         guild_id, user_id = generation.place.guild_id, generation.requester_id
-        moved = _NOTHING | {
-            "videos_available": -videos,
-            "videos_held": videos,
-            "seconds_available": -seconds,
-            "seconds_held": seconds,
-        }
-        last_hold_at = at if videos else None
+        moved = dict(_NOTHING)
+        for unit in UNITS:
+            amount = _checked(unit, asked.of(unit))
+            moved |= {f"{unit}_available": -amount, f"{unit}_held": amount}
+        last_hold_at = at if asked.videos else None
         account = {"guild_id": guild_id, "user_id": user_id, "last_hold_at": last_hold_at}
         moving = await self._connection.execute(_move(self._dialect), account | moved)
         entry = {
@@ -167,13 +165,12 @@ class SqlLedger:
         await self._enter(entry | moved, "already held")
 
     async def settle(self, generation_id: GenerationId, *, seconds: int, at: datetime) -> None:
-        """Close a hold: one video and at most the held seconds are spent, the rest is released.
+        """Close a hold: at most the held seconds are spent, and all else that was held.
 
         Raises:
             ValueError: nothing was held, or it is closed already.
         """
-        _check_seconds(seconds)
-        await self._close(generation_id, videos=1, seconds=seconds, at=at)
+        await self._close(generation_id, Amounts(seconds=seconds), at=at)
 
     async def release(self, generation_id: GenerationId, *, at: datetime) -> None:
         """Close a hold: everything is released.
@@ -181,7 +178,7 @@ class SqlLedger:
         Raises:
             ValueError: nothing was held, or it is closed already.
         """
-        await self._close(generation_id, videos=0, seconds=0, at=at)
+        await self._close(generation_id, Amounts(**dict.fromkeys(UNITS, 0)), at=at)
 
     async def reset(self, guild_id: GuildId, user_id: UserId, *, at: datetime) -> None:
         """Count a member's usage from now on; earlier open holds do not count either."""
@@ -215,13 +212,11 @@ class SqlLedger:
         """Return a sentence about every broken invariant; empty if the ledger is correct."""
         return await invariants.faults(self._connection)
 
-    async def _close(
-        self, generation_id: GenerationId, *, videos: int, seconds: int, at: datetime
-    ) -> None:
+    async def _close(self, generation_id: GenerationId, spent: Amounts, *, at: datetime) -> None:
         held = (await self._connection.execute(_HOLD_OF, {"wanted_id": generation_id})).first()
         if held is None:
             raise ValueError(f"nothing is held for {generation_id}")
-        moved = _closing(held, videos=videos, seconds=seconds)
+        moved = _closing(held._asdict(), spent)
         member = {"guild_id": held.guild_id, "user_id": held.user_id}
         entry = {
             "generation_id": generation_id,
@@ -241,22 +236,21 @@ class SqlLedger:
             raise ValueError(f"{otherwise}: {entry['generation_id']}")
 
 
-def _closing(held: Row[Any], *, videos: int, seconds: int) -> dict[str, int]:
-    """Clear a hold: at most that much is spent, the rest becomes available."""
+def _closing(held: Mapping[str, Any], spent: Amounts) -> dict[str, int]:
+    """Clear a hold. What ``spent`` names is spent up to there, the rest as held."""
     moved = dict(_NOTHING)
-    for unit, wanted, amount in (
-        ("videos", videos, held.videos_held),
-        ("seconds", seconds, held.seconds_held),
-    ):
-        spent = min(wanted, amount)
+    for unit in UNITS:
+        amount = held[f"{unit}_held"]
+        used = min(_checked(unit, spent.of(unit)), amount) if unit in spent.named() else amount
         moved |= {
             f"{unit}_held": -amount,
-            f"{unit}_spent": spent,
-            f"{unit}_available": amount - spent,
+            f"{unit}_spent": used,
+            f"{unit}_available": amount - used,
         }
     return moved
 
 
-def _check_seconds(seconds: int) -> None:
-    if seconds < 0:
-        raise ValueError(f"{seconds} seconds")
+def _checked(unit: str, amount: int) -> int:
+    if amount < 0:
+        raise ValueError(f"{amount} {unit}")
+    return amount

@@ -25,8 +25,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.domain.catalogue import Plan, ProviderName
 from bot.domain.generation import Failure, Park, Place, Posting, Result, Task
+from bot.domain.limits import COUNTED, Limits
 from bot.domain.media import StoredMedia
-from bot.domain.quota import LimitChanges
 from bot.domain.request import VideoRequest
 from bot.storage.codec import Document, UtcDateTime
 
@@ -179,7 +179,7 @@ generation_inputs = Table(
 )
 Index("ix_generation_inputs_generation", generation_inputs.c.generation_id)
 
-UNITS = ("videos", "seconds")
+UNITS = COUNTED
 POTS = ("available", "held", "spent", "granted")
 """The buckets of units. Every ledger row moves units between them, so its deltas add up to zero."""
 
@@ -245,7 +245,7 @@ guild_settings = Table(
     "guild_settings",
     metadata,
     Column("guild_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("limits", Document(LimitChanges)),
+    Column("limits", Document(Limits)),
 )
 
 member_settings = Table(
@@ -253,7 +253,7 @@ member_settings = Table(
     metadata,
     Column("guild_id", BigInteger, primary_key=True, autoincrement=False),
     Column("user_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("limits", Document(LimitChanges), nullable=False),
+    Column("limits", Document(Limits), nullable=False),
 )
 
 audit = Table(

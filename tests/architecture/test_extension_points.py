@@ -1,24 +1,20 @@
 """What CONTRIBUTING lists under "How to add …" belongs together: a forgotten file is found here."""
 
 import ast
-from dataclasses import fields
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
-from discord import app_commands
-
 from bot.app.providers import FACTORIES
-from bot.domain.quota import LimitChanges, Limits
+from bot.domain.errors import Code
+from bot.domain.limits import MEASURES
 from bot.providers.catalogue import load_catalogue
 from bot.settings.keys import LimitsSettings, Name, ProvidersSettings
 from bot.ui.cards.buttons import STYLES
 from bot.ui.cards.custom_ids import FORMS, Action
 from cogs import EXTENSIONS
-from cogs.limits import LimitsCog
-
-
-def names(kind: type) -> set[str]:
-    return {field.name for field in fields(kind)}
 
 
 def handled(source: str) -> set[str]:
@@ -53,19 +49,65 @@ def test_a_registered_handler_is_found() -> None:
     assert handled("self.client.others |= {Action.EDIT: self.edit}") == set()
 
 
-def test_every_limit_has_a_default_and_an_option() -> None:
-    limits = names(Limits)
-    assert names(LimitChanges) == limits
-    assert set(LimitsSettings.model_fields) == limits
-    group = LimitsCog.__cog_app_commands__[0]
-    assert isinstance(group, app_commands.Group)
-    options = {
-        command.name: {option.name for option in command.parameters}
-        for command in group.commands
-        if isinstance(command, app_commands.Command)
-    }
-    assert options["server"] == limits
-    assert options["user"] == limits | {"member"}
+def test_every_measure_has_a_code_and_a_default() -> None:
+    measures = set(MEASURES)
+    codes = {code.removeprefix("quota_") for code in Code if code.startswith("quota_")}
+    assert codes == measures
+    assert set(LimitsSettings.model_fields) == measures | {"period"}
+
+
+PLANTED = {
+    "bot/domain/limits.py": [
+        (
+            "    concurrent: int | None = None\n",
+            "    frames: int | None = _counted(lambda plan: 24 * plan.seconds)\n",
+        ),
+        ("""    MEMBER = "member"\n""", """    ROLE = "role"\n"""),
+    ],
+    "bot/domain/errors.py": [
+        ("""    QUOTA_SECONDS =""", """    QUOTA_FRAMES = "quota_frames"\n"""),
+    ],
+    "bot/settings/keys.py": [
+        (
+            "    concurrent: Whole",
+            "    frames: Whole = Field(default=240, ge=0, description=_COUNT)\n",
+        ),
+    ],
+    "bot/ui/locales/en.toml": [
+        (
+            "[code.quota_seconds]",
+            '[code.quota_frames]\ntext = "{used} of {limit}."\nplain = "No."\n',
+        ),
+        ('title = "### Your quota"', 'frames = "Frames: {used} of {limit}"\n'),
+        ('title = "### Limits in this server"', 'frames = "{frames} frames"\n'),
+        ("left.seconds =", 'left.frames = "{left} frames left."\n'),
+        ("""show = "Show the limits""", 'frames = "Frames per period"\n'),
+    ],
+}
+"""For a limit, by file: the text that an addition stands before, and the addition."""
+
+
+def test_a_new_measure_and_a_new_scope_need_nothing_else(root: Path, tmp_path: Path) -> None:
+    listed = (root / "CONTRIBUTING.md").read_text("utf-8").splitlines()
+    (row,) = (line for line in listed if line.startswith("| a limit |"))
+    assert [name for name in PLANTED if f"`{name}`" not in row] == []
+    for folder in ("bot", "cogs"):
+        shutil.copytree(
+            root / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    for name, additions in PLANTED.items():
+        path = tmp_path / name
+        text = path.read_text(encoding="utf-8")
+        for before, added in additions:
+            assert text.count(before) == 1, (name, before)
+            text = text.replace(before, added + before)
+        path.write_text(text, encoding="utf-8")
+    script = Path(__file__).with_name("planted_limit.py")
+    shutil.copy(script, tmp_path)
+    done = subprocess.run(
+        [sys.executable, script.name], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_every_cog_is_loaded(root: Path) -> None:

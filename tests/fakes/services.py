@@ -6,7 +6,7 @@ raised by the next call. Nothing here stands for something that is not ours.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -23,9 +23,9 @@ from bot.domain.ids import (
     MessageId,
     UserId,
 )
+from bot.domain.limits import MEASURES, EffectiveLimits, LimitRule, Limits, Scope, Usage
 from bot.domain.media import FitStep, FittedMedia, MediaKind, StoredMedia
 from bot.domain.ports.media import IncomingFile
-from bot.domain.quota import EffectiveLimits, LimitChanges, Limits, LimitSource, Usage
 from bot.domain.request import VideoRequest
 from bot.services import Services
 from bot.services.admission import GenerationRequest
@@ -33,16 +33,16 @@ from bot.services.cancel import CancelResult
 from bot.services.delete import DeletionReason
 from bot.services.generate import Receipt
 from bot.services.history import HistoryPage
-from bot.services.limits import LimitsView, QuotaView
+from bot.services.limits import QuotaView
 from bot.services.missed import Spot
+from bot.settings.keys import LimitsSettings
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 EVOLINK, APIMART = ProviderName("evolink"), ProviderName("apimart")
 FLASH = ModelName("omni-flash")
 
-SOURCES: dict[str, LimitSource] = dict.fromkeys(
-    ("videos", "seconds", "period", "concurrent", "cooldown"), LimitSource.SERVER
-)
+DEFAULT_LIMITS = LimitsSettings().as_limits()
+SOURCES = dict.fromkeys(MEASURES, Scope.SERVER)
 
 
 def offer(mode: Mode, **changes: Any) -> Offer:
@@ -136,10 +136,10 @@ def video_file(**changes: Any) -> StoredMedia:
 
 
 def quota(used: int = 3, limit: int = 5, **limits: Any) -> QuotaView:
-    rule = EffectiveLimits(limits=Limits(videos=limit, **limits), sources=SOURCES)
+    rule = EffectiveLimits(limits=replace(DEFAULT_LIMITS, videos=limit, **limits), sources=SOURCES)
     return QuotaView(
         rule=rule,
-        usage=Usage(videos=used, seconds=15, open=1),
+        usage=Usage(videos=used, seconds=15, concurrent=1),
         resets_at=NOON + timedelta(hours=12),
     )
 
@@ -310,33 +310,29 @@ class FakeDelete(Calls):
 
 @dataclass
 class FakeLimits(Calls):
-    async def mine(self, guild_id: GuildId, user_id: UserId) -> QuotaView:
-        self.take("mine", guild_id, user_id)
-        return quota()
+    rules: list[LimitRule] = field(
+        default_factory=lambda: [
+            LimitRule(scope=Scope.DEFAULT, limits=DEFAULT_LIMITS),
+            LimitRule(scope=Scope.MEMBER, subject=130000000000000003, limits=Limits(videos=20)),
+        ]
+    )
+    used: int = 3
 
-    async def show(self, guild_id: GuildId) -> LimitsView:
+    async def quota(self, guild_id: GuildId, user_id: UserId) -> QuotaView:
+        self.take("quota", guild_id, user_id)
+        return quota(used=self.used)
+
+    async def show(self, guild_id: GuildId) -> Sequence[LimitRule]:
         self.take("show", guild_id)
-        return self._view()
+        return self.rules
 
-    async def set_server(
-        self, guild_id: GuildId, actor_id: UserId, changes: LimitChanges
-    ) -> LimitsView:
-        self.take("set_server", guild_id, actor_id, changes)
-        return self._view(changes)
+    async def change(self, guild_id: GuildId, actor_id: UserId, rule: LimitRule) -> None:
+        self.take("change", guild_id, actor_id, rule)
+        self.rules.append(rule)
 
-    async def set_member(
-        self, guild_id: GuildId, actor_id: UserId, member_id: UserId, changes: LimitChanges
-    ) -> QuotaView:
-        self.take("set_member", guild_id, actor_id, member_id, changes)
-        return quota(limit=changes.videos or 5)
-
-    async def reset(self, guild_id: GuildId, actor_id: UserId, member_id: UserId) -> QuotaView:
+    async def reset(self, guild_id: GuildId, actor_id: UserId, member_id: UserId) -> None:
         self.take("reset", guild_id, actor_id, member_id)
-        return quota(used=0)
-
-    def _view(self, server: LimitChanges | None = None) -> LimitsView:
-        members = ((UserId(130000000000000003), LimitChanges(videos=20)),)
-        return LimitsView(default=Limits(), server=server, members=members)
+        self.used = 0
 
 
 @dataclass

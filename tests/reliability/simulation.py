@@ -17,10 +17,10 @@ from bot.domain.access import Viewer
 from bot.domain.errors import PostError, ProviderError, StorageUnavailable
 from bot.domain.generation import ENDS, Generation, State
 from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId, WorkerId, new_worker_id
+from bot.domain.limits import Limits, Usage
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.storage import Transaction
 from bot.domain.ports.telemetry import NoTelemetry
-from bot.domain.quota import Limits, Usage
 from bot.domain.request import Operation, VideoRequest
 from bot.engine.build import build
 from bot.engine.context import Policy, Ports

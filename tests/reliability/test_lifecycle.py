@@ -27,8 +27,8 @@ from hypothesis.stateful import (
 
 from bot.domain.errors import Code, Refused
 from bot.domain.ids import GenerationId, TaskId, UserId
+from bot.domain.limits import LimitRule, Limits, Scope
 from bot.domain.ports.provider import TaskReport, TaskState
-from bot.domain.quota import LimitChanges, Limits
 from bot.domain.request import Operation, VideoRequest
 from bot.services.admission import GenerationRequest
 from tests.fakes.ports import refusal
@@ -247,8 +247,8 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(videos=st.integers(1, 8))
     def change_limits(self, videos: int) -> None:
-        changes = LimitChanges(videos=videos)
-        if self._changed(lambda life: life.limits.set_server(GUILD, ADMIN, changes)):
+        rule = LimitRule(scope=Scope.SERVER, limits=Limits(videos=videos))
+        if self._changed(lambda life: life.limits.change(GUILD, ADMIN, rule)):
             self.limit = videos
 
     @rule(person=PEOPLE)

@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.errors import Code, Refused
 from bot.domain.generation import State
-from bot.domain.quota import Limits
+from bot.domain.limits import Limits
 from bot.domain.request import VideoRequest
 from bot.services.admission import GenerationRequest
 from bot.services.generate import Receipt

@@ -25,12 +25,11 @@ from bot.domain.generation import (
     TargetKind,
 )
 from bot.domain.ids import ChannelId, GuildId, MessageId, UserId
+from bot.domain.limits import LimitRule, Limits, Period, Scope
 from bot.domain.media import MediaKind
-from bot.domain.quota import LimitChanges, Limits
 from bot.domain.request import Operation, VideoRequest
 from bot.services.generate import Receipt
 from bot.services.history import HistoryPage
-from bot.services.limits import LimitsView
 from bot.ui.cards import forms
 from bot.ui.cards.custom_ids import Action, ControlId
 from bot.ui.cards.details import details_card
@@ -43,7 +42,16 @@ from bot.ui.cards.status import status_card
 from bot.ui.cards.theme import CardContext, bar
 from bot.ui.text.messages import Messages
 from bot.ui.text.naming import alt_text, file_name, thread_name
-from tests.fakes.services import CATALOGUE, NOON, delivered, generation, plan, quota, video_file
+from tests.fakes.services import (
+    CATALOGUE,
+    DEFAULT_LIMITS,
+    NOON,
+    delivered,
+    generation,
+    plan,
+    quota,
+    video_file,
+)
 
 ENGLISH = Messages.for_locale("en-US")
 BRUSH = CardContext(messages=ENGLISH, catalogue=CATALOGUE)
@@ -323,23 +331,29 @@ def test_a_limit_is_only_called_yours_to_the_one_it_binds(who: UserId | None, sa
     assert says in text(quota_card(view, who=who, messages=ENGLISH))
 
 
-def test_limits_of_everybody_and_of_some() -> None:
-    members = tuple((UserId(n), LimitChanges(videos=n)) for n in range(1, 31))
-    members += ((UserId(99), LimitChanges()),)
-    view = LimitsView(default=Limits(), server=LimitChanges(seconds=60), members=members)
-    shown = text(limits_card(view, ENGLISH))
+def rules_of(*own: LimitRule) -> list[LimitRule]:
+    return [LimitRule(scope=Scope.DEFAULT, limits=DEFAULT_LIMITS), *own]
+
+
+def rule_of(user_id: int, **limits: Any) -> LimitRule:
+    return LimitRule(scope=Scope.MEMBER, subject=user_id, limits=Limits(**limits))
+
+
+def server(**limits: Any) -> LimitRule:
+    return LimitRule(scope=Scope.SERVER, limits=Limits(**limits))
+
+
+def test_limits_of_everyone_and_of_some() -> None:
+    members = [rule_of(n, videos=n) for n in range(1, 31)]
+    shown = text(limits_card(rules_of(server(seconds=60), *members, rule_of(99)), ENGLISH))
     assert "10 videos per day · 60 seconds of video per day · 3 at a time · no cooldown" in shown
     assert "And 10 more." in shown
+    assert "<@20> 20 videos\n" in shown
     assert "<@99>" not in shown
 
 
-def test_a_period_of_its_own() -> None:
-    view = LimitsView(
-        default=Limits(),
-        server=None,
-        members=((UserId(1), LimitChanges(period=Limits().period)),),
-    )
-    shown = text(limits_card(view, ENGLISH))
+def test_a_rule_with_a_period_alone() -> None:
+    shown = text(limits_card(rules_of(rule_of(1, period=Period.DAY)), ENGLISH))
     assert "<@1> counted per day" in shown
     assert "This server hasn't set its own limits" in shown
 
@@ -361,10 +375,10 @@ def biggest() -> list[ui.LayoutView]:
     jobs = [(running, LiveStatus(progress=50, eta_at=NOON + timedelta(days=1)))] * 50
     page = HistoryPage(items=[made] * 5, page=3, has_more=True)
     members = [
-        (UserId(10**19 + n), LimitChanges(videos=10**6, seconds=10**6, concurrent=9, cooldown=9))
+        rule_of(10**19 + n, videos=10**6, seconds=10**6, concurrent=9, cooldown=9)
         for n in range(100)
     ]
-    limits = LimitsView(default=Limits(), server=LimitChanges(videos=1), members=members)
+    limits = rules_of(server(videos=1), *members)
     return [
         status(made),
         status(running, progress=50, eta_at=NOON),

@@ -4,6 +4,7 @@ import ast
 import re
 import string
 import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -16,9 +17,9 @@ from hypothesis import strategies as st
 from bot.domain.catalogue import Mode, fit
 from bot.domain.errors import Code, Refused
 from bot.domain.generation import ParkReason, State
+from bot.domain.limits import Amounts, LimitRule, Limits, Period, Scope, Usage, check, effective
 from bot.domain.media import StoredMedia
 from bot.domain.moderation import ModeratedPart, ModerationReason
-from bot.domain.quota import Limits, LimitSource, Period, Usage, check, effective
 from bot.domain.request import VideoRequest
 from bot.domain.rights import Right
 from bot.ui.text.messages import MessageError, Messages, _flat, languages
@@ -108,7 +109,7 @@ def test_every_table_a_sentence_names_is_there() -> None:
     [
         ("period", Period),
         ("per", Period),
-        ("source", LimitSource),
+        ("source", Scope),
         ("mode", Mode),
         ("park", ParkReason),
         ("right", Right),
@@ -126,10 +127,13 @@ def test_every_state_has_a_word(state: str) -> None:
     assert ENGLISH.template(f"state.{state}")
 
 
+ASKED = Amounts(videos=1, seconds=8)
+
+
 def quota_refusals() -> list[Refused]:
     """What the rules of quota really raise, with their own facts."""
     raised: list[Refused] = []
-    usage = Usage(videos=5, seconds=30, open=2, last_at=NOW)
+    usage = Usage(videos=5, seconds=30, concurrent=2, last_at=NOW)
     rules = [
         Limits(videos=5),
         Limits(videos=0, seconds=30),
@@ -137,11 +141,10 @@ def quota_refusals() -> list[Refused]:
         Limits(cooldown=60),
     ]
     for limits, period in product(rules, Period):
-        changed = effective(limits, None, None)
+        rule = LimitRule(scope=Scope.SERVER, limits=replace(limits, period=period))
         with pytest.raises(Refused) as refused:
-            check(changed, usage, seconds=8, now=NOW + timedelta(seconds=1))
+            check(effective([rule]), usage, ASKED, now=NOW + timedelta(seconds=1))
         raised.append(refused.value)
-        assert period
     return raised
 
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from bot.app.providers import FACTORIES
-from bot.domain.quota import Limits, Period
+from bot.domain.limits import Limits, Period
 from bot.settings import Settings, SettingsError, load
 from bot.settings.sources import _paths
 
@@ -64,7 +64,9 @@ def test_every_key_of_the_example_has_a_sentence() -> None:
 def test_without_a_file_the_defaults_hold(written: Written) -> None:
     settings = load(None, {})
     assert settings.http.port == 8080
-    assert settings.limits.as_limits() == Limits()
+    assert settings.limits.as_limits() == Limits(
+        videos=10, seconds=0, period=Period.DAY, concurrent=3, cooldown=0
+    )
     assert settings.providers.enabled() == ()
 
 

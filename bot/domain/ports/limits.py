@@ -5,11 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from bot.domain.ids import (
-    GuildId,
-    UserId,
-)
-from bot.domain.quota import LimitChanges
+from bot.domain.ids import GuildId, UserId
+from bot.domain.limits import LimitRule
 
 OPERATOR = UserId(0)
 """The actor in the audit trail when the bot's owner acted at the command line."""
@@ -38,26 +35,24 @@ class Guilds(Protocol):
         """
         ...
 
-    async def limits(self, guild_id: GuildId) -> LimitChanges | None:
-        """Return the limits that a server set for all its members; None if it set none."""
+    async def rules(self, guild_id: GuildId) -> Sequence[LimitRule]:
+        """Return all rules of a server, the widest scope first, then by subject."""
         ...
 
-    async def member_limits(self, guild_id: GuildId, user_id: UserId) -> LimitChanges | None:
-        """Return the limits that were set for one member; None if there are none."""
+    async def rules_for(self, guild_id: GuildId, user_id: UserId) -> Sequence[LimitRule]:
+        """Return the rules of a server that apply to one member.
+
+        Raises:
+            RowUnreadable: one of them can't be read.
+        """
         ...
 
-    async def limited_members(self, guild_id: GuildId) -> Sequence[tuple[UserId, LimitChanges]]:
-        """Return all members for whom limits were set."""
+    async def set_rule(self, guild_id: GuildId, rule: LimitRule) -> None:
+        """Insert a rule, or replace the one of the same scope and subject."""
         ...
 
-    async def set_limits(self, guild_id: GuildId, limits: LimitChanges) -> None:
-        """Replace the server's limits."""
-        ...
-
-    async def set_member_limits(
-        self, guild_id: GuildId, user_id: UserId, limits: LimitChanges | None
-    ) -> None:
-        """Replace a member's limits; None removes them."""
+    async def remove_member_rule(self, guild_id: GuildId, user_id: UserId) -> None:
+        """Remove a member's own rule, if there is one."""
         ...
 
     async def audit(self, entry: AuditEntry) -> None:

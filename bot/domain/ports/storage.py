@@ -20,8 +20,8 @@ from bot.domain.ids import (
     UserId,
     WorkerId,
 )
+from bot.domain.limits import Amounts, Usage
 from bot.domain.ports.limits import Guilds
-from bot.domain.quota import Usage
 
 T = TypeVar("T")
 
@@ -183,14 +183,12 @@ class Ledger(Protocol):
         """Return what is held and spent since ``since`` or the last reset, whichever is later."""
         ...
 
-    async def hold(
-        self, generation: Generation, *, seconds: int, at: datetime, videos: int = 1
-    ) -> None:
-        """Available → held: ``videos`` and ``seconds``. With no ``videos``, no cooldown begins."""
+    async def hold(self, generation: Generation, asked: Amounts, *, at: datetime) -> None:
+        """Available → held: what a request takes. Without a video, no cooldown begins."""
         ...
 
     async def settle(self, generation_id: GenerationId, *, seconds: int, at: datetime) -> None:
-        """Close a hold: one video and at most the held seconds are spent, the rest is released."""
+        """Close a hold: at most the held seconds are spent, and all else that was held."""
         ...
 
     async def release(self, generation_id: GenerationId, *, at: datetime) -> None:

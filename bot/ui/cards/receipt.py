@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from discord import ui
 
 from bot.domain.generation import Generation, LiveStatus
+from bot.domain.limits import COUNTED
 from bot.ui.text.messages import Messages
 
 if TYPE_CHECKING:
@@ -61,13 +62,15 @@ def _where(generation: Generation, messages: Messages) -> str:
 
 
 def _left(receipt: "Receipt", messages: Messages) -> list[str]:
-    limits, usage = receipt.quota.rule.limits, receipt.quota.usage
-    about = {"period": limits.period, "resets_at": receipt.quota.resets_at}
-    lines: list[str] = []
-    if limits.videos:
-        left = max(limits.videos - usage.videos, 0)
-        lines.append(messages.say("receipt.left", left=left, limit=limits.videos, **about))
-    if limits.seconds:
-        left = max(limits.seconds - usage.seconds, 0)
-        lines.append(messages.say("receipt.left_seconds", left=left, limit=limits.seconds, **about))
-    return lines
+    quota = receipt.quota
+    about = {"period": quota.rule.period, "resets_at": quota.resets_at}
+    return [
+        messages.say(
+            f"receipt.left.{measure}",
+            left=max(limit - quota.usage.of(measure), 0),
+            limit=limit,
+            **about,
+        )
+        for measure in COUNTED
+        if (limit := quota.rule.limits.of(measure))
+    ]

@@ -34,6 +34,7 @@ from bot.domain.ids import (
     UserId,
     WorkerId,
 )
+from bot.domain.limits import amounts_of
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.storage import Storage, Transaction
 from bot.domain.request import Operation, VideoRequest
@@ -218,7 +219,7 @@ class Seeder:
             await tx.conversations.next_version(about)
             await tx.ledger.lock(made.place.guild_id, made.requester_id)
             assert await tx.generations.add(made)
-            await tx.ledger.hold(made, seconds=made.plan.seconds, at=self.at)
+            await tx.ledger.hold(made, amounts_of(made.plan), at=self.at)
             return made
 
         return await self.storage.transact(work)

@@ -8,9 +8,9 @@ import pytest
 from bot.domain.errors import Refused
 from bot.domain.generation import Generation
 from bot.domain.ids import ChannelId, UserId, WorkerId
+from bot.domain.limits import LimitRule, Limits, Scope, amounts_of
 from bot.domain.ports.storage import Storage, Transaction
 from bot.domain.ports.telemetry import NoTelemetry
-from bot.domain.quota import LimitChanges, Limits
 from bot.domain.request import VideoRequest
 from bot.engine.context import Policy, Ports
 from bot.engine.in_flight import Flights
@@ -86,7 +86,7 @@ async def test_a_request_that_another_process_saved_meanwhile_is_the_known_one(
     async def hold(tx: Transaction) -> None:
         await tx.conversations.add(about)
         assert await tx.generations.add(taken)
-        await tx.ledger.hold(taken, seconds=8, at=clock.now())
+        await tx.ledger.hold(taken, amounts_of(taken.plan), at=clock.now())
         holding.set()
         await go_on.wait()
 
@@ -112,16 +112,18 @@ async def test_two_admins_at_once_lose_no_change(
     for number in range(1, ROUNDS + 1):
         member = UserId(1000 + number)
         await asyncio.gather(
-            one.set_server(GUILD, ADMIN, LimitChanges(videos=number)),
-            two.set_server(GUILD, ADMIN, LimitChanges(concurrent=number)),
-            one.set_member(GUILD, ADMIN, member, LimitChanges(videos=number)),
-            two.set_member(GUILD, ADMIN, member, LimitChanges(concurrent=number)),
+            *(
+                service.change(GUILD, ADMIN, LimitRule(scope=scope, subject=subject, limits=limits))
+                for scope, subject in ((Scope.SERVER, 0), (Scope.MEMBER, member))
+                for service, limits in (
+                    (one, Limits(videos=number)),
+                    (two, Limits(concurrent=number)),
+                )
+            )
         )
-        view = await one.show(GUILD)
-        assert view.server is not None
-        assert (view.server.videos, view.server.concurrent) == (number, number)
-        changes = dict(view.members)[member]
-        assert (changes.videos, changes.concurrent) == (number, number)
+        rules = {(rule.scope, rule.subject): rule.limits for rule in await one.show(GUILD)}
+        both = Limits(videos=number, concurrent=number)
+        assert rules[Scope.SERVER, 0] == rules[Scope.MEMBER, member] == both
 
 
 async def blocked(storage: Storage, task: asyncio.Task[object]) -> None:

@@ -11,8 +11,8 @@ import pytest
 from bot.domain.errors import Code, Refused
 from bot.domain.generation import Generation, State
 from bot.domain.ids import DIRECT, GuildId, TaskId, UserId
+from bot.domain.limits import Amounts, LimitRule, Limits, Scope, Usage, check, effective
 from bot.domain.ports.storage import Storage, Transaction
-from bot.domain.quota import Limits, Usage, check, effective
 from tests.contract.storage.samples import (
     APIMART,
     EVOLINK,
@@ -27,6 +27,8 @@ from tests.contract.storage.samples import (
     sql,
 )
 
+EIGHT_SECONDS = Amounts(videos=1, seconds=8)
+NOTHING = Usage(videos=0, seconds=0, concurrent=0)
 MIDNIGHT = NOON.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
@@ -68,17 +70,17 @@ async def finish(storage: Storage, seeder: Seeder, made: Generation) -> Generati
 
 
 async def test_a_member_who_never_asked_has_used_nothing(storage: Storage) -> None:
-    assert await usage(storage) == Usage()
+    assert await usage(storage) == NOTHING
     await storage.transact(lambda tx: tx.ledger.lock(GUILD, MIRA))
-    assert await usage(storage) == Usage()
+    assert await usage(storage) == NOTHING
 
 
 async def test_a_hold_counts_at_once(storage: Storage, seeder: Seeder) -> None:
     await seeder.put()
-    assert await usage(storage) == Usage(videos=1, seconds=8, open=1, last_at=NOON)
+    assert await usage(storage) == Usage(videos=1, seconds=8, concurrent=1, last_at=NOON)
     assert await balances(storage) == (-1, 1, 0, -8, 8, 0)
-    assert await usage(storage, JON) == Usage()
-    assert await usage(storage, guild_id=DIRECT) == Usage()
+    assert await usage(storage, JON) == NOTHING
+    assert await usage(storage, guild_id=DIRECT) == NOTHING
 
 
 async def test_settled_seconds_are_spent_and_the_rest_goes_back(
@@ -131,7 +133,7 @@ async def test_parallel_closes_charge_once(
 async def test_nothing_is_held_twice_or_closed_unheld(storage: Storage, seeder: Seeder) -> None:
     made = await seeder.put()
     with pytest.raises(ValueError, match="already held"):
-        await storage.transact(lambda tx: tx.ledger.hold(made, seconds=8, at=NOON))
+        await storage.transact(lambda tx: tx.ledger.hold(made, EIGHT_SECONDS, at=NOON))
     assert await balances(storage) == (-1, 1, 0, -8, 8, 0)
     unheld = generation(conversation())
     with pytest.raises(ValueError, match="nothing is held"):
@@ -145,7 +147,7 @@ async def test_negative_seconds_are_refused(storage: Storage, seeder: Seeder) ->
     with pytest.raises(ValueError, match="-1 seconds"):
         await settle(storage, made, -1)
     with pytest.raises(ValueError, match="-1 seconds"):
-        await storage.transact(lambda tx: tx.ledger.hold(made, seconds=-1, at=NOON))
+        await storage.transact(lambda tx: tx.ledger.hold(made, Amounts(seconds=-1), at=NOON))
 
 
 async def test_usage_counts_from_the_start_of_the_period(storage: Storage, seeder: Seeder) -> None:
@@ -154,7 +156,7 @@ async def test_usage_counts_from_the_start_of_the_period(storage: Storage, seede
     seeder.at = MIDNIGHT
     await seeder.put()
     used = await usage(storage)
-    assert (used.videos, used.seconds, used.open) == (1, 8, 2)
+    assert (used.videos, used.seconds, used.concurrent) == (1, 8, 2)
     # What is held yesterday and delivered today counts yesterday.
     await settle(storage, yesterday, 8, at=NOON)
     assert (await usage(storage)).videos == 1
@@ -166,7 +168,7 @@ async def test_a_reset_starts_again_even_within_the_same_instant(
 ) -> None:
     before = await seeder.put()
     await storage.transact(lambda tx: tx.ledger.reset(GUILD, MIRA, at=NOON))
-    assert await usage(storage) == Usage(videos=0, seconds=0, open=1, last_at=NOON)
+    assert await usage(storage) == Usage(videos=0, seconds=0, concurrent=1, last_at=NOON)
     await settle(storage, before, 8, at=NOON + timedelta(minutes=1))
     used = await usage(storage)
     assert (used.videos, used.seconds) == (0, 0), "asked for before the reset"
@@ -177,7 +179,7 @@ async def test_a_reset_starts_again_even_within_the_same_instant(
 
 async def test_a_reset_of_an_unknown_member_is_no_mistake(storage: Storage, seeder: Seeder) -> None:
     await storage.transact(lambda tx: tx.ledger.reset(GUILD, JON, at=NOON))
-    assert await usage(storage, JON) == Usage()
+    assert await usage(storage, JON) == NOTHING
     assert await seeder.faults() == []
 
 
@@ -185,7 +187,7 @@ async def test_open_ones_leave_when_they_end(storage: Storage, seeder: Seeder) -
     made = await seeder.put()
     await seeder.put()
     await seeder.move(made, State.CANCELLED)
-    assert (await usage(storage)).open == 1
+    assert (await usage(storage)).concurrent == 1
 
 
 async def test_spend_is_recorded_once_per_task(storage: Storage, seeder: Seeder) -> None:
@@ -217,7 +219,7 @@ async def test_spend_is_recorded_once_per_task(storage: Storage, seeder: Seeder)
 async def test_parallel_requests_cannot_slip_past_a_limit(
     storage: Storage, other: Storage, seeder: Seeder, limits: Limits, allowed: int
 ) -> None:
-    rule = effective(limits, None, None)
+    rule = effective([LimitRule(scope=Scope.DEFAULT, limits=limits)])
 
     async def ask(which: Storage) -> Code | None:
         about = conversation()
@@ -226,11 +228,11 @@ async def test_parallel_requests_cannot_slip_past_a_limit(
         async def work(tx: Transaction) -> None:
             await tx.ledger.lock(GUILD, MIRA)
             used = await tx.ledger.usage(GUILD, MIRA, since=MIDNIGHT)
-            check(rule, used, seconds=8, now=NOON)
+            check(rule, used, EIGHT_SECONDS, now=NOON)
             await tx.conversations.add(about)
             await tx.conversations.next_version(about)
             await tx.generations.add(made)
-            await tx.ledger.hold(made, seconds=8, at=NOON)
+            await tx.ledger.hold(made, EIGHT_SECONDS, at=NOON)
 
         try:
             await which.transact(work)

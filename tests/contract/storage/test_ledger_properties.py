@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 
 from bot.domain.generation import Generation, State
 from bot.domain.ids import UserId
+from bot.domain.limits import Amounts
 from bot.domain.ports.storage import Transaction
 from bot.storage import open_storage
 from tests.contract.storage import postgres
@@ -114,7 +115,7 @@ class Books(RuleBasedStateMachine):
             await tx.ledger.lock(GUILD, member)
             await tx.conversations.add(about)
             await tx.generations.add(made)
-            await tx.ledger.hold(made, seconds=seconds, at=self.at)
+            await tx.ledger.hold(made, Amounts(videos=1, seconds=seconds), at=self.at)
             raise Mistake
 
         with pytest.raises(Mistake):
@@ -174,7 +175,7 @@ class Books(RuleBasedStateMachine):
             ]
             assert usage.videos == sum(videos for videos, _ in counted)
             assert usage.seconds == sum(seconds for _, seconds in counted)
-            assert usage.open == sum(each.spent is None for each in mine)
+            assert usage.concurrent == sum(each.spent is None for each in mine)
             latest = max((each.hour for each in mine), default=None)
             assert usage.last_at == (None if latest is None else NOON + timedelta(hours=latest))
 

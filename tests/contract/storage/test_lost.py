@@ -11,6 +11,7 @@ import pytest
 from bot.domain.errors import StorageUnavailable
 from bot.domain.generation import Generation, Place, State, Task, late_key
 from bot.domain.ids import TaskId
+from bot.domain.limits import Amounts
 from bot.domain.ports.storage import Storage, Transaction
 from bot.storage import look_into, migrate, open_storage
 from tests.contract.storage.samples import (
@@ -93,7 +94,7 @@ async def test_a_task_moves_to_the_one_that_delivers_it_late(
     async def work(tx: Transaction) -> None:
         await tx.generations.save(old, replace(old, task=None))
         assert await tx.generations.add(new)
-        await tx.ledger.hold(new, seconds=0, videos=0, at=NOON)
+        await tx.ledger.hold(new, Amounts(), at=NOON)
 
     await storage.transact(work)
     found = await storage.read(lambda tx: tx.generations.by_task(EVOLINK, TaskId("t-1")))
@@ -117,11 +118,11 @@ async def test_a_free_hold_takes_no_place_begins_no_pause_and_costs_nothing(
 
     async def work(tx: Transaction) -> None:
         assert await tx.generations.add(late)
-        await tx.ledger.hold(late, seconds=0, videos=0, at=later)
+        await tx.ledger.hold(late, Amounts(), at=later)
 
     await storage.transact(work)
     used = await storage.read(lambda tx: tx.ledger.usage(GUILD, MIRA, since=NOON))
-    assert (used.videos, used.seconds, used.open) == (1, 8, 1)
+    assert (used.videos, used.seconds, used.concurrent) == (1, 8, 1)
     assert used.last_at == NOON
     await storage.transact(lambda tx: tx.ledger.settle(late.id, seconds=8, at=later))
     used = await storage.read(lambda tx: tx.ledger.usage(GUILD, MIRA, since=NOON))

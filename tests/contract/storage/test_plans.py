@@ -18,9 +18,9 @@ from sqlalchemy.engine import Engine
 
 from bot.domain.generation import Generation, Result, State, late_key
 from bot.domain.ids import MessageId, TaskId, UserId, WorkerId
+from bot.domain.limits import LimitRule, Limits, Scope, amounts_of
 from bot.domain.ports.limits import AuditEntry
 from bot.domain.ports.storage import Transaction
-from bot.domain.quota import LimitChanges
 from bot.domain.request import VideoRequest
 from bot.storage import SqlStorage, open_storage
 from bot.storage.conversations import SqlConversations
@@ -97,7 +97,7 @@ def questions(books: Books) -> dict[str, GenerationRequest]:
 
     async def hold(tx: Transaction) -> None:
         await add(tx)
-        await tx.ledger.hold(fresh, seconds=8, at=now)
+        await tx.ledger.hold(fresh, amounts_of(fresh.plan), at=now)
 
     async def settle(tx: Transaction) -> None:
         await hold(tx)
@@ -111,7 +111,7 @@ def questions(books: Books) -> dict[str, GenerationRequest]:
         await tx.generations.erase(await tx.generations.save(ended, deleted))
 
     entry = AuditEntry(guild_id=GUILD, actor_id=MIRA, action="a", subject="b", details={}, at=now)
-    limits = LimitChanges(videos=1)
+    rule = LimitRule(scope=Scope.MEMBER, subject=MIRA, limits=Limits(videos=1))
     return {
         "generations.add": add,
         "generations.get": lambda tx: tx.generations.get(ended.id),
@@ -161,11 +161,10 @@ def questions(books: Books) -> dict[str, GenerationRequest]:
             ended.id, provider=EVOLINK, task_id=TaskId("t-new"), micro_usd=1, at=now
         ),
         "guilds.lock": lambda tx: tx.guilds.lock(GUILD),
-        "guilds.limits": lambda tx: tx.guilds.limits(GUILD),
-        "guilds.member_limits": lambda tx: tx.guilds.member_limits(GUILD, MIRA),
-        "guilds.limited_members": lambda tx: tx.guilds.limited_members(GUILD),
-        "guilds.set_limits": lambda tx: tx.guilds.set_limits(GUILD, limits),
-        "guilds.set_member_limits": lambda tx: tx.guilds.set_member_limits(GUILD, MIRA, limits),
+        "guilds.rules": lambda tx: tx.guilds.rules(GUILD),
+        "guilds.rules_for": lambda tx: tx.guilds.rules_for(GUILD, MIRA),
+        "guilds.set_rule": lambda tx: tx.guilds.set_rule(GUILD, rule),
+        "guilds.remove_member_rule": lambda tx: tx.guilds.remove_member_rule(GUILD, MIRA),
         "guilds.audit": lambda tx: tx.guilds.audit(entry),
         "workers.clock": lambda tx: tx.workers.clock(now),
         "workers.beat": lambda tx: tx.workers.beat(ALPHA, now=now),
@@ -217,7 +216,7 @@ async def filled(storage: SqlStorage, *, count: int = 2000) -> Books:
                 await tx.conversations.add(about)
                 await tx.conversations.next_version(about)
                 assert await tx.generations.add(made)
-                await tx.ledger.hold(made, seconds=8, at=at)
+                await tx.ledger.hold(made, amounts_of(made.plan), at=at)
                 await tx.ledger.settle(made.id, seconds=8, at=at)
                 await tx.ledger.record_spend(
                     made.id, provider=EVOLINK, task_id=task.task_id, micro_usd=1, at=at

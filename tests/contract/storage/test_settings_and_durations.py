@@ -1,13 +1,14 @@
 """Conversations, limits of servers and members, the audit trail, and learned durations."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
-from bot.domain.ids import DIRECT, ConversationId
+from bot.domain.ids import DIRECT, ConversationId, GuildId, UserId
+from bot.domain.limits import LimitRule, Limits, Period, Scope
 from bot.domain.ports.limits import AuditEntry
 from bot.domain.ports.storage import Storage, Transaction
-from bot.domain.quota import LimitChanges, Period
 from tests.contract.storage.samples import GUILD, JON, MIRA, NOON, conversation, raw
 
 
@@ -25,38 +26,56 @@ async def test_an_unknown_conversation(storage: Storage) -> None:
         await storage.transact(lambda tx: tx.conversations.next_version(ConversationId("?")))
 
 
-async def test_limits_of_a_server_are_replaced(storage: Storage) -> None:
-    assert await storage.read(lambda tx: tx.guilds.limits(GUILD)) is None
-    first = LimitChanges(videos=5, period=Period.WEEK)
-    await storage.transact(lambda tx: tx.guilds.set_limits(GUILD, first))
-    assert await storage.read(lambda tx: tx.guilds.limits(GUILD)) == first
-    second = LimitChanges(seconds=0)
-    await storage.transact(lambda tx: tx.guilds.set_limits(GUILD, second))
-    assert await storage.read(lambda tx: tx.guilds.limits(GUILD)) == second
-    assert await storage.read(lambda tx: tx.guilds.limits(DIRECT)) is None
+def server(**limits: Any) -> LimitRule:
+    return LimitRule(scope=Scope.SERVER, limits=Limits(**limits))
 
 
-async def test_limits_of_members_are_replaced_and_removed(storage: Storage) -> None:
-    for user_id, limits in (
-        (JON, LimitChanges(videos=1)),
-        (MIRA, LimitChanges(concurrent=2)),
-        (JON, LimitChanges(cooldown=30)),
+def member(user_id: UserId, **limits: Any) -> LimitRule:
+    return LimitRule(scope=Scope.MEMBER, subject=user_id, limits=Limits(**limits))
+
+
+async def rules(storage: Storage, guild_id: GuildId = GUILD) -> list[LimitRule]:
+    return list(await storage.read(lambda tx: tx.guilds.rules(guild_id)))
+
+
+async def rules_for(storage: Storage, user_id: UserId) -> list[LimitRule]:
+    return list(await storage.read(lambda tx: tx.guilds.rules_for(GUILD, user_id)))
+
+
+async def test_a_rule_replaces_the_one_of_its_scope_and_subject(storage: Storage) -> None:
+    for rule in (
+        server(videos=5, period=Period.WEEK),
+        member(JON, videos=1),
+        member(MIRA, concurrent=2),
+        member(JON, cooldown=30),
+        server(seconds=0),
     ):
-        await storage.transact(
-            lambda tx, u=user_id, c=limits: tx.guilds.set_member_limits(GUILD, u, c)
-        )
-    assert await storage.read(lambda tx: tx.guilds.member_limits(GUILD, JON)) == LimitChanges(
-        cooldown=30
-    )
-    assert list(await storage.read(lambda tx: tx.guilds.limited_members(GUILD))) == [
-        (MIRA, LimitChanges(concurrent=2)),
-        (JON, LimitChanges(cooldown=30)),
-    ]
-    await storage.transact(lambda tx: tx.guilds.set_member_limits(GUILD, JON, None))
-    await storage.transact(lambda tx: tx.guilds.set_member_limits(GUILD, JON, None))
-    assert await storage.read(lambda tx: tx.guilds.member_limits(GUILD, JON)) is None
-    assert len(await storage.read(lambda tx: tx.guilds.limited_members(GUILD))) == 1
-    assert list(await storage.read(lambda tx: tx.guilds.limited_members(DIRECT))) == []
+        await storage.transact(lambda tx, r=rule: tx.guilds.set_rule(GUILD, r))
+    expected = [server(seconds=0), member(MIRA, concurrent=2), member(JON, cooldown=30)]
+    assert await rules(storage) == expected
+    assert await rules(storage, DIRECT) == []
+
+
+async def test_the_rules_for_a_member_are_the_servers_and_their_own(storage: Storage) -> None:
+    assert await rules_for(storage, JON) == []
+    for rule in (member(JON, videos=1), member(MIRA, videos=2), server(videos=3)):
+        await storage.transact(lambda tx, r=rule: tx.guilds.set_rule(GUILD, r))
+    assert await rules_for(storage, JON) == [server(videos=3), member(JON, videos=1)]
+    assert await rules_for(storage, UserId(7)) == [server(videos=3)]
+
+
+async def test_a_members_rule_is_removed(storage: Storage) -> None:
+    for rule in (member(JON, videos=1), member(MIRA, videos=2)):
+        await storage.transact(lambda tx, r=rule: tx.guilds.set_rule(GUILD, r))
+    await storage.transact(lambda tx: tx.guilds.remove_member_rule(GUILD, JON))
+    await storage.transact(lambda tx: tx.guilds.remove_member_rule(GUILD, JON))
+    assert await rules(storage) == [member(MIRA, videos=2)]
+
+
+async def test_a_locked_server_without_limits_has_no_rule(storage: Storage) -> None:
+    await storage.transact(lambda tx: tx.guilds.lock(GUILD))
+    assert await rules(storage) == []
+    assert await rules_for(storage, JON) == []
 
 
 async def test_the_audit_trail_keeps_what_was_changed(storage: Storage) -> None:

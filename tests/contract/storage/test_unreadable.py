@@ -13,8 +13,8 @@ import pytest
 from bot.domain.errors import RowUnreadable
 from bot.domain.generation import Generation, State, Task
 from bot.domain.ids import MessageId, TaskId
+from bot.domain.limits import LimitRule, Limits, Scope
 from bot.domain.ports.storage import Transaction
-from bot.domain.quota import LimitChanges
 from bot.domain.request import VideoRequest
 from bot.storage import SqlStorage, backup, open_storage
 from tests.contract.storage.samples import (
@@ -126,21 +126,24 @@ async def test_a_look_through_all_names_those_under_way(
 
 
 async def test_limits_that_cannot_be_read_are_never_taken_for_none(storage: SqlStorage) -> None:
-    await storage.transact(lambda tx: tx.guilds.set_limits(GUILD, LimitChanges(videos=1)))
-    for user_id in (MIRA, JON):
-        await storage.transact(
-            lambda tx, u=user_id: tx.guilds.set_member_limits(GUILD, u, LimitChanges(videos=2))
-        )
-    await storage.transact(raw("UPDATE guild_settings SET limits = '?'"))
+    server = LimitRule(scope=Scope.SERVER, limits=Limits(videos=1))
+    mira, jon = (
+        LimitRule(scope=Scope.MEMBER, subject=each, limits=Limits(videos=2)) for each in (MIRA, JON)
+    )
+    for rule in (server, mira, jon):
+        await storage.transact(lambda tx, r=rule: tx.guilds.set_rule(GUILD, r))
     await storage.transact(raw("UPDATE member_settings SET limits = '?' WHERE user_id = :u", u=JON))
     with pytest.raises(RowUnreadable):
-        await storage.read(lambda tx: tx.guilds.limits(GUILD))
+        await storage.read(lambda tx: tx.guilds.rules_for(GUILD, JON))
+    assert await storage.read(lambda tx: tx.guilds.rules_for(GUILD, MIRA)) == [server, mira]
+    await storage.transact(raw("UPDATE guild_settings SET limits = '?'"))
     with pytest.raises(RowUnreadable):
-        await storage.read(lambda tx: tx.guilds.member_limits(GUILD, JON))
-    assert await storage.read(lambda tx: tx.guilds.limited_members(GUILD)) == [
-        (MIRA, LimitChanges(videos=2))
-    ]
-    assert len(storage.set_aside()) == 2
+        await storage.read(lambda tx: tx.guilds.rules_for(GUILD, MIRA))
+    assert await storage.read(lambda tx: tx.guilds.rules(GUILD)) == [mira]
+    assert set(storage.set_aside()) == {
+        f"limits of server {GUILD}",
+        f"limits of member {JON} of server {GUILD}",
+    }
 
 
 async def test_the_documented_repair_brings_it_back(
@@ -174,4 +177,4 @@ async def test_a_reset_leaves_out_what_an_unreadable_one_holds(
     await damage(storage, await seeder.put(), DAMAGE["not JSON"])
     await storage.transact(lambda tx: tx.ledger.reset(GUILD, MIRA, at=NOON))
     usage = await storage.read(lambda tx: tx.ledger.usage(GUILD, MIRA, since=NOON))
-    assert (usage.videos, usage.seconds, usage.open) == (0, 0, 1)
+    assert (usage.videos, usage.seconds, usage.concurrent) == (0, 0, 1)

@@ -11,7 +11,7 @@ from discord import ui
 
 from bot.domain.errors import Code, Refused
 from bot.domain.generation import LiveStatus, State
-from bot.domain.quota import LimitChanges, Period
+from bot.domain.limits import LimitRule, Limits, Period, Scope
 from bot.services.cancel import CancelResult
 from bot.services.delete import DeletionReason
 from sandbox.discord.state.seed import ANA, GENERAL, MIRA, STUDIO, TOM
@@ -146,7 +146,7 @@ async def test_quota(retake: Retake) -> None:
     assert "**Videos** 3 of 5 today · 2 left" in text
     assert "Resets <t:1795219200:R>" in text
     assert "This is this server's limit." in text
-    assert retake.services.limits.made == [("mine", int(STUDIO), int(TOM))]
+    assert retake.services.limits.made == [("quota", int(STUDIO), int(TOM))]
 
 
 async def test_limits_are_shown(retake: Retake) -> None:
@@ -157,17 +157,20 @@ async def test_limits_are_shown(retake: Retake) -> None:
 
 async def test_limits_of_the_server_are_set(retake: Retake) -> None:
     shown = await retake.command("mira", "limits", path=("server",), videos=4, period="week")
-    changes = LimitChanges(videos=4, period=Period.WEEK)
-    assert retake.services.limits.made == [("set_server", int(STUDIO), int(MIRA), changes)]
+    rule = LimitRule(scope=Scope.SERVER, limits=Limits(videos=4, period=Period.WEEK))
+    assert retake.services.limits.made[0] == ("change", int(STUDIO), int(MIRA), rule)
     assert "Saved." in texts(shown)
     assert "4 videos per week" in texts(shown)
 
 
 async def test_limits_of_a_member_are_set(retake: Retake) -> None:
     shown = await retake.command("mira", "limits", path=("user",), member=ANA, videos=9, cooldown=0)
-    changes = LimitChanges(videos=9, cooldown=0)
-    call = ("set_member", int(STUDIO), int(MIRA), int(ANA), changes)
-    assert retake.services.limits.made == [call]
+    limits = Limits(videos=9, cooldown=0)
+    rule = LimitRule(scope=Scope.MEMBER, subject=int(ANA), limits=limits)
+    assert retake.services.limits.made == [
+        ("change", int(STUDIO), int(MIRA), rule),
+        ("quota", int(STUDIO), int(ANA)),
+    ]
     assert f"Quota of <@{ANA}>" in texts(shown)
 
 
@@ -179,7 +182,7 @@ async def test_limits_without_a_value_change_nothing(retake: Retake) -> None:
 
 async def test_a_member_starts_afresh(retake: Retake) -> None:
     shown = await retake.command("mira", "limits", path=("reset",), member=ANA)
-    assert retake.services.limits.made == [("reset", int(STUDIO), int(MIRA), int(ANA))]
+    assert retake.services.limits.made[0] == ("reset", int(STUDIO), int(MIRA), int(ANA))
     assert "**Videos** 0 of 5 today" in texts(shown)
 
 

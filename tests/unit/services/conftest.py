@@ -12,9 +12,9 @@ import structlog
 from bot.domain.access import Viewer
 from bot.domain.generation import Generation, State
 from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId, new_worker_id
+from bot.domain.limits import Limits, Usage
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.telemetry import NoTelemetry
-from bot.domain.quota import Limits, Usage
 from bot.domain.request import VideoRequest
 from bot.engine.build import build
 from bot.engine.context import Policy, Ports

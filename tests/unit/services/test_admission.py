@@ -9,8 +9,8 @@ import pytest
 from bot.domain.errors import Code, ProviderError, Refused
 from bot.domain.generation import Generation, State
 from bot.domain.ids import GenerationId
+from bot.domain.limits import LimitRule, Limits, Scope
 from bot.domain.ports.storage import Transaction
-from bot.domain.quota import LimitChanges, Limits
 from bot.domain.request import Operation, VideoRequest
 from bot.domain.rights import PlaceRights
 from bot.engine.context import Policy
@@ -83,8 +83,8 @@ async def test_a_request_with_a_video_is_an_edit_of_it(world: World) -> None:
 
 
 async def exhaust(world: World, worker: Worker, parent: Generation) -> None:
-    changes = LimitChanges(videos=1)
-    await world.storage.transact(lambda tx: tx.guilds.set_member_limits(GUILD, TOM, changes))
+    rule = LimitRule(scope=Scope.MEMBER, subject=TOM, limits=Limits(videos=1))
+    await world.storage.transact(lambda tx: tx.guilds.set_rule(GUILD, rule))
 
 
 async def pause(world: World, worker: Worker, parent: Generation) -> None:

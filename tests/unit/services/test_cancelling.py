@@ -4,7 +4,7 @@ import pytest
 
 from bot.domain.errors import Code, Refused
 from bot.domain.generation import State
-from bot.domain.quota import Limits
+from bot.domain.limits import Limits
 from bot.engine.context import Policy
 from bot.services.cancel import CancelResult
 from tests.fakes.ports import APIMART, EVOLINK

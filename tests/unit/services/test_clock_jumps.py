@@ -13,8 +13,8 @@ import pytest
 
 from bot.domain.errors import Code, ProviderError
 from bot.domain.generation import Generation, State
+from bot.domain.limits import Usage
 from bot.domain.ports.storage import Transaction
-from bot.domain.quota import Usage
 from bot.engine.context import Policy
 from bot.engine.lease import Lease
 from bot.engine.ownership import CLAIM_SECONDS, DEAD_SECONDS, HEARTBEAT_SECONDS
@@ -45,7 +45,7 @@ async def assert_delivered_once(world: World, generation: Generation) -> None:
     assert len(world.evolink.tasks) + len(world.apimart.tasks) == 1
     assert [posted for posted, _, _ in world.messenger.videos] == [generation.id]
     used = await usage(world)
-    assert (used.videos, used.seconds, used.open) == (1, 5, 0)
+    assert (used.videos, used.seconds, used.concurrent) == (1, 5, 0)
     assert await world.faults() == []
 
 

@@ -60,7 +60,7 @@ async def test_one_that_goes_back_to_the_queue_is_not_bought_any_more(
     assert world.evolink.tasks == {}
     assert world.evolink.posts == 1
     used = await world.usage()
-    assert (used.videos, used.seconds, used.open) == (0, 0, 0)
+    assert (used.videos, used.seconds, used.concurrent) == (0, 0, 0)
 
 
 async def test_dropped_while_it_is_handed_over_it_is_not_bought(world: World) -> None:
@@ -220,7 +220,7 @@ async def test_a_dropped_one_that_made_no_video_counts_nothing(world: World) -> 
     await drop(world, worker, receipt)
     await world.until_over()
     used = await world.usage()
-    assert (used.videos, used.seconds, used.open) == (0, 0, 0)
+    assert (used.videos, used.seconds, used.concurrent) == (0, 0, 0)
 
 
 async def test_two_who_decide_at_once_make_no_trouble(world: World) -> None:

@@ -8,9 +8,9 @@ import pytest
 from bot.domain.errors import Code
 from bot.domain.generation import Generation, State, TargetKind
 from bot.domain.ids import GenerationId, TaskId
+from bot.domain.limits import Limits
 from bot.domain.ports.provider import TaskReport, TaskState
 from bot.domain.ports.telemetry import NoTelemetry
-from bot.domain.quota import Limits
 from bot.engine.context import Policy
 from bot.engine.late_results import LOOK_EVERY_SECONDS, LateResults
 from bot.engine.steps.repetition import REPLAYS
@@ -105,7 +105,7 @@ async def test_what_comes_after_the_deadline_is_delivered_free_in_the_same_place
     assert [target.kind for _, target, _ in world.messenger.videos] == [TargetKind.THREAD]
     assert world.evolink.posts == 1
     used = await world.usage()
-    assert (used.videos, used.seconds, used.open) == (0, 0, 0)
+    assert (used.videos, used.seconds, used.concurrent) == (0, 0, 0)
 
 
 async def test_it_is_delivered_once_however_often_and_by_whomever_it_is_looked_for(
@@ -428,7 +428,7 @@ async def test_it_takes_nobodys_place_and_begins_no_pause(world: World) -> None:
     assert len(await looker(world).look()) == 1
     # While it is on its way, what its requester may have is all still there.
     await world.ask(worker)
-    assert (await world.usage()).open == 1
+    assert (await world.usage()).concurrent == 1
     await world.until_over()
     assert len(world.messenger.videos) == 2
     assert (await world.usage()).videos == 1

@@ -5,8 +5,8 @@ import pytest
 from bot.domain.errors import Code, PostError, Refused
 from bot.domain.generation import State, TargetKind
 from bot.domain.ids import TaskId
+from bot.domain.limits import Limits
 from bot.domain.ports.provider import TaskReport, TaskState
-from bot.domain.quota import Limits
 from bot.engine.context import Policy
 from tests.fakes.ports import refusal, silence
 from tests.unit.services.conftest import NOBODY, World
@@ -27,7 +27,7 @@ async def test_a_request_becomes_a_video_in_its_thread(world: World) -> None:
     assert [v[1].kind for v in world.messenger.videos] == [TargetKind.THREAD]
     assert world.messenger.shown[-1][1] == "delivered"
     used = await world.usage()
-    assert (used.videos, used.seconds, used.open) == (1, 5, 0)
+    assert (used.videos, used.seconds, used.concurrent) == (1, 5, 0)
 
 
 async def test_what_is_made_has_no_expected_end_any_more(world: World) -> None:

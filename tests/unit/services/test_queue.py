@@ -131,7 +131,7 @@ async def test_one_that_waits_too_long_ends_when_it_is_too_long(world: World) ->
             row.place.guild_id, UserId(row.requester_id), since=row.created_at
         )
     )
-    assert (used.videos, used.open) == (0, 0)
+    assert (used.videos, used.concurrent) == (0, 0)
     await world.until_over()
 
 

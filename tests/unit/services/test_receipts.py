@@ -13,8 +13,8 @@ async def test_a_receipt_says_what_the_books_say(world: World) -> None:
     )
     for duration in (4, 7):
         receipt = await world.ask(worker, VideoRequest(prompt="a red kite", duration=duration))
-        books = await limit_service.mine(GuildId(GUILD), UserId(TOM))
+        books = await limit_service.quota(GuildId(GUILD), UserId(TOM))
         assert receipt.quota == books
-    assert books.usage.videos == books.usage.open == 2
+    assert books.usage.videos == books.usage.concurrent == 2
     assert books.usage.seconds == 11
     assert books.usage.last_at == world.clock.now()

@@ -2,22 +2,28 @@
 
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.errors import Code, Refused
-from bot.domain.quota import (
+from bot.domain.limits import (
+    COUNTED,
+    MEASURES,
+    Amounts,
     EffectiveLimits,
-    LimitChanges,
+    LimitRule,
     Limits,
-    LimitSource,
     Period,
+    Scope,
     Usage,
+    amounts_of,
     check,
     effective,
 )
+from tests.fakes.services import plan
 
 WEDNESDAY = datetime(2025, 11, 19, 12, 30, 15, 500_000, tzinfo=UTC)
 TIMES = st.datetimes(
@@ -27,7 +33,7 @@ TIMES = st.datetimes(
 )
 LIMITS = st.none() | st.integers(min_value=0, max_value=50)
 CHANGES = st.builds(
-    LimitChanges,
+    Limits,
     videos=LIMITS,
     seconds=LIMITS,
     period=st.none() | st.sampled_from(Period),
@@ -82,33 +88,40 @@ def test_periods_follow_each_other_without_a_gap(now: datetime, period: Period) 
 # -- which rule wins --------------------------------------------------------------------------
 
 
+def rule_under(default: Limits, server: Limits | None, member: Limits | None) -> EffectiveLimits:
+    limits = {Scope.MEMBER: member, Scope.SERVER: server, Scope.DEFAULT: default}
+    return effective(
+        LimitRule(scope=scope, limits=each) for scope, each in limits.items() if each is not None
+    )
+
+
 @given(CHANGES | st.none(), CHANGES | st.none())
 def test_the_narrowest_rule_wins_field_by_field(
-    server: LimitChanges | None, member: LimitChanges | None
+    server: Limits | None, member: Limits | None
 ) -> None:
     default = Limits(videos=99, seconds=98, concurrent=97, cooldown=96)
-    rule = effective(default, server, member)
-    assert set(rule.sources) == {field.name for field in fields(Limits)}
+    rule = rule_under(default, server, member)
+    assert set(rule.sources) == set(MEASURES)
     for name, source in rule.sources.items():
         value = getattr(rule.limits, name)
         if getattr(member, name, None) is not None:
-            assert (value, source) == (getattr(member, name), LimitSource.MEMBER)
+            assert (value, source) == (getattr(member, name), Scope.MEMBER)
         elif getattr(server, name, None) is not None:
-            assert (value, source) == (getattr(server, name), LimitSource.SERVER)
+            assert (value, source) == (getattr(server, name), Scope.SERVER)
         else:
-            assert (value, source) == (getattr(default, name), LimitSource.DEFAULT)
+            assert (value, source) == (getattr(default, name), Scope.DEFAULT)
 
 
 def test_no_limit_for_a_member_is_a_rule_too() -> None:
-    rule = effective(Limits(videos=3), LimitChanges(videos=5), LimitChanges(videos=0))
+    rule = rule_under(Limits(videos=3), Limits(videos=5), Limits(videos=0))
     assert rule.limits.videos == 0
-    assert rule.sources["videos"] is LimitSource.MEMBER
+    assert rule.sources[MEASURES[0]] is Scope.MEMBER
 
 
 @given(CHANGES, CHANGES)
-def test_newer_changes_replace_only_what_they_set(old: LimitChanges, new: LimitChanges) -> None:
+def test_newer_changes_replace_only_what_they_set(old: Limits, new: Limits) -> None:
     merged = old.merged_with(new)
-    for field in fields(LimitChanges):
+    for field in fields(Limits):
         newer = getattr(new, field.name)
         assert getattr(merged, field.name) == (getattr(old, field.name) if newer is None else newer)
 
@@ -116,26 +129,28 @@ def test_newer_changes_replace_only_what_they_set(old: LimitChanges, new: LimitC
 # -- the verdict ------------------------------------------------------------------------------
 
 
-def refusal(rule: EffectiveLimits, usage: Usage, seconds: int = 8) -> Refused:
+ASKED = Amounts(videos=1, seconds=8)
+
+
+def refusal(rule: EffectiveLimits, usage: Usage) -> Refused:
     with pytest.raises(Refused) as caught:
-        check(rule, usage, seconds=seconds, now=WEDNESDAY)
+        check(rule, usage, ASKED, now=WEDNESDAY)
     return caught.value
 
 
-def rule_of(**limits: object) -> EffectiveLimits:
-    """All of a member's own making, without the limits that are not the point."""
-    given = {"videos": 0, "seconds": 0, "concurrent": 0, "cooldown": 0} | limits
-    return effective(Limits(), None, LimitChanges(**given))  # pyright: ignore[reportArgumentType]
+def rule_of(**limits: Any) -> EffectiveLimits:
+    """Return a member's own rule."""
+    return rule_under(Limits(), None, Limits(**limits))
 
 
 def test_without_limits_everything_passes() -> None:
-    used = Usage(videos=10**6, seconds=10**9, open=10**6, last_at=WEDNESDAY)
-    check(rule_of(), used, seconds=10**6, now=WEDNESDAY)
+    used = Usage(videos=10**6, seconds=10**9, concurrent=10**6, last_at=WEDNESDAY)
+    check(rule_of(), used, Amounts(videos=1, seconds=10**6), now=WEDNESDAY)
 
 
 def test_the_last_video_passes_and_one_more_does_not() -> None:
     rule = rule_of(videos=3, period=Period.WEEK)
-    check(rule, Usage(videos=2), seconds=8, now=WEDNESDAY)
+    check(rule, Usage(videos=2), ASKED, now=WEDNESDAY)
     refused = refusal(rule, Usage(videos=3))
     assert refused.code is Code.QUOTA_VIDEOS
     assert refused.facts == {
@@ -150,7 +165,7 @@ def test_the_last_video_passes_and_one_more_does_not() -> None:
 
 def test_the_last_second_passes_and_one_more_does_not() -> None:
     rule = rule_of(seconds=60, period=Period.MONTH)
-    check(rule, Usage(seconds=52), seconds=8, now=WEDNESDAY)
+    check(rule, Usage(seconds=52), ASKED, now=WEDNESDAY)
     refused = refusal(rule, Usage(seconds=53))
     assert refused.code is Code.QUOTA_SECONDS
     assert refused.facts == {
@@ -165,34 +180,34 @@ def test_the_last_second_passes_and_one_more_does_not() -> None:
 
 def test_no_more_than_the_limit_at_once() -> None:
     rule = rule_of(concurrent=2)
-    check(rule, Usage(open=1), seconds=8, now=WEDNESDAY)
-    refused = refusal(rule, Usage(open=2))
+    check(rule, Usage(concurrent=1), ASKED, now=WEDNESDAY)
+    refused = refusal(rule, Usage(concurrent=2))
     assert refused.code is Code.QUOTA_CONCURRENT
     assert refused.facts == {"limit": 2, "used": 2, "source": "member"}
 
 
 def test_a_cooldown_ends_to_the_second() -> None:
     rule = rule_of(cooldown=60)
-    check(rule, Usage(), seconds=8, now=WEDNESDAY)
-    check(rule, Usage(last_at=WEDNESDAY - timedelta(seconds=60)), seconds=8, now=WEDNESDAY)
+    check(rule, Usage(), ASKED, now=WEDNESDAY)
+    check(rule, Usage(last_at=WEDNESDAY - timedelta(seconds=60)), ASKED, now=WEDNESDAY)
     last_at = WEDNESDAY - timedelta(seconds=59.9)
     refused = refusal(rule, Usage(last_at=last_at))
     assert refused.code is Code.QUOTA_COOLDOWN
     assert refused.facts["limit"] == 60
     assert refused.facts["source"] == "member"
     free_at = datetime.fromtimestamp(refused.facts["resets_at"], UTC)
-    check(rule, Usage(last_at=last_at), seconds=8, now=free_at)
+    check(rule, Usage(last_at=last_at), ASKED, now=free_at)
     assert free_at - last_at <= timedelta(seconds=61)
 
 
 def test_a_request_longer_than_the_whole_quota_is_refused() -> None:
-    assert refusal(rule_of(seconds=5), Usage(), seconds=8).code is Code.QUOTA_SECONDS
+    assert refusal(rule_of(seconds=5), Usage()).code is Code.QUOTA_SECONDS
 
 
 def test_a_refusal_names_the_rule_that_stopped_it() -> None:
-    rule = effective(Limits(videos=1, concurrent=0), LimitChanges(videos=2), None)
+    rule = rule_under(Limits(videos=1), Limits(videos=2), None)
     assert refusal(rule, Usage(videos=2)).facts["source"] == "server"
-    rule = effective(Limits(videos=1, concurrent=0), None, None)
+    rule = rule_under(Limits(videos=1), None, None)
     assert refusal(rule, Usage(videos=1)).facts["source"] == "default"
 
 
@@ -200,9 +215,20 @@ def test_facts_are_plain_json_values() -> None:
     rule = rule_of(videos=1, seconds=1, concurrent=1, cooldown=60)
     for usage in (
         Usage(last_at=WEDNESDAY),
-        Usage(open=1),
+        Usage(concurrent=1),
         Usage(videos=1),
         Usage(seconds=1),
     ):
         for value in refusal(rule, usage).facts.values():
             assert type(value) in {int, str}
+
+
+def test_a_request_takes_one_video_and_its_seconds() -> None:
+    asked = amounts_of(plan(seconds=7))
+    assert asked == Amounts(videos=1, seconds=7)
+    assert asked.named() == list(COUNTED)
+
+
+def test_one_more_request_adds_what_it_takes() -> None:
+    used = Usage(videos=2, seconds=10, concurrent=1).with_one_more(ASKED, at=WEDNESDAY)
+    assert used == Usage(videos=3, seconds=18, concurrent=2, last_at=WEDNESDAY)
