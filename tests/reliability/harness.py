@@ -26,8 +26,16 @@ from bot.app import running
 from bot.app.build import Parts, Role, build
 from bot.domain import breaker
 from bot.domain.ids import GenerationId
-from bot.engine import timing, worker
-from bot.engine.steps import batches, fetching, polling, posting, submission
+from bot.engine import recovery, timing
+from bot.engine.steps import (
+    announcing,
+    batches,
+    fetching,
+    polling,
+    posting,
+    submission,
+    unknown,
+)
 from bot.ops.gc_tuner import GcTuner
 from bot.providers import http, response_errors
 from bot.settings.sources import load
@@ -57,13 +65,13 @@ def shorten(patch: pytest.MonkeyPatch) -> None:
     def backoff(misses: int, *, first: float = 2.0, longest: float = 300.0) -> float:
         return min(first * 2 ** max(misses - 1, 0), longest) * 0.02
 
-    for module in (worker, fetching, posting, submission, polling):
+    for module in (recovery, announcing, fetching, posting, submission, polling, unknown):
         patch.setattr(module, "backoff", backoff)
     patch.setattr(breaker, "FIRST_PAUSE", 0.3)
     busy = response_errors._STATUSES[429]
     patch.setitem(response_errors._STATUSES, 429, replace(busy, retry_after=0.3))
     rule = timing.next_poll
-    # A provider that tells no estimate is first asked after many seconds.
+    # Without an estimate a provider is first queried after many seconds.
     patch.setattr(timing, "next_poll", lambda *a, **k: min(rule(*a, **k), 0.4))
     whole = http.Timeouts
     patch.setattr(
