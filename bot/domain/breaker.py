@@ -7,7 +7,7 @@ returns a new value. Only submissions change it. A poll that succeeds proves not
 
 from dataclasses import dataclass, replace
 
-from bot.domain.errors import Code
+from bot.domain.errors import Accepted, Code
 from bot.domain.ids import GenerationId
 
 OPENS_AFTER = 3
@@ -90,11 +90,11 @@ class Breaker:
         code: Code,
         now: float,
         *,
-        definite: bool,
+        accepted: Accepted,
         retry_after: float | None = None,
         needed_micro_usd: int = 0,
     ) -> "Breaker":
-        """A submission failed. ``definite`` is true if the provider surely took no task.
+        """A submission failed. ``accepted`` says whether the provider took the task.
 
         A single lost answer pauses nothing; a refusal that may pass begins a pause at once.
         """
@@ -108,7 +108,7 @@ class Breaker:
         if self.until is not None and now < self.until and code not in FINAL:
             # It was under way when the pause began, and says nothing new but a longer pause.
             return replace(counted, until=max(self.until, now + asked_for))
-        begins = definite or asked_for > 0 or self.is_open or failures >= OPENS_AFTER
+        begins = accepted is Accepted.NO or asked_for > 0 or self.is_open or failures >= OPENS_AFTER
         if not begins and code not in FINAL:
             return counted
         growing = min(FIRST_PAUSE * 2**self.openings, LONGEST_PAUSE)

@@ -136,7 +136,10 @@ class Refused(RetakeError):
 
 
 class Accepted(Enum):
-    """Whether a provider accepted a task. It decides if another provider may be asked."""
+    """Whether the other side accepted what was sent: a task, a message or a commit.
+
+    After ``NO`` it may be sent again, also elsewhere. After ``UNKNOWN`` look for it first.
+    """
 
     NO = "no"
     UNKNOWN = "unknown"
@@ -174,21 +177,21 @@ class ProviderError(RetakeError):
 class PostError(RetakeError):
     """Discord did not confirm a message in one place.
 
-    ``definite`` is false if the message may exist anyway: look for it before posting again.
+    ``accepted`` is UNKNOWN if the message may exist anyway.
     ``retry_after`` (seconds) is set if the same place may accept it later.
     """
 
     def __init__(
-        self, code: Code, /, *, definite: bool, retry_after: float | None = None, **facts: Any
+        self, code: Code, /, *, accepted: Accepted, retry_after: float | None = None, **facts: Any
     ) -> None:
         super().__init__(code, **facts)
-        self.definite = definite
+        self.accepted = accepted
         self.retry_after = retry_after
 
     @property
     def final(self) -> bool:
         """``final`` is true if the same place will not accept it later either."""
-        return self.definite and self.retry_after is None
+        return self.accepted is Accepted.NO and self.retry_after is None
 
 
 class MediaError(RetakeError):
@@ -214,10 +217,10 @@ class RowUnreadable(RetakeError):
 class StorageUnavailable(RetakeError):
     """The database did not answer. Callers refuse the request instead of skipping the checks.
 
-    ``unclear`` is true if the commit had begun: the transaction may have been committed, or may
+    ``accepted`` is UNKNOWN if the commit had begun: the transaction may have been committed, or may
     still be. Otherwise it had no effect.
     """
 
-    def __init__(self, reason: str, *, unclear: bool = False) -> None:
+    def __init__(self, reason: str, *, accepted: Accepted = Accepted.NO) -> None:
         super().__init__(Code.INTERNAL, reason=reason)
-        self.unclear = unclear
+        self.accepted = accepted

@@ -9,7 +9,7 @@ from dataclasses import InitVar, dataclass, field
 from datetime import datetime, timedelta
 
 from bot.domain.catalogue import ProviderName
-from bot.domain.errors import Code, ProviderError
+from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.generation import Generation, LiveStatus, Park, State
 from bot.domain.ids import GenerationId
 from bot.domain.ports.clock import Clock
@@ -24,8 +24,9 @@ MADE = frozenset({State.READY, State.FETCHED, State.POSTING})
 class InFlight:
     """One generation that this worker owns.
 
-    ``reading`` is the latest progress as (seconds since submission, fraction 0..1). ``unconfirmed``
-    is true if an outside effect of the current state may have happened already: check first.
+    ``reading`` is the latest progress as (seconds since submission, fraction 0..1). ``accepted``
+    is UNKNOWN if Discord or a provider may have accepted an earlier attempt of the current step:
+    look for it first.
     ``claimed`` is true if another worker owned it before. After a restore from a backup, messages
     may be newer than the row; ``posted_since`` is the time from which to search for them (None:
     no need). ``misses`` counts failed attempts of the current step, ``polls`` the queries made.
@@ -42,7 +43,7 @@ class InFlight:
 
     generation: Generation
     reading: tuple[float, float] | None = None
-    unconfirmed: bool = False
+    accepted: Accepted = Accepted.NO
     claimed: bool = False
     posted_since: datetime | None = None
     misses: int = 0
@@ -95,15 +96,15 @@ class InFlight:
 class Flights:
     """All generations in flight, and their queue.
 
-    ``unclear`` maps the generations whose insert may have been committed without an answer to
-    their requesters.
+    ``unconfirmed`` maps the generations whose insert may have been committed without an answer
+    to their requesters.
     """
 
     max_running: InitVar[Mapping[ProviderName, int]]
     live: dict[GenerationId, InFlight] = field(default_factory=dict[GenerationId, InFlight])
     queue: Queue = field(init=False)
     stuck: Stuck = field(default_factory=Stuck)
-    unclear: dict[GenerationId, Person] = field(default_factory=dict[GenerationId, Person])
+    unconfirmed: dict[GenerationId, Person] = field(default_factory=dict[GenerationId, Person])
 
     def __post_init__(self, max_running: Mapping[ProviderName, int]) -> None:
         """Begin with an empty queue."""
@@ -111,7 +112,8 @@ class Flights:
 
     def put(self, generation: Generation, *, claimed: bool) -> InFlight:
         """Add a generation. ``claimed`` is true if another worker may have begun its step."""
-        live = InFlight(generation=generation, unconfirmed=claimed, claimed=claimed)
+        accepted = Accepted.UNKNOWN if claimed else Accepted.NO
+        live = InFlight(generation=generation, accepted=accepted, claimed=claimed)
         self.live[generation.id] = live
         if generation.state in AT_PROVIDER and generation.task is not None:
             self.queue.occupy(generation, generation.task.provider)

@@ -1,4 +1,4 @@
-"""Which generations this worker owns: heartbeats, claims from dead workers, unclear commits.
+"""Which generations this worker owns: heartbeats, claims from dead workers, unconfirmed commits.
 
 This module decides which workers are dead. Heartbeats are written and compared by one clock that
 all workers of a database share, so a wrong system clock does no harm. It knows nothing of steps.
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.domain.errors import RowUnreadable, StorageUnavailable
+from bot.domain.errors import Accepted, RowUnreadable, StorageUnavailable
 from bot.domain.generation import Generation
 from bot.domain.ids import GenerationId, GuildId, UserId, WorkerId
 from bot.domain.ports.storage import Transaction
@@ -52,7 +52,7 @@ class Ownership:
     worker_id: WorkerId
     resume: Callable[[Generation], None]
     _beat_at: datetime | None = None
-    _claim_unclear: bool = False
+    _claim_unconfirmed: bool = False
 
     def owner(self) -> WorkerId | None:
         """Return the owner for a new row: this worker while its heartbeat is fresh, else None.
@@ -100,12 +100,12 @@ class Ownership:
         """Look up the outcome of unanswered inserts and claims, until ``stopped``."""
         while not await self.ports.clock.wait(stopped, FIND_SECONDS):
             try:
-                for generation_id, (guild_id, requester_id) in list(self.flights.unclear.items()):
-                    await self._find_inserted(generation_id, guild_id, requester_id)
-                if self._claim_unclear:
+                for generation_id, person in list(self.flights.unconfirmed.items()):
+                    await self._find_inserted(generation_id, *person)
+                if self._claim_unconfirmed:
                     await self._find_claimed()
             except StorageUnavailable as error:
-                log.info("unclear_commits_not_looked_up", error=str(error))
+                log.info("unconfirmed_commits_not_looked_up", error=str(error))
 
     async def give_up(self, tx: Transaction) -> None:
         """Release all generations to other workers, in an orderly stop."""
@@ -154,7 +154,7 @@ class Ownership:
             claimed = await self.ports.storage.transact(work)
         except StorageUnavailable as error:
             # It may take effect anyway, and then only the database knows the owner.
-            self._claim_unclear = self._claim_unclear or error.unclear
+            self._claim_unconfirmed |= error.accepted is Accepted.UNKNOWN
             raise
         for generation in claimed:
             self.resume(generation)
@@ -167,7 +167,7 @@ class Ownership:
         # then on the row is there or never will be.
         await self.ports.storage.transact(lambda tx: tx.ledger.lock(guild_id, requester_id))
         await self._resume_if_owned(generation_id)
-        del self.flights.unclear[generation_id]
+        del self.flights.unconfirmed[generation_id]
 
     async def _find_claimed(self) -> None:
         """Resume generations that the database says we own and that are not in flight here.
@@ -180,7 +180,7 @@ class Ownership:
             await tx.workers.beat(self.worker_id, now=await tx.workers.clock(clock.now()))
 
         clock, storage = self.ports.clock, self.ports.storage
-        self._claim_unclear = False
+        self._claim_unconfirmed = False
         try:
             await storage.transact(wait_for_claims)
             owned = await storage.read(lambda tx: tx.generations.owned_ids(self.worker_id))
@@ -188,7 +188,7 @@ class Ownership:
                 if generation_id not in self.flights.live:
                     await self._resume_if_owned(generation_id)
         except StorageUnavailable:
-            self._claim_unclear = True
+            self._claim_unconfirmed = True
             raise
 
     async def _resume_if_owned(self, generation_id: GenerationId) -> None:

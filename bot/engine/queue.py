@@ -14,7 +14,7 @@ from datetime import datetime
 
 from bot.domain.breaker import Breaker
 from bot.domain.catalogue import ProviderName
-from bot.domain.errors import Accepted, Code, ProviderError
+from bot.domain.errors import Code, ProviderError
 from bot.domain.generation import Generation, ParkReason
 from bot.domain.ids import GenerationId, GuildId, UserId
 
@@ -189,7 +189,7 @@ class Queue:
         after = self.breaker(provider).failed(
             error.code,
             now,
-            definite=error.accepted is Accepted.NO,
+            accepted=error.accepted,
             retry_after=error.retry_after,
             needed_micro_usd=price,
         )

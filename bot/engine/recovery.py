@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from bot.domain.errors import Code, StorageUnavailable, Superseded
+from bot.domain.errors import Accepted, Code, StorageUnavailable, Superseded
 from bot.domain.generation import Failure, ParkReason, State
 from bot.domain.ids import GenerationId, WorkerId
 from bot.engine.in_flight import InFlight
@@ -33,7 +33,7 @@ class Recovery:
 
     async def reread(self, live: InFlight, error: Exception) -> Next:
         """Read the row again: it has changed, or its last change may not be saved."""
-        live.unconfirmed = True
+        live.accepted = Accepted.UNKNOWN
         live.misses += 1
         generation_id, storage = live.generation.id, self.steps.ports.storage
         try:
@@ -66,7 +66,7 @@ class Recovery:
     async def _retry_or_end(self, live: InFlight, error: Exception) -> Next:
         """Retry with growing delays; end the generation after a few attempts."""
         generation, transitions = live.generation, self.steps.transitions
-        live.unconfirmed = True
+        live.accepted = Accepted.UNKNOWN
         strikes = generation.strikes + 1
         self.steps.ports.telemetry.step_failed(generation.state)
         try:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bot.domain.errors import Refused, StorageUnavailable
+from bot.domain.errors import Accepted, Refused, StorageUnavailable
 from bot.domain.generation import Generation, LiveStatus, State
 from bot.domain.ids import GenerationId, WorkerId, new_conversation_id, new_generation_id
 from bot.domain.limits import amounts_of
@@ -54,7 +54,7 @@ class Generate:
 
         Raises:
             Refused: with nothing held.
-            StorageUnavailable: nothing held, unless it is ``unclear``.
+            StorageUnavailable: nothing held, unless ``accepted`` is UNKNOWN.
         """
         await self.ports.room.look_again()
         now = self.ports.clock.now()
@@ -94,10 +94,10 @@ class Generate:
             self.ports.telemetry.refused(refusal.code)
             raise
         except (StorageUnavailable, asyncio.CancelledError) as error:
-            unclear = isinstance(error, asyncio.CancelledError) or error.unclear
-            if unclear and owner_id is not None:
+            undone = isinstance(error, StorageUnavailable) and error.accepted is Accepted.NO
+            if not undone and owner_id is not None:
                 # It may be committed with this worker as its owner, so no other would claim it.
-                self.flights.unclear[generation_id] = asked.guild_id, asked.requester_id
+                self.flights.unconfirmed[generation_id] = asked.guild_id, asked.requester_id
             raise
         if not receipt.repeated:
             self.ports.telemetry.moved(None, State.QUEUED)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.domain.errors import StorageUnavailable
+from bot.domain.errors import Accepted, StorageUnavailable
 from bot.domain.ports.clock import Clock
 from bot.storage import schema
 from bot.storage.failures import ANY_DATABASE_ERROR, is_driver_error, reason_of
@@ -59,7 +59,8 @@ class _Job:
 
     def unavailable(self, reason: str) -> StorageUnavailable:
         """Return the error for the caller: the database did not answer."""
-        return StorageUnavailable(reason, unclear=self.committing)
+        accepted = Accepted.UNKNOWN if self.committing else Accepted.NO
+        return StorageUnavailable(reason, accepted=accepted)
 
 
 class Writer:
@@ -84,7 +85,7 @@ class Writer:
         """Run ``work`` and commit, within ``within`` seconds in total.
 
         Raises:
-            StorageUnavailable: it was rolled back; or it is ``unclear`` whether it was.
+            StorageUnavailable: it was rolled back, unless ``accepted`` is UNKNOWN.
         """
         if _working.get():
             raise RuntimeError("a transaction inside a transaction would wait for itself")

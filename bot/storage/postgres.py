@@ -13,7 +13,7 @@ from sqlalchemy import URL, exc, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from bot.domain.errors import StorageUnavailable
+from bot.domain.errors import Accepted, StorageUnavailable
 from bot.domain.ports.clock import Clock
 from bot.storage import schema
 from bot.storage.failures import is_refused_write, is_undone_by_another, translating
@@ -115,5 +115,5 @@ class PostgresBackend:
                     committing = True
             return result
         except StorageUnavailable as error:
-            error.unclear = committing
+            error.accepted = Accepted.UNKNOWN if committing else Accepted.NO
             raise

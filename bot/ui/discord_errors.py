@@ -1,6 +1,6 @@
 """What it means when Discord does not take a message: the map from its answers to ``PostError``.
 
-Owns that map and the timeouts of posting. A refusal is definite when Discord says no; when the
+Owns that map and the timeouts of posting. The message was not accepted if Discord says no; when the
 connection broke or the server failed after the request was sent, the message may be there.
 """
 
@@ -13,7 +13,7 @@ import aiohttp
 import discord
 import structlog
 
-from bot.domain.errors import Code, PostError
+from bot.domain.errors import Accepted, Code, PostError
 
 log = structlog.get_logger(__name__)
 
@@ -76,23 +76,23 @@ _BY_STATUS: dict[int, Code] = {
 def post_error(error: BaseException) -> PostError:
     """What an error of the library says about the message that was to be posted."""
     if isinstance(error, discord.RateLimited):
-        return PostError(Code.POST_LIMITED, definite=True, retry_after=error.retry_after)
+        return PostError(Code.POST_LIMITED, accepted=Accepted.NO, retry_after=error.retry_after)
     if isinstance(error, discord.HTTPException):
         return _answered(error)
     if isinstance(error, aiohttp.ClientConnectorError):
         # Nothing was sent: there was no connection to send it on.
-        return PostError(Code.POST_UNAVAILABLE, definite=True, retry_after=LATER_SECONDS)
-    return PostError(Code.POST_UNKNOWN, definite=False, retry_after=LATER_SECONDS)
+        return PostError(Code.POST_UNAVAILABLE, accepted=Accepted.NO, retry_after=LATER_SECONDS)
+    return PostError(Code.POST_UNKNOWN, accepted=Accepted.UNKNOWN, retry_after=LATER_SECONDS)
 
 
 def logged_in(client: discord.Client) -> None:
     """Go on only when Discord knows us: before that nothing is sent, and nothing can be found.
 
     Raises:
-        PostError: POST_UNAVAILABLE, definite, later.
+        PostError: POST_UNAVAILABLE, not accepted, later.
     """
     if client.user is None:
-        raise PostError(Code.POST_UNAVAILABLE, definite=True, retry_after=BLOCKED_SECONDS)
+        raise PostError(Code.POST_UNAVAILABLE, accepted=Accepted.NO, retry_after=BLOCKED_SECONDS)
 
 
 @asynccontextmanager
@@ -118,13 +118,19 @@ async def outgoing(seconds: float) -> AsyncIterator[None]:
 def _answered(error: discord.HTTPException) -> PostError:
     facts = {"status": error.status, "discord_code": error.code}
     if error.code in _LIMITS:
-        return PostError(Code.POST_LIMITED, definite=True, retry_after=_asked(error), **facts)
+        return PostError(
+            Code.POST_LIMITED, accepted=Accepted.NO, retry_after=_asked(error), **facts
+        )
     if error.status == 429 or error.code in _ON_THE_WAY or _is_a_page(error):
-        return PostError(Code.POST_UNAVAILABLE, definite=True, retry_after=BLOCKED_SECONDS, **facts)
+        return PostError(
+            Code.POST_UNAVAILABLE, accepted=Accepted.NO, retry_after=BLOCKED_SECONDS, **facts
+        )
     if error.status >= 500:
-        return PostError(Code.POST_UNKNOWN, definite=False, retry_after=LATER_SECONDS, **facts)
+        return PostError(
+            Code.POST_UNKNOWN, accepted=Accepted.UNKNOWN, retry_after=LATER_SECONDS, **facts
+        )
     code = _BY_CODE.get(error.code) or _BY_STATUS.get(error.status, Code.POST_REJECTED)
-    return PostError(code, definite=True, **facts)
+    return PostError(code, accepted=Accepted.NO, **facts)
 
 
 def _asked(error: discord.HTTPException) -> float:

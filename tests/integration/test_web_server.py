@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from bot.domain.catalogue import ProviderName
-from bot.domain.errors import Code, StorageUnavailable
+from bot.domain.errors import Accepted, Code, StorageUnavailable
 from bot.domain.generation import State
 from bot.domain.ids import GenerationId, TaskId
 from bot.ops.metrics import Metrics
@@ -183,7 +183,7 @@ async def test_who_calls_hears_of_success_only_when_the_name_is_saved(
     monkeypatch.setattr("bot.web.server._SAVING_SECONDS", 0.05)
 
     async def fail() -> None:
-        raise StorageUnavailable("away", unclear=True)
+        raise StorageUnavailable("away", accepted=Accepted.UNKNOWN)
 
     async def hang() -> None:
         await asyncio.Event().wait()

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.domain.errors import Code, PostError
+from bot.domain.errors import Accepted, Code, PostError
 from bot.domain.generation import Generation, LiveStatus, Place, Posting, State, Target, TargetKind
 from bot.domain.ids import ChannelId, GenerationId, MessageId, UserId, message_nonce
 from bot.domain.media import FitStep
@@ -98,7 +98,7 @@ class Discord:
             await self.clock.sleep(self.latency)
         self._reach(channel_id, kind)
         if size > self.limit:
-            raise PostError(Code.POST_TOO_LARGE, definite=True)
+            raise PostError(Code.POST_TOO_LARGE, accepted=Accepted.NO)
         since = self.clock.now() - timedelta(seconds=NONCE_SECONDS)
         again = (m for m in self.messages if (m.channel_id, m.nonce) == (channel_id, nonce))
         message = next((m for m in again if m.at > since), None)
@@ -115,7 +115,7 @@ class Discord:
             )
             self.messages.append(message)
         if self.mute(kind):
-            raise PostError(Code.POST_UNKNOWN, definite=False)
+            raise PostError(Code.POST_UNKNOWN, accepted=Accepted.UNKNOWN)
         return message
 
     async def start_thread(self, message: Message) -> ChannelId:
@@ -191,9 +191,9 @@ class Discord:
 
     def _reach(self, channel_id: int, kind: str) -> None:
         if self.away(kind):
-            raise PostError(Code.POST_UNAVAILABLE, definite=True, retry_after=20)
+            raise PostError(Code.POST_UNAVAILABLE, accepted=Accepted.NO, retry_after=20)
         if self.gone(channel_id, kind):
-            raise PostError(Code.POST_TARGET_GONE, definite=True)
+            raise PostError(Code.POST_TARGET_GONE, accepted=Accepted.NO)
 
 
 @dataclass
@@ -313,7 +313,7 @@ class Messenger:
         if message.empty:
             with suppress(PostError):
                 await self.discord.delete(message)
-            raise PostError(Code.POST_INCOMPLETE, definite=True)
+            raise PostError(Code.POST_INCOMPLETE, accepted=Accepted.NO)
         return _posted(posting, message)
 
     async def find_video(

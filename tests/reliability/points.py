@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from bot.domain.errors import StorageUnavailable
+from bot.domain.errors import Accepted, StorageUnavailable
 
 READS = frozenset({"read"})
 """Methods without an effect: stopping around them is stopping around their neighbours."""
@@ -141,7 +141,7 @@ class Process:
     async def struck(self, crash: Crash) -> None:
         """Let the blow fall."""
         if crash.blow is Blow.HEARS_NOTHING:
-            raise StorageUnavailable("a planned silence", unclear=True)
+            raise StorageUnavailable("a planned silence", accepted=Accepted.UNKNOWN)
         if crash.blow is Blow.DIES:
             self.die()
         else:

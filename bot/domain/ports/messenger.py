@@ -19,7 +19,7 @@ class Messenger(Protocol):
 
         ``again`` is true when an earlier try may have succeeded: look for the message first. A
         thread that cannot be made is not an error (the place then has none); a channel that cannot
-        be written to is PostError, definite.
+        be written to is a PostError with ``Accepted.NO``.
         """
         ...
 
@@ -45,8 +45,8 @@ class Messenger(Protocol):
         posting with the ids of the message and its channel.
 
         Raises:
-            PostError: POST_TOO_LARGE, POST_FORBIDDEN, POST_TARGET_GONE, POST_REJECTED (definite),
-                POST_UNAVAILABLE (definite, later), POST_UNKNOWN (not definite).
+            PostError: POST_TOO_LARGE, POST_FORBIDDEN, POST_TARGET_GONE, POST_REJECTED,
+                POST_UNAVAILABLE (later); POST_UNKNOWN is the only one with ``Accepted.UNKNOWN``.
         """
         ...
 

@@ -299,7 +299,7 @@ class Storage(Protocol):
     async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run ``work`` in a write transaction. It commits on return and rolls back on errors.
 
-        In two cases it may be committed anyway: after a ``StorageUnavailable`` that is ``unclear``,
+        In two cases it may be committed anyway: after a ``StorageUnavailable`` with UNKNOWN,
         and after a cancellation.
         """
         ...

@@ -5,7 +5,7 @@ This module owns how long the notice is retried.
 
 import structlog
 
-from bot.domain.errors import PostError
+from bot.domain.errors import Accepted, PostError
 from bot.domain.generation import State
 from bot.engine.in_flight import InFlight
 from bot.engine.steps import OVER, Next, Steps, backoff
@@ -29,7 +29,7 @@ async def announce(steps: Steps, live: InFlight) -> Next:
             live_status = steps.flights.live_status(generation, now=steps.ports.clock.now())
             await steps.ports.messenger.update_status(generation, live_status)
         else:
-            again = live.unconfirmed or live.misses > 0
+            again = live.accepted is Accepted.UNKNOWN or live.misses > 0
             await steps.ports.messenger.tell_ended(generation, again=again)
     except PostError as error:
         live.misses += 1

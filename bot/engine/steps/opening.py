@@ -5,7 +5,7 @@ This module owns the rule that the status is optional: the video is made without
 
 import structlog
 
-from bot.domain.errors import PostError
+from bot.domain.errors import Accepted, PostError
 from bot.domain.generation import Place
 from bot.engine.in_flight import InFlight
 from bot.engine.steps import Steps
@@ -29,7 +29,7 @@ async def open_status(steps: Steps, live: InFlight) -> None:
 
 async def _status_place(steps: Steps, live: InFlight) -> Place | None:
     """Post the status message, or find it; return None if neither is possible."""
-    generation, again = live.generation, live.unconfirmed
+    generation, again = live.generation, live.accepted is Accepted.UNKNOWN
     clock = steps.ports.clock
     live_status = steps.flights.live_status(
         generation, now=clock.now(), monotonic=clock.monotonic()
@@ -42,7 +42,7 @@ async def _status_place(steps: Steps, live: InFlight) -> Place | None:
         except PostError as error:
             # The status is optional: the video has its own ladder of places.
             log.info("status_not_posted", generation=generation.id, error=str(error))
-            if error.definite or looked:
+            if error.accepted is Accepted.NO or looked:
                 return None
             # It may have been posted, and would never be updated: search for it once.
             again = looked = True

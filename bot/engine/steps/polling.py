@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from bot.domain.catalogue import Plan, ProviderName
-from bot.domain.errors import Code, ProviderError
+from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.generation import Failure, Generation, Result, State
 from bot.domain.ids import GenerationId, TaskId
 from bot.domain.plausible import is_plausible_cost, is_plausible_length
@@ -50,9 +50,9 @@ class PollingSteps(Steps):
     ) -> dict[GenerationId, Next]:
         """Query several tasks of one provider, and act on each answer."""
         for live in lives:
-            if live.unconfirmed:
+            if live.accepted is Accepted.UNKNOWN:
                 # Just claimed: polls have no effects to confirm, only the timing is unknown.
-                live.unconfirmed = False
+                live.accepted = Accepted.NO
                 await self.timing.start(live)
         alone = len(lives) == 1
         try:

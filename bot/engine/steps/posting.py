@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from bot.domain.errors import FILTERS, Code, MediaError, PostError
+from bot.domain.errors import FILTERS, Accepted, Code, MediaError, PostError
 from bot.domain.generation import (
     Failure,
     Generation,
@@ -62,7 +62,7 @@ class PostingSteps(Steps):
             tried=tried,
             turn=turn,
         )
-        live.unconfirmed = False
+        live.accepted = Accepted.NO
         live.posted_since = generation.created_at if live.claimed else None
         live.misses = 0
         live.generation = await self.transitions.move(
@@ -74,7 +74,8 @@ class PostingSteps(Steps):
         """Post the video in the chosen place, unless it is there already or was dropped."""
         if live.generation.abandoned:
             return await self._dropped(live)
-        if live.posted_since is not None or (live.unconfirmed and not self._nonce_holds(live)):
+        unproven = live.accepted is Accepted.UNKNOWN and not self._nonce_holds(live)
+        if live.posted_since is not None or unproven:
             settled = await self._look(live, may_repeat=True)
             if settled is not None:
                 return settled
@@ -91,7 +92,7 @@ class PostingSteps(Steps):
 
     async def _dropped(self, live: InFlight) -> Next:
         """It was dropped: it is not posted, unless it is posted already."""
-        if live.unconfirmed or live.posted_since is not None:
+        if live.accepted is Accepted.UNKNOWN or live.posted_since is not None:
             found = await self._look(live, may_repeat=False)
             if found is not None:
                 return found
@@ -175,7 +176,7 @@ class PostingSteps(Steps):
             )
             return NOW
         live.posted_since = None
-        live.unconfirmed = False
+        live.accepted = Accepted.NO
         return None if found is None else await self._posted(live, found)
 
     async def _not_fitted(self, live: InFlight, error: MediaError) -> Next:
@@ -190,7 +191,8 @@ class PostingSteps(Steps):
 
     async def _not_posted(self, live: InFlight, error: PostError) -> Next:
         log.info("post_failed", generation=live.generation.id, error=str(error))
-        live.unconfirmed = live.unconfirmed or not error.definite
+        if error.accepted is Accepted.UNKNOWN:
+            live.accepted = Accepted.UNKNOWN
         if error.code in FILTERS and not live.generation.place.without_prompt:
             place = replace(live.generation.place, without_prompt=True)
             live.generation = await self.transitions.record(live.generation, place=place)
@@ -207,7 +209,7 @@ class PostingSteps(Steps):
 
         The message is known and was deleted, so this place has no post of the video.
         """
-        live.unconfirmed = False
+        live.accepted = Accepted.NO
         posting = _posting(live.generation)
         if posting.turn >= INCOMPLETE_TIMES - 1:
             return await self._next_place(live, failure)
@@ -227,7 +229,7 @@ class PostingSteps(Steps):
 
     async def _next_place(self, live: InFlight, failure: Failure) -> Next:
         """Record that this place refused, and go one rung down."""
-        if live.unconfirmed and failure.code is not Code.POST_TARGET_GONE:
+        if live.accepted is Accepted.UNKNOWN and failure.code is not Code.POST_TARGET_GONE:
             settled = await self._look(live, may_repeat=False)
             if settled is not None:
                 return settled

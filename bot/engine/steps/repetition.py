@@ -13,7 +13,7 @@ answer may use one up; not forever, because the retention of keys is not documen
 
 
 def after_post(error: ProviderError, task: Task) -> Task:
-    """Return the task after an unclear answer. It is not repeated if that proves nothing."""
+    """Return the task after an unknown outcome. It is not repeated if that proves nothing."""
     pointless = error.code is Code.SUBMIT_UNKNOWN and not error.retryable
     return replace(task, replays=REPLAYS) if pointless else task
 

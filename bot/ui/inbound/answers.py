@@ -12,7 +12,7 @@ import discord
 import structlog
 from discord import ui
 
-from bot.domain.errors import Code, PostError
+from bot.domain.errors import Accepted, Code, PostError
 from bot.ui.discord_errors import UPLOAD_SECONDS, outgoing
 
 log = structlog.get_logger(__name__)
@@ -70,7 +70,7 @@ async def _say(interaction: discord.Interaction[Any], said: dict[str, Any]) -> N
 
 def _check_file(sent: object, said: dict[str, Any]) -> None:
     if "file" in said and isinstance(sent, discord.Message) and not sent.attachments:
-        raise PostError(Code.POST_INCOMPLETE, definite=True)
+        raise PostError(Code.POST_INCOMPLETE, accepted=Accepted.NO)
 
 
 async def turn(

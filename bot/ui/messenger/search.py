@@ -7,7 +7,7 @@ from datetime import datetime
 
 import discord
 
-from bot.domain.errors import Code, PostError
+from bot.domain.errors import Accepted, Code, PostError
 from bot.domain.generation import Generation
 from bot.domain.ids import GenerationId
 from bot.ui.cards.custom_ids import Action, control_ids
@@ -51,9 +51,9 @@ async def find_ours(
                 return message
     direct = isinstance(channel, discord.DMChannel) or not generation.place.guild_id
     if video and not read and not direct:
-        raise PostError(Code.POST_FORBIDDEN, definite=True)
+        raise PostError(Code.POST_FORBIDDEN, accepted=Accepted.NO)
     if video and read == LOOK_BACK and oldest >= begun:
-        raise PostError(Code.POST_UNKNOWN, definite=False, retry_after=LATER_SECONDS)
+        raise PostError(Code.POST_UNKNOWN, accepted=Accepted.UNKNOWN, retry_after=LATER_SECONDS)
     return None
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import discord
 import structlog
 
-from bot.domain.errors import Code, PostError
+from bot.domain.errors import Accepted, Code, PostError
 from bot.domain.generation import Generation
 from bot.domain.ids import ChannelId
 from bot.ui.discord_errors import SEND_SECONDS, outgoing
@@ -107,7 +107,7 @@ async def respect_lock(client: discord.Client, thread_id: int) -> None:
             # Discord says it again when the message is sent, unless we may write there anyway.
             log.info("lock_not_known", thread=thread_id, error=str(error))
     if isinstance(thread, discord.Thread) and thread.locked:
-        raise PostError(Code.POST_LOCKED, definite=True)
+        raise PostError(Code.POST_LOCKED, accepted=Accepted.NO)
 
 
 def _name(generation: Generation) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import discord
 import structlog
 
-from bot.domain.errors import Code, PostError
+from bot.domain.errors import Accepted, Code, PostError
 from bot.domain.ports.clock import Clock
 from bot.ui.discord_errors import SEND_SECONDS, outgoing
 from bot.ui.messenger.uplink import OutgoingFile, Uplink
@@ -65,7 +65,7 @@ class Uploads:
         self._uplink.passed(size, self._clock.monotonic() - started_at)
         if not any(attachment.size for attachment in message.attachments):
             await _delete_empty(message)
-            raise PostError(Code.POST_INCOMPLETE, definite=True, size=size)
+            raise PostError(Code.POST_INCOMPLETE, accepted=Accepted.NO, size=size)
         self._limits.accepted(guild_id, size)
         return message
 

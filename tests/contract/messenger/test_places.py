@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.errors import Code, PostError
+from bot.domain.errors import Accepted, Code, PostError
 from bot.domain.generation import LiveStatus, Place
 from bot.domain.ids import DIRECT, ChannelId, GuildId
 from bot.domain.request import VideoRequest
@@ -63,7 +63,7 @@ async def test_where_the_bot_may_not_write(harness: MessengerHarness) -> None:
     with pytest.raises(PostError) as refused:
         await harness.messenger.open_status(asked, LiveStatus(), again=False)
     assert refused.value.code is Code.POST_FORBIDDEN
-    assert refused.value.definite
+    assert refused.value.accepted is Accepted.NO
 
 
 async def test_where_there_is_nothing_any_more(harness: MessengerHarness) -> None:
@@ -72,7 +72,7 @@ async def test_where_there_is_nothing_any_more(harness: MessengerHarness) -> Non
     with pytest.raises(PostError) as refused:
         await harness.messenger.open_status(asked, LiveStatus(), again=False)
     assert refused.value.code is Code.POST_TARGET_GONE
-    assert refused.value.definite
+    assert refused.value.accepted is Accepted.NO
 
 
 async def test_from_inside_a_thread_it_stays_there(harness: MessengerHarness) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.errors import Code, PostError
+from bot.domain.errors import Accepted, Code, PostError
 from bot.domain.generation import Failure, Generation, LiveStatus, Place, State, Target, TargetKind
 from bot.domain.ids import ChannelId, GuildId
 from bot.domain.media import FitStep
@@ -43,7 +43,7 @@ async def test_a_post_that_lost_its_file_is_none_and_is_taken_away(
     asked = await harness.opened()
     harness.standin.restrictions.losing_files = 1
     error = await refused(harness, asked)
-    assert (error.code, error.definite, error.final) == (Code.POST_INCOMPLETE, True, True)
+    assert (error.code, error.accepted, error.final) == (Code.POST_INCOMPLETE, Accepted.NO, True)
     thread = harness.standin.world.channels[str(asked.place.thread_id)]
     assert [m for m in thread.messages.values() if "is ready" in m.content] == []
 
@@ -95,7 +95,7 @@ async def test_each_refusal_is_a_code_of_its_own(
         SEND | {"status": status, "body": {"code": number, "message": "no"}}
     )
     error = await refused(harness, asked)
-    assert (error.code, error.definite, error.final) == (code, True, True)
+    assert (error.code, error.accepted, error.final) == (code, Accepted.NO, True)
 
 
 @pytest.mark.parametrize("number", [20016, 20028, 20029])
@@ -104,7 +104,7 @@ async def test_too_fast_is_waited_for_in_place(harness: MessengerHarness, number
     harness.client.http.max_ratelimit_timeout = 30.0
     harness.standin.restrictions.slow(str(asked.place.thread_id), seconds=600, code=number)
     error = await refused(harness, asked)
-    assert (error.code, error.definite, error.final) == (Code.POST_LIMITED, True, False)
+    assert (error.code, error.accepted, error.final) == (Code.POST_LIMITED, Accepted.NO, False)
     assert error.retry_after == pytest.approx(600, abs=5)
     harness.standin.advance(601)
     assert (await harness.post(asked)).channel_id == asked.place.thread_id
@@ -137,7 +137,7 @@ async def test_a_page_in_between_forbids_nothing(
     headers = {"Content-Type": kind} if kind else {}
     harness.standin.faults.order(SEND | {"status": status, "body": body, "headers": headers})
     error = await refused(harness, asked)
-    assert (error.code, error.definite, error.final) == (Code.POST_UNAVAILABLE, True, False)
+    assert (error.code, error.accepted, error.final) == (Code.POST_UNAVAILABLE, Accepted.NO, False)
 
 
 async def test_where_uploads_are_limited_nothing_passes_in_the_whole_server(

@@ -10,7 +10,7 @@ import aiohttp
 import discord
 import pytest
 
-from bot.domain.errors import Code, PostError
+from bot.domain.errors import Accepted, Code, PostError
 from bot.domain.generation import Place, Target, TargetKind
 from bot.domain.ids import DIRECT, ChannelId, GuildId, MessageId
 from bot.domain.media import FitStep
@@ -144,7 +144,7 @@ def body(code: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("order", "code", "definite"),
+    ("order", "code", "accepted"),
     [
         (fault(status=403, body=body(50001)), Code.POST_FORBIDDEN, True),
         (fault(status=403, body=body(50013)), Code.POST_FORBIDDEN, True),
@@ -161,14 +161,14 @@ def body(code: int) -> dict[str, Any]:
     ],
 )
 async def test_what_a_refusal_means(
-    harness: MessengerHarness, order: dict[str, Any], code: Code, *, definite: bool
+    harness: MessengerHarness, order: dict[str, Any], code: Code, *, accepted: Accepted
 ) -> None:
     asked = await harness.opened()
     harness.client.http.max_ratelimit_timeout = 60.0
     harness.standin.faults.order(order)
     with pytest.raises(PostError) as refused:
         await harness.post(asked)
-    assert (refused.value.code, refused.value.definite) == (code, definite)
+    assert (refused.value.code, refused.value.accepted) == (code, accepted)
     later = code in {Code.POST_UNKNOWN, Code.POST_LIMITED}
     assert (refused.value.retry_after is not None) == later
 
@@ -181,7 +181,7 @@ async def test_no_answer_in_time_is_unknown(
     harness.standin.faults.order(fault(delay=5))
     with pytest.raises(PostError) as refused:
         await harness.post(asked)
-    assert (refused.value.code, refused.value.definite) == (Code.POST_UNKNOWN, False)
+    assert (refused.value.code, refused.value.accepted) == (Code.POST_UNKNOWN, Accepted.UNKNOWN)
 
 
 async def test_where_nobody_listens_nothing_was_posted(
@@ -191,7 +191,7 @@ async def test_where_nobody_listens_nothing_was_posted(
     monkeypatch.setattr("discord.http.Route.BASE", f"http://127.0.0.1:{unused_tcp_port}/api/v10")
     with pytest.raises(PostError) as refused:
         await harness.post(asked)
-    assert (refused.value.code, refused.value.definite) == (Code.POST_UNAVAILABLE, True)
+    assert (refused.value.code, refused.value.accepted) == (Code.POST_UNAVAILABLE, Accepted.NO)
     assert refused.value.retry_after == discord_errors.LATER_SECONDS
 
 
@@ -263,7 +263,7 @@ async def test_what_stands_above_all_that_was_read_is_not_absent(
         await harness.post(other, harness.posting(other, posting.target))
     with pytest.raises(PostError) as unknown:
         await harness.messenger.find_video(asked, posting.target, since=posting.started_at)
-    assert (unknown.value.code, unknown.value.definite) == (Code.POST_UNKNOWN, False)
+    assert (unknown.value.code, unknown.value.accepted) == (Code.POST_UNKNOWN, Accepted.UNKNOWN)
     assert unknown.value.retry_after is not None
 
 
@@ -280,7 +280,7 @@ async def test_what_may_not_be_read_is_not_absent(harness: MessengerHarness) -> 
     )
     with pytest.raises(PostError) as unreadable:
         await harness.messenger.find_video(asked, posting.target, since=posting.started_at)
-    assert (unreadable.value.code, unreadable.value.definite) == (Code.POST_FORBIDDEN, True)
+    assert (unreadable.value.code, unreadable.value.accepted) == (Code.POST_FORBIDDEN, Accepted.NO)
 
 
 async def test_another_bots_copy_is_not_our_video(harness: MessengerHarness) -> None:
@@ -352,7 +352,7 @@ async def test_real_permissions_are_what_the_ladder_stands_on(harness: Messenger
     harness.standin.places.kick_bot(harness.standin.world.guild(STUDIO))
     with pytest.raises(PostError) as refused:
         await harness.post(harness.generation())
-    assert refused.value.definite
+    assert refused.value.accepted is Accepted.NO
 
 
 async def test_at_most_eight_uploads_at_once(
@@ -369,7 +369,7 @@ async def test_at_most_eight_uploads_at_once(
             full.set()
         await go.wait()
         under_way -= 1
-        raise PostError(Code.POST_REJECTED, definite=True)
+        raise PostError(Code.POST_REJECTED, accepted=Accepted.NO)
 
     monkeypatch.setattr(harness.messenger._uploads, "send", counted)
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
@@ -412,7 +412,7 @@ async def test_a_slow_connection_makes_the_next_file_smaller_and_never_two(
     before = harness.messenger.upload_limit(asked, posting.target)
     with pytest.raises(PostError) as cut:
         await harness.post(asked, posting, data=bytes(9 * 2**20))
-    assert (cut.value.code, cut.value.definite) == (Code.POST_UNKNOWN, False)
+    assert (cut.value.code, cut.value.accepted) == (Code.POST_UNKNOWN, Accepted.UNKNOWN)
     limit = harness.messenger.upload_limit(asked, posting.target)
     assert limit < min(before, 9 * 2**20 // 2)
     found = await harness.messenger.find_video(asked, posting.target, since=posting.started_at)

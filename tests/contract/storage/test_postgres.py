@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from sqlalchemy import make_url
 
-from bot.domain.errors import StorageUnavailable
+from bot.domain.errors import Accepted, StorageUnavailable
 from bot.domain.generation import Generation
 from bot.domain.ports.storage import Storage, Transaction
 from bot.storage import SqlStorage, migrate, open_storage
@@ -151,7 +151,7 @@ async def test_a_lost_connection_is_unavailable_and_the_next_one_works(storage: 
 
     with pytest.raises(StorageUnavailable) as lost:
         await storage.transact(lose)
-    assert not lost.value.unclear
+    assert lost.value.accepted is Accepted.NO
     assert await storage.read(raw("SELECT COUNT(*) FROM conversations")) == [(0,)]
     # As after a restart of the server: connections that wait in the pool are gone as well.
     await storage.transact(
@@ -177,7 +177,7 @@ async def test_a_connection_lost_at_the_commit_leaves_it_unclear(storage: Storag
 
     with pytest.raises(StorageUnavailable) as lost:
         await storage.transact(die_at_the_commit)
-    assert lost.value.unclear
+    assert lost.value.accepted is Accepted.UNKNOWN
 
 
 async def test_no_server_is_unavailable(clock: OwnedClock) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.errors import StorageUnavailable
+from bot.domain.errors import Accepted, StorageUnavailable
 from bot.domain.generation import State, Task
 from bot.domain.ids import ConversationId, TaskId
 from bot.domain.ports.storage import Transaction
@@ -213,8 +213,8 @@ async def test_a_commit_that_fails_fails_the_whole_group(
     assert isinstance(mistaken, Mistake)
     assert isinstance(second, StorageUnavailable)
     assert first is not second
-    assert first.unclear
-    assert second.unclear, "the log may hold it"
+    assert first.accepted is Accepted.UNKNOWN
+    assert second.accepted is Accepted.UNKNOWN, "the log may hold it"
     assert await count(storage) == 1
     await storage.transact(add)
     assert await count(storage) == 2

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from bot.domain.errors import StorageUnavailable
+from bot.domain.errors import Accepted, StorageUnavailable
 from bot.domain.ports.storage import Transaction
 from bot.storage import SqlStorage, open_storage
 from bot.storage.sqlite import SqliteBackend
@@ -209,8 +209,8 @@ async def test_one_that_waits_too_long_is_refused_and_nothing_is_written(
         first, second = await group.outcomes()
         assert isinstance(first, StorageUnavailable), "it was undone, so nobody is told otherwise"
         assert isinstance(second, StorageUnavailable)
-        assert not first.unclear, "it had begun, and is known to be undone"
-        assert not second.unclear, "it never began"
+        assert first.accepted is Accepted.NO, "it had begun, and is known to be undone"
+        assert second.accepted is Accepted.NO, "it never began"
     async with open_storage(url, clock=clock) as storage:
         assert await count(storage) == 0
 
@@ -231,8 +231,8 @@ async def test_only_a_commit_that_has_begun_is_reported_as_unclear(
             await storage.transact(work)
         with pytest.raises(StorageUnavailable, match="no answer within") as in_line:
             await storage.transact(add)
-        assert behind_the_commit.value.unclear
-        assert not in_line.value.unclear
+        assert behind_the_commit.value.accepted is Accepted.UNKNOWN
+        assert in_line.value.accepted is Accepted.NO
         disk.set()
     async with open_storage(url, clock=clock) as storage:
         assert await count(storage) == 1

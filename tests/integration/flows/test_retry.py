@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bot.domain.errors import Code, Refused, RetakeError, StorageUnavailable
+from bot.domain.errors import Accepted, Code, Refused, RetakeError, StorageUnavailable
 from bot.ui.text.messages import Messages
 from tests.fakes.services import delivered
 from tests.integration.flows.conftest import Json, Retake, Starting
@@ -45,7 +45,10 @@ def keys(retake: Retake) -> set[str]:
         (Refused(Code.PROVIDER_TROUBLE), TROUBLE),
         (Refused(Code.PROVIDER_BALANCE), ENGLISH.explain(Code.PROVIDER_BALANCE, {})),
         (Refused(Code.NO_ROOM), NO_ROOM),
-        (StorageUnavailable("no answer", unclear=True), ENGLISH.say("failure.storage")),
+        (
+            StorageUnavailable("no answer", accepted=Accepted.UNKNOWN),
+            ENGLISH.say("failure.storage"),
+        ),
     ],
 )
 async def test_the_refusal_becomes_the_receipt(

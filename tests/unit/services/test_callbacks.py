@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.domain.catalogue import ProviderName
-from bot.domain.errors import Code, StorageUnavailable, Superseded
+from bot.domain.errors import Accepted, Code, StorageUnavailable, Superseded
 from bot.domain.generation import Generation, State
 from bot.domain.ids import GenerationId, TaskId
 from bot.domain.ports.provider import PreparedTask, Submission
@@ -20,7 +20,7 @@ from bot.services.callbacks import NAMES_AT_MOST, Callbacks
 from tests.fakes.ports import APIMART, EVOLINK, FakeDirectory, FakeProvider, refusal, silence
 from tests.unit.services.conftest import NOBODY, Worker, World
 
-AWAY = StorageUnavailable("away", unclear=True)
+AWAY = StorageUnavailable("away", accepted=Accepted.UNKNOWN)
 
 
 async def nothing() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.domain.access import Viewer
-from bot.domain.errors import Code, PostError, Refused, Superseded
+from bot.domain.errors import Accepted, Code, PostError, Refused, Superseded
 from bot.domain.generation import Generation, State
 from bot.domain.ids import DIRECT, GenerationId, GuildId, UserId
 from bot.domain.media import MediaKind, StoredMedia
@@ -93,7 +93,7 @@ async def test_a_status_that_cannot_show_it_is_no_error(world: World) -> None:
     made = await delivered(world)
 
     async def refuse(*_: object) -> None:
-        raise PostError(Code.POST_UNAVAILABLE, definite=True)
+        raise PostError(Code.POST_UNAVAILABLE, accepted=Accepted.NO)
 
     world.messenger.update_status = refuse  # pyright: ignore[reportAttributeAccessIssue]
     assert await delete(world, made)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.errors import Code, PostError
+from bot.domain.errors import Accepted, Code, PostError
 from bot.domain.generation import State
 from bot.domain.ids import TaskId
 from bot.domain.ports.provider import TaskReport, TaskState
@@ -164,7 +164,7 @@ async def test_dropped_by_another_process_during_the_conversion_it_is_not_posted
 
 
 async def test_dropped_while_discord_is_away_it_is_not_posted(world: World) -> None:
-    away = PostError(Code.POST_UNAVAILABLE, definite=True, retry_after=600)
+    away = PostError(Code.POST_UNAVAILABLE, accepted=Accepted.NO, retry_after=600)
     world.messenger.post_faults.append(("before", away))
     worker = world.start()
     receipt = await world.ask(worker)
@@ -179,7 +179,7 @@ async def test_dropped_while_discord_is_away_it_is_not_posted(world: World) -> N
 
 
 async def test_dropped_when_the_post_is_there_already_it_is_delivered(world: World) -> None:
-    lost = PostError(Code.POST_UNAVAILABLE, definite=False)
+    lost = PostError(Code.POST_UNAVAILABLE, accepted=Accepted.UNKNOWN)
     world.messenger.post_faults.append(("after", lost))
     worker = world.start()
     receipts: list[Any] = []

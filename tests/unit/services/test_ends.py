@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.domain.errors import Code, PostError
+from bot.domain.errors import Accepted, Code, PostError
 from bot.domain.generation import State
 from bot.engine import ownership
 from bot.engine.context import Policy
@@ -12,9 +12,9 @@ from tests.contract.storage.samples import raw
 from tests.fakes.ports import EVOLINK, refusal
 from tests.unit.services.conftest import NOBODY, World
 
-AWAY = PostError(Code.POST_UNAVAILABLE, definite=True, retry_after=5.0)
-UNKNOWN = PostError(Code.POST_UNKNOWN, definite=False)
-FORBIDDEN = PostError(Code.POST_FORBIDDEN, definite=True)
+AWAY = PostError(Code.POST_UNAVAILABLE, accepted=Accepted.NO, retry_after=5.0)
+UNKNOWN = PostError(Code.POST_UNKNOWN, accepted=Accepted.UNKNOWN)
+FORBIDDEN = PostError(Code.POST_FORBIDDEN, accepted=Accepted.NO)
 
 
 @pytest.fixture(autouse=True)

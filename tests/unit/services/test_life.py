@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.domain.errors import Code, PostError, Refused
+from bot.domain.errors import Accepted, Code, PostError, Refused
 from bot.domain.generation import State, TargetKind
 from bot.domain.ids import TaskId
 from bot.domain.limits import Limits
@@ -33,7 +33,7 @@ async def test_a_request_becomes_a_video_in_its_thread(world: World) -> None:
 async def test_what_is_made_has_no_expected_end_any_more(world: World) -> None:
     worker = world.start()
     world.messenger.post_faults.append(
-        ("before", PostError(Code.POST_UNAVAILABLE, definite=True, retry_after=60))
+        ("before", PostError(Code.POST_UNAVAILABLE, accepted=Accepted.NO, retry_after=60))
     )
     generation = (await world.ask(worker)).generation
     running = await world.until_state(generation.id, State.RUNNING)

@@ -6,7 +6,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from bot.domain.errors import Code, PostError
+from bot.domain.errors import Accepted, Code, PostError
 from bot.domain.generation import ParkReason, State, TargetKind
 from bot.domain.ids import message_nonce
 from bot.engine.context import Policy
@@ -14,9 +14,11 @@ from bot.engine.steps.posting import NONCE_SECONDS
 from bot.services.generate import Receipt
 from tests.unit.services.conftest import NOBODY, World
 
-UNKNOWN = PostError(Code.POST_UNKNOWN, definite=False, retry_after=5)
-UNANSWERED_LONG = PostError(Code.POST_UNKNOWN, definite=False, retry_after=NONCE_SECONDS + 5)
-FORBIDDEN = PostError(Code.POST_FORBIDDEN, definite=True)
+UNKNOWN = PostError(Code.POST_UNKNOWN, accepted=Accepted.UNKNOWN, retry_after=5)
+UNANSWERED_LONG = PostError(
+    Code.POST_UNKNOWN, accepted=Accepted.UNKNOWN, retry_after=NONCE_SECONDS + 5
+)
+FORBIDDEN = PostError(Code.POST_FORBIDDEN, accepted=Accepted.NO)
 
 
 async def asked(world: World) -> Receipt:
@@ -124,7 +126,7 @@ async def test_a_status_taken_over_is_looked_for_once_more_when_its_answer_is_lo
 
 
 def lost_file() -> PostError:
-    return PostError(Code.POST_INCOMPLETE, definite=True)
+    return PostError(Code.POST_INCOMPLETE, accepted=Accepted.NO)
 
 
 async def test_a_post_without_its_file_is_made_once_more_under_another_nonce(world: World) -> None:
@@ -158,7 +160,7 @@ async def test_files_lost_everywhere_are_not_charged(world: World) -> None:
 
 @pytest.mark.parametrize("code", [Code.POST_FILTERED, Code.POST_LINK_BLOCKED])
 async def test_a_refused_prompt_is_left_out_in_the_same_place(world: World, code: Code) -> None:
-    world.messenger.post_faults.append(("before", PostError(code, definite=True)))
+    world.messenger.post_faults.append(("before", PostError(code, accepted=Accepted.NO)))
     receipt = await asked(world)
     row = await world.row(receipt.generation.id)
     assert targets(world) == [TargetKind.THREAD]
@@ -167,14 +169,14 @@ async def test_a_refused_prompt_is_left_out_in_the_same_place(world: World, code
 
 
 async def test_what_is_refused_without_its_prompt_goes_one_rung_down(world: World) -> None:
-    filtered = PostError(Code.POST_FILTERED, definite=True)
+    filtered = PostError(Code.POST_FILTERED, accepted=Accepted.NO)
     world.messenger.post_faults.extend([("before", filtered)] * 2)
     await asked(world)
     assert targets(world) == [TargetKind.CHANNEL]
 
 
 async def test_slow_mode_is_waited_for_in_place_and_said(world: World) -> None:
-    slow = PostError(Code.POST_LIMITED, definite=True, retry_after=900)
+    slow = PostError(Code.POST_LIMITED, accepted=Accepted.NO, retry_after=900)
     world.messenger.post_faults.append(("before", slow))
     receipt = await world.ask(world.start())
     row = await world.until_state(receipt.generation.id, State.POSTING)
@@ -186,14 +188,14 @@ async def test_slow_mode_is_waited_for_in_place_and_said(world: World) -> None:
 
 
 async def test_what_a_server_refuses_as_a_whole_goes_to_a_direct_message(world: World) -> None:
-    limited = PostError(Code.POST_UPLOADS_LIMITED, definite=True)
+    limited = PostError(Code.POST_UPLOADS_LIMITED, accepted=Accepted.NO)
     world.messenger.post_faults.append(("before", limited))
     await asked(world)
     assert targets(world) == [TargetKind.DIRECT]
 
 
 async def test_the_end_says_why_it_was_not_posted_where_it_was_asked_for(world: World) -> None:
-    locked = PostError(Code.POST_LOCKED, definite=True)
+    locked = PostError(Code.POST_LOCKED, accepted=Accepted.NO)
     world.messenger.post_faults.extend([("before", locked), *[("before", FORBIDDEN)] * 2])
     receipt = await asked(world)
     row = await world.row(receipt.generation.id)

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from bot.domain.errors import Code, PostError
+from bot.domain.errors import Accepted, Code, PostError
 from bot.domain.generation import State
 from bot.domain.ids import UserId
 from bot.engine.context import Policy
@@ -50,7 +50,7 @@ async def test_one_that_ends_when_admitted_holds_no_place_until_it_is_announced(
     worker = world.start()
     _, ends, last = await in_line(world, worker, 3)
     world.evolink.prepare_faults.append(refusal(Code.PROVIDER_REJECTED))
-    away = PostError(Code.POST_UNAVAILABLE, definite=True, retry_after=5.0)
+    away = PostError(Code.POST_UNAVAILABLE, accepted=Accepted.NO, retry_after=5.0)
     world.messenger.end_away = lambda: away if world.clock.seconds < 600 else None
     await world.until_state(ends.generation.id, State.FAILED)
     await world.until_state(last.generation.id, State.RUNNING, seconds=200)

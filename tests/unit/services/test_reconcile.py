@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.errors import Code, MediaError, PostError
+from bot.domain.errors import Accepted, Code, MediaError, PostError
 from bot.domain.generation import Generation, State
 from bot.domain.ids import GenerationId, TaskId
 from bot.domain.ports.provider import TaskState
@@ -206,7 +206,7 @@ async def test_without_an_id_the_known_task_is_meant(world: World) -> None:
 
 
 async def test_a_video_that_nobody_took_can_be_posted_once_more(world: World) -> None:
-    gone = PostError(Code.POST_FORBIDDEN, definite=True)
+    gone = PostError(Code.POST_FORBIDDEN, accepted=Accepted.NO)
     world.messenger.post_faults.extend([("before", gone)] * 3)
     worker = world.start()
     ended = (await world.ask(worker)).generation

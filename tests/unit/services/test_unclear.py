@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from bot.domain.errors import StorageUnavailable
+from bot.domain.errors import Accepted, StorageUnavailable
 from bot.domain.generation import State
 from bot.domain.ids import GenerationId
 from bot.services.generate import Generate
 from tests.unit.services.conftest import GUILD, TOM, World
 
-UNCLEAR = StorageUnavailable("no answer within 30 seconds", unclear=True)
+UNCLEAR = StorageUnavailable("no answer within 30 seconds", accepted=Accepted.UNKNOWN)
 UNDONE = StorageUnavailable("no answer within 30 seconds")
 
 
@@ -33,7 +33,7 @@ async def test_an_insert_without_an_answer_is_looked_after(
         await world.ask(worker)
     (made,) = await stored(world)
     await world.until(lambda: made in worker.flights.live, seconds=10)
-    assert not worker.flights.unclear
+    assert not worker.flights.unconfirmed
     await world.until_state(made, State.DELIVERED)
 
 
@@ -46,8 +46,8 @@ async def test_an_insert_that_did_not_come_about_is_looked_for_once(
     world.storage.faults = [("before", fault)]
     with pytest.raises(type(fault)):
         await world.ask(worker)
-    assert worker.flights.unclear
-    await world.until(lambda: not worker.flights.unclear, seconds=10)
+    assert worker.flights.unconfirmed
+    await world.until(lambda: not worker.flights.unconfirmed, seconds=10)
     assert not worker.flights.live
 
 
@@ -57,7 +57,7 @@ async def test_what_is_known_to_be_undone_is_not_looked_for(world: World) -> Non
     world.storage.faults = [("before", UNDONE)]
     with pytest.raises(StorageUnavailable):
         await world.ask(worker)
-    assert not worker.flights.unclear
+    assert not worker.flights.unconfirmed
 
 
 async def test_the_look_is_repeated_until_the_database_answers(world: World) -> None:
