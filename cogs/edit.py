@@ -85,10 +85,7 @@ class EditCog(commands.Cog):
 
     async def edit(self, interaction: Interaction, control: ControlId) -> None:
         """Handle the button *Edit*: open a form with the last instruction in it."""
-        client = interaction.client
-        subject = await client.services.edit.by_id(
-            control.generation(), viewer=context.viewer(interaction)
-        )
+        subject = await self._subject(interaction, control)
         await open_form(interaction, self._form(subject, interaction))
 
     async def choose(self, interaction: Interaction, message: discord.Message) -> None:
@@ -127,14 +124,9 @@ class EditCog(commands.Cog):
 
     async def extend(self, interaction: Interaction, control: ControlId) -> None:
         """Handle the button *Extend*: open a form about what happens next."""
-        client = interaction.client
-        subject = await client.services.edit.by_id(
-            control.generation(), viewer=context.viewer(interaction)
-        )
-        messages = client.messages(interaction)
-        await open_form(
-            interaction, forms.extend_form(subject, client.services.catalogue, messages)
-        )
+        subject = await self._subject(interaction, control)
+        messages, catalogue = self.client.messages(interaction), self.client.services.catalogue
+        await open_form(interaction, forms.extend_form(subject, catalogue, messages))
 
     async def extended(self, interaction: Interaction, control: ControlId) -> None:
         """Handle the form about what happens next."""
@@ -147,6 +139,10 @@ class EditCog(commands.Cog):
         await submit(
             interaction, context.draft(interaction, request, parent_id=control.generation())
         )
+
+    async def _subject(self, interaction: Interaction, control: ControlId) -> Generation:
+        viewer = context.viewer(interaction)
+        return await self.client.services.lookup.by_id(control.generation(), viewer=viewer)
 
     def _form(self, subject: Generation, interaction: Interaction) -> forms.Form:
         messages = interaction.client.messages(interaction)

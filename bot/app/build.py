@@ -184,7 +184,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
         client.attach(
             Services(
                 generate=generate,
-                edit=VideoLookup(storage=storage),
+                lookup=VideoLookup(storage=storage),
                 intake=Intake(media=media, room=ports.room),
                 cancel=Cancel(ports=ports, flights=flights, wake=scheduler.wake),
                 jobs=Jobs(storage=storage, clock=clock, flights=flights),

@@ -19,7 +19,7 @@ class Services:
     """What the cogs call."""
 
     generate: Generate
-    edit: VideoLookup
+    lookup: VideoLookup
     intake: Intake
     cancel: Cancel
     delete: Delete

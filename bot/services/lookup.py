@@ -1,4 +1,4 @@
-"""Finding a finished video by message or id, and checking access to it."""
+"""Finding a finished video by its message or id."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class VideoLookup:
 
     storage: Storage
 
-    async def subject(self, message_id: MessageId, *, viewer: Viewer) -> Generation:
+    async def by_message(self, message_id: MessageId, *, viewer: Viewer) -> Generation:
         """Return the generation whose finished video is in that message.
 
         Raises:

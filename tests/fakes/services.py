@@ -189,13 +189,13 @@ class FakeGenerate(Calls):
 
 
 @dataclass
-class FakeEdit(Calls):
+class FakeLookup(Calls):
     """Knows the videos in ``videos``, by message."""
 
     videos: dict[int, Generation] = field(default_factory=dict)
 
-    async def subject(self, message_id: MessageId, *, viewer: Viewer) -> Generation:
-        self.take("subject", message_id, viewer)
+    async def by_message(self, message_id: MessageId, *, viewer: Viewer) -> Generation:
+        self.take("by_message", message_id, viewer)
         return self._found(self.videos.get(message_id))
 
     async def by_id(self, generation_id: GenerationId, *, viewer: Viewer) -> Generation:
@@ -366,7 +366,7 @@ class FakeServices:
     """All that the cogs call, in memory."""
 
     generate: FakeGenerate = field(default_factory=FakeGenerate)
-    edit: FakeEdit = field(default_factory=FakeEdit)
+    lookup: FakeLookup = field(default_factory=FakeLookup)
     intake: FakeIntake = field(default_factory=FakeIntake)
     cancel: FakeCancel = field(default_factory=FakeCancel)
     delete: FakeDelete = field(default_factory=FakeDelete)

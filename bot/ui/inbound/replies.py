@@ -102,12 +102,12 @@ async def ours(
     """
     services = client.services
     try:
-        return await services.edit.subject(MessageId(message.id), viewer=viewer)
+        return await services.lookup.by_message(MessageId(message.id), viewer=viewer)
     except Refused as refused:
         if refused.code is not Code.NOT_FOUND:
             raise
     named = [mark.generation_id for mark in control_ids(message) if mark.generation_id]
-    return await services.edit.by_id(named[0], viewer=viewer) if named else None
+    return await services.lookup.by_id(named[0], viewer=viewer) if named else None
 
 
 def speaks_to_us(client: "RetakeClient", message: discord.Message) -> bool:

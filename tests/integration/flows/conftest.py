@@ -46,7 +46,7 @@ class Retake:
         place = self.client.get_partial_messageable(int(channel))
         file = discord.File(io.BytesIO(b"film"), filename="fox-v1.mp4")
         message = await place.send(content, file=file, view=video_view(generation))
-        self.services.edit.videos[message.id] = generation
+        self.services.lookup.videos[message.id] = generation
         self.services.history.items.append(generation)
         return message
 

@@ -47,7 +47,7 @@ class Away:
             Spot(channel_id=int(VIDEOS), guild_id=int(STUDIO))  # pyright: ignore[reportArgumentType]
         ] * spots
         services.missed.answered = answered or set()
-        services.edit.videos[int(self.video)] = FOX
+        services.lookup.videos[int(self.video)] = FOX
         retake.client.attach(services.as_services())
         retake.client.dispatch("ready")
         async with asyncio.timeout(10):

@@ -176,7 +176,7 @@ async def test_a_refused_reply_is_reported_without_a_ping(retake: Retake) -> Non
 
 async def test_a_reply_to_something_unfinished_says_so(retake: Retake) -> None:
     video = await retake.post_video(FOX)
-    retake.services.edit.refusals.append(Refused(Code.NOT_FINISHED))
+    retake.services.lookup.refusals.append(Refused(Code.NOT_FINISHED))
     after = retake.standin.position
     await retake.standin.people.send("tom", "videos", "bluer", reply_to=str(video.id))
     assert "still being made" in (await hint(retake, after))["content"]
@@ -188,7 +188,7 @@ async def test_people_chat_without_being_answered(retake: Retake) -> None:
     first = await people.send("ana", "videos", "nice weather")
     await people.send("tom", "videos", "indeed", reply_to=first["id"])
     video = await retake.post_video(FOX)
-    retake.services.edit.refusals.append(Refused(Code.NOT_FINISHED))
+    retake.services.lookup.refusals.append(Refused(Code.NOT_FINISHED))
     await people.send("ana", "videos", "wow", reply_to=str(video.id), ping=False)
     after = retake.standin.position
     await retake.client.get_partial_messageable(int(VIDEOS)).send(
@@ -237,7 +237,7 @@ async def test_buttons_and_forms_survive_a_restart(retake: Retake, start: Starti
     opened = await retake.press("ana", str(video.id), f"rt:edit:{FOX.id}")
     await retake.client.close()
     restarted: Retake = await start()
-    restarted.services.edit.videos[video.id] = FOX
+    restarted.services.lookup.videos[video.id] = FOX
     answered = await restarted.submit("ana", opened, prompt="bluer")
     assert "On it" in texts(answered)
     assert (await restarted.press("ana", str(video.id), f"rt:edit:{FOX.id}"))["state"] == "modal"

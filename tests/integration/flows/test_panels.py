@@ -212,7 +212,7 @@ async def test_ids_that_the_bot_never_made_are_refused_politely(
     answered = await retake.press("tom", str(message.id), custom_id)
     assert "I don't recognize that button." in texts(answered)
     assert retake.services.generate.made == []
-    assert retake.services.edit.made == []
+    assert retake.services.lookup.made == []
     assert retake.services.history.made == []
 
 

@@ -135,7 +135,7 @@ async def test_a_reply_in_a_thread_the_library_has_forgotten(
     retake.standin.membership.archive(retake.standin.world.channels[str(thread.id)])
     await retake.client.close()
     restarted: Retake = await start()
-    restarted.services.edit.videos[video.id] = FOX
+    restarted.services.lookup.videos[video.id] = FOX
     assert restarted.client.get_channel(thread.id) is None
     bare_reply(restarted, sent, content="bluer")
     ask = await restarted.services.generate.next()
@@ -145,7 +145,7 @@ async def test_a_reply_in_a_thread_the_library_has_forgotten(
 async def test_a_reply_to_a_status_message_is_about_its_video(retake: Retake) -> None:
     """Found by its buttons: the status message holds no video."""
     video = await retake.post_video(FOX)
-    retake.services.edit.videos = {1: FOX}
+    retake.services.lookup.videos = {1: FOX}
     await retake.standin.people.send("tom", "videos", "bluer", reply_to=str(video.id))
     assert (await retake.services.generate.next()).parent_id == FOX.id
 

@@ -86,7 +86,7 @@ async def test_nothing_can_be_made_of_it_any_more(world: World, how: str) -> Non
     asked: dict[str, Callable[[], Awaitable[object]]] = {
         "again": lambda: generate.request(replace(ask, repeat_of=made.id)),
         "edit": lambda: generate.request(replace(ask, parent_id=made.id)),
-        "reply": lambda: edit.subject(message_id, viewer=viewer()),
+        "reply": lambda: edit.by_message(message_id, viewer=viewer()),
         "copy": lambda: history_of(world).copy(made.id, viewer=viewer(), max_bytes=10**9),
     }
     with pytest.raises(Refused) as refused:
