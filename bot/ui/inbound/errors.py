@@ -13,7 +13,7 @@ import discord
 import structlog
 from discord import app_commands
 
-from bot.domain.errors import Code, RetakeError, StorageUnavailable
+from bot.domain.errors import Code, PostError, RetakeError, StorageUnavailable
 from bot.ui.text.messages import Messages
 
 log = structlog.get_logger(__name__)
@@ -26,6 +26,10 @@ def sentence(error: BaseException, messages: Messages, titles: Mapping[str, str]
     if isinstance(error, StorageUnavailable):
         log.error("storage_unavailable", error=str(error))
         return messages.say("failure.storage")
+    if isinstance(error, discord.HTTPException | PostError):
+        # The sentences of a PostError's codes are about a video that could not be posted.
+        log.warning("discord_refused", error=str(error))
+        return messages.say("failure.unsent")
     if isinstance(error, RetakeError) and error.code is not Code.INTERNAL:
         log.info("refused", code=error.code.value, facts=error.facts)
         return messages.explain(error.code, error.facts, titles=titles)
@@ -34,9 +38,6 @@ def sentence(error: BaseException, messages: Messages, titles: Mapping[str, str]
     if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
         log.warning("command_outdated", error=str(error))
         return messages.say("failure.outdated_command")
-    if isinstance(error, discord.HTTPException):
-        log.warning("discord_refused", error=str(error))
-        return messages.say("failure.unsent")
     reference = secrets.token_hex(3)
     log.error("unexpected", reference=reference, exc_info=error)
     return messages.say("failure.unexpected", reference=reference)

@@ -176,6 +176,19 @@ async def test_a_late_refusal_is_reported_as_any_other(away: Away) -> None:
     assert buttons(reported) == {"Edit": f"rt:edit:{FOX.id}"}
 
 
+async def test_a_reply_whose_channel_discord_does_not_show_is_answered_truly(away: Away) -> None:
+    """Nothing was posted yet, so the answer must not speak of a video that could not be."""
+    away.standin.faults.order(
+        {"method": "GET", "route": "/channels/{channel_id}", "status": 403,
+         "body": {"code": 50001, "message": "Missing Access"}}
+    )  # fmt: skip
+    written = await away.reply("tom", "make it night")
+    retake = await away.back()
+    assert retake.services.generate.asks == []
+    (said,) = away.said(int(written))
+    assert "I couldn't do that in Discord just now." in said["content"]
+
+
 async def test_what_cannot_be_read_does_not_stop_the_rest(away: Away) -> None:
     away.standin.faults.order(
         {"method": "GET", "route": "/channels/{channel_id}/messages", "status": 403,
