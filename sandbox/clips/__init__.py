@@ -5,6 +5,7 @@ Knows nothing of HTTP, tasks or money.
 """
 
 import asyncio
+import dataclasses
 import hashlib
 import math
 import tempfile
@@ -14,13 +15,25 @@ from typing import Literal, Protocol
 
 from PIL import Image
 
-from sandbox.clips import footage, lettering, mood, remake, scenery
+from sandbox.clips import (
+    cast,
+    footage,
+    lettering,
+    mood,
+    places,
+    remake,
+    scene,
+    strokes,
+)
 from sandbox.clips.film import Film, Sheet, Source, develop
+from sandbox.clips.looks import chain
 
 __all__ = ["ClipRequest", "ClipSource", "Clips", "FixedClips", "frame_size"]
 
 _SHORT_SIDE = {"360p": 360, "720p": 720, "1080p": 1080, "4k": 2160}
 _MOST_DRAWN = 1080
+_DRAWING = 2
+"""Counts up when clips are drawn in another way, so that a cache never gives an older one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,20 +141,12 @@ class Clips:
         return path
 
     async def _film(self, request: ClipRequest) -> Film:
-        source = None
-        version = 1
+        given = None
         size = self._size(frame_size(request.aspect, request.quality))
         seconds = float(request.seconds)
         if request.source is not None:
             given = await asyncio.to_thread(footage.probe, request.source)
-            version = given.version + 1
             size = self._size(_like(given, request.quality))
-            source = Source(
-                path=request.source,
-                has_sound=given.audio_codec is not None,
-                seconds=given.seconds,
-                grade=remake.grade_of(request.prompt) if request.mode == "edit" else "null",
-            )
             if request.mode == "edit":
                 seconds = min(given.seconds, seconds)
         length = round(seconds)
@@ -149,18 +154,9 @@ class Clips:
             seconds = min(seconds, 1.0)
         share = min(1.0, _MOST_DRAWN / min(size))
         drawn = (round(size[0] * share) // 2 * 2, round(size[1] * share) // 2 * 2)
-        sheets = await asyncio.to_thread(_sheets, request, drawn, version, seconds, length)
-        return Film(
-            size=size,
-            drawn=drawn,
-            seconds=seconds,
-            sheets=sheets,
-            chord=mood.chord_of(request.prompt),
-            version=version,
-            source=source if request.mode == "edit" else None,
-            prologue=source if request.mode == "extend" else None,
-            threads=1 if self._tiny else 2,
-        )
+        shot = _Shot(request=request, given=given, size=drawn, seconds=seconds, length=length)
+        film = await asyncio.to_thread(_drawn, shot)
+        return dataclasses.replace(film, size=size, threads=1 if self._tiny else 2)
 
     def _size(self, size: tuple[int, int]) -> tuple[int, int]:
         if not self._tiny:
@@ -176,7 +172,8 @@ def _key(request: ClipRequest, *, tiny: bool) -> str:
         digest.update(path.read_bytes() if path else b"-")
         digest.update(b"|")
     plain = (request.provider, request.mode, request.prompt, request.seconds)
-    digest.update(repr((*plain, request.aspect, request.quality, tiny)).encode())
+    shape = (request.aspect, request.quality, tiny, _DRAWING)
+    digest.update(repr((*plain, *shape)).encode())
     return digest.hexdigest()
 
 
@@ -186,26 +183,130 @@ def _like(given: footage.Footage, quality: str) -> tuple[int, int]:
     return round(given.width * share) // 2 * 2, round(given.height * share) // 2 * 2
 
 
-def _sheets(
-    request: ClipRequest, size: tuple[int, int], version: int, seconds: float, length: int
-) -> list[Sheet]:
-    chosen = mood.mood_of(request.prompt)
-    palette = chosen.palette
-    ink = _dark(palette.land[2])
+@dataclass(frozen=True, kw_only=True)
+class _Shot:
+    """One film to be drawn: the size and seconds it is drawn in, and its length as it is shown."""
+
+    request: ClipRequest
+    given: footage.Footage | None
+    size: tuple[int, int]
+    seconds: float
+    length: int
+
+
+def _drawn(shot: _Shot) -> Film:
+    """The film of a request: its prompt's scene, its images, or its source changed or continued."""
+    request, given = shot.request, shot.given
+    if given is not None and request.source is not None:
+        source = Source(
+            path=request.source, has_sound=given.audio_codec is not None, seconds=given.seconds
+        )
+        before = scene.unpacked(given.scene)
+        draw = _edited if request.mode == "edit" else _continued
+        return draw(shot, before, source)
+    shown = scene.read(request.prompt)
+    if request.images or request.last_frame:
+        sheets = remake.photographs(request.images, request.last_frame, shot.size, shot.seconds)
+        return _film(shot, [*sheets, *strokes.weather(shown.weather, shot.size)], shown, kept=False)
+    return _film(shot, _staged(shown, shot.size), shown, looks=shown.looks)
+
+
+def _edited(shot: _Shot, before: scene.Scene | None, source: Source) -> Film:
+    """The source's own pictures with what is new, or its scene drawn again without what is gone."""
+    prompt = shot.request.prompt
+    change = scene.changed(before or _strange(prompt), prompt, visibly=True)
+    inset = remake.inset(shot.request.images, shot.size)
+    if before is not None and change.redrawn:
+        sheets = [*_staged(change.scene, shot.size), *inset]
+        return _film(shot, sheets, change.scene, looks=change.scene.looks)
+    sheets = [
+        *_entering(change, shot.size),
+        *strokes.weather(mood.weather_of(prompt), shot.size),
+        *inset,
+    ]
+    film = _film(shot, sheets, change.scene, looks=change.looks, kept=before is not None)
+    return dataclasses.replace(film, source=source)
+
+
+def _continued(shot: _Shot, before: scene.Scene | None, source: Source) -> Film:
+    """What follows the source: its scene goes on where it was, or its last picture comes alive."""
+    prompt, begins = shot.request.prompt, round(source.seconds)
+    change = scene.changed(before or _strange(prompt), prompt, since=begins)
+    if before is not None:
+        sheets = _staged(change.scene, shot.size)
+        film = _film(shot, sheets, change.scene, looks=change.scene.looks)
+    else:
+        last = footage.still(source.path, max(0.0, source.seconds - 0.3))
+        sheets = remake.awakened(last, shot.size, shot.seconds)
+        sheets += _entering(change, shot.size)
+        film = _film(shot, sheets, change.scene, looks=change.looks, kept=False)
+        begins = 0
+    return dataclasses.replace(film, begins=begins, prologue=source)
+
+
+def _strange(prompt: str) -> scene.Scene:
+    """What is assumed of a video that the stand-ins did not make."""
+    return dataclasses.replace(scene.read(prompt), roles=(), looks=(), weather="", title="")
+
+
+def _stage(shown: scene.Scene, size: tuple[int, int], floor: int = 80) -> cast.Stage:
+    return cast.Stage(
+        size=size,
+        floor=min(size[1] * floor // 100, size[1] - lettering.footer_height(size)),
+        water=shown.place == "sea",
+        palette=shown.palette,
+    )
+
+
+def _staged(shown: scene.Scene, size: tuple[int, int]) -> list[Sheet]:
+    """All sheets of a scene, the farthest first."""
+    backdrop = places.backdrop(shown, size)
+    return [
+        *backdrop.behind,
+        *cast.sheets(shown.roles, _stage(shown, size, backdrop.floor)),
+        *backdrop.before,
+        *strokes.weather(shown.weather, size),
+    ]
+
+
+def _entering(change: scene.Change, size: tuple[int, int]) -> list[Sheet]:
+    return cast.sheets(change.scene.roles, _stage(change.scene, size), change.added)
+
+
+def _film(
+    shot: _Shot,
+    sheets: list[Sheet],
+    shown: scene.Scene,
+    *,
+    looks: tuple[str, ...] = (),
+    kept: bool = True,
+) -> Film:
+    """A film with its captions. The scene goes into the file if it is ``kept``."""
+    request, size, palette = shot.request, shot.size, shown.palette
+    version = 1 if shot.given is None else shot.given.version + 1
     words = lettering.Words(
         prompt=request.prompt,
         version=version,
         origin=f"{request.provider} · {_MODES[request.mode]}",
-        figures=_figures(request, size, length),
+        figures=_figures(request, size, shot.length),
     )
-    frame = Sheet(image=lettering.bands(words, size, ink, palette.accent))
-    if request.mode == "edit":
-        pictures = remake.weather(request.prompt, size) + remake.inset(request.images, size)
-    elif request.images or request.last_frame:
-        pictures = remake.photographs(request.images, request.last_frame, size, seconds)
-    else:
-        pictures = scenery.scene(chosen, size)
-    return [*pictures, frame, _progress(size, seconds, palette.accent)]
+    ink = strokes.mixed(palette.land[2], (0, 0, 0), 0.58)
+    footer = lettering.footer(words, size, ink, palette.accent)
+    return Film(
+        size=size,
+        drawn=size,
+        seconds=shot.seconds,
+        sheets=sheets,
+        captions=[
+            Sheet(image=lettering.header(words, size, ink, palette.accent)),
+            Sheet(image=footer, y=str(size[1] - footer.height)),
+            _progress(size, shot.seconds, palette.accent),
+        ],
+        looks=chain(looks, min(size)),
+        chord=mood.chord_of(shown.seed),
+        sound=places.sound(shown),
+        comment=f"retake v{version} {scene.packed(shown) if kept else ''}".rstrip(),
+    )
 
 
 _MODES = {
@@ -225,11 +326,6 @@ def _figures(request: ClipRequest, size: tuple[int, int], length: int) -> str:
     )
     plus = "+" if request.mode == "extend" else ""
     return f"{aspect} · {plus}{length} s · {request.quality}"
-
-
-def _dark(colour: mood.Colour) -> mood.Colour:
-    r, g, b = (round(c * 0.42) for c in colour)
-    return r, g, b
 
 
 def _progress(size: tuple[int, int], seconds: float, accent: mood.Colour) -> Sheet:

@@ -24,7 +24,10 @@ class FilmError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Footage:
-    """What a video file is. ``version`` is read from our own mark in the comment, 1 without it."""
+    """What a video file is.
+
+    ``version`` and ``scene`` are read from the stand-ins' mark in the comment; 1 and empty without.
+    """
 
     seconds: float
     width: int
@@ -35,6 +38,7 @@ class Footage:
     audio_codec: str | None
     container: str
     version: int
+    scene: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +148,8 @@ def probe(path: Path) -> Footage:
                 raise FilmError(f"{path.name} has no picture")
             video, sounds = container.streams.video[0], container.streams.audio
             comment = container.metadata.get("comment", "")
-            mark = comment.removeprefix("retake v")
+            mark, _, scene = comment.removeprefix("retake v").partition(" ")
+            marked = comment.startswith("retake v") and mark.isdigit()
             return Footage(
                 seconds=(container.duration or 0) / av.time_base,
                 width=video.width,
@@ -154,7 +159,8 @@ def probe(path: Path) -> Footage:
                 frame_rate=float(video.average_rate or 0),
                 audio_codec=sounds[0].codec_context.name if sounds else None,
                 container=container.format.name,
-                version=int(mark) if mark != comment and mark.isdigit() else 1,
+                version=int(mark) if marked else 1,
+                scene=scene if marked else "",
             )
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise FilmError(repr(error)) from error

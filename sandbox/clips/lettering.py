@@ -1,23 +1,18 @@
 """The lettering of a clip: a header tells where it comes from, a footer what was asked.
 
-Owns fonts, wrapping and the two bands. Both are opaque, so that an edit's bands cover the ones of
-its source. Knows nothing of filter graphs or providers.
+Owns wrapping, the two bands and the title. The bands are opaque, so that an edit's bands cover the
+ones of its source. Knows nothing of fonts, filter graphs or providers.
 """
 
-import functools
+import re
 from dataclasses import dataclass
-from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter
 
+from sandbox.clips import typeface
 from sandbox.clips.mood import Colour
 
-_BROAD_FONTS = (
-    "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
-    "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
-    "/usr/share/fonts/TTF/DejaVuSans.ttf",
-    "/System/Library/Fonts/Supplemental/Arial Unicode.ttf",
-)
+_WHITE = (250, 251, 255)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +23,6 @@ class Words:
     version: int
     origin: str
     figures: str
-
-
-@functools.cache
-def _font(size: int, *, broad: bool = False) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    if broad:
-        for name in _BROAD_FONTS:
-            if Path(name).is_file():
-                return ImageFont.truetype(name, size)
-    return ImageFont.load_default(size)
 
 
 def header_height(size: tuple[int, int]) -> int:
@@ -50,95 +36,98 @@ def footer_height(size: tuple[int, int]) -> int:
     return max(12, round(min(size) * share) // 2 * 2)
 
 
-def bands(words: Words, size: tuple[int, int], ink: Colour, accent: Colour) -> Image.Image:
-    """Both bands on a sheet as large as the picture, clear in between."""
-    sheet = Image.new("RGBA", size, (0, 0, 0, 0))
-    draw = ImageDraw.Draw(sheet)
-    _header(draw, words, size, ink, accent)
-    _footer(draw, words, size, ink, accent)
-    return sheet
+def header(words: Words, size: tuple[int, int], ink: Colour, accent: Colour) -> Image.Image:
+    """The band at the top."""
+    wide, tall = size[0], header_height(size)
+    band = Image.new("RGBA", (wide, tall), (*ink, 255))
+    letters = max(5, round(tall * 0.5))
+    edge = _edge(size)
+    typeface.write(band, (edge, tall / 2), words.origin, letters, accent)
+    left = wide - edge - typeface.width(words.figures, letters)
+    typeface.write(band, (left, tall / 2), words.figures, letters, (235, 238, 245))
+    return band
 
 
-def _header(
-    draw: ImageDraw.ImageDraw, words: Words, size: tuple[int, int], ink: Colour, accent: Colour
-) -> None:
-    width, tall = size[0], header_height(size)
-    draw.rectangle((0, 0, width, tall - 1), fill=(*ink, 255))
-    font = _font(max(5, round(tall * 0.5)))
-    edge = max(3, round(min(size) * 0.035))
-    draw.text((edge, tall / 2), words.origin, font=font, fill=(*accent, 255), anchor="lm")
-    pale = (235, 238, 245, 255)
-    draw.text((width - edge, tall / 2), words.figures, font=font, fill=pale, anchor="rm")
-
-
-def _footer(
-    draw: ImageDraw.ImageDraw, words: Words, size: tuple[int, int], ink: Colour, accent: Colour
-) -> None:
-    width, height = size
-    tall = footer_height(size)
-    top = height - tall
-    short = min(size)
-    draw.rectangle((0, top, width, height), fill=(*ink, 255))
-    edge = max(3, round(short * 0.035))
-    chip = _font(max(5, round(short * 0.036)))
-    label = f"v{words.version}"
-    broad = draw.textlength(label, font=chip) + short * 0.04
-    high = short * 0.062
-    middle = top + tall / 2
+def footer(words: Words, size: tuple[int, int], ink: Colour, accent: Colour) -> Image.Image:
+    """The band at the bottom."""
+    wide, tall, short = size[0], footer_height(size), min(size)
+    band = Image.new("RGBA", (wide, tall), (*ink, 255))
+    edge, middle = _edge(size), tall / 2
+    label, letters = f"v{words.version}", max(5, round(short * 0.036))
+    broad, high = typeface.width(label, letters) + short * 0.04, short * 0.062
     box = (edge, middle - high / 2, edge + broad, middle + high / 2)
-    draw.rounded_rectangle(box, radius=high / 2, fill=(*accent, 255))
-    centre = (edge + broad / 2, middle)
-    draw.text(centre, label, font=chip, fill=(*ink, 255), anchor="mm")
+    ImageDraw.Draw(band).rounded_rectangle(box, radius=high / 2, fill=(*accent, 255))
+    typeface.write(band, (edge + short * 0.02, middle), label, letters, ink)
     left = edge * 1.7 + broad
-    text, font, lines = _fitted(draw, words.prompt, width - left - edge, tall * 0.8, short)
-    step = font.size * 1.22 if isinstance(font, ImageFont.FreeTypeFont) else 12
-    y = middle - step * (lines - 1) / 2
-    for line in text:
-        draw.text((left, y), line, font=font, fill=(250, 251, 255, 255), anchor="lm")
+    shares = (0.05, 0.044, 0.038, 0.033, 0.029)
+    room = (wide - left - edge, tall * 0.8)
+    lines, letters = _fitted(words.prompt, room, [max(6, round(short * s)) for s in shares])
+    _block(band, lines, letters, (left, 0, wide - edge, tall), centred=False)
+    return band
+
+
+def title(text: str, size: tuple[int, int]) -> Image.Image:
+    """A prompt in large letters in the middle of the picture, with a soft shadow."""
+    sheet = Image.new("RGBA", size, (255, 255, 255, 0))
+    short, edge = min(size), round(min(size) * 0.09)
+    box = (edge, header_height(size) + edge, size[0] - edge, size[1] - footer_height(size) - edge)
+    sizes = [max(7, round(short * share)) for share in (0.15, 0.12, 0.1, 0.08, 0.065, 0.052)]
+    lines, letters = _fitted(text, (box[2] - box[0], box[3] - box[1]), sizes, bold=True)
+    _block(sheet, lines, letters, box, centred=True)
+    shadow = Image.new("RGBA", size, (0, 0, 0, 0))
+    shadow.putalpha(sheet.getchannel("A").point([v * 5 // 9 for v in range(256)]))
+    shadow = shadow.filter(ImageFilter.BoxBlur(max(1, short // 60)))
+    shadow.alpha_composite(sheet)
+    return shadow
+
+
+def _edge(size: tuple[int, int]) -> int:
+    return max(3, round(min(size) * 0.035))
+
+
+def _block(
+    image: Image.Image,
+    lines: list[str],
+    letters: int,
+    box: tuple[float, float, float, float],
+    *,
+    centred: bool,
+) -> None:
+    """Lines one under the other, in the vertical middle of the box."""
+    step = letters * 1.25
+    y = (box[1] + box[3]) / 2 - step * (len(lines) - 1) / 2
+    for line in lines:
+        free = box[2] - box[0] - typeface.width(line, letters, bold=centred)
+        if centred:
+            x = box[0] + free / 2
+        else:
+            x = box[0] + free * typeface.is_right_to_left(" ".join(lines))
+        typeface.write(image, (x, y), line, letters, _WHITE, bold=centred)
         y += step
 
 
 def _fitted(
-    draw: ImageDraw.ImageDraw, prompt: str, width: float, height: float, short: int
-) -> tuple[list[str], ImageFont.FreeTypeFont | ImageFont.ImageFont, int]:
-    """The largest lettering the whole prompt fits in, cut with an ellipsis at the smallest."""
-    text = " ".join(prompt.split()) or "no prompt"
-    broad = any(ord(character) > 0x24F and character not in "–—‘’“”…" for character in text)
+    prompt: str, room: tuple[float, float], sizes: list[int], *, bold: bool = False
+) -> tuple[list[str], int]:
+    """The lines in the largest of the sizes that fits, cut with an ellipsis at the smallest."""
+    text = " ".join(prompt.split())[:600] or "no prompt"
     lines: list[str] = []
-    for share in (0.05, 0.044, 0.038, 0.033, 0.029):
-        size = max(6, round(short * share))
-        font = _font(size, broad=broad)
-        lines = _wrapped(draw, text, font, width)
-        most = max(1, int(height // (size * 1.22)))
-        if len(lines) <= most or share == 0.029:
-            if len(lines) > most:
-                lines = [*lines[: most - 1], lines[most - 1][:-1].rstrip() + "…"]
-            return lines, font, len(lines)
-    raise AssertionError("the smallest size always returns")
+    most = 1
+    for size in sizes:
+        lines = _wrapped(text, size, room[0], bold=bold)
+        most = max(1, int(room[1] // (size * 1.25)))
+        if len(lines) <= most:
+            return lines, size
+    return [*lines[: most - 1], lines[most - 1][:-1].rstrip() + "…"], sizes[-1]
 
 
-def _wrapped(
-    draw: ImageDraw.ImageDraw,
-    text: str,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    width: float,
-) -> list[str]:
+def _wrapped(text: str, size: int, room: float, *, bold: bool) -> list[str]:
+    """The text in lines: broken between words and between Chinese or Japanese signs."""
     lines = [""]
-    for word in text[:600].split(" "):
-        longer = f"{lines[-1]} {word}".strip()
-        if draw.textlength(longer, font=font) <= width:
-            lines[-1] = longer
-            continue
-        rest = word
-        while rest:
-            fits = next(
-                (
-                    n
-                    for n in range(len(rest), 1, -1)
-                    if draw.textlength(rest[:n], font=font) <= width
-                ),
-                1,
-            )
-            lines.append(rest[:fits])
-            rest = rest[fits:]
-    return [line for line in lines if line] or [""]
+    for piece in re.findall(r"[⺀-ヿ㐀-鿿＀-￯]|[^\s⺀-ヿ㐀-鿿＀-￯]+|\s+", text):
+        too_long = typeface.width(piece, size, bold=bold) > room
+        for part in piece if too_long else [piece]:
+            if typeface.width(lines[-1] + part, size, bold=bold) > room and part.strip():
+                lines.append("")
+            lines[-1] += part
+    return [line.strip() for line in lines if line.strip()] or [""]

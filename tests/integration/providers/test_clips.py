@@ -1,14 +1,34 @@
 """The stand-ins' videos: real files, of the asked shape, and visibly what was asked."""
 
 import asyncio
+import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from sandbox.clips import ClipRequest, Clips, FixedClips, footage, frame_size, mood, remake
+from sandbox.clips import (
+    ClipRequest,
+    Clips,
+    FixedClips,
+    footage,
+    frame_size,
+    glyphs,
+    lettering,
+    places,
+    scene,
+    subjects,
+    typeface,
+)
+from sandbox.clips.mood import PLACES
 from tests.integration.providers.harness import Bench, draw
+
+# Continuous integration installs the packages that emoji and letters come from.
+drawn = pytest.mark.skipif(
+    not glyphs.available() and "CI" not in os.environ, reason="needs the sandbox's packages"
+)
 
 
 def ask(**more: object) -> ClipRequest:
@@ -86,15 +106,148 @@ async def test_the_prompt_is_written_in_the_footer(clips: Clips, tmp_path: Path)
     assert difference(fox.crop(foot), wolf.crop(foot)) > 1
 
 
-async def test_every_place_can_be_drawn(cache: Path, tmp_path: Path) -> None:
+async def test_every_place_can_be_drawn_and_no_two_are_alike(cache: Path, tmp_path: Path) -> None:
     tiny = Clips(cache, scale="tiny")
-    pictures = [
-        await frame(await tiny.render(ask(prompt=prompt)), 0.5, tmp_path)
-        for prompt in ("a ship on the sea", "a city street", "a rocket in space", "a meadow", "")
-    ]
+    words = [*(words.split()[0] for words in PLACES.values()), "xyzzy"]
+    assert [scene.read(word).place for word in words] == [*PLACES, "title"]
+    pictures = [await frame(await tiny.render(ask(prompt=word)), 0.5, tmp_path) for word in words]
     for number, picture in enumerate(pictures):
         assert picture.size == (160, 90)
         assert all(difference(picture, other) > 4 for other in pictures[:number])
+
+
+@drawn
+async def test_a_clip_shows_its_subject_and_it_moves(clips: Clips, tmp_path: Path) -> None:
+    """The orange of a fox is in the picture, goes to the left, and is nowhere without a fox."""
+    path = await clips.render(ask())
+    early, late = [
+        _where(await frame(path, second, tmp_path), (217, 92, 62)) for second in (0.2, 2.6)
+    ]
+    assert early.count > 0.03
+    assert late.count > 0.03
+    assert late.x < early.x - 10
+    wolf = await frame(await clips.render(ask(prompt="a grey wolf in the snow")), 1, tmp_path)
+    assert _where(wolf, (217, 92, 62)).count < 0.002
+
+
+@drawn
+async def test_what_is_removed_is_gone_and_the_rest_is_untouched(
+    clips: Clips, tmp_path: Path
+) -> None:
+    red = (220, 90, 80)
+    source = await clips.render(ask(prompt="a red boat and a castle on the sea"))
+    edited = await clips.render(
+        ask(mode="edit", prompt="remove the boat", source=source, seconds=10)
+    )
+    before, after = [await frame(path, 1, tmp_path) for path in (source, edited)]
+    assert _where(before, red).count > 0.01
+    assert _where(after, red).count < 0.001
+    right = (before.width // 2, before.height // 8, before.width, before.height * 3 // 4)
+    assert difference(before.crop(right), after.crop(right)) < 3
+    back = await clips.render(ask(mode="edit", prompt="add a red boat", source=edited, seconds=10))
+    assert _where(await frame(back, 1, tmp_path), red).count > 0.01
+
+
+@drawn
+async def test_an_added_subject_comes_into_the_picture_of_any_video(
+    clips: Clips, tmp_path: Path
+) -> None:
+    source = tmp_path / "strange.mp4"
+    footage.write(source, "color=c=gray:s=640x360:r=24:d=3,format=yuv420p[out0]")
+    edited = await clips.render(ask(mode="edit", prompt="add a frog", source=source, seconds=10))
+    assert _where(await frame(edited, 1, tmp_path), (119, 178, 85)).count > 0.02
+    assert footage.probe(edited).scene == ""
+
+
+@drawn
+@pytest.mark.parametrize("look", ["a pencil sketch of a cat", "pixel art of a cat", "a cat, noir"])
+async def test_a_style_changes_the_picture(clips: Clips, tmp_path: Path, look: str) -> None:
+    plain = scene_of(await frame(await clips.render(ask(prompt="a cat")), 1, tmp_path))
+    styled = scene_of(await frame(await clips.render(ask(prompt=look)), 1, tmp_path))
+    assert difference(plain, styled) > 8
+
+
+async def test_the_same_prompt_is_drawn_the_same_anywhere(tmp_path: Path) -> None:
+    one, other = [
+        await Clips(tmp_path / name, scale="tiny").render(ask(prompt="two dragons in the rain"))
+        for name in ("one", "other")
+    ]
+    assert one.read_bytes() == other.read_bytes()
+
+
+async def test_without_the_packages_a_clip_is_made_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caches = (glyphs._drawing, glyphs.glyph, typeface._file, typeface._font, typeface._face)
+    for cached in caches:
+        cached.cache_clear()
+    monkeypatch.setattr(glyphs, "package", lambda name: None)
+    monkeypatch.setattr(glyphs, "resvg_py", None)
+    monkeypatch.setattr(typeface, "get_display", None)
+    for prompt in ("a fox in the forest", "一只猫 🐱 שלום", "xyzzy"):
+        path = await Clips(tmp_path, scale="tiny").render(ask(prompt=prompt))
+        assert footage.probe(path).seconds == pytest.approx(1, abs=0.06)
+    for cached in caches:
+        cached.cache_clear()
+
+
+@drawn
+def test_captions_are_set_in_every_script() -> None:
+    """No two of these give the same picture, as they would if their letters were missing."""
+    texts = (
+        "abc",
+        "зима",
+        "αβγ",
+        "狐狸",
+        "いぬ",
+        "강아지",
+        "خرگوش",
+        "שלום",
+        "สุนัข",
+        "नमस्ते",
+        "🦊",
+        "🐈‍⬛",
+    )
+    images = {}
+    for text in texts:
+        missing = "".join("\U0010fffd" for _ in text)
+        image, blank = [_line(words) for words in (text, missing)]
+        assert image.getbbox() is not None, text
+        assert image.tobytes() != blank.tobytes(), text
+        images[image.tobytes()] = text
+    assert sorted(images.values()) == sorted(texts)
+
+
+@drawn
+def test_right_to_left_lines_are_in_their_order_and_joined() -> None:
+    assert typeface._visual("שלום 12 abc") == "abc 12 םולש"
+    assert typeface._visual("كتاب") != "كتاب"[::-1]
+    assert typeface.is_right_to_left("123 שלום abc")
+    assert not typeface.is_right_to_left("abc שלום")
+
+
+def test_a_long_prompt_is_cut_at_the_smallest_letters() -> None:
+    for text in ("word " * 300, "字" * 500, "x" * 500):
+        lines, size = lettering._fitted(text, (400, 60), [20, 12])
+        assert size == 12
+        assert len(lines) == 4
+        assert lines[-1].endswith("…")
+        assert all(typeface.width(line, size) <= 400 * 1.06 for line in lines)
+
+
+@drawn
+def test_everything_that_can_be_named_can_be_drawn() -> None:
+    names = [emoji for emoji, _, _ in subjects._table()]
+    names += list(subjects._rules()["better"])
+    assert len(names) > 1200
+    assert [name for name in names if not glyphs.known(name)] == []
+
+
+@pytest.mark.parametrize("place", ["sea", "city", "hills"])
+def test_places_and_weather_have_their_sound(place: str) -> None:
+    shown = scene.read(f"a plain {PLACES[place].split()[0]}")
+    assert bool(places.sound(shown)) is (place != "hills")
+    assert places.sound(scene.read("rain")) != places.sound(shown)
 
 
 async def test_an_image_to_video_shows_the_image(clips: Clips, tmp_path: Path) -> None:
@@ -155,21 +308,6 @@ async def test_words_of_colour_do_the_obvious(
     assert (_share(after, channel) - _share(before, channel)) * direction > 0.03
 
 
-def test_two_words_add_up_but_black_and_white_stays_so() -> None:
-    night, snow = remake.grade_of("make it night"), remake.grade_of("let it snow")
-    assert remake.grade_of("night with snow") == f"{night},{snow}"
-    assert remake.grade_of("black and white, rain") == remake.grade_of("black and white")
-
-
-def test_any_other_instruction_turns_the_hue_and_weather_falls() -> None:
-    one, other = remake.grade_of("a tiny hat"), remake.grade_of("a large hat")
-    assert one.startswith("hue=h=")
-    assert one != other
-    assert len(remake.weather("let it snow", (160, 90))) == 1
-    assert len(remake.weather("heavy rain", (160, 90))) == 1
-    assert remake.weather("a tiny hat", (160, 90)) == []
-
-
 async def test_an_extension_goes_on_after_its_source(clips: Clips, tmp_path: Path) -> None:
     source = await clips.render(ask())
     longer = await clips.render(ask(mode="extend", prompt="a city appears", source=source))
@@ -180,6 +318,15 @@ async def test_an_extension_goes_on_after_its_source(clips: Clips, tmp_path: Pat
     assert same < 3
     later = difference(await frame(source, 1, tmp_path), await frame(longer, 4, tmp_path))
     assert later > 10
+
+
+async def test_an_extension_begins_where_its_source_ends(clips: Clips, tmp_path: Path) -> None:
+    source = await clips.render(ask(prompt="a boat on the sea"))
+    longer = await clips.render(ask(mode="extend", prompt="it sails on", source=source))
+    last, first = [scene_of(await frame(longer, second, tmp_path)) for second in (2.95, 3.02)]
+    begun = scene_of(await frame(source, 0.1, tmp_path))
+    assert difference(last, first) < difference(begun, first) / 2
+    assert footage.probe(longer).scene == footage.probe(source).scene
 
 
 async def test_a_source_of_odd_shape_without_sound(clips: Clips, tmp_path: Path) -> None:
@@ -262,13 +409,27 @@ async def test_the_provider_hands_out_an_edit_of_the_edit(bench: Bench, tmp_path
     assert footage.probe(path).version == 3
 
 
-def test_moods_follow_words_and_chords_are_pleasant() -> None:
-    assert mood.mood_of("Boats on the ocean").place == "sea"
-    assert mood.mood_of("a city at night").place == "city"
-    assert mood.mood_of("a city at night").palette.dark
-    assert mood.mood_of("xyzzy") == mood.mood_of("xyzzy")
-    low, fifth, _ = mood.chord_of("a fox")
-    assert fifth / low == pytest.approx(1.5, abs=0.01)
+@dataclass(frozen=True, kw_only=True)
+class _Patch:
+    """How much of a picture is of a colour, and where its middle is."""
+
+    count: float
+    x: float
+
+
+def _where(image: Image.Image, colour: tuple[int, int, int]) -> _Patch:
+    picture = scene_of(image)
+    near = ImageChops.difference(picture, Image.new("RGB", picture.size, colour))
+    r, g, b = (band.point([255 if v < 40 else 0 for v in range(256)]) for band in near.split())
+    mask = ImageChops.darker(ImageChops.darker(r, g), b)
+    box = mask.getbbox() or (0, 0, 0, 0)
+    return _Patch(count=ImageStat.Stat(mask).mean[0] / 255, x=(box[0] + box[2]) / 2)
+
+
+def _line(text: str) -> Image.Image:
+    image = Image.new("RGBA", (400, 60), (0, 0, 0, 0))
+    typeface.write(image, (5, 30), text, 30, (255, 255, 255))
+    return image
 
 
 def _middle(image: Image.Image) -> tuple[float, ...]:
