@@ -183,7 +183,7 @@ class Changing(Names):
         return await super().resolve(host, port, family)
 
 
-async def test_an_answer_that_changes_is_judged_each_time(
+async def test_an_answer_that_changes_is_checked_each_time(
     trap: Trap, tmp_path: Path, tally: Tally, attempts_outside: list[str]
 ) -> None:
     """The address that was checked is the one connected to: the name is not resolved twice."""

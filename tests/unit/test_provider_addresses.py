@@ -119,7 +119,7 @@ class Names(AbstractResolver):
         return None
 
 
-async def test_a_name_is_judged_by_what_it_resolves_to() -> None:
+async def test_a_name_is_checked_by_what_it_resolves_to() -> None:
     found = await GuardedResolver(PUBLIC, Names("8.8.8.8")).resolve("cdn.example.com", 443)
     assert [entry["host"] for entry in found] == ["8.8.8.8"]
     for addresses in (("127.0.0.1",), ("8.8.8.8", "10.0.0.1"), ("::ffff:169.254.169.254",)):

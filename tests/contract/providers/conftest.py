@@ -12,6 +12,7 @@ from tests.contract.providers.adapter_harness import (
     AdapterHarness,
     open_harness,
 )
+from tests.contract.providers.http_site import Site, running_site
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +49,9 @@ async def evolink(tmp_path: Path, rendered: Path) -> AsyncIterator[AdapterHarnes
 async def apimart(tmp_path: Path, rendered: Path) -> AsyncIterator[AdapterHarness]:
     async with open_harness(APIMART, tmp_path, rendered) as made:
         yield made
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    async with running_site() as running:
+        yield running

@@ -22,7 +22,7 @@ from tests.proxies import PASSWORD, USER, ProxyServer, proxying
 PEM = Path(__file__).parent / "tls" / "provider.example.pem"
 QUICK = Timeouts(connect=5, submit=5, read=5, idle=5, transfer=5)
 SECRETS = "mira:p%40ss%3Aw0rd@"
-KEY = "sk-key-of-the-door-0123456789"
+KEY = "sk-key-of-the-client-0123456789"
 
 
 @dataclass
