@@ -14,6 +14,8 @@ import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox import opening
+from sandbox.discord.rules.errors import Refused
 from sandbox.folder import Folder, FolderError
 from sandbox.process import BotProcess
 from sandbox.server import Sandbox
@@ -21,6 +23,8 @@ from sandbox.server import Sandbox
 DATA = Path("data/sandbox")
 PORT = 8900
 ONLINE_SECONDS = 60.0
+OPENING_SECONDS = 5.0
+"""The address is printed after this long, even if the opening conversation is not finished."""
 
 
 def main() -> int:
@@ -67,6 +71,7 @@ async def _run_in(folder: Folder, port: int, stop: asyncio.Event, *, browse: boo
         print(f"Port {port} can't be used ({error.strerror}). Use --port 0 for any free one.")
         return 1
     folder.clear()
+    opening.add_post(sandbox.discord)
     folder.config.write_text(sandbox.bot_config(folder.path), encoding="utf-8")
     bot = BotProcess(config=folder.config, log=folder.log, keep_open=(folder.lock,))
     keeper = Keeper(sandbox=sandbox, bot=bot, folder=folder, url=url, browse=browse)
@@ -106,13 +111,27 @@ class Keeper:
 
     async def keep_up(self) -> None:
         """Return if the bot ends before it was online: then it would end again."""
-        restarted = False
-        while await self._online():
-            if not restarted:
-                self._welcome()
-            status = await self.bot.wait()
-            print(f"The bot has ended (exit status {status}). Starting it again.", flush=True)
-            restarted = True
+        opened: asyncio.Task[None] | None = None
+        try:
+            while await self._online():
+                if opened is None:
+                    opened = asyncio.create_task(self._open())
+                    await asyncio.wait({opened}, timeout=OPENING_SECONDS)
+                    self._welcome()
+                status = await self.bot.wait()
+                print(f"The bot has ended (exit status {status}). Starting it again.", flush=True)
+        finally:
+            if opened is not None:
+                opened.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await opened
+
+    async def _open(self) -> None:
+        """Play the opening conversation; without it everything else works."""
+        try:
+            await opening.play(self.sandbox)
+        except (KeyError, Refused, TimeoutError) as error:
+            print(f"The conversation in #videos is not complete: {error}", flush=True)
 
     def tail(self, lines: int = 15) -> str:
         """Return the last lines of the bot's log."""
@@ -121,7 +140,9 @@ class Keeper:
         return "\n".join(text.splitlines()[-lines:])
 
     def _welcome(self) -> None:
-        print(f"Retake is ready: {self.url}\nType /video there to begin. Ctrl-C stops everything.")
+        print(
+            f"Retake is ready: {self.url}\nType /video there, or reply to a video. Ctrl-C stops everything."
+        )
         print(f"The bot is process {self.bot.pid}: kill it while it works, and nothing is lost.")
         sys.stdout.flush()
         if self.browse and sys.stdout.isatty():

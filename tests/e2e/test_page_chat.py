@@ -24,7 +24,7 @@ async def test_a_first_visit(chat: Chat) -> None:
     await expect(page).to_have_title("#videos · Retake")
     await expect(page.get_by_role("heading", name="Welcome to #videos")).to_be_visible()
     hint = page.locator(".hint")
-    await expect(hint).to_have_text("Type /video to begin")
+    await expect(hint).to_have_text("Type /video, or reply to a video to change it")
     await hint.get_by_role("button", name="Dismiss hint").click()
     await page.reload()
     await page.locator(".intro h2").wait_for()

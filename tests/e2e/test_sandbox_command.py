@@ -14,6 +14,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from sandbox import opening
+
 ROOT = Path(__file__).resolve().parents[2]
 ENOUGH_SECONDS = 60.0
 
@@ -72,7 +74,7 @@ def alive(pid: int) -> bool:
 async def test_it_keeps_its_bot_up_and_leaves_nothing_behind(tmp_path: Path) -> None:
     async with sandbox(tmp_path) as command:
         command.url = (await command.line("Retake is ready: ")).removeprefix("Retake is ready: ")
-        await command.line("Type /video there to begin. Ctrl-C stops everything.")
+        await command.line("Type /video there, or reply to a video. Ctrl-C stops everything.")
         [first] = command.bots()
         await command.line(f"The bot is process {first}: ")
         state = await command.web.get(f"{command.url}/control/state?user=tom")
@@ -81,12 +83,16 @@ async def test_it_keeps_its_bot_up_and_leaves_nothing_behind(tmp_path: Path) -> 
         await command.call(
             "/control/users/tom/commands", asking | {"options": {"prompt": "a paper boat"}}
         )
-        thread = {"event": "THREAD_CREATE", "match": {}, "after": 0, "timeout": ENOUGH_SECONDS}
-        await command.call("/control/discord/wait", thread)
+        wait = {"after": 0, "timeout": ENOUGH_SECONDS}
+        named = {"event": "THREAD_CREATE", "match": {"name": "a paper boat"}}
+        thread = await command.call("/control/discord/wait", named | wait)
         os.kill(first, signal.SIGKILL)
         assert "exit status -9" in await command.line("The bot has ended")
-        video = {"event": "MESSAGE_CREATE", "match": {"attachments.0.content_type": "video/mp4"}}
-        await command.call("/control/discord/wait", video | {"after": 0, "timeout": ENOUGH_SECONDS})
+        there = {"channel_id": thread["data"]["id"], "attachments.0.content_type": "video/mp4"}
+        video = {"event": "MESSAGE_CREATE", "match": there}
+        await command.call("/control/discord/wait", video | wait)
+        fox = {"event": "THREAD_CREATE", "match": {"name": opening.FOX}}
+        await command.call("/control/discord/wait", fox | wait)
         [second] = command.bots()
         assert second != first
         command.process.send_signal(signal.SIGINT)

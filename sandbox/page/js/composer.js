@@ -285,7 +285,7 @@ export class Composer {
   #drawHint() {
     if (localStorage.getItem(HINT_KEY)) return;
     this.hint.hidden = false;
-    replace(this.hint, el("span", {}, "Type ", el("button", { type: "button", class: "text-link", text: "/video", on: { click: () => this.command("video") } }), " to begin"),
+    replace(this.hint, el("span", {}, "Type ", el("button", { type: "button", class: "text-link", text: "/video", on: { click: () => this.command("video") } }), ", or reply to a video to change it"),
       iconButton(icon("close", 16), "Dismiss hint", () => this.dismissHint()));
   }
 

@@ -11,6 +11,7 @@ import { hrefOf, otherOf, placeOf, titleOf } from "./names.js";
 import { closePopover, popoverOpen } from "./popover.js";
 import { SIGNS, Sidebar } from "./sidebar.js";
 import { THREADS, ask, channel, guildOf, isUnread, nameOf, on, setConnection, setReply, setState, state, take } from "./store.js";
+import { compareIds } from "./time.js";
 
 const PANEL_KEY = "retake.panel";
 const PERSON_KEY = "retake.person";
@@ -29,6 +30,7 @@ const scrim = el("div", { class: "scrim", on: { click: () => drawer(null) } });
 const drop = el("div", { class: "drop-cover", hidden: true }, el("div", {}, icon("upload", 40), el("strong", { text: "Drop to add" })));
 const main = el("main", { class: "chat" }, header, banner, messages.node, composer.node, drop);
 const shell = el("div", { class: "shell" }, sidebar.node, main, panel.node, scrim);
+const newcomer = !localStorage.getItem(PERSON_KEY);
 let close = () => {};
 let wanted = null; // the message a link leads to, until its channel is open
 
@@ -116,9 +118,16 @@ function address() {
   return { channelId: match?.[1] ?? null, userId: new URLSearchParams(match?.[2] ?? location.search).get("user") };
 }
 
+/** A first visit begins in the finished conversation, so that a video is on the first screen. */
+function openingThread(videos) {
+  const threads = [...state.channels.values()].filter((one) => videos && one.parent_id === videos.id && THREADS.includes(one.type));
+  return newcomer ? threads.sort((a, b) => compareIds(a.id, b.id))[0] ?? null : null;
+}
+
 function firstChannel() {
   const all = [...state.channels.values()].filter((one) => one.guild_id && [0, 5].includes(one.type));
-  return all.find((one) => one.name === FIRST.channel) ?? all.sort((a, b) => a.position - b.position)[0] ?? [...state.channels.values()][0] ?? null;
+  const videos = all.find((one) => one.name === FIRST.channel);
+  return openingThread(videos) ?? videos ?? all.sort((a, b) => a.position - b.position)[0] ?? [...state.channels.values()][0] ?? null;
 }
 
 async function become(userId) {
