@@ -140,9 +140,8 @@ class Keeper:
         return "\n".join(text.splitlines()[-lines:])
 
     def _welcome(self) -> None:
-        print(
-            f"Retake is ready: {self.url}\nType /video there, or reply to a video. Ctrl-C stops everything."
-        )
+        print(f"Retake is ready: {self.url}")
+        print("Type /video there, or reply to a video. Ctrl-C stops everything.")
         print(f"The bot is process {self.bot.pid}: kill it while it works, and nothing is lost.")
         sys.stdout.flush()
         if self.browse and sys.stdout.isatty():

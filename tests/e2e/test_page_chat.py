@@ -81,6 +81,7 @@ async def test_the_newest_stays_in_sight_while_media_load(chat: Chat, harness: P
 
 async def test_growth_in_two_steps_does_not_let_go_of_the_newest(chat: Chat) -> None:
     """The event of our own scrolling comes when the list has already grown again."""
+    assert chat.standin is not None
     for number in range(30):
         await chat.standin.people.send("mira", "videos", f"line {number}")
     await chat.message("line 29").wait_for()

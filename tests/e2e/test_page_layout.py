@@ -63,6 +63,7 @@ CUT = """() => [...document.querySelectorAll(
 
 async def furnished(chat: Chat, harness: PageHarness) -> None:
     """A channel with something of everything in it."""
+    assert chat.standin is not None
     by = harness.bot
     words = "# Words\n> quoted\n-# small `code` ||hidden|| <t:0:R>\n```py\ncode\n```"
     await chat.standin.people.send("tom", "videos", words)

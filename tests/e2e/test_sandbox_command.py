@@ -45,11 +45,10 @@ class Command:
             return await answer.json()
 
     def bots(self) -> list[int]:
-        """Its child processes."""
+        """The bots among its child processes; the others render clips."""
         pid = self.process.pid
-        return [
-            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        ]
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(child) for child in children if is_bot(Path(f"/proc/{child}/cmdline"))]
 
 
 @asynccontextmanager
@@ -65,6 +64,13 @@ async def sandbox(folder: Path) -> AsyncIterator[Command]:
         if process.returncode is None:
             process.send_signal(signal.SIGINT)
             await process.wait()
+
+
+def is_bot(command_line: Path) -> bool:
+    try:
+        return b"\0bot\0run\0" in command_line.read_bytes()
+    except OSError:  # ended meanwhile
+        return False
 
 
 def alive(pid: int) -> bool:

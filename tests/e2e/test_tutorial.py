@@ -14,6 +14,7 @@ import pytest_asyncio
 from playwright.async_api import Locator, expect
 
 from sandbox.discord.wire.openapi import OpenApiValidator
+from sandbox.opening import FOX, REJECTED
 from tests.e2e.chat import Chat
 from tests.e2e.conftest import OpenPage
 from tests.e2e.running import Running, running_sandbox
@@ -78,8 +79,11 @@ async def test_the_sandbox_does_what_the_tutorial_says(
     make, receipt, watch, reply, buttons, faults, admin = steps(section(1))
     video, option, prompt = shown(make)
     _, server, channel = opening()
-    await expect(chat.page.locator(".channel-header h1")).to_contain_text(channel.strip("#"))
     await expect(chat.page.locator("body")).to_contain_text(server)
+    await chat.open(FOX)
+    await chat.plays(4)
+    await expect(chat.message(REJECTED)).to_contain_text("Failed")
+    await chat.open(channel.strip("#"))
     await ask(chat, video, option, prompt)
 
     assert shown(receipt) == []
