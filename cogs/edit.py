@@ -155,5 +155,5 @@ class EditCog(commands.Cog):
 
 
 async def setup(client: Any) -> None:
-    """Called by the library when the cog is loaded."""
+    """Add the cog; the library calls this."""
     await client.add_cog(EditCog(client))

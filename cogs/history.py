@@ -19,7 +19,7 @@ from bot.ui.text.naming import file_name
 from bot.ui.text.translation import said
 
 SMALLEST_LIMIT = 10 * 2**20
-"""The bytes that an answer may have in every server, whatever its tier."""
+"""The largest file, in bytes, that an answer may have in any server."""
 
 
 class HistoryCog(commands.Cog):
@@ -44,13 +44,13 @@ class HistoryCog(commands.Cog):
         await answer(interaction, await self._drawn(interaction, who, 0))
 
     async def page(self, interaction: Interaction, pressed: ControlId) -> None:
-        """The buttons Newer and Older."""
+        """Handle the buttons *Newer* and *Older*."""
         who = pressed.user_id or UserId(interaction.user.id)
         drawn = await self._drawn(interaction, who, pressed.page, in_place=True)
         await turn(interaction, drawn)
 
     async def details(self, interaction: Interaction, pressed: ControlId) -> None:
-        """The button: everything about one video."""
+        """Handle the button *Details*."""
         client = interaction.client
         generation = await promptly(
             interaction,
@@ -62,7 +62,7 @@ class HistoryCog(commands.Cog):
         await answer(interaction, details_card(generation, client.card_context(interaction)))
 
     async def fetch(self, interaction: Interaction, pressed: ControlId) -> None:
-        """The button Get the file, of a video that could not be posted anywhere."""
+        """Handle the button *Get the file* of a video that could not be posted anywhere."""
         client = interaction.client
         generation, copy = await promptly(
             interaction,
@@ -76,7 +76,7 @@ class HistoryCog(commands.Cog):
         await answer(interaction, messages.say("fetch.here", version=generation.version), file=file)
 
     async def ask_to_delete(self, interaction: Interaction, pressed: ControlId) -> None:
-        """The button Delete: asks first, because a deleted video cannot be restored."""
+        """Handle the button *Delete*: ask first, because a deleted video cannot be restored."""
         client = interaction.client
         messages = client.messages(interaction)
         generation = await client.services.delete.check(
@@ -87,7 +87,7 @@ class HistoryCog(commands.Cog):
         await answer(interaction, messages.say("delete.ask"), view=choice)
 
     async def delete(self, interaction: Interaction, pressed: ControlId) -> None:
-        """The button Delete for good."""
+        """Handle the button *Delete for good*."""
         client = interaction.client
         message_gone = await promptly(
             interaction,
@@ -116,5 +116,5 @@ class HistoryCog(commands.Cog):
 
 
 async def setup(client: Any) -> None:
-    """Called by the library when the cog is loaded."""
+    """Add the cog; the library calls this."""
     await client.add_cog(HistoryCog(client))

@@ -1,4 +1,4 @@
-"""What is under way: ``/jobs``, and the buttons Cancel, Drop it and Deliver it."""
+"""Videos in progress: ``/jobs``, and the buttons Cancel, Discard and Deliver."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from bot.ui.text.translation import said
 
 
 class JobsCog(commands.Cog):
-    """Shows and cancels what is being made."""
+    """Shows and cancels videos in progress."""
 
     def __init__(self, client: RetakeClient) -> None:
         self.client = client
@@ -40,7 +40,7 @@ class JobsCog(commands.Cog):
         await answer(interaction, jobs_card(found, client.card_context(interaction)))
 
     async def cancel(self, interaction: Interaction, pressed: ControlId) -> None:
-        """At once while it waits; else the person chooses what becomes of the result."""
+        """Handle the button *Cancel*: ask what to do with a video that is already submitted."""
         client = interaction.client
         messages = client.messages(interaction)
         result, generation = await promptly(
@@ -61,11 +61,11 @@ class JobsCog(commands.Cog):
             await answer(interaction, messages.say("cancel.submitted"), view=choice)
 
     async def drop(self, interaction: Interaction, pressed: ControlId) -> None:
-        """The result is not wanted."""
+        """Handle the button *Discard*."""
         await self._choose(interaction, pressed, wanted=False)
 
     async def deliver(self, interaction: Interaction, pressed: ControlId) -> None:
-        """The result is wanted after all."""
+        """Handle the button *Deliver*."""
         await self._choose(interaction, pressed, wanted=True)
 
     async def _choose(self, interaction: Interaction, pressed: ControlId, *, wanted: bool) -> None:
@@ -91,5 +91,5 @@ class JobsCog(commands.Cog):
 
 
 async def setup(client: Any) -> None:
-    """Called by the library when the cog is loaded."""
+    """Add the cog; the library calls this."""
     await client.add_cog(JobsCog(client))

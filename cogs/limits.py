@@ -1,4 +1,4 @@
-"""``/limits``: the rules of a server, for people who manage it."""
+"""``/limits``: the rules of a server, for its admins."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -112,5 +112,5 @@ async def _show_quota(interaction: Interaction, member: discord.abc.User) -> Non
 
 
 async def setup(client: Any) -> None:
-    """Called by the library when the cog is loaded."""
+    """Add the cog; the library calls this."""
     await client.add_cog(LimitsCog())

@@ -13,7 +13,7 @@ from bot.ui.text.translation import said
 
 
 class QuotaCog(commands.Cog):
-    """Shows one's own quota."""
+    """Shows a member their own quota."""
 
     @app_commands.command(name="quota", description=said("command.quota.about"))
     async def quota(self, interaction: Interaction) -> None:
@@ -28,5 +28,5 @@ class QuotaCog(commands.Cog):
 
 
 async def setup(client: Any) -> None:
-    """Called by the library when the cog is loaded."""
+    """Add the cog; the library calls this."""
     await client.add_cog(QuotaCog())

@@ -182,5 +182,5 @@ def _duration(chosen: str | None) -> int | Literal["auto"] | None:
 
 
 async def setup(client: Any) -> None:
-    """Called by the library when the cog is loaded."""
+    """Add the cog; the library calls this."""
     await client.add_cog(VideoCog(client))

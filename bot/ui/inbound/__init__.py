@@ -1,1 +1,1 @@
-"""Discord, inwards: what people do becomes calls of the services."""
+"""From Discord's events to calls of the services."""

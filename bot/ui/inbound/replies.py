@@ -59,7 +59,11 @@ async def read(client: "RetakeClient", message: discord.Message) -> Reply | None
         Refused: NOT_FOUND, NOT_FINISHED or NOT_KEPT, if the reply speaks to us about such a video.
         PostError: the channel is not known, and Discord does not name it.
     """
-    subject = await _subject(client, message)
+    shown = speaks_to_us(client, message)
+    if not shown and message.stickers and not message.content:
+        # Discord always shows stickers: this one is a reaction, not a hidden text.
+        return None
+    subject = await _subject(client, message, shown=shown)
     if subject is None:
         return None
     request = VideoRequest(operation=Operation.EDIT, prompt=_words(client, message))
@@ -71,14 +75,12 @@ async def read(client: "RetakeClient", message: discord.Message) -> Reply | None
         parent_id=subject.id,
         locale=_locale(message),
     )
-    hidden = not message.content and not speaks_to_us(client, message)
-    return Reply(subject=subject, draft=draft, hidden=hidden)
+    return Reply(subject=subject, draft=draft, hidden=not shown and not message.content)
 
 
-async def _subject(client: "RetakeClient", message: discord.Message) -> Generation | None:
-    if not speaks_to_us(client, message) and message.stickers and not message.content:
-        # Discord always shows stickers: this one is a reaction, not a hidden text.
-        return None
+async def _subject(
+    client: "RetakeClient", message: discord.Message, *, shown: bool
+) -> Generation | None:
     target = await _target(message)
     if target is None or client.user is None or target.author.id != client.user.id:
         return None
@@ -87,7 +89,7 @@ async def _subject(client: "RetakeClient", message: discord.Message) -> Generati
         return await ours(client, target, viewer=context.viewer_of_reply(message))
     except Refused:
         # Members also chat below a video: only those who speak to us get an answer.
-        if speaks_to_us(client, message):
+        if shown:
             raise
         return None
 
