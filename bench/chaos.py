@@ -239,7 +239,7 @@ class Chaos:
         if not self.plan.second_provider:
             text = text.replace('api_key = "sandbox-apimart-key"', 'api_key = ""')
         text += "\n[limits]\nvideos = 0\nseconds = 0\nconcurrent = 0\n"
-        text += "\n[deadlines]\nsubmit_unknown = 60\n"
+        text += "\n[deadlines]\nsubmit_unknown = 60\n[replies]\ngrace_seconds = 0\n"
         (self.folder / "config.toml").write_text(text, encoding="utf-8")
 
     async def _check(self) -> tuple[int, str]:

@@ -318,6 +318,9 @@ videos = 0
 seconds = 0
 concurrent = 0
 
+[replies]
+grace_seconds = 0
+
 [log]
 level = "warning"
 

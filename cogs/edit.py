@@ -10,7 +10,7 @@ from discord.ext import commands
 from bot.domain.catalogue import Mode
 from bot.domain.errors import Code, Refused, RetakeError
 from bot.domain.generation import Generation
-from bot.domain.request import Operation, VideoRequest
+from bot.domain.request import Operation, ReplyMode, VideoRequest
 from bot.ui.cards import forms
 from bot.ui.cards.custom_ids import Action, ControlId
 from bot.ui.inbound import context, replies, sources
@@ -20,6 +20,7 @@ from bot.ui.inbound.drafts import IncomingFiles
 from bot.ui.inbound.errors import ErrorBoundary
 from bot.ui.inbound.missed_replies import Absence
 from bot.ui.inbound.requests import passes, send, submit
+from bot.ui.inbound.revisions import Revisions
 from bot.ui.text.translation import said
 
 
@@ -29,6 +30,7 @@ class EditCog(commands.Cog):
     def __init__(self, client: RetakeClient) -> None:
         self.client = client
         self.absence = Absence(client, partial(self._reply, late=True))
+        self.revisions = Revisions(client)
         self.menu = app_commands.ContextMenu(name=said("command.menu.edit"), callback=self.choose)
 
     async def cog_load(self) -> None:
@@ -49,6 +51,29 @@ class EditCog(commands.Cog):
             await self._reply(message)
 
     @commands.Cog.listener()
+    async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
+        """Order what an edited reply says now, while what it said before still waits."""
+        message = event.message
+        if not replies.is_reply(message):
+            return
+        messages = replies.messages(message)
+
+        async def tell(text: str) -> None:
+            await replies.tell(message, text)
+
+        async with ErrorBoundary(messages=messages, titles=self.client.titles(), tell=tell):
+            await self.revisions.edited(message)
+
+    @commands.Cog.listener()
+    async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
+        """Cancel what a deleted reply ordered, while it still waits."""
+        await self.revisions.deleted([event.message_id])
+
+    @commands.Cog.listener()
+    async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
+        await self.revisions.deleted(event.message_ids)
+
+    @commands.Cog.listener()
     async def on_ready(self) -> None:
         """Read what was missed: Discord repeats nothing from before a fresh session."""
         await self.absence.ended()
@@ -64,24 +89,39 @@ class EditCog(commands.Cog):
     async def _reply(self, message: discord.Message, *, late: bool = False) -> None:
         messages = replies.messages(message)
         reply: replies.Reply | None = None
-        offer_retry = False
+        retry = ""
 
         async def tell(text: str) -> None:
-            await replies.tell(message, text, about=reply and reply.subject, retry=offer_retry)
+            await replies.tell(message, text, about=reply and reply.subject, send=retry)
 
         async with ErrorBoundary(messages=messages, titles=self.client.titles(), tell=tell):
             reply = await replies.read(self.client, message)
-            if reply is None:
+            if reply is None or reply.reaction:
                 return
             if reply.hidden:
                 raise Refused(Code.CONTENT_HIDDEN)
+            if self.client.options.replies is not ReplyMode.EDIT:
+                await self._ask_first(message, reply)
+                return
             try:
-                receipt = await send(self.client, reply.draft)
+                async with self.revisions.during(message):
+                    receipt = await send(self.client, reply.draft)
             except RetakeError as error:
-                offer_retry = passes(error)
+                retry = "button.retry" if passes(error) else ""
                 raise
             if late and not receipt.repeated:
-                await replies.tell(message, messages.say("reply.late"), about=None)
+                await replies.tell(message, messages.say("reply.late"))
+
+    async def _ask_first(self, message: discord.Message, reply: replies.Reply) -> None:
+        """Where a reply alone starts nothing: ask, or point to the button."""
+        messages = replies.messages(message)
+        if self.client.options.replies is ReplyMode.OFF:
+            if replies.speaks_to_us(self.client, message):
+                await replies.tell(message, messages.say("reply.off"), about=reply.subject)
+            return
+        self.client.retries.remember(message.author.id, reply.draft.id, reply.draft)
+        text = messages.say("reply.ask", version=reply.subject.version)
+        await replies.tell(message, text, about=reply.subject, send="button.make_it")
 
     async def edit(self, interaction: Interaction, control: ControlId) -> None:
         """Handle the button *Edit*: open a form with the last instruction in it."""

@@ -10,11 +10,12 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.domain.ports.media import IncomingFile
 from bot.domain.request import VideoRequest
 from bot.domain.wording import wording
 from bot.ui.cards import forms
 from bot.ui.cards.custom_ids import Action, ControlId
-from bot.ui.inbound import context, sources
+from bot.ui.inbound import context, replies, sources
 from bot.ui.inbound.answers import answer, open_form
 from bot.ui.inbound.client import Interaction, RetakeClient
 from bot.ui.inbound.drafts import IncomingFiles
@@ -40,6 +41,7 @@ class VideoCog(commands.Cog):
         self.client.handlers |= {
             Action.AGAIN: self.again,
             Action.RETRY: self.retry,
+            Action.MAKE: self.begin,
             Action.FORM_MAKE: self.made,
         }
 
@@ -126,23 +128,42 @@ class VideoCog(commands.Cog):
 
     async def make(self, interaction: Interaction, message: discord.Message) -> None:
         """Handle the menu: open a form about the images (or the words) of a message."""
-        client, messages = interaction.client, interaction.client.messages(interaction)
-        images = sources.images(message)
-        words = await in_words(
-            client,
-            sources.words(message),
-            Author(user=interaction.user, guild=interaction.guild, mentioned=message.mentions),
-            messages=messages,
-            patience=client.options.patience,
-        )
-        if not images and not wording(words):
-            lottie = sources.has_lottie(message)
-            await answer(interaction, messages.say("make.lottie" if lottie else "make.no_image"))
+        images, messages = sources.images(message), interaction.client.messages(interaction)
+        words = await self._named(interaction, sources.words(message), message)
+        if images or wording(words):
+            await self._open(interaction, message.id, wording(words), images)
             return
-        client.sources.remember(interaction.user.id, message.id, images)
-        catalogue = client.services.catalogue
-        form = forms.make_form(message.id, wording(words), catalogue, messages)
-        await open_form(interaction, form)
+        lottie = sources.has_lottie(message)
+        await answer(interaction, messages.say("make.lottie" if lottie else "make.no_image"))
+
+    async def begin(self, interaction: Interaction, control: ControlId) -> None:
+        """Handle *Make a video*: open the form with what the answered message says and shows."""
+        reference = interaction.message.reference if interaction.message is not None else None
+        asked = reference.resolved if reference is not None else None
+        words, images = "", ()
+        if isinstance(asked, discord.Message):
+            said = replies.words(interaction.client, asked)
+            words, images = await self._named(interaction, said, asked), sources.images(asked)
+        await self._open(interaction, control.message_id or interaction.id, words, images)
+
+    async def _named(self, interaction: Interaction, words: str, message: discord.Message) -> str:
+        """Return a message's words with names in place of its mentions."""
+        client = interaction.client
+        author = Author(user=interaction.user, guild=interaction.guild, mentioned=message.mentions)
+        messages, patience = client.messages(interaction), client.options.patience
+        return await in_words(client, words, author, messages=messages, patience=patience)
+
+    async def _open(
+        self,
+        interaction: Interaction,
+        message_id: int,
+        words: str,
+        images: tuple[IncomingFile, ...],
+    ) -> None:
+        client = interaction.client
+        client.sources.remember(interaction.user.id, message_id, images)
+        catalogue, messages = client.services.catalogue, client.messages(interaction)
+        await open_form(interaction, forms.make_form(message_id, words, catalogue, messages))
 
     async def made(self, interaction: Interaction, control: ControlId) -> None:
         """Handle the form about a message."""

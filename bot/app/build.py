@@ -50,6 +50,7 @@ from bot.services.limits import LimitService
 from bot.services.lookup import VideoLookup
 from bot.services.missed import MissedReplies
 from bot.services.reconcile import Reconcile
+from bot.services.revise import Revise
 from bot.settings import Settings
 from bot.storage import SqlStorage, open_storage
 from bot.ui.inbound.client import ClientOptions, RetakeClient, configure_endpoints
@@ -148,6 +149,8 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
                 guild_ready_timeout=settings.discord.guild_ready_timeout,
                 sync=role is not Role.WORKER,
                 allowed_servers=frozenset(settings.discord.allowed_servers),
+                replies=settings.replies.mode,
+                reply_grace=settings.replies.grace_seconds,
             ),
             connector=None if proxy is None else proxy.connector(limit=0),
         )
@@ -181,12 +184,14 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             clock=clock,
             presence=PresenceFile(settings.media.dir / "listening-until"),
         )
+        cancel = Cancel(ports=ports, flights=flights, wake=scheduler.wake)
         client.attach(
             Services(
                 generate=generate,
                 lookup=VideoLookup(storage=storage),
                 intake=Intake(media=media, room=ports.room),
-                cancel=Cancel(ports=ports, flights=flights, wake=scheduler.wake),
+                cancel=cancel,
+                revise=Revise(ports=ports, flights=flights, cancel=cancel),
                 jobs=Jobs(storage=storage, clock=clock, flights=flights),
                 delete=Delete(storage=storage, media=media, clock=clock, messenger=messenger),
                 history=History(storage=storage, media=media, clock=clock),

@@ -75,8 +75,9 @@ def late_key(provider: ProviderName, task_id: TaskId, *, after: GenerationId | N
 
 
 class ParkReason(StrEnum):
-    """Why a generation is paused."""
+    """Why a generation is paused. ``GRACE``: its member may still change or undo it."""
 
+    GRACE = "grace"
     PROVIDER_BUSY = "provider_busy"
     PROVIDER_DOWN = "provider_down"
     DISCORD_DOWN = "discord_down"
@@ -249,6 +250,11 @@ class Generation:
     def erased(self) -> bool:
         """``erased`` is true if its content is gone: the request, the task and the result."""
         return self.deleted_at is not None or self.pruned_at is not None
+
+    @property
+    def in_grace(self) -> bool:
+        """``in_grace`` is true if its member may still change or undo it."""
+        return self.park is not None and self.park.reason is ParkReason.GRACE
 
     @property
     def ended(self) -> bool:

@@ -18,6 +18,14 @@ class Operation(StrEnum):
     EXTEND = "extend"
 
 
+class ReplyMode(StrEnum):
+    """What a reply to a finished video does: order an edit, ask first, or nothing."""
+
+    EDIT = "edit"
+    ASK = "ask"
+    OFF = "off"
+
+
 @dataclass(frozen=True, kw_only=True)
 class VideoRequest:
     """One request, as made. None means that the model's default applies.

@@ -33,9 +33,15 @@ def wording(text: str) -> str:
 
 
 def has_words(text: str) -> bool:
-    """Return whether a text has a letter or a digit outside of links and emoji."""
+    """Return True if a text says something outside of links and emoji.
+
+    One or two letters or digits alone ("ok", "+1", "xD") are a reaction. Where a single sign is a
+    word, as in Chinese, it is one, and so is a number with its unit ("4k").
+    """
     bare = _SHORT_NAME.sub("", _KEYCAP.sub("", _LINK.sub("", text)))
-    return any(_is_word(char) and char != _LETTER_EMOJI for char in bare)
+    signs = [char for char in bare if _is_word(char) and char != _LETTER_EMOJI]
+    kinds = {unicodedata.category(char) for char in signs}
+    return len(signs) > 2 or "Lo" in kinds or ("Nd" in kinds and len(kinds) > 1)
 
 
 def _is_word(char: str) -> bool:

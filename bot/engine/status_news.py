@@ -52,7 +52,7 @@ class StatusNews:
         park = generation.park or (live_status.park and live_status.park.reason)
         overdue = live_status.eta_at is None
         seen = (live_status.progress, live_status.position, generation.abandoned, park, overdue)
-        news = hash((generation.state, *seen))
+        news = hash((generation.state, generation.request.prompt, *seen))
         last_at, last_news = self._shown.get(generation.id, (now - STATUS_SECONDS, None))
         soon = generation.state is State.RUNNING and now - last_at < STATUS_SECONDS
         if news == last_news or soon:

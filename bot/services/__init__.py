@@ -12,6 +12,7 @@ from bot.services.jobs import Jobs
 from bot.services.limits import LimitService
 from bot.services.lookup import VideoLookup
 from bot.services.missed import MissedReplies
+from bot.services.revise import Revise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,7 @@ class Services:
     intake: Intake
     cancel: Cancel
     delete: Delete
+    revise: Revise
     jobs: Jobs
     history: History
     limits: LimitService

@@ -36,6 +36,7 @@ class GenerationRequest:
     ``parent_id`` names the generation whose video is edited or extended. ``repeat_of`` names the
     generation whose request and parent replace the ones given here.
     ``rights`` is what the bot may do there (None: a direct message, or not known).
+    ``grace_seconds`` is how long it can be undone before it is submitted.
     """
 
     request_key: str
@@ -49,6 +50,7 @@ class GenerationRequest:
     parent_id: GenerationId | None = None
     repeat_of: GenerationId | None = None
     rights: PlaceRights | None = None
+    grace_seconds: int = 0
 
     @property
     def viewer(self) -> Viewer:

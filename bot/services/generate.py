@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain.errors import Accepted, Refused, StorageUnavailable
-from bot.domain.generation import Generation, LiveStatus, State
+from bot.domain.generation import Generation, LiveStatus, Park, ParkReason, State
 from bot.domain.ids import GenerationId, WorkerId, new_conversation_id, new_generation_id
 from bot.domain.limits import amounts_of
 from bot.domain.ports.storage import Transaction
@@ -141,9 +141,16 @@ async def _add(
         request=asked.request,
         plan=admitted.plan,
         place=asked.place,
+        park=_grace(asked, now),
         created_at=now,
         updated_at=now,
     )
     if not await tx.generations.add(generation):
         raise _KnownMeanwhile
     return generation
+
+
+def _grace(asked: GenerationRequest, now: datetime) -> Park | None:
+    if not asked.grace_seconds:
+        return None
+    return Park(reason=ParkReason.GRACE, until=now + timedelta(seconds=asked.grace_seconds))

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from bot.domain.catalogue import ProviderName
 from bot.domain.limits import Limits, Period
+from bot.domain.request import ReplyMode
 from bot.settings.values import (
     Number,
     OptionalWebAddress,
@@ -166,6 +167,13 @@ class LimitsSettings(_Section):
         return Limits(**self.model_dump())
 
 
+class RepliesSettings(_Section):
+    mode: ReplyMode = Field(default=ReplyMode.EDIT, description='one of "edit", "ask", "off"')
+    grace_seconds: Whole = Field(
+        default=5, ge=0, le=60, description="a whole number of seconds from 0 to 60"
+    )
+
+
 class DeadlinesSettings(_Section):
     queued: Whole = Field(default=21600, ge=60, description=_SECONDS)
     submit_unknown: Whole = Field(default=1800, ge=60, description=_SECONDS)
@@ -239,6 +247,7 @@ class Settings(_Section):
     media: MediaSettings = MediaSettings()
     providers: ProvidersSettings = ProvidersSettings()
     limits: LimitsSettings = LimitsSettings()
+    replies: RepliesSettings = RepliesSettings()
     deadlines: DeadlinesSettings = DeadlinesSettings()
     http: HttpSettings = HttpSettings()
     network: NetworkSettings = NetworkSettings()

@@ -30,7 +30,8 @@ QUICK = "".join(
     for family in ("omni-flash", "omni-flash-1.1")
     for mode in ("text", "image", "edit")
 )
-FREE = "\n[limits]\nvideos = 0\nconcurrent = 0\n"
+AT_ONCE = "\n[replies]\ngrace_seconds = 0\n"
+FREE = "\n[limits]\nvideos = 0\nconcurrent = 0\n" + AT_ONCE
 COMPLAINTS = ("Traceback", "unexpected", "step_failed", "[error", "[critical", "never awaited")
 
 
@@ -94,12 +95,16 @@ class Running:
             "MESSAGE_CREATE", _is_video, after=after, timeout=seconds
         )
 
-    async def film(self, prompt: str, *, version: int = 1, seconds: float = 20) -> Json:
-        """The finished video of a prompt (whose words hold no Markdown), as it was posted."""
+    async def film(self, prompt: str, *, version: int | None = 1, seconds: float = 20) -> Json:
+        """The finished video of a prompt (whose words hold no Markdown), as it was posted.
+
+        ``version`` None: whichever it became.
+        """
+        facts = "-# v" if version is None else f"-# v{version} "
 
         def made(message: Json) -> bool:
             text = message["content"]
-            return _is_video(message) and f"**{prompt}**" in text and f"-# v{version} " in text
+            return _is_video(message) and f"**{prompt}**" in text and facts in text
 
         found = await self.sandbox.discord.wait("MESSAGE_CREATE", made, timeout=seconds)
         return found["data"]

@@ -10,7 +10,7 @@ import pytest_asyncio
 from sandbox.discord.state.seed import VIDEOS
 from sandbox.discord.wire.openapi import OpenApiValidator
 from tests.e2e.films import picture
-from tests.e2e.running import Running, running_bot
+from tests.e2e.running import AT_ONCE, Running, running_bot
 from tests.messages_view import EPHEMERAL, Json, answered_text, buttons, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -22,7 +22,7 @@ BUTTONS = ["Edit", "Again", "Extend", "Details", "Delete"]
 async def running(
     tmp_path_factory: pytest.TempPathFactory, validator: OpenApiValidator | None
 ) -> AsyncIterator[Running]:
-    config = "\n[limits]\nvideos = 100\nconcurrent = 0\n"
+    config = "\n[limits]\nvideos = 100\nconcurrent = 0\n" + AT_ONCE
     async with running_bot(tmp_path_factory.mktemp("making"), validator, config=config) as running:
         yield running
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 from sandbox.discord.rules.errors import Refused
 from sandbox.discord.wire.openapi import OpenApiValidator
 from sandbox.providers.service import Provider
-from tests.e2e.running import Running, running_bot
+from tests.e2e.running import AT_ONCE, Running, running_bot
 from tests.messages_view import Json, answered_text, buttons, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -24,7 +24,7 @@ async def running(
     tmp_path_factory: pytest.TempPathFactory, validator: OpenApiValidator | None
 ) -> AsyncIterator[Running]:
     folder = tmp_path_factory.mktemp("panels")
-    config = "\n[limits]\nvideos = 50\nconcurrent = 0\n"
+    config = "\n[limits]\nvideos = 50\nconcurrent = 0\n" + AT_ONCE
     async with running_bot(folder, validator, config=config, within=ONE_EACH) as running:
         yield running
 

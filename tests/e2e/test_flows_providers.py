@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from sandbox.discord.wire.openapi import OpenApiValidator
-from tests.e2e.running import Running, running_bot
+from tests.e2e.running import AT_ONCE, Running, running_bot
 from tests.messages_view import Json, answered_text, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -20,7 +20,7 @@ async def running(
     tmp_path_factory: pytest.TempPathFactory, validator: OpenApiValidator | None
 ) -> AsyncIterator[Running]:
     folder = tmp_path_factory.mktemp("providers")
-    config = "\n[limits]\nvideos = 100\nconcurrent = 0\n"
+    config = "\n[limits]\nvideos = 100\nconcurrent = 0\n" + AT_ONCE
     async with running_bot(folder, validator, config=config) as running:
         yield running
 

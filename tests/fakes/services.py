@@ -255,6 +255,24 @@ class FakeCancel(Calls):
 
 
 @dataclass
+class FakeRevise(Calls):
+    _arrived: asyncio.Queue[tuple[str, ...]] = field(default_factory=asyncio.Queue)
+
+    async def next(self) -> tuple[str, ...]:
+        """Wait for the next change: nobody is answered."""
+        async with asyncio.timeout(10):
+            return await self._arrived.get()
+
+    async def reword(self, request_key: str, prompt: str) -> bool:
+        self._arrived.put_nowait(("reword", request_key, prompt))
+        return True
+
+    async def withdraw(self, request_key: str) -> bool:
+        self._arrived.put_nowait(("withdraw", request_key))
+        return True
+
+
+@dataclass
 class FakeJobs(Calls):
     open: list[tuple[Generation, LiveStatus]] = field(default_factory=list)
 
@@ -370,6 +388,7 @@ class FakeServices:
     intake: FakeIntake = field(default_factory=FakeIntake)
     cancel: FakeCancel = field(default_factory=FakeCancel)
     delete: FakeDelete = field(default_factory=FakeDelete)
+    revise: FakeRevise = field(default_factory=FakeRevise)
     jobs: FakeJobs = field(default_factory=FakeJobs)
     history: FakeHistory = field(default_factory=FakeHistory)
     limits: FakeLimits = field(default_factory=FakeLimits)

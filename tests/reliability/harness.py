@@ -308,6 +308,8 @@ port = 0
 [limits]
 videos = 0
 concurrent = 0
+[replies]
+grace_seconds = 0
 """
 
 

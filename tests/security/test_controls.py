@@ -47,6 +47,7 @@ class Right(StrEnum):
     READ = "is the person whose history it is, or moderates the server"
     OPENER = "opened the form"
     MAKER = "made the request that was refused"
+    ANYBODY = "opens an empty form for the one who presses"
 
 
 RIGHTS: dict[Action, Right] = {
@@ -64,6 +65,7 @@ RIGHTS: dict[Action, Right] = {
     Action.DELIVER: Right.CHANGE,
     Action.HISTORY: Right.READ,
     Action.RETRY: Right.MAKER,
+    Action.MAKE: Right.ANYBODY,
     Action.FORM_UPLOAD: Right.OPENER,
     Action.FORM_MAKE: Right.OPENER,
 }

@@ -423,7 +423,7 @@ def test_ids_are_read_as_they_are_written() -> None:
     for action in Action:
         if action is Action.HISTORY:
             written = ControlId(action=action, user_id=UserId(5), page=3)
-        elif action in {Action.RETRY, Action.FORM_UPLOAD, Action.FORM_MAKE}:
+        elif action in {Action.RETRY, Action.MAKE, Action.FORM_UPLOAD, Action.FORM_MAKE}:
             written = ControlId(action=action, message_id=7)
         else:
             written = ControlId(action=action, generation_id=of.id)

@@ -79,6 +79,7 @@ def test_what_is_said_is_kept_as_it_is(text: str, kept: str) -> None:
             "\u00ad\u034f\u17b4",
             "> 🔥\n```\n```",
         ),
+        *("ok", "k", "No", "+1", "10", "xD", "🔥 w", "<3"),
     ],
 )
 def test_a_reaction_has_no_words(text: str) -> None:
@@ -96,6 +97,9 @@ def test_a_reaction_has_no_words(text: str) -> None:
         "see https://a.b x",
         "16:9:16",
         "a:b:c",
+        "4k",
+        "夜晚",
+        "нет",
         "ℹ️ sign",
         "① first",
     ],

@@ -43,6 +43,8 @@ class SubmissionSteps(Steps):
         generation = live.generation
         if generation.ended:
             return NOW
+        if (grace := self._grace_left(live)) > 0:
+            return Next(after=grace)
         left = self._seconds_left(live)
         if left <= 0 and not self.flights.queue.holds(generation.id):
             live.generation = await self._fail_as_refused(generation, Code.DEADLINE)
@@ -68,6 +70,14 @@ class SubmissionSteps(Steps):
             return Next(after=max(left, 0.0), waiting=True)
         candidate = next(c for c in candidates if c.provider == provider)
         return await self._hand_over(live, candidate, parent)
+
+    def _grace_left(self, live: InFlight) -> float:
+        """Return the seconds in which its member may still undo it."""
+        asked_at, park = live.generation.created_at, live.generation.park
+        if park is None or not live.generation.in_grace:
+            return 0.0
+        grace = (park.until - asked_at).total_seconds()
+        return grace - live.seconds_since(asked_at, self.ports.clock)
 
     def _seconds_left(self, live: InFlight) -> float:
         """Return the seconds until the deadline for a slot."""

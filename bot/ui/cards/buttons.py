@@ -33,6 +33,7 @@ class Control(ui.DynamicItem[ui.Button[Any]], template=rf"(?s:{PREFIX}:.*)"):
 STYLES: dict[Action, tuple[discord.ButtonStyle, str | None]] = {
     Action.EDIT: (discord.ButtonStyle.primary, "✏️"),
     Action.AGAIN: (discord.ButtonStyle.secondary, "🔄"),
+    Action.MAKE: (discord.ButtonStyle.primary, "🎬"),
     Action.RETRY: (discord.ButtonStyle.primary, "🔁"),
     Action.EXTEND: (discord.ButtonStyle.secondary, "➕"),
     Action.DETAILS: (discord.ButtonStyle.secondary, "📋"),
@@ -53,6 +54,11 @@ def control(action: Action, generation: Generation, label: str) -> Control:
 def retry_control(request_id: int, label: str) -> Control:
     """The button that makes a refused request once more."""
     return _control(ControlId(action=Action.RETRY, message_id=request_id), label)
+
+
+def make_control(message_id: int, label: str) -> Control:
+    """The button that opens the form for a new video, with what a message says and shows."""
+    return _control(ControlId(action=Action.MAKE, message_id=message_id), label)
 
 
 def _control(control_id: ControlId, label: str) -> Control:

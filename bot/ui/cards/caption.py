@@ -6,6 +6,7 @@ Owns what they say and in which order. Sends nothing and decides nothing.
 from discord import ui
 
 from bot.domain.generation import Generation, Posting
+from bot.domain.request import ReplyMode
 from bot.ui.cards.buttons import control
 from bot.ui.cards.custom_ids import Action
 from bot.ui.cards.details import can_extend
@@ -47,6 +48,8 @@ def caption(
         preview = False
     if preview:
         small.append(messages.say("video.preview"))
+    if generation.version == 1 and card_context.replies is not ReplyMode.OFF:
+        small.append(messages.say("video.reply"))
     return "\n".join([_ready(generation, messages), *(f"-# {line}" for line in small)])
 
 

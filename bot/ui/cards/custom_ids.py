@@ -23,6 +23,7 @@ class Action(StrEnum):
     EDIT = "edit"
     AGAIN = "again"
     RETRY = "retry"
+    MAKE = "make"
     EXTEND = "extend"
     DETAILS = "details"
     FETCH = "fetch"
@@ -45,6 +46,7 @@ _ARGUMENTS: dict[Action, str] = {
     **dict.fromkeys(Action, r"(?P<generation>[0-9a-v]{20})"),
     Action.HISTORY: r"(?P<user>[1-9]\d{0,19}):(?P<page>0|[1-9]\d{0,3})",
     Action.RETRY: r"(?P<message>[1-9]\d{0,19})",
+    Action.MAKE: r"(?P<message>[1-9]\d{0,19})",
     Action.FORM_UPLOAD: r"(?P<message>[1-9]\d{0,19})",
     Action.FORM_MAKE: r"(?P<message>[1-9]\d{0,19})",
 }

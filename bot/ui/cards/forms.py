@@ -16,10 +16,12 @@ from bot.domain.generation import Generation
 from bot.domain.ports.media import IncomingFile
 from bot.ui.cards.custom_ids import Action, ControlId
 from bot.ui.cards.details import can_extend
+from bot.ui.text.markdown import cut, tidy
 from bot.ui.text.messages import Messages
 
 PROMPT, IMAGES, ASPECT_RATIO, DURATION, MODEL = "prompt", "images", "aspect", "duration", "model"
 MOST_PROMPT = 4000
+MOST_PLACEHOLDER = 100
 MOST_IMAGES = 9
 SHORTEST, LONGEST = 3, 10
 RATIOS = ("16:9", "9:16")
@@ -76,12 +78,13 @@ class Submission:
 
 
 def edit_form(generation: Generation, messages: Messages, *, most_images: int) -> Form:
-    """Return the form that asks for a change of a video, prefilled with its last instruction."""
+    """Return the form that asks for a change of a video, its last instruction as placeholder."""
     form = Form(
         title=messages.say("form.edit.title"),
         custom_id=ControlId(action=Action.FORM_EDIT, generation_id=generation.id),
     )
-    return _edit_fields(form, generation.request.prompt, messages, most_images=most_images)
+    before = generation.request.prompt if generation.parent_id is not None else ""
+    return _edit_fields(form, messages, most_images=most_images, before=before)
 
 
 def upload_form(message_id: int, messages: Messages, *, most_images: int) -> Form:
@@ -90,7 +93,7 @@ def upload_form(message_id: int, messages: Messages, *, most_images: int) -> For
         title=messages.say("form.edit.title"),
         custom_id=ControlId(action=Action.FORM_UPLOAD, message_id=message_id),
     )
-    return _edit_fields(form, "", messages, most_images=most_images)
+    return _edit_fields(form, messages, most_images=most_images)
 
 
 def extend_form(generation: Generation, catalogue: Catalogue, messages: Messages) -> Form:
@@ -147,9 +150,11 @@ def make_form(message_id: int, prompt: str, catalogue: Catalogue, messages: Mess
     return form
 
 
-def _edit_fields(form: Form, prompt: str, messages: Messages, *, most_images: int) -> Form:
+def _edit_fields(form: Form, messages: Messages, *, most_images: int, before: str = "") -> Form:
     hint = messages.say("form.edit.prompt_hint")
-    form.add_item(ui.Label(text=messages.say("form.edit.prompt"), component=_prompt(prompt, hint)))
+    if before:
+        hint = cut(messages.say("form.edit.prompt_before", prompt=tidy(before)), MOST_PLACEHOLDER)
+    form.add_item(ui.Label(text=messages.say("form.edit.prompt"), component=_prompt("", hint)))
     if most := min(most_images, MOST_IMAGES):
         form.add_item(
             ui.Label(

@@ -99,7 +99,10 @@ def state_line(generation: Generation, live_status: LiveStatus, card_context: Ca
         return messages.say("status.deleted")
     if generation.ended:
         return end_line(generation, card_context)
-    if (park := generation.park or live_status.park) is not None:
+    park = generation.park or live_status.park
+    if generation.in_grace:
+        parts = [messages.say("status.grace")]
+    elif park is not None:
         parts = [messages.say("status.parked", reason=park.reason, until=park.until)]
     else:
         parts = [_activity(generation, live_status, messages)]
@@ -175,7 +178,8 @@ def _activity(generation: Generation, live_status: LiveStatus, messages: Message
 def _status_buttons(generation: Generation, messages: Messages) -> list[ui.Item[Any]]:
     details = control(Action.DETAILS, generation, messages.say("button.details"))
     if not generation.ended:
-        return [control(Action.CANCEL, generation, messages.say("button.cancel")), details]
+        label = "button.undo" if generation.in_grace else "button.cancel"
+        return [control(Action.CANCEL, generation, messages.say(label)), details]
     if (url := video_url(generation)) is not None:
         return [_link(messages.say("status.watch"), url), details]
     if generation.erased:

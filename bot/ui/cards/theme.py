@@ -8,6 +8,7 @@ from discord import ui
 
 from bot.domain.catalogue import Catalogue, Plan
 from bot.domain.generation import State
+from bot.domain.request import ReplyMode
 from bot.ui.text.messages import Messages
 
 YELLOW, BLURPLE, GREEN, RED, GREY = 0xFEE75C, 0x5865F2, 0x57F287, 0xED4245, 0x80848E
@@ -26,10 +27,11 @@ _COLOURS = {
 
 @dataclass(frozen=True, kw_only=True)
 class CardContext:
-    """What every card needs: the words, and what models are called and can do."""
+    """What every card needs: the words, what models are called and can do, what replies do."""
 
     messages: Messages
     catalogue: Catalogue
+    replies: ReplyMode = ReplyMode.EDIT
 
     @classmethod
     def for_locale(cls, locale: str, catalogue: Catalogue) -> "CardContext":

@@ -20,6 +20,7 @@ from discord.http import Route
 
 from bot.domain.errors import Code, Refused
 from bot.domain.ports.media import IncomingFile
+from bot.domain.request import ReplyMode
 from bot.ui.cards.buttons import Control
 from bot.ui.cards.custom_ids import FORMS, Action, ControlId
 from bot.ui.cards.theme import CardContext
@@ -64,7 +65,8 @@ class ClientOptions:
     ``sync_guild`` is the one server that gets the commands (0: everywhere), ``patience`` the
     seconds after which a command is acknowledged without its answer. ``sync`` is true if the
     commands are registered at start. ``allowed_servers`` are the only servers that are served
-    (empty: all are).
+    (empty: all are). ``replies`` is what a reply to a video does, and ``reply_grace`` how many
+    seconds its edit can be undone.
     """
 
     sync_guild: int = 0
@@ -72,6 +74,8 @@ class ClientOptions:
     patience: float = 1.2
     sync: bool = True
     allowed_servers: frozenset[int] = frozenset()
+    replies: ReplyMode = ReplyMode.EDIT
+    reply_grace: int = 5
 
 
 class RetakeTree(app_commands.CommandTree["RetakeClient"]):
@@ -170,7 +174,11 @@ class RetakeClient(commands.Bot):
 
     def card_context(self, interaction: discord.Interaction[Any]) -> CardContext:
         """Return what cards for this user are made with."""
-        return CardContext(messages=self.messages(interaction), catalogue=self.services.catalogue)
+        return CardContext(
+            messages=self.messages(interaction),
+            catalogue=self.services.catalogue,
+            replies=self.options.replies,
+        )
 
     def titles(self) -> dict[str, str]:
         """Return the models' display titles; none before services are attached."""

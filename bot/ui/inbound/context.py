@@ -91,6 +91,7 @@ def draft_of_reply(
     files: IncomingFiles,
     parent_id: GenerationId,
     locale: str,
+    grace_seconds: int,
 ) -> RequestDraft:
     """Return the request of a reply; ``channel`` is the message's, fetched if it was unknown."""
     channel_id, thread_id = _channel(channel)
@@ -106,6 +107,7 @@ def draft_of_reply(
         request=request,
         parent_id=parent_id,
         rights=rights_of_channel(channel),
+        grace_seconds=grace_seconds,
     )
     author = Author(user=message.author, guild=message.guild, mentioned=message.mentions)
     return RequestDraft(id=message.id, asked=asked, author=author, files=files)

@@ -16,9 +16,9 @@ from bot.domain.access import Viewer
 from bot.domain.errors import Code, PostError, Refused
 from bot.domain.generation import Generation
 from bot.domain.ids import MessageId
-from bot.domain.request import Operation, VideoRequest
+from bot.domain.request import Operation, ReplyMode, VideoRequest
 from bot.domain.wording import has_words
-from bot.ui.cards.buttons import control, retry_control
+from bot.ui.cards.buttons import control, make_control, retry_control
 from bot.ui.cards.custom_ids import Action, control_ids
 from bot.ui.discord_errors import outgoing
 from bot.ui.inbound import context, sources
@@ -46,6 +46,11 @@ class Reply:
     draft: RequestDraft
     hidden: bool
 
+    @property
+    def reaction(self) -> bool:
+        """``reaction`` is true if it requests nothing: an emoji, a sticker, a link, a mention."""
+        return not self.draft.asked.request.prompt and not self.draft.files and not self.hidden
+
 
 def is_reply(message: discord.Message) -> bool:
     """Return True if a message is a person's reply."""
@@ -66,7 +71,8 @@ async def read(client: "RetakeClient", message: discord.Message) -> Reply | None
     subject = await _subject(client, message, shown=shown)
     if subject is None:
         return None
-    request = VideoRequest(operation=Operation.EDIT, prompt=_words(client, message))
+    request = VideoRequest(operation=Operation.EDIT, prompt=words(client, message))
+    options = client.options
     draft = context.draft_of_reply(
         message,
         await _channel(client, message),
@@ -74,6 +80,7 @@ async def read(client: "RetakeClient", message: discord.Message) -> Reply | None
         files=IncomingFiles(images=tuple(map(sources.incoming, message.attachments))),
         parent_id=subject.id,
         locale=_locale(message),
+        grace_seconds=options.reply_grace if options.replies is ReplyMode.EDIT else 0,
     )
     return Reply(subject=subject, draft=draft, hidden=not shown and not message.content)
 
@@ -119,7 +126,7 @@ def speaks_to_us(client: "RetakeClient", message: discord.Message) -> bool:
     return client.user is not None and any(who.id == client.user.id for who in message.mentions)
 
 
-def _words(client: "RetakeClient", message: discord.Message) -> str:
+def words(client: "RetakeClient", message: discord.Message) -> str:
     """Return what the reply says, without the mention of us.
 
     Empty if there are no words in it: a sticker, an emoji, a GIF's link or a bare mention is a
@@ -158,19 +165,30 @@ def messages(message: discord.Message) -> Messages:
 
 
 async def tell(
-    message: discord.Message, text: str, *, about: Generation | None, retry: bool = False
+    message: discord.Message, text: str, *, about: Generation | None = None, send: str = ""
 ) -> None:
-    """Answer below the reply, without a ping; in a server it is deleted after a few minutes.
+    """Answer below a message, without a ping; in a server it is deleted after a few minutes.
 
-    ``about`` adds the button that opens the form instead, ``retry`` the one that makes the same
-    request once more.
+    ``about`` adds the button that opens the form instead, ``send`` is the key of the label of the
+    one that makes the request that the message is.
     """
-    said: dict[str, Any] = {"mention_author": False}
     view = ui.View(timeout=None)
-    if retry:
-        view.add_item(retry_control(message.id, messages(message).say("button.retry")))
+    if send:
+        view.add_item(retry_control(message.id, messages(message).say(send)))
     if about is not None:
         view.add_item(control(Action.EDIT, about, messages(message).say("button.edit")))
+    await _answer(message, text, view)
+
+
+async def greet(message: discord.Message) -> None:
+    """Tell somebody who speaks to the bot without a command how to begin."""
+    label = messages(message).say("button.make")
+    view = ui.View(timeout=None).add_item(make_control(message.id, label))
+    await _answer(message, messages(message).say("help.greeting"), view)
+
+
+async def _answer(message: discord.Message, text: str, view: ui.View) -> None:
+    said: dict[str, Any] = {"mention_author": False}
     if view.children:
         said["view"] = view
     if message.guild is not None:

@@ -120,6 +120,19 @@ class People:
         )
         return self._core.render.message(message)
 
+    async def edit(self, user: str, message_id: str, content: str) -> Json:
+        """A person changes the words of their own message; its files stay."""
+        person = self._world.user(user)
+        message = self._message(person, message_id)
+        if message.author_id != person.id:
+            raise Refused("you can edit only your own messages")
+        if not content.strip() and not message.attachments:
+            raise Refused("a message needs words or a file")
+        if len(content) > CONTENT_LIMIT:
+            raise Refused(f"a message has at most {CONTENT_LIMIT} characters")
+        self._messages.edit(message, Draft(content=content.strip()))
+        return self._core.render.message(message)
+
     async def delete(self, user: str, message_id: str) -> None:
         """A person deletes their message, or an admin anybody's."""
         person = self._world.user(user)

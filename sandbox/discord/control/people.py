@@ -41,6 +41,7 @@ class Control:
             ("POST", "/uploads", self._upload),
             ("POST", "/stickers", self._add_sticker),
             ("POST", "/users/{id}/messages", self._send),
+            ("PATCH", "/users/{id}/messages/{message_id}", self._edit),
             ("DELETE", "/users/{id}/messages/{message_id}", self._delete),
             ("POST", "/users/{id}/commands", self._command),
             ("POST", "/users/{id}/autocomplete", self._autocomplete),
@@ -208,6 +209,13 @@ class Control:
             ping=body.get("ping", True),
             stickers=body.get("stickers") or [],
             previews=body.get("previews") or [],
+        )
+        return {"message": message}
+
+    async def _edit(self, request: web.Request) -> Json:
+        body = await json_body(request)
+        message = await self._people.edit(
+            request.match_info["id"], request.match_info["message_id"], str(body.get("content", ""))
         )
         return {"message": message}
 

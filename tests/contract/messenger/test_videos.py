@@ -123,9 +123,16 @@ async def test_the_last_rung_is_a_direct_message(harness: MessengerHarness) -> N
 async def test_a_preview_says_so(harness: MessengerHarness, link: str | None, line: str) -> None:
     asked = await harness.opened()
     posted = await harness.post(asked, step=FitStep.PREVIEW, original_url=link)
-    last = harness.message(posted.message_id)["content"].splitlines()[-1]
-    assert last.startswith("-# This is a smaller preview")
-    assert last.endswith(line)
+    *_, preview, how_to_change_it = harness.message(posted.message_id)["content"].splitlines()
+    assert preview.startswith("-# This is a smaller preview")
+    assert preview.endswith(line)
+    assert how_to_change_it == "-# Reply to this message to change the video."
+
+
+async def test_only_the_first_version_says_how_to_change_it(harness: MessengerHarness) -> None:
+    asked = await harness.opened()
+    message = harness.message((await harness.post(replace(asked, version=2))).message_id)
+    assert "Reply to this message" not in message["content"]
 
 
 async def test_no_extend_where_the_model_cannot(harness: MessengerHarness) -> None:

@@ -39,6 +39,15 @@ class Retake:
         assert found["state"] != "failed", found["error"]
         return found
 
+    def said(self) -> list[Json]:
+        """Every answer of the bot below a message, the oldest first."""
+        world = self.standin.world
+        return [
+            self.standin.render.message(message)
+            for message in world.messages.values()
+            if message.author_id == world.bot_id and message.reference and not message.attachments
+        ]
+
     async def post_video(
         self, generation: Generation, *, channel: str = VIDEOS, content: str = "Your video is ready"
     ) -> discord.Message:

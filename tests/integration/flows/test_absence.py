@@ -167,12 +167,10 @@ async def test_at_most_a_few_of_a_place_the_oldest_first(away: Away) -> None:
 
 
 async def test_a_late_refusal_is_reported_as_any_other(away: Away) -> None:
-    written = await away.reply("tom", "🔥")
-    retake = await away.back(refusal=Refused(Code.INSTRUCTION_MISSING))
-    (ask,) = retake.services.generate.asks
-    assert ask.request.prompt == ""
+    written = await away.reply("tom", "bluer")
+    await away.back(refusal=Refused(Code.NOT_KEPT))
     (reported,) = away.said(int(written))
-    assert "Tell me what to change" in reported["content"]
+    assert "I no longer have the prompt" in reported["content"]
     assert buttons(reported) == {"Edit": f"rt:edit:{FOX.id}"}
 
 

@@ -130,7 +130,7 @@ async def test_a_reply_in_a_thread_the_library_has_forgotten(
 ) -> None:
     thread = await retake.public_thread()
     video = await retake.post_video(FOX, channel=str(thread.id))
-    sent = await retake.standin.people.send("tom", str(thread.id), "x", reply_to=str(video.id))
+    sent = await retake.standin.people.send("tom", str(thread.id), "red", reply_to=str(video.id))
     await retake.services.generate.next()
     retake.standin.membership.archive(retake.standin.world.channels[str(thread.id)])
     await retake.client.close()

@@ -344,7 +344,10 @@ async def test_a_form_opened_before_a_restart_asks_to_be_opened_again(
 
 async def test_every_command_is_offered_to_those_who_may_use_it(retake: Retake) -> None:
     commands = retake.standin.commands
-    everybody = {"video", "jobs", "history", "quota", "Edit video", "Make a video of this"}
+    everybody = {
+        *("video", "jobs", "history", "quota", "help"),
+        *("Edit video", "Make a video of this"),
+    }
     assert {command["name"] for command in commands.offered(TOM)} == everybody
     assert {command["name"] for command in commands.offered(MIRA)} == everybody | {"limits"}
 
@@ -352,7 +355,7 @@ async def test_every_command_is_offered_to_those_who_may_use_it(retake: Retake) 
 async def test_commands_of_one_server_appear_only_there(start: Starting) -> None:
     retake: Retake = await start(sync_guild=int(STUDIO))
     assert retake.standin.commands.registered(None) == []
-    assert len(retake.standin.commands.registered(STUDIO)) == 7
+    assert len(retake.standin.commands.registered(STUDIO)) == 8
 
 
 async def test_a_bot_without_a_place_for_its_commands_still_runs(start: Starting) -> None:

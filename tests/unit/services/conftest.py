@@ -23,6 +23,7 @@ from bot.engine.worker import Scheduler
 from bot.services.admission import GenerationRequest
 from bot.services.cancel import Cancel
 from bot.services.generate import Generate, Receipt
+from bot.services.revise import Revise
 from bot.storage import open_storage
 from tests.fakes.ports import (
     APIMART,
@@ -50,6 +51,7 @@ class Worker:
     scheduler: Scheduler
     generate: Generate
     cancel: Cancel
+    revise: Revise
     task: asyncio.Task[None] | None = None
 
 
@@ -89,7 +91,8 @@ class World:
             ports=ports, flights=flights, owner=scheduler.ownership.owner, wake=scheduler.take
         )
         cancel = Cancel(ports=ports, flights=flights, wake=scheduler.wake)
-        worker = Worker(flights, scheduler, generate, cancel)
+        revise = Revise(ports=ports, flights=flights, cancel=cancel)
+        worker = Worker(flights, scheduler, generate, cancel, revise)
         worker.task = asyncio.ensure_future(scheduler.run())
         self.workers.append(worker)
         return worker
