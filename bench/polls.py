@@ -26,7 +26,6 @@ from bot.domain.limits import Limits
 from bot.domain.media import FitStep
 from bot.domain.ports.provider import PreparedTask, Submission, TaskReport, TaskState
 from bot.domain.ports.storage import Storage, Transaction
-from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.request import VideoRequest
 from bot.engine.build import build
 from bot.engine.context import Policy, Ports
@@ -46,6 +45,7 @@ from tests.fakes.ports import (
     OwnedClock,
     WatchedStorage,
 )
+from tests.fakes.telemetry import NoTelemetry
 
 MEDIAN_SECONDS = 60.0
 SIGMA = 0.3

@@ -1,6 +1,6 @@
 """The command line: ``retake run | check | migrate | reconcile | backup``.
 
-Owns what is printed and the exit status: 0 done, 1 not done (with a sentence), 2 wrongly typed.
+Owns what is printed and the exit status: 0 done, 1 not done (with a sentence), 2 invalid arguments.
 What the commands do is built by ``bot.app``. An error that reaches this module becomes a line here.
 """
 
@@ -18,11 +18,11 @@ import structlog
 from pydantic import ValidationError
 
 from bot import __version__
-from bot.app import CannotRunError, Role, alone_on, give_order, run
+from bot.app import CannotRunError, Role, alone_on, run, run_reconcile
 from bot.app.check import examine, examine_config
 from bot.app.check.findings import Mark
 from bot.domain.errors import StorageUnavailable
-from bot.operator.reconcile import Action, Order
+from bot.operator.reconcile import Action, Command
 from bot.ops.clock import SystemClock
 from bot.ops.logging import configure_logging
 from bot.providers.catalogue import CatalogueError
@@ -160,7 +160,7 @@ def reconcile_group(context: click.Context, config: Path | None, days: int) -> N
     """
     context.obj = config
     if context.invoked_subcommand is None:
-        _order(config, Action.LIST, days=days)
+        _reconcile(config, Action.LIST, days=days)
 
 
 @reconcile_group.command("attach")
@@ -176,7 +176,7 @@ def attach_command(
     The provider is asked about the task first. An unconfirmed generation continues with it. For a
     generation that has ended, a new one delivers the video in the same place, free of charge.
     """
-    _order(config or context.obj, Action.ATTACH, generation=generation, task=task_id)
+    _reconcile(config or context.obj, Action.ATTACH, generation=generation, task=task_id)
 
 
 @reconcile_group.command("release")
@@ -185,7 +185,7 @@ def attach_command(
 @click.pass_context
 def release_command(context: click.Context, generation: str, config: Path | None) -> None:
     """End an unconfirmed generation and return what is held to the member."""
-    _order(config or context.obj, Action.RELEASE, generation=generation)
+    _reconcile(config or context.obj, Action.RELEASE, generation=generation)
 
 
 @reconcile_group.command("settle")
@@ -194,23 +194,23 @@ def release_command(context: click.Context, generation: str, config: Path | None
 @click.pass_context
 def settle_command(context: click.Context, generation: str, config: Path | None) -> None:
     """End an unconfirmed generation and count what is held against the member's limit."""
-    _order(config or context.obj, Action.SETTLE, generation=generation)
+    _reconcile(config or context.obj, Action.SETTLE, generation=generation)
 
 
-def _order(config: Path | None, action: Action, **fields: Any) -> None:
+def _reconcile(config: Path | None, action: Action, **fields: Any) -> None:
     try:
-        order = Order(action=action, by=_operator(), **fields)
+        command = Command(action=action, by=_operator(), **fields)
     except ValidationError as error:
         wrong = ", ".join(str(fields[str(fault["loc"][0])]) for fault in error.errors())
         _give_up(f"This is not an id: {wrong!a}.")
-    answer = asyncio.run(give_order(_settings(config), order))
-    for line in answer.lines:
-        click.echo(line, err=not answer.ok)
-    sys.exit(0 if answer.ok else 1)
+    outcome = asyncio.run(run_reconcile(_settings(config), command))
+    for line in outcome.lines:
+        click.echo(line, err=not outcome.ok)
+    sys.exit(0 if outcome.ok else 1)
 
 
 def _operator() -> str:
-    """Return the user's name for the audit trail; in a container the number may have no name."""
+    # In a container, the user's number may have no name.
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -234,14 +234,13 @@ def _reason(error: Exception) -> str:
 
 
 def _innermost(error: BaseException) -> BaseException:
-    """Return the first of a group of errors: the others mostly follow from it."""
+    # The first error of a group usually caused the others.
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
 
 
 def _place(error: BaseException) -> str:
-    """Return the last line of the bot's own code in the traceback."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(ROOT / "bot")]
     if not ours:

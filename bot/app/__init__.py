@@ -1,10 +1,10 @@
-"""The composition root: settings become parts, parts become the running bot."""
+"""The composition root: it builds the parts from the settings, and runs the bot."""
 
-from bot.app.build import Role, open_catalogue, open_database
+from bot.app.database import alone_on, open_database
 from bot.app.errors import AnotherBotError, CannotRunError
-from bot.app.lock import alone_on
-from bot.app.providers import open_providers, proxy_of
-from bot.app.run_order import give_order
+from bot.app.providers import open_catalogue, open_providers, proxy_of
+from bot.app.reconcile import run_reconcile
+from bot.app.roles import Role
 from bot.app.running import run
 
 __all__ = [
@@ -12,10 +12,10 @@ __all__ = [
     "CannotRunError",
     "Role",
     "alone_on",
-    "give_order",
     "open_catalogue",
     "open_database",
     "open_providers",
     "proxy_of",
     "run",
+    "run_reconcile",
 ]

@@ -1,24 +1,21 @@
-"""Settings become parts: the only place that builds things.
-
-Decides nothing about videos, money or messages, and starts nothing.
-"""
+"""Building the bot's parts from the settings. Nothing is started here."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import structlog
 
 from bot.app.connection import DiscordLink
+from bot.app.database import alone_on, beside_database, is_sqlite, open_database
 from bot.app.database_watch import DatabaseWatch
 from bot.app.errors import CannotRunError
 from bot.app.health import health_of
-from bot.app.lock import alone_on, beside_database, is_sqlite
-from bot.app.providers import open_providers, proxy_of
+from bot.app.providers import open_catalogue, open_providers, proxy_of
 from bot.app.roles import Role
-from bot.domain.catalogue import Catalogue, ProviderName
-from bot.domain.errors import MediaError, StorageUnavailable
+from bot.domain.catalogue import ProviderName
+from bot.domain.errors import MediaError
 from bot.domain.generation import Generation
 from bot.domain.ids import GenerationId, new_worker_id
 from bot.engine.build import build as build_engine
@@ -29,13 +26,12 @@ from bot.media.engine import Engine
 from bot.media.intake import Caps
 from bot.media.store import DiskMediaStore
 from bot.operator.control_socket import ControlSocket
-from bot.operator.reconcile import answer_json
+from bot.operator.reconcile import carry_out_json
 from bot.ops.clock import SystemClock
 from bot.ops.metered import MeteredProvider
 from bot.ops.metrics import Metrics
 from bot.ops.presence import PresenceFile
 from bot.providers.addresses import AddressPolicy
-from bot.providers.catalogue import load_catalogue
 from bot.providers.http import HttpClient
 from bot.providers.router import Router
 from bot.services import Services
@@ -52,7 +48,7 @@ from bot.services.missed import MissedReplies
 from bot.services.reconcile import Reconcile
 from bot.services.revise import Revise
 from bot.settings import Settings
-from bot.storage import SqlStorage, open_storage
+from bot.storage import SqlStorage
 from bot.ui.inbound.client import ClientOptions, RetakeClient, configure_endpoints
 from bot.ui.messenger.messenger import DiscordMessenger
 from bot.web.callbacks import CallbackSigner
@@ -76,7 +72,7 @@ class Parts:
     messenger: DiscordMessenger
     generate: Generate
     scheduler: Scheduler
-    side_door: WebServer
+    web_server: WebServer
     late: LateResults
     missed: MissedReplies
     control_socket: ControlSocket | None
@@ -84,42 +80,12 @@ class Parts:
 
 
 @asynccontextmanager
-async def open_database(settings: Settings, clock: SystemClock) -> AsyncIterator[SqlStorage]:
-    """The database, at the newest schema.
-
-    Raises:
-        CannotRunError: it cannot be opened.
-    """
-    try:
-        storage = open_storage(settings.database.url, clock=clock)
-        await storage.start()
-    except (StorageUnavailable, ValueError) as error:
-        reason = error.facts["reason"] if isinstance(error, StorageUnavailable) else error
-        raise CannotRunError(f"The database can't be opened: {reason}.") from None
-    try:
-        yield storage
-    finally:
-        await storage.close()
-
-
-def open_catalogue(settings: Settings) -> Catalogue:
-    """The packaged catalogue with the operator's changes.
-
-    Raises:
-        CatalogueError: with one sentence for each thing that is wrong.
-    """
-    config = settings.providers
-    overrides = {str(name): section.models for name, section in config.sections().items()}
-    return load_catalogue(default_model=config.default_model, overrides=overrides)
-
-
-@asynccontextmanager
 async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
-    """Build everything; nothing is connected to Discord yet. Undone in the reverse order.
+    """Build everything, without a connection to Discord, and close it in reverse order.
 
     Raises:
         CannotRunError: a file or folder of the bot cannot be opened.
-        CatalogueError: the operator's models do not make a catalogue.
+        CatalogueError: the operator's models are invalid.
     """
     clock = SystemClock()
     async with AsyncExitStack() as stack:
@@ -210,7 +176,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
 
         reconcile = Reconcile(storage=storage, clock=clock, providers=ports.providers, wake=changed)
         watch = DatabaseWatch(storage=storage, clock=clock) if role is Role.GATEWAY else None
-        side_door = WebServer(
+        web_server = WebServer(
             host=settings.http.host,
             port=settings.http.port,
             metrics=metrics,
@@ -236,7 +202,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
             messenger=messenger,
             generate=generate,
             scheduler=scheduler,
-            side_door=side_door,
+            web_server=web_server,
             late=late,
             missed=missed,
             control_socket=_control_socket(settings, reconcile),
@@ -285,14 +251,10 @@ def _policy(settings: Settings, signer: CallbackSigner | None) -> Policy:
 
 
 def _control_socket(settings: Settings, reconcile: Reconcile) -> ControlSocket | None:
-    """On SQLite the command line must not write beside the bot, so the bot takes its orders."""
     if not is_sqlite(settings):
-        return None
-
-    async def answer(order: dict[str, Any]) -> dict[str, Any]:
-        return await answer_json(reconcile, order)
-
-    return ControlSocket(beside_database(settings, ".desk"), answer)
+        return None  # the command line may write itself
+    handle = partial(carry_out_json, reconcile)
+    return ControlSocket(beside_database(settings, ".control"), handle)
 
 
 def _signer(settings: Settings) -> CallbackSigner | None:

@@ -1,7 +1,7 @@
-"""The way to Discord: logging in, staying connected, and waiting when Discord says so.
+"""The connection to Discord: logging in, staying connected, and waiting when Discord says so.
 
-Owns when it is tried again, and the word on it in the log and at ``/readyz``. Nothing here ends the
-process but what only an operator can put right; the work that needs no Discord goes on meanwhile.
+Owns when it is tried again, and what the log and ``/readyz`` report about it. Only errors that the
+operator must fix end the process; work that doesn't need Discord continues in the meantime.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from bot.ui.discord_errors import TROUBLE, UNREADABLE
 log = structlog.get_logger(__name__)
 
 FIRST_WAIT = 15.0
-LONGEST_WAIT = 300.0
-LONGEST_GATEWAY = 30.0
+MAX_WAIT = 300.0
+GATEWAY_TIMEOUT = 30.0
 
 
 @dataclass(kw_only=True)
 class DiscordLink:
-    """Logs one client in and keeps it connected. ``detail`` is where that stands, for operators."""
+    """Logs a client in and keeps it connected. ``detail`` is the status, for the operator."""
 
     client: discord.Client
     clock: Clock
@@ -34,9 +34,7 @@ class DiscordLink:
     logged_in: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def log_in(self, token: str, stop: asyncio.Event) -> bool:
-        """Log in, however long that takes; False when told to stop meanwhile.
-
-        ``logged_in`` is set from then on.
+        """Log in and set ``logged_in``, however long it takes; return False if stopped before.
 
         Raises:
             CannotRunError: Discord does not accept the token.
@@ -52,7 +50,7 @@ class DiscordLink:
                     " Bot page into [discord] token."
                 ) from None
             except commands.ExtensionError:
-                # A bug of our own: waiting does not help.
+                # This is a bug in Retake: waiting does not help.
                 raise
             except TROUBLE as error:
                 failures += 1
@@ -64,10 +62,10 @@ class DiscordLink:
         return False
 
     async def stay(self, stop: asyncio.Event) -> None:
-        """Stay connected to the gateway until told to stop.
+        """Stay connected to the gateway until ``stop`` is set.
 
         Raises:
-            CannotRunError: Discord closed the gateway for good.
+            CannotRunError: Discord closed the connection permanently.
         """
         failures = 0
         while not stop.is_set() and not self.client.is_closed():
@@ -75,7 +73,7 @@ class DiscordLink:
                 await self._starts_left(stop)
                 if stop.is_set():
                     return
-                # The library reconnects by itself, for as long as it can make sense of Discord.
+                # The library reconnects by itself while it understands Discord's responses.
                 await self.client.connect(reconnect=True)
             except (discord.ConnectionClosed, discord.PrivilegedIntentsRequired) as error:
                 if stop.is_set():
@@ -89,14 +87,11 @@ class DiscordLink:
         stop.set()
 
     async def _starts_left(self, stop: asyncio.Event) -> None:
-        """Ask how many sessions may still be begun; without one left, wait for the next day.
-
-        Begun all the same, Discord takes the token away.
-        """
+        # Discord resets the token of a bot that starts more sessions than allowed.
         failures = 0
         while not stop.is_set():
             try:
-                async with asyncio.timeout(LONGEST_GATEWAY):
+                async with asyncio.timeout(GATEWAY_TIMEOUT):
                     _, _, limit = await self.client.http.get_bot_gateway()
                 left, resets_in = int(limit["remaining"]), limit["reset_after"] / 1000
             except discord.RateLimited as error:
@@ -104,7 +99,7 @@ class DiscordLink:
                 await self._wait("gateway_limited", error, failures, stop)
                 continue
             except TROUBLE as error:
-                # Not an answer to this question; whether Discord is there, connecting shows.
+                # The limit is unknown; connecting will show whether Discord is available.
                 log.info("session_starts_not_known", error=str(error))
                 return
             if left > 0:
@@ -113,16 +108,16 @@ class DiscordLink:
             await self.clock.wait(stop, resets_in)
 
     def _let_go(self) -> None:
-        """Close the session of an earlier try: the library opens one for each, and forgets it."""
+        # The library opens a session for every attempt and never closes it.
         session = getattr(self.client.http, "_HTTPClient__session", None)
         if isinstance(session, aiohttp.ClientSession):
-            # Its connections stay: the next session is made with the same connector.
+            # The connections stay open: the next session uses the same connector.
             session.detach()
 
     async def _wait(self, event: str, error: Exception, failures: int, stop: asyncio.Event) -> None:
-        seconds = max(_asked(error), min(FIRST_WAIT * 2 ** (failures - 1), LONGEST_WAIT))
+        seconds = max(_asked(error), min(FIRST_WAIT * 2 ** (failures - 1), MAX_WAIT))
         if isinstance(error, UNREADABLE):
-            # Should it be a fault of our own after all, it must not hide as one of Discord.
+            # It may be a bug in Retake, so the log needs the traceback.
             log.warning("unreadable_answer", exc_info=error)
         self._say(event, seconds, error=str(error) or type(error).__name__)
         await self.clock.wait(stop, seconds)
@@ -134,7 +129,6 @@ class DiscordLink:
 
 
 def _asked(error: Exception) -> float:
-    """The seconds that Discord asks to wait."""
     if isinstance(error, discord.RateLimited):
         return error.retry_after
     if isinstance(error, discord.HTTPException):
@@ -146,6 +140,6 @@ def _asked(error: Exception) -> float:
 def _closed_for_good(error: discord.ClientException) -> str:
     code = error.code if isinstance(error, discord.ConnectionClosed) else 4014
     return (
-        f"Discord closed the gateway for good (code {code}): look at the application's page"
+        f"Discord closed the connection permanently (code {code}): check on your application's page"
         " whether the token or the bot was changed."
     )

@@ -1,6 +1,6 @@
-"""Whether the database answers a process that has no worker, and whether others do the work.
+"""Whether the database responds and workers are alive, for a process without a worker.
 
-A worker knows by its heartbeat; a gateway asks. Owns the question, not what follows from it.
+A worker knows it from its heartbeat; a gateway process queries the database.
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ log = structlog.get_logger(__name__)
 
 ASK_SECONDS = 5.0
 STALE_SECONDS = 15.0
-"""An answer older than this says nothing about now; a worker trusts its heartbeat as long."""
+"""An older response counts as none; a worker trusts its heartbeat for as long."""
 
 
 @dataclass(kw_only=True)
 class DatabaseWatch:
-    """``workers`` is the number of workers that were alive at the last answer."""
+    """``workers`` is the number of workers that were alive at the last response."""
 
     storage: Storage
     clock: Clock
@@ -30,12 +30,12 @@ class DatabaseWatch:
     _answered_at: float | None = None
 
     def answers(self) -> bool:
-        """True if the database answered a moment ago."""
+        """Return True if the database responded recently."""
         now = self.clock.monotonic()
         return self._answered_at is not None and now - self._answered_at < STALE_SECONDS
 
     async def run(self) -> None:
-        """Ask every few seconds. Never returns; cancel it."""
+        """Query the database every few seconds until cancelled."""
         while True:
             try:
                 self.workers = await self.storage.read(self._count_living)

@@ -1,7 +1,4 @@
-"""What /healthz and /readyz tell, for each role.
-
-Owns which parts a role cannot do without. Knows nothing of HTTP.
-"""
+"""The health of a process, for each role."""
 
 from collections.abc import Mapping
 
@@ -21,13 +18,12 @@ def health_of(
     breakers: Mapping[ProviderName, Breaker],
     workers: int | None = None,
 ) -> Health:
-    """The health of a process of this role.
+    """Return the health of a process of this role.
 
-    ``discord`` is its connection to Discord, ``closed`` is true if that will not come back.
-    ``database`` is true if the database answered lately: a heartbeat of this process's worker was
-    written, or a gateway's question was answered. A worker has no connection to Discord's gateway,
-    so it is ready without one. ``workers`` is how many workers are alive, where this process is
-    none: without any, a gateway still takes requests, and they wait.
+    ``closed`` is true if the connection to Discord will not come back. ``database`` is true if the
+    database responded recently. A worker needs no connection to the gateway to be ready.
+    ``workers`` is the number of live workers, None in a process with a worker: without any, a
+    gateway process still accepts requests, and they wait.
     """
     connected = role is Role.WORKER or discord.ok
     detail = "answers" if database else "has not answered lately"

@@ -1,7 +1,7 @@
-"""What is done now and then beside the work: cleaning, the gauges, a look for late results.
+"""Periodic background jobs.
 
-Owns when each chore is due, and that the world's failures (a database away, a folder that cannot be
-read) are told in the log and the chore tried again later: they end no bot.
+Owns when each job is due. A job that fails for an outside reason (no database, no access to a
+folder) is logged and tried again later.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,7 +19,7 @@ ROUND_SECONDS = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class PeriodicJob:
-    """One thing to do, at most once in ``every`` seconds; the first time at once."""
+    """A job that runs at the start and then at most once in ``every`` seconds."""
 
     name: str
     work: Callable[[], Awaitable[object]]
@@ -28,24 +28,24 @@ class PeriodicJob:
 
 @dataclass(frozen=True, kw_only=True)
 class Housekeeping:
-    """Does the chores for as long as it runs."""
+    """Runs the jobs."""
 
     clock: Clock
-    chores: Sequence[PeriodicJob]
+    jobs: Sequence[PeriodicJob]
 
     async def run(self) -> None:
-        """Never returns; cancel it."""
-        due = dict.fromkeys(self.chores, self.clock.monotonic())
+        """Run the jobs until cancelled."""
+        due = dict.fromkeys(self.jobs, self.clock.monotonic())
         while True:
-            for chore in self.chores:
+            for job in self.jobs:
                 now = self.clock.monotonic()
-                if now >= due[chore]:
-                    due[chore] = now + chore.every
-                    await self._attempt(chore)
+                if now >= due[job]:
+                    due[job] = now + job.every
+                    await self._attempt(job)
             await self.clock.sleep(ROUND_SECONDS)
 
-    async def _attempt(self, chore: PeriodicJob) -> None:
+    async def _attempt(self, job: PeriodicJob) -> None:
         try:
-            await chore.work()
+            await job.work()
         except (RetakeError, OSError) as error:
-            log.warning("chore_put_off", chore=chore.name, error=str(error))
+            log.warning("periodic_job_failed", job=job.name, error=str(error))

@@ -1,18 +1,18 @@
-"""The video services that the settings switch on, ready to be asked.
+"""Building the enabled providers from their sections of the settings.
 
-Owns how a section of the settings becomes an adapter. A provider is added by a function here and
-its line in ``FACTORIES``.
+To add a provider, add a function and its line in ``FACTORIES``.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
-from bot.domain.catalogue import ProviderName
+from bot.domain.catalogue import Catalogue, ProviderName
 from bot.domain.ports.provider import InformedProvider
 from bot.ops.clock import SystemClock
 from bot.providers.addresses import AddressPolicy
 from bot.providers.apimart import ApiMart
+from bot.providers.catalogue import load_catalogue
 from bot.providers.evolink import EvoLink
 from bot.providers.http import HttpClient
 from bot.providers.proxy import Proxy
@@ -20,14 +20,14 @@ from bot.settings import Settings
 
 
 def proxy_of(settings: Settings) -> Proxy | None:
-    """The operator's proxy, if there is one."""
+    """Return the operator's proxy, or None."""
     url = settings.network.proxy.get_secret_value()
     return Proxy.parse(url) if url else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Site:
-    """What the adapters are built from; ``made`` are those that are built already."""
+    """What adapters are built from. ``made`` are those that exist already."""
 
     settings: Settings
     clock: SystemClock
@@ -37,7 +37,7 @@ class _Site:
     )
 
     async def http(self, service: str, *urls: str) -> HttpClient:
-        """Open the client that may reach these addresses, and public ones."""
+        """Open a client that may reach these addresses and all public ones."""
         policy = AddressPolicy.beside(*urls)
         client = HttpClient(service=service, policy=policy, proxy=proxy_of(self.settings))
         return await self.stack.enter_async_context(client)
@@ -57,7 +57,7 @@ async def _evolink(site: _Site) -> InformedProvider:
 
 async def _apimart(site: _Site) -> InformedProvider:
     config = site.settings.providers.apimart
-    # Videos cannot be uploaded to APIMart: a source video is hosted at EvoLink instead.
+    # APIMart accepts no uploads of videos: a source video is hosted at EvoLink.
     evolink = site.made.get(ProviderName("evolink"))
     return ApiMart(
         api_url=config.api_url,
@@ -74,7 +74,18 @@ FACTORIES: Mapping[ProviderName, Callable[[_Site], Awaitable[InformedProvider]]]
     ProviderName("evolink"): _evolink,
     ProviderName("apimart"): _apimart,
 }
-"""How each provider is built, in the order in which they are."""
+"""How each provider is built, in this order."""
+
+
+def open_catalogue(settings: Settings) -> Catalogue:
+    """Return the packaged catalogue with the operator's overrides.
+
+    Raises:
+        CatalogueError: the overrides are invalid.
+    """
+    config = settings.providers
+    overrides = {str(name): section.models for name, section in config.sections().items()}
+    return load_catalogue(default_model=config.default_model, overrides=overrides)
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Which half of the work a process does."""
+"""The roles of processes."""
 
 from enum import StrEnum
 

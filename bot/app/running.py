@@ -1,4 +1,4 @@
-"""The running bot: the order of start and stop, and what runs next to the work."""
+"""The running bot: the order of start and stop, and its background jobs."""
 
 import asyncio
 from datetime import timedelta
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 CLEANING_SECONDS = 3600.0
 PATIENCE_SECONDS = 10.0
-"""The work waits for Discord this long at start: what is paid for must not wait longer."""
+"""At the start, the worker waits this long for Discord: paid tasks must not wait longer."""
 
 LEAVING_SECONDS = 2.0
 
@@ -27,11 +27,11 @@ async def run(settings: Settings, role: Role, stop: asyncio.Event) -> None:
     """Run the bot until ``stop`` is set.
 
     Raises:
-        CannotRunError: with a sentence for the operator.
+        CannotRunError: the operator must fix something.
     """
     async with build(settings, role) as parts:
         try:
-            await parts.side_door.start()
+            await parts.web_server.start()
         except OSError as error:
             sentence = cannot_listen(settings, error)
             if settings.http.public_url:
@@ -40,16 +40,16 @@ async def run(settings: Settings, role: Role, stop: asyncio.Event) -> None:
         try:
             if parts.control_socket is not None:
                 await parts.control_socket.start()
-            with GcTuner(clock=parts.clock) as heap:
-                await _work(parts, role, settings, heap, stop)
+            with GcTuner(clock=parts.clock) as gc_tuner:
+                await _work(parts, role, settings, gc_tuner, stop)
         finally:
             if parts.control_socket is not None:
                 await parts.control_socket.stop()
-            await parts.side_door.stop()
+            await parts.web_server.stop()
 
 
 async def _work(
-    parts: Parts, role: Role, settings: Settings, heap: GcTuner, stop: asyncio.Event
+    parts: Parts, role: Role, settings: Settings, gc_tuner: GcTuner, stop: asyncio.Event
 ) -> None:
     """Start in the order of dependence; on ``stop`` refuse work, release it, disconnect."""
     token = settings.discord.token.get_secret_value()
@@ -57,13 +57,13 @@ async def _work(
         async with asyncio.TaskGroup() as group:
             connection = group.create_task(_to_discord(parts, role, token, stop))
             await _patiently(parts, stop)
-            attendants = [
+            background = [
                 group.create_task(parts.messenger.run()),
-                group.create_task(_housekeeping(parts, settings, heap).run()),
+                group.create_task(_housekeeping(parts, settings, gc_tuner).run()),
                 group.create_task(_announce(parts, role, settings)),
             ]
             if parts.watch is not None:
-                attendants.append(group.create_task(parts.watch.run()))
+                background.append(group.create_task(parts.watch.run()))
             work = None if role is Role.GATEWAY else group.create_task(parts.scheduler.run())
             await stop.wait()
             log.info("stopping")
@@ -71,8 +71,8 @@ async def _work(
             parts.scheduler.stop()
             if work is not None:
                 await work
-            for attendant in attendants:
-                attendant.cancel()
+            for task in background:
+                task.cancel()
             await parts.missed.beat()
             await _disconnect(parts.client, connection)
     except* CannotRunError as errors:
@@ -80,7 +80,6 @@ async def _work(
 
 
 async def _to_discord(parts: Parts, role: Role, token: str, stop: asyncio.Event) -> None:
-    """Log in, then stay connected; a worker only posts, so it needs no gateway."""
     if await parts.link.log_in(token, stop) and role is not Role.WORKER:
         await parts.link.stay(stop)
 
@@ -94,12 +93,11 @@ async def _announce(parts: Parts, role: Role, settings: Settings) -> None:
         await client.wait_until_ready()
         facts = {"servers": len(client.guilds), "commands": len(client.tree.get_commands())}
     providers = ", ".join(settings.providers.enabled())
-    http = f"{settings.http.host}:{parts.side_door.port}" if parts.side_door.port else "off"
+    http = f"{settings.http.host}:{parts.web_server.port}" if parts.web_server.port else "off"
     log.info("ready", bot=str(client.user), **facts, providers=providers, http=http)
 
 
 async def _patiently(parts: Parts, stop: asyncio.Event) -> None:
-    """Wait a moment for Discord: work that needs none of it goes on."""
     async with asyncio.TaskGroup() as group:
         waiting = {
             group.create_task(parts.link.logged_in.wait()),
@@ -111,23 +109,20 @@ async def _patiently(parts: Parts, stop: asyncio.Event) -> None:
 
 
 async def _disconnect(client: discord.Client, connection: asyncio.Task[None]) -> None:
-    """Close the connection, and do not wait until the library has slept enough to notice.
-
-    Between two tries to reconnect it sleeps, for minutes at worst.
-    """
+    # Between two attempts to reconnect, the library may sleep for minutes before it notices.
     await client.close()
     await asyncio.wait({connection}, timeout=LEAVING_SECONDS)
     connection.cancel()
 
 
-def _housekeeping(parts: Parts, settings: Settings, heap: GcTuner) -> Housekeeping:
+def _housekeeping(parts: Parts, settings: Settings, gc_tuner: GcTuner) -> Housekeeping:
     retention = timedelta(days=settings.media.retention_days)
 
     async def clean() -> None:
         removed = await parts.media.clean(parts.clock.now(), retention)
         if removed:
             log.info("media_cleaned", removed=removed)
-        heap.unfreeze()
+        gc_tuner.unfreeze()
 
     async def count() -> None:
         open_now = await parts.storage.read(lambda tx: tx.generations.count_open())
@@ -143,7 +138,7 @@ def _housekeeping(parts: Parts, settings: Settings, heap: GcTuner) -> Housekeepi
     pruning = Pruning(storage=parts.storage, clock=parts.clock, retention=retention)
     return Housekeeping(
         clock=parts.clock,
-        chores=(
+        jobs=(
             PeriodicJob(name="clean", work=clean, every=CLEANING_SECONDS),
             PeriodicJob(name="late_results", work=parts.late.look),
             PeriodicJob(name="gauges", work=count),

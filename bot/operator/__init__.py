@@ -1,1 +1,1 @@
-"""What an operator, or a machine in their place, does next to the running bot."""
+"""What an operator does while the bot runs, and the container's health check."""

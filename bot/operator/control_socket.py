@@ -1,8 +1,7 @@
-"""The control socket: a Unix socket next to the database, through which the command line asks the
-running bot.
+"""The control socket: a Unix socket next to the database, on which the command line reaches a bot.
 
-Owns one question and one answer per connection, a line of JSON each, and who may connect: only the
-user who owns the file. What a question means is the handler's business.
+Owns the protocol, one request and one response per connection, each a line of JSON, and who may
+connect: only the user who owns the file.
 """
 
 import asyncio
@@ -18,40 +17,42 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-LONGEST_LINE = 8 * 2**20
+MAX_LINE = 8 * 2**20
 READ_SECONDS = 5.0
-ANSWER_SECONDS = 120.0
-_LONGEST_PATH = 100
+RESPONSE_SECONDS = 120.0
+_MAX_PATH = 100
 
 Json = dict[str, Any]
-Answerer = Callable[[Json], Awaitable[Json]]
+Handler = Callable[[Json], Awaitable[Json]]
 
 
 class ControlSocketClosedError(Exception):
-    """Nobody answers there; the message says why."""
+    """No bot responds; the message says why."""
 
 
 class ControlSocket:
-    """Listens between ``start`` and ``stop``. ``path`` must be this process's alone to use."""
+    """Listens between ``start`` and ``stop``. Only this process may use ``path``."""
 
-    def __init__(self, path: Path, answer: Answerer) -> None:
+    def __init__(self, path: Path, handle: Handler) -> None:
         self.path = path
-        self._answer = answer
+        self._handle = handle
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Begin to listen. Without a socket the bot runs all the same; the log says so."""
+        """Begin to listen. If that is impossible, the bot runs without a socket."""
         try:
             listening = _listening(self.path)
         except OSError as error:
-            log.warning("desk_closed", path=str(self.path), reason=error.strerror or str(error))
+            log.warning(
+                "control_socket_unavailable",
+                path=str(self.path),
+                reason=error.strerror or str(error),
+            )
             return
-        self._server = await asyncio.start_unix_server(
-            self._serve, sock=listening, limit=LONGEST_LINE
-        )
+        self._server = await asyncio.start_unix_server(self._serve, sock=listening, limit=MAX_LINE)
 
     async def stop(self) -> None:
-        """Stop listening; what is being answered may be cut off, and can be asked again."""
+        """Stop listening. A request that is cut off can be repeated."""
         if self._server is None:
             return
         self._server.close()
@@ -62,42 +63,42 @@ class ControlSocket:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(READ_SECONDS):
-                question = _parsed(await reader.readline())
-            answer = {} if question is None else await self._answer(question)
-            writer.write(json.dumps(answer).encode() + b"\n")
+                request = _parsed(await reader.readline())
+            response = {} if request is None else await self._handle(request)
+            writer.write(json.dumps(response).encode() + b"\n")
             async with asyncio.timeout(READ_SECONDS):
                 await writer.drain()
         except (TimeoutError, OSError, ValueError) as error:
-            log.info("desk_left", error=str(error))
+            log.info("control_socket_dropped", error=str(error))
         finally:
             writer.close()
 
 
-async def ask(path: Path, question: Json) -> Json:
-    """Ask the bot that listens at ``path``.
+async def send(path: Path, request: Json) -> Json:
+    """Send a request to the bot that listens at ``path`` and return its response.
 
     Raises:
-        DeskClosedError: it does not answer.
+        ControlSocketClosedError: no bot responds.
     """
     try:
         with _short(path) as short:
             async with asyncio.timeout(READ_SECONDS):
-                reader, writer = await asyncio.open_unix_connection(short, limit=LONGEST_LINE)
+                reader, writer = await asyncio.open_unix_connection(short, limit=MAX_LINE)
     except TimeoutError:
-        raise ControlSocketClosedError("it does not answer") from None
+        raise ControlSocketClosedError("it does not respond") from None
     except OSError as error:
         raise ControlSocketClosedError(error.strerror or str(error)) from None
     try:
-        writer.write(json.dumps(question).encode() + b"\n")
-        async with asyncio.timeout(ANSWER_SECONDS):
-            answer = _parsed(await reader.readline())
+        writer.write(json.dumps(request).encode() + b"\n")
+        async with asyncio.timeout(RESPONSE_SECONDS):
+            response = _parsed(await reader.readline())
     except (TimeoutError, OSError, ValueError):
-        answer = None
+        response = None
     finally:
         writer.close()
-    if not answer:
-        raise ControlSocketClosedError("it did not answer")
-    return answer
+    if not response:
+        raise ControlSocketClosedError("it did not respond")
+    return response
 
 
 def _parsed(line: bytes) -> Json | None:
@@ -110,9 +111,9 @@ def _parsed(line: bytes) -> Json | None:
 
 @contextmanager
 def _short(path: Path) -> Iterator[str]:
-    """A path short enough for a socket's address: a long folder is reached through its number."""
+    # A socket's address is short: a long folder is replaced by its open descriptor.
     path = path.absolute()
-    if len(os.fsencode(path)) <= _LONGEST_PATH:
+    if len(os.fsencode(path)) <= _MAX_PATH:
         yield str(path)
         return
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -123,7 +124,6 @@ def _short(path: Path) -> Iterator[str]:
 
 
 def _listening(path: Path) -> socket.socket:
-    """A socket that only this user can open. What an earlier process left there is removed."""
     path.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)

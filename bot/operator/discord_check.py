@@ -1,7 +1,6 @@
-"""A look at Discord as the bot sees it: who it is, and what it lacks in which server.
+"""Checking the bot's account at Discord, and its permissions in every server.
 
-Owns the questions to Discord; what to say about the answers is ``bot.app.check``'s business.
-Connects to no gateway and needs no intent.
+It neither connects to the gateway nor needs an intent.
 """
 
 import asyncio
@@ -13,15 +12,15 @@ import discord
 from bot.operator.invitation import PERMISSIONS
 from bot.ui.inbound.client import configure_endpoints
 
-ANSWER_SECONDS = 30.0
+RESPONSE_SECONDS = 30.0
 PAGE = 200
-MOST_PAGES = 50
-LONGEST_NAME = 60
+MAX_PAGES = 50
+MAX_NAME = 60
 
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """One server, and the permissions the bot needs and does not have there, by their names."""
+    """A server, and the names of the permissions that the bot needs and lacks there."""
 
     name: str
     missing: tuple[str, ...]
@@ -29,7 +28,7 @@ class Server:
 
 @dataclass(frozen=True, kw_only=True)
 class DiscordReport:
-    """``refused``: the token is not accepted; ``silent``: why there was no answer, or nothing."""
+    """``refused`` is true if the token is invalid; ``silent`` is why there was no response."""
 
     refused: bool = False
     silent: str = ""
@@ -41,11 +40,11 @@ class DiscordReport:
 async def inspect(
     token: str, *, api_url: str, gateway_url: str, connector: aiohttp.BaseConnector | None = None
 ) -> DiscordReport:
-    """Log in and look around, without connecting."""
+    """Log in and list the servers."""
     configure_endpoints(api_url, gateway_url)
     async with discord.Client(intents=discord.Intents.none(), connector=connector) as client:
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(RESPONSE_SECONDS):
                 await client.login(token)
                 return DiscordReport(
                     name=str(client.user),
@@ -59,10 +58,9 @@ async def inspect(
 
 
 async def _servers(client: discord.Client) -> list[Server]:
-    """Every server with what its roles allow the bot; the list itself tells it, page by page."""
     found: list[Server] = []
     after: int | None = None
-    for _ in range(MOST_PAGES):
+    for _ in range(MAX_PAGES):
         page = await client.http.get_guilds(PAGE, after=after, with_counts=False)
         found += [_server(guild["name"], int(guild.get("permissions", 0))) for guild in page]
         if len(page) < PAGE:
@@ -79,4 +77,4 @@ def _server(name: str, allowed: int) -> Server:
         if wanted and not (has.administrator or getattr(has, permission))
     ]
     shown = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name)
-    return Server(name=shown[:LONGEST_NAME], missing=tuple(missing))
+    return Server(name=shown[:MAX_NAME], missing=tuple(missing))

@@ -1,8 +1,7 @@
-"""``python -m bot.operator.healthcheck``: the exit status says whether the bot is alive.
+"""``python -m bot.operator.healthcheck``: the exit status is 0 if the bot is alive.
 
-Owns the question that a container's health check asks, at the address that ``[http]`` names. It
-reads the configuration and asks ``/healthz``; it imports nothing of the bot, because it runs every
-half minute.
+It is the container's health check. It runs every half minute, so it imports only the configuration
+and requests ``/healthz``.
 """
 
 import ipaddress
@@ -12,11 +11,11 @@ from urllib.error import URLError
 
 from bot.settings import Settings, SettingsError, load
 
-ANSWER_SECONDS = 4.0
+RESPONSE_SECONDS = 4.0
 
 
 def main() -> int:
-    """Return 0 if the bot answers that it is alive, or if it has no port of its own; else 1."""
+    """Return 0 if the bot reports that it is alive, or if its port is unknown; else 1."""
     try:
         settings = load(None)
     except SettingsError as error:
@@ -26,7 +25,7 @@ def main() -> int:
         print("[http] port is 0 (any free port), so there is no known port to check.")
         return 0
     try:
-        urllib.request.urlopen(health_url(settings), timeout=ANSWER_SECONDS).close()  # noqa: S310 - ours
+        urllib.request.urlopen(health_url(settings), timeout=RESPONSE_SECONDS).close()  # noqa: S310 - ours
     except (URLError, OSError) as error:
         print(f"The bot didn't report that it is alive: {error}.")
         return 1
@@ -34,7 +33,7 @@ def main() -> int:
 
 
 def health_url(settings: Settings) -> str:
-    """Where the bot answers on this machine: an address for all interfaces means loopback here."""
+    """Return the address of /healthz; an address for all interfaces becomes loopback."""
     host = settings.http.host
     try:
         address = ipaddress.ip_address(host)

@@ -1,4 +1,4 @@
-"""What the bot needs to be allowed in a server, and the link that asks for exactly that."""
+"""The permissions that the bot needs in a server, and the link that requests them."""
 
 import discord
 
@@ -14,7 +14,7 @@ PERMISSIONS = discord.Permissions(
 
 
 def invitation(application_id: int) -> str:
-    """The address at which somebody with Manage Server lets the bot in."""
+    """Return the link with which a member with Manage Server adds the bot."""
     return discord.utils.oauth_url(
         application_id, permissions=PERMISSIONS, scopes=("bot", "applications.commands")
     )

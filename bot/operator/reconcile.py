@@ -1,7 +1,7 @@
-"""``retake reconcile``: an operator's order carried out, answered in sentences.
+"""``retake reconcile``: the operator's commands and the sentences about their outcome.
 
-Owns the form of an order and of its answer, which travel to a running bot as JSON, and the words.
-What an order does is the business of ``bot.services.reconcile``.
+Commands and outcomes pass to a running bot and back as JSON. What a command does is in
+``bot.services.reconcile``.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,15 @@ from bot.domain.errors import StorageUnavailable
 from bot.domain.generation import Generation, State
 from bot.domain.ids import GenerationId, TaskId
 from bot.domain.ports.provider import TaskState
-from bot.services.reconcile import CannotReconcile, Case, Kind, Obstacle, Reconcile
+from bot.services.cases import Case, Kind
+from bot.services.reconcile import CannotReconcile, Obstacle, Reconcile
 
 _ID = r"^[0-9A-Za-z_-]{1,64}$"
 _TASK_ID = r"^[\x21-\x7e]{1,200}$"
 
 
 class Action(StrEnum):
-    """What an operator may order."""
+    """What a command does."""
 
     LIST = "list"
     ATTACH = "attach"
@@ -30,8 +31,8 @@ class Action(StrEnum):
     SETTLE = "settle"
 
 
-class Order(BaseModel):
-    """One order. ``by`` is who gives it, for the audit trail."""
+class Command(BaseModel):
+    """A command. ``by`` is the operator's name for the audit trail."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,8 +43,8 @@ class Order(BaseModel):
     by: str = Field(default="", max_length=100)
 
 
-class Answer(BaseModel):
-    """Whether it was done, and what to say about it, line by line."""
+class Outcome(BaseModel):
+    """The outcome of a command, with the lines to print."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,36 +52,36 @@ class Answer(BaseModel):
     lines: tuple[str, ...]
 
 
-async def answer_json(reconcile: Reconcile, body: dict[str, Any]) -> dict[str, Any]:
-    """Carry out an order that came from outside of this process."""
+async def carry_out_json(reconcile: Reconcile, body: dict[str, Any]) -> dict[str, Any]:
+    """Carry out a command that another process sent."""
     try:
-        order = Order.model_validate(body)
+        command = Command.model_validate(body)
     except ValidationError:
-        refusal = Answer(ok=False, lines=("The running bot doesn't know this command.",))
+        refusal = Outcome(ok=False, lines=("The running bot doesn't know this command.",))
         return refusal.model_dump(mode="json")
-    return (await carry_out(reconcile, order)).model_dump(mode="json")
+    return (await carry_out(reconcile, command)).model_dump(mode="json")
 
 
-async def carry_out(reconcile: Reconcile, order: Order) -> Answer:
-    """Do what is ordered, or say why not."""
+async def carry_out(reconcile: Reconcile, command: Command) -> Outcome:
+    """Carry out a command. It is not done if the outcome is not ``ok``."""
     try:
-        return Answer(ok=True, lines=tuple(await _done(reconcile, order)))
+        return Outcome(ok=True, lines=tuple(await _done(reconcile, command)))
     except CannotReconcile as refusal:
-        return Answer(ok=False, lines=(_refusal(order, refusal),))
+        return Outcome(ok=False, lines=(_refusal(command, refusal),))
     except StorageUnavailable as error:
         sentence = f"The database didn't respond ({error.facts['reason']}): check the list again."
-        return Answer(ok=False, lines=(sentence,))
+        return Outcome(ok=False, lines=(sentence,))
 
 
-async def _done(reconcile: Reconcile, order: Order) -> list[str]:
-    generation_id = GenerationId(order.generation)
-    match order.action:
+async def _done(reconcile: Reconcile, command: Command) -> list[str]:
+    generation_id = GenerationId(command.generation)
+    match command.action:
         case Action.LIST:
-            cases = await reconcile.cases(within=timedelta(days=order.days))
-            return _listed(cases, reconcile.clock.now(), order.days)
+            cases = await reconcile.cases(within=timedelta(days=command.days))
+            return _listed(cases, reconcile.clock.now(), command.days)
         case Action.ATTACH:
-            task_id = TaskId(order.task) if order.task else None
-            attached = await reconcile.attach(generation_id, task_id, by=order.by)
+            task_id = TaskId(command.task) if command.task else None
+            attached = await reconcile.attach(generation_id, task_id, by=command.by)
             working = attached.state is TaskState.ACTIVE
             at = "is working on it" if working else "has finished it"
             if not attached.late:
@@ -90,16 +91,16 @@ async def _done(reconcile: Reconcile, order: Order) -> list[str]:
             )
             return [f"{goes_on}; the provider {at}."]
         case Action.RELEASE:
-            await reconcile.release(generation_id, by=order.by)
+            await reconcile.release(generation_id, by=command.by)
             return [f"Generation {generation_id} has ended; what was held is returned."]
         case Action.SETTLE:
-            await reconcile.settle(generation_id, by=order.by)
+            await reconcile.settle(generation_id, by=command.by)
             return [f"Generation {generation_id} has ended; it counts against the member's limit."]
 
 
-def _refusal(order: Order, refusal: CannotReconcile) -> str:
-    facts = {"provider": "", "task": order.task, "generation": "", "state": "", "code": ""}
-    sentence = _REFUSALS[refusal.obstacle].format(**facts | refusal.facts, asked=order.generation)
+def _refusal(command: Command, refusal: CannotReconcile) -> str:
+    facts = {"provider": "", "task": command.task, "generation": "", "state": "", "code": ""}
+    sentence = _REFUSALS[refusal.obstacle].format(**facts | refusal.facts, asked=command.generation)
     return f"{sentence} Nothing was changed."
 
 
@@ -166,7 +167,6 @@ def _case_lines(case: Case, now: datetime) -> list[str]:
 
 
 def _reason(case: Case) -> str:
-    """Why a finished video could not be fetched, as the code that ``errors.md`` explains."""
     failure = case.generation.failure
     return f": {failure.code}" if case.kind is Kind.UNFETCHED and failure is not None else ""
 

@@ -6,16 +6,9 @@ request to an offer; the engine knows how busy a provider is and whether it work
 
 from collections.abc import Iterable, Sequence
 
-from bot.domain.catalogue import (
-    Catalogue,
-    ModelName,
-    Offer,
-    Plan,
-    ProviderName,
-    fit,
-    modes_for,
-)
+from bot.domain.catalogue import Catalogue, ModelName, Offer, Plan, ProviderName
 from bot.domain.errors import Code, Refused
+from bot.domain.fitting import fit, modes_for
 from bot.domain.generation import Generation
 from bot.domain.ports.provider import Candidate, Provider
 from bot.domain.request import VideoRequest

@@ -1,58 +1,24 @@
-"""Cases for the operator: submissions without a known outcome, and undelivered videos.
+"""The operator's actions on cases: attach a task that was found, release or settle.
 
-This module owns the list of cases and the actions on them: attach a task that was found, release or
-settle. Every action is a compare-and-set with a line in the audit trail. The command line owns the
-words. It is longer than 300 lines because every action shares the same checks.
+Every action is a compare-and-set with a line in the audit trail.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
 from bot.domain.errors import Code, ProviderError, RowUnreadable, Superseded
 from bot.domain.generation import Failure, Generation, State, late_key
 from bot.domain.ids import GenerationId, TaskId
-from bot.domain.late import UNFETCHED
 from bot.domain.ports.clock import Clock
 from bot.domain.ports.limits import OPERATOR, AuditEntry
 from bot.domain.ports.provider import ProviderDirectory, TaskReport, TaskState
 from bot.domain.ports.storage import Storage, Transaction
 from bot.engine.late_results import take_over
 from bot.engine.transitions import Settle, apply
-
-MOST_CASES = 1000
-
-
-class Kind(StrEnum):
-    """Why the operator should look at a generation.
-
-    ``UNCONFIRMED`` is still open: it is not known whether the provider accepted it. ``UNKNOWN``
-    ended that way. ``POISON`` ended because of an internal error, ``EXPIRED`` because it took too
-    long, ``UNFETCHED`` because its finished video could not be fetched, and ``UNDELIVERABLE``
-    because Discord accepted its video in no place.
-    """
-
-    UNCONFIRMED = "unconfirmed"
-    UNKNOWN = "unknown"
-    POISON = "poison"
-    EXPIRED = "expired"
-    UNFETCHED = "unfetched"
-    UNDELIVERABLE = "undeliverable"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One generation that the operator should look at."""
-
-    kind: Kind
-    generation: Generation
-
-    @property
-    def counted(self) -> bool | None:
-        """True if it counts against the requester's limit; None while it is only held."""
-        return None if self.kind is Kind.UNCONFIRMED else counted(self.generation)
+from bot.services.cases import Case, find_cases
 
 
 class Obstacle(StrEnum):
@@ -76,7 +42,7 @@ class Obstacle(StrEnum):
 
 
 class CannotReconcile(Exception):
-    """An action is not possible; ``facts`` are the values that its sentence may mention."""
+    """An action is not possible. ``facts`` are the values that the sentence about it may use."""
 
     def __init__(self, obstacle: Obstacle, /, **facts: Any) -> None:
         super().__init__(obstacle, facts)
@@ -96,24 +62,6 @@ class Attached:
     late: bool
 
 
-def counted(generation: Generation) -> bool:
-    """Return True if a generation that ended without a video counts against a limit anyway."""
-    return generation.failure is not None and bool(generation.failure.facts.get("counted"))
-
-
-async def find_cases(tx: Transaction, *, since: datetime) -> Sequence[Case]:
-    """Return the open cases, oldest first, then those ended after ``since``, latest first."""
-    unconfirmed = await tx.generations.unconfirmed_submissions()
-    ended = [
-        (_kind(one), one)
-        for one in await tx.generations.ended_without_video(since=since, limit=MOST_CASES)
-    ]
-    return [
-        *(Case(kind=Kind.UNCONFIRMED, generation=one) for one in unconfirmed),
-        *(Case(kind=kind, generation=one) for kind, one in ended if kind is not None),
-    ]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Reconcile:
     """The operator's actions. ``wake`` informs this process's scheduler of a changed row."""
@@ -126,7 +74,6 @@ class Reconcile:
     async def cases(self, *, within: timedelta) -> Sequence[Case]:
         """Return the open cases, oldest first, then those ended within a time, latest first."""
         since = self.clock.now() - within
-
         return await self.storage.read(lambda tx: find_cases(tx, since=since))
 
     async def attach(
@@ -146,7 +93,8 @@ class Reconcile:
         task_id = task_id or (found.task.task_id if found.task is not None else None)
         if task_id is not None:
             after = found.id if found.late else None
-            known = await self._late(late_key(provider_name, task_id, after=after))
+            key = late_key(provider_name, task_id, after=after)
+            known = await self.storage.read(lambda tx: tx.generations.by_request_key(key))
             if known is not None:
                 raise CannotReconcile(Obstacle.DONE_BEFORE, task=task_id, generation=known.id)
         _check_attachable(found)
@@ -184,24 +132,19 @@ class Reconcile:
         return attached
 
     async def release(self, generation_id: GenerationId, *, by: str) -> Generation:
-        """End an unconfirmed generation; everything held is released.
+        """End an unconfirmed generation and release what it holds.
 
         Raises:
             CannotReconcile: nothing was changed.
-            StorageUnavailable: unknown whether it was done; look again.
+            StorageUnavailable: unknown whether it was done; check the list again.
         """
-        return await self._close(generation_id, "release", by)
+        return await self._close(generation_id, settle=False, by=by)
 
     async def settle(self, generation_id: GenerationId, *, by: str) -> Generation:
-        """End an unconfirmed generation; what is held counts as spent.
+        """End an unconfirmed generation and count what it holds as spent; as ``release``."""
+        return await self._close(generation_id, settle=True, by=by)
 
-        Raises:
-            CannotReconcile: nothing was changed.
-            StorageUnavailable: unknown whether it was done; look again.
-        """
-        return await self._close(generation_id, "settle", by)
-
-    async def _close(self, generation_id: GenerationId, action: str, by: str) -> Generation:
+    async def _close(self, generation_id: GenerationId, *, settle: bool, by: str) -> Generation:
         now = self.clock.now()
         found = await self._found(generation_id)
 
@@ -210,16 +153,16 @@ class Reconcile:
             if fresh is None or fresh.state is not State.SUBMIT_UNKNOWN:
                 state = found.state if fresh is None else fresh.state
                 raise CannotReconcile(Obstacle.NOT_OPEN, state=state.value)
-            settled = action == "settle"
-            facts = {"provider": fresh.plan.provider, "counted": settled}
+            facts = {"provider": fresh.plan.provider, "counted": settle}
             saved = await apply(
                 tx,
                 fresh,
                 at=now,
                 state=State.FAILED,
                 failure=Failure(code=Code.SUBMIT_UNKNOWN, facts=facts),
-                close=Settle(seconds=fresh.plan.seconds) if settled else None,
+                close=Settle(seconds=fresh.plan.seconds) if settle else None,
             )
+            action = "settle" if settle else "release"
             await self._audit(tx, fresh, action, by, provider=fresh.plan.provider)
             return saved
 
@@ -236,11 +179,7 @@ class Reconcile:
             raise CannotReconcile(Obstacle.NOT_FOUND)
         return found
 
-    async def _late(self, key: str) -> Generation | None:
-        return await self.storage.read(lambda tx: tx.generations.by_request_key(key))
-
     async def _report(self, generation: Generation, task_id: TaskId) -> TaskReport:
-        """Return the provider's report about the task, which must be usable."""
         name = generation.plan.provider if generation.task is None else generation.task.provider
         if name not in self.providers.names():
             raise CannotReconcile(Obstacle.PROVIDER_OFF, provider=name)
@@ -288,18 +227,3 @@ def _check_attachable(generation: Generation) -> None:
         raise CannotReconcile(Obstacle.NEVER_SENT)
     if generation.abandoned or generation.deleted_at is not None:
         raise CannotReconcile(Obstacle.NOT_WANTED)
-
-
-def _kind(generation: Generation) -> Kind | None:
-    """Return the kind of case that an ended generation is, or None."""
-    if generation.abandoned or generation.deleted_at is not None or generation.failure is None:
-        return None
-    if generation.state is State.UNDELIVERABLE:
-        return Kind.UNDELIVERABLE if generation.file is not None else None
-    if generation.failure.code is Code.INTERNAL:
-        return Kind.POISON
-    if generation.failure.code is Code.SUBMIT_UNKNOWN:
-        return Kind.UNKNOWN
-    if generation.failure.code in UNFETCHED:
-        return Kind.UNFETCHED
-    return Kind.EXPIRED if generation.state is State.EXPIRED else None

@@ -25,7 +25,6 @@ class SqlConversations:
         self._connection = connection
 
     async def add(self, conversation_id: ConversationId) -> None:
-        """Insert a conversation without versions."""
         await self._connection.execute(_ADD, {"id": conversation_id, "versions": 0})
 
     async def next_version(self, conversation_id: ConversationId) -> int:

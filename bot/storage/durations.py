@@ -34,15 +34,12 @@ class SqlDurations:
         self._connection = connection
 
     async def add(self, key: str, seconds: float, *, at: datetime) -> None:
-        """Add one, in seconds. Only the latest 200 of a key are kept."""
         await self._connection.execute(_ADD, {"key": key, "seconds": seconds, "at": at})
         await self._connection.execute(_TRIM, {"wanted_key": key})
 
     async def recent(self, key: str) -> Sequence[float]:
-        """Return the latest ones, at most 200, in seconds, the oldest of them first."""
         rows = await self._connection.scalars(_RECENT, {"wanted_key": key})
         return list(rows)[::-1]
 
     async def forget(self, before: datetime) -> None:
-        """Remove those from before a time."""
         await self._connection.execute(_FORGET, {"before": before})

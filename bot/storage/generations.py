@@ -1,8 +1,7 @@
-"""Queries about generations and their history.
+"""The queries about generations and their history.
 
-This module owns the compare-and-set. The domain owns which state may follow which. ``claims`` has
-the claim, ``erasing`` the removal of content. It is longer than 300 lines because it implements one
-protocol, statement by statement.
+This module owns the compare-and-set; the domain owns which state may follow which. The claim is in
+``claims``, the removal of content in ``erasing``.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -73,7 +72,7 @@ _UNCONFIRMED = (
     .where(_UNENDED, generations.c.state == State.SUBMIT_UNKNOWN.value)
     .order_by(*_OLDEST_FIRST)
 )
-_LOST = (
+_WITHOUT_VIDEO = (
     select(*COLUMNS)
     .where(
         ENDED_WITHOUT_VIDEO,
@@ -117,7 +116,6 @@ _UNOWNED = select(exists().where(_UNANNOUNCED, generations.c.owner_id.is_(None))
 
 @cache
 def _add(dialect: str) -> Any:
-    """Insert, unless the request is known already."""
     return (
         insert_into(dialect, generations)
         .on_conflict_do_nothing(index_elements=["request_key"])
@@ -133,7 +131,6 @@ class SqlGenerations:
         self._set_aside = set_aside
 
     async def add(self, generation: Generation) -> bool:
-        """Insert it with its first history row; return False if its ``request_key`` exists."""
         statement = _add(self._connection.dialect.name)
         added = (await self._connection.execute(statement, to_row(generation))).first()
         if added is None:
@@ -143,19 +140,15 @@ class SqlGenerations:
         return True
 
     async def get(self, generation_id: GenerationId) -> Generation | None:
-        """Return one generation, or None."""
         return await self._one(_BY_ID, id=generation_id)
 
     async def by_request_key(self, request_key: str) -> Generation | None:
-        """Return the generation of an interaction or message, or None."""
         return await self._one(_BY_REQUEST_KEY, request_key=request_key)
 
     async def by_message(self, message_id: MessageId) -> Generation | None:
-        """Return the generation whose finished video is in that message, or None."""
         return await self._one(_BY_MESSAGE, message_id=message_id)
 
     async def by_task(self, provider: ProviderName, task_id: TaskId) -> Generation | None:
-        """Return the generation that a provider's task belongs to, or None."""
         return await self._one(_BY_TASK, provider=provider, task_id=task_id)
 
     async def save(self, before: Generation, after: Generation) -> Generation:
@@ -198,26 +191,21 @@ class SqlGenerations:
         return sorted(claimed, key=lambda taken: (taken.created_at, taken.id))
 
     async def any_unowned(self) -> bool:
-        """Return True if there is an unannounced generation without an owner."""
         return bool(await self._connection.scalar(_UNOWNED))
 
     async def owned_ids(self, worker_id: WorkerId) -> Sequence[GenerationId]:
-        """Return the ids of a worker's generations that are not announced yet."""
         rows = await self._connection.scalars(_OWNED_IDS, {"worker_id": worker_id})
         return [GenerationId(generation_id) for generation_id in rows]
 
     async def disown(self, worker_id: WorkerId) -> int:
-        """Release all of a worker's generations (an orderly stop); return how many."""
         return (await self._connection.execute(_DISOWN, {"worker_id": worker_id})).rowcount
 
     async def open_of(self, guild_id: GuildId, requester_id: UserId) -> Sequence[Generation]:
-        """Return a member's generations in progress in a server, oldest first."""
         return await self._many(_OPEN_OF_MEMBER, guild_id=guild_id, requester_id=requester_id)
 
     async def ended_of(
         self, guild_id: GuildId, requester_id: UserId, *, limit: int, offset: int = 0
     ) -> Sequence[Generation]:
-        """Return a member's ended generations in a server, newest first."""
         return await self._many(
             _ENDED_OF_MEMBER,
             guild_id=guild_id,
@@ -227,16 +215,11 @@ class SqlGenerations:
         )
 
     async def posted(self, *, since: datetime, limit: int) -> Sequence[Generation]:
-        """Return generations made after ``since`` whose video is in a message, newest first.
-
-        Those that are being posted count: the message may exist already.
-        """
         return await self._many(_POSTED, first=new_generation_id(since, bytes), limit=limit)
 
     async def tasks_of_others(
         self, generation_id: GenerationId, provider: ProviderName, *, since: datetime
     ) -> Collection[TaskId]:
-        """Return the tasks of other generations that had not ended by ``since``."""
         rows = await self._connection.execute(_TASKS_SINCE, {"since": since})
         return {
             task_id
@@ -245,20 +228,17 @@ class SqlGenerations:
         }
 
     async def count_open(self) -> dict[State, int]:
-        """Return the number of generations in progress by state."""
         rows = await self._connection.execute(_COUNT_OPEN)
         return {State(state): count for state, count in rows if state in _STATES}
 
     async def unconfirmed_submissions(self) -> Sequence[Generation]:
-        """Return all generations in ``submit_unknown``, oldest first."""
         return await self._many(_UNCONFIRMED)
 
     async def ended_without_video(self, *, since: datetime, limit: int) -> Sequence[Generation]:
         """Return those with a task that ended after ``since`` without a video, newest first."""
-        return await self._many(_LOST, since=since, limit=limit)
+        return await self._many(_WITHOUT_VIDEO, since=since, limit=limit)
 
     async def erase(self, generation: Generation) -> Generation:
-        """Remove the content of a deleted generation."""
         await erasing.erase(self._connection, generation.id)
         return replace(without_content(generation), revision=generation.revision + 1)
 
@@ -269,15 +249,12 @@ class SqlGenerations:
     async def used_inputs(
         self, paths: Collection[str], *, by_others_than: GenerationId
     ) -> set[str]:
-        """Return those of the files that another generation was made from."""
         return await erasing.used_inputs(self._connection, paths, by_others_than)
 
     async def files_in_work(self) -> set[str]:
-        """Return the paths of all files that unannounced generations need."""
         return await files_in_work(self._connection)
 
     async def look_through(self) -> None:
-        """Read all unannounced generations, so that unreadable rows are set aside."""
         await self._many(_UNANNOUNCED_ONES)
 
     async def _remember(self, generation: Generation) -> None:

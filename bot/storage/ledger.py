@@ -125,14 +125,12 @@ class SqlLedger:
         self._dialect = connection.dialect.name
 
     async def lock(self, guild_id: GuildId, user_id: UserId) -> None:
-        """Make other transactions about the same member wait; create the account if needed."""
         member = {"guild_id": guild_id, "user_id": user_id}
         await self._connection.execute(_open_account(self._dialect), member)
         if self._dialect == "postgresql":  # SQLite has one writer: everybody waits already
             await self._connection.execute(_LOCK, member)
 
     async def usage(self, guild_id: GuildId, user_id: UserId, *, since: datetime) -> Usage:
-        """Return what is held and spent since ``since`` or the last reset, whichever is later."""
         values = {"guild_id": guild_id, "user_id": user_id, "since": since}
         row: tuple[Any, ...] = tuple((await self._connection.execute(_USAGE, values)).one())
         *sums, unended, last_at = row
@@ -196,7 +194,6 @@ class SqlLedger:
         micro_usd: int,
         at: datetime,
     ) -> None:
-        """Record the cost that a provider reports for a task. Repeats change nothing."""
         await self._connection.execute(
             _record_spend(self._dialect),
             {
@@ -209,7 +206,6 @@ class SqlLedger:
         )
 
     async def faults(self) -> Sequence[str]:
-        """Return a sentence about every broken invariant; empty if the ledger is correct."""
         return await invariants.faults(self._connection)
 
     async def _close(self, generation_id: GenerationId, spent: Amounts, *, at: datetime) -> None:

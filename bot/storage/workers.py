@@ -56,27 +56,21 @@ class SqlWorkers:
         return server_time
 
     async def beat(self, worker_id: WorkerId, *, now: datetime) -> None:
-        """Insert or refresh a worker."""
         await beat(self._connection, worker_id, now=now)
 
     async def cap_beats(self, now: datetime) -> None:
-        """Set heartbeats that are later than ``now`` to ``now``."""
         later = workers.c.beat_at > now
         await self._connection.execute(update(workers).where(later).values(beat_at=now))
 
     async def remove(self, worker_id: WorkerId) -> None:
-        """Remove a worker that stopped."""
         await self._connection.execute(delete(workers).where(workers.c.id == worker_id))
 
     async def forget_silent(self, before: datetime) -> int:
-        """Remove workers without a heartbeat since ``before`` that no longer own anything."""
         return (await self._connection.execute(_FORGET_SILENT, {"before": before})).rowcount
 
     async def keep_only(self, worker_id: WorkerId) -> None:
-        """Remove all other workers: this one is known to be the only one."""
         await self._connection.execute(delete(workers).where(workers.c.id != worker_id))
 
     async def beats(self) -> Mapping[WorkerId, datetime]:
-        """Return the last heartbeat of each worker."""
         rows = await self._connection.execute(_BEATS)
         return {WorkerId(worker_id): beat_at for worker_id, beat_at in rows}

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.catalogue import AUTO_SECONDS, Catalogue, Mode, ModelName, ProviderName
+from bot.domain.catalogue import Catalogue, Mode, ModelName, ProviderName
+from bot.domain.fitting import AUTO_SECONDS
 from bot.providers.catalogue import load_catalogue
 from bot.settings.keys import LimitsSettings
 from bot.ui.text.messages import Messages

@@ -518,7 +518,7 @@ async def test_settled_while_running_and_delivered_late_after_its_end(cli: Comma
 
 async def test_an_unreachable_bot_differs_from_one_that_refuses(cli: CommandLine) -> None:
     await cli.running.start_bot()
-    cli.database.with_name("retake.db.desk").unlink()
+    cli.database.with_name("retake.db.control").unlink()
     said = await cli.run("reconcile")
     assert said.status == 1
     assert "A bot is running on this database but can't be reached" in said.err
@@ -528,11 +528,11 @@ async def test_the_control_socket_is_for_this_user_alone_and_gone_with_the_bot(
     cli: CommandLine,
 ) -> None:
     await cli.running.start_bot()
-    desk = cli.database.with_name("retake.db.desk")
-    assert desk.stat().st_mode & 0o777 == 0o600
+    control_socket = cli.database.with_name("retake.db.control")
+    assert control_socket.stat().st_mode & 0o777 == 0o600
     await cli.running.kill_bot()
-    assert desk.exists()
+    assert control_socket.exists()
     await cli.running.start_bot()
     assert (await cli.run("reconcile")).status == 0
     assert await cli.running.bot.stop() == 0
-    assert not desk.exists()
+    assert not control_socket.exists()

@@ -108,14 +108,14 @@ async def test_a_callback_about_one_that_was_given_up_has_it_looked_at(
         assert await parts.late.look() == []
         finish(running)
         assert await parts.late.look() == (), "not before its time"
-        await parts.side_door.start()
+        await parts.web_server.start()
         signer = CallbackSigner(running.sandbox.discord.token)
         url = yarl.URL(signer.callback_url("http://x", ProviderName("evolink"), generation_id))
         async with (
             aiohttp.ClientSession() as session,
-            session.post(f"http://127.0.0.1:{parts.side_door.port}{url.path}") as answer,
+            session.post(f"http://127.0.0.1:{parts.web_server.port}{url.path}") as answer,
         ):
             assert answer.status == 204
         (late,) = await parts.late.look()
         assert late.late
-        await parts.side_door.stop()
+        await parts.web_server.stop()

@@ -14,8 +14,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from bot.domain.catalogue import Catalogue, Mode, ModelName, Offer, ProviderName, fit, modes_for
+from bot.domain.catalogue import Catalogue, Mode, ModelName, Offer, ProviderName
 from bot.domain.errors import Accepted, Code, MediaError, ProviderError, Refused
+from bot.domain.fitting import fit, modes_for
 from bot.domain.generation import Generation, LiveStatus, Place, Posting, Target
 from bot.domain.ids import ChannelId, GenerationId, MessageId, TaskId
 from bot.domain.media import FitStep, FittedMedia, MediaKind, StoredMedia

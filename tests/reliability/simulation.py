@@ -20,7 +20,6 @@ from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId, WorkerId, n
 from bot.domain.limits import Limits, Usage
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.storage import Transaction
-from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.request import Operation, VideoRequest
 from bot.engine.build import build
 from bot.engine.context import Policy, Ports
@@ -36,6 +35,7 @@ from bot.services.missed import MissedReplies, reply_key
 from bot.storage import open_storage
 from bot.storage.engine import SqlStorage
 from tests.fakes.ports import APIMART, EVOLINK, START, VIDEO, FakeDirectory, OwnedClock
+from tests.fakes.telemetry import NoTelemetry
 from tests.reliability.fake_discord import Discord, Messenger, Reply
 from tests.reliability.hearing import Hearing, KeptTime
 from tests.reliability.judging import left_there, spent, unheard

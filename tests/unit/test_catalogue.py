@@ -9,17 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.catalogue import (
-    Adjustment,
-    Catalogue,
-    Mode,
-    ModelName,
-    Offer,
-    ProviderName,
-    fit,
-    modes_for,
-)
+from bot.domain.catalogue import Adjustment, Catalogue, Mode, ModelName, Offer, ProviderName
 from bot.domain.errors import Code, Refused
+from bot.domain.fitting import fit, modes_for
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.request import Operation, VideoRequest
 from bot.providers.catalogue import CatalogueError, load_catalogue

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.operator import control_socket as ops
-from bot.operator.control_socket import ControlSocket, ControlSocketClosedError, ask
+from bot.operator.control_socket import ControlSocket, ControlSocketClosedError, send
 
 
 async def echo(question: dict[str, object]) -> dict[str, object]:
@@ -26,11 +26,11 @@ async def open_socket(path: Path) -> AsyncIterator[ControlSocket]:
 
 
 async def test_what_is_asked_is_answered(tmp_path: Path) -> None:
-    path = tmp_path / "retake.db.desk"
+    path = tmp_path / "retake.db.control"
     async with open_socket(path):
-        assert await ask(path, {"action": "list"}) == {"asked": {"action": "list"}}
+        assert await send(path, {"action": "list"}) == {"asked": {"action": "list"}}
         large = {"text": "ü" * 300_000}
-        assert await ask(path, large) == {"asked": large}
+        assert await send(path, large) == {"asked": large}
     assert not path.exists()
 
 
@@ -48,9 +48,9 @@ async def test_only_this_user_may_ask(tmp_path: Path) -> None:
 async def test_a_path_longer_than_sockets_take_is_no_matter(tmp_path: Path) -> None:
     folder = tmp_path / ("deep" * 20) / ("deeper" * 10)
     folder.mkdir(parents=True)
-    async with open_socket(folder / "retake.db.desk") as control_socket:
+    async with open_socket(folder / "retake.db.control") as control_socket:
         assert control_socket.path.exists()
-        assert await ask(control_socket.path, {"a": 1}) == {"asked": {"a": 1}}
+        assert await send(control_socket.path, {"a": 1}) == {"asked": {"a": 1}}
 
 
 async def test_what_a_killed_bot_left_there_is_in_nobodys_way(tmp_path: Path) -> None:
@@ -58,13 +58,13 @@ async def test_what_a_killed_bot_left_there_is_in_nobodys_way(tmp_path: Path) ->
     first = ControlSocket(path, echo)
     await first.start()
     async with open_socket(path):
-        assert await ask(path, {"a": 1}) == {"asked": {"a": 1}}
+        assert await send(path, {"a": 1}) == {"asked": {"a": 1}}
     await first.stop()
 
 
 async def test_an_absent_service_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ControlSocketClosedError):
-        await ask(tmp_path / "desk", {})
+        await send(tmp_path / "desk", {})
 
 
 @pytest.mark.parametrize("line", [b"", b"no json\n", b"[1, 2]\n", b'"text"\n', b"\xff\xfe\n"])
@@ -75,7 +75,7 @@ async def test_a_question_that_is_none_gets_an_empty_answer(tmp_path: Path, line
         writer.write_eof()
         assert await reader.read() == b"{}\n"
         writer.close()
-        assert await ask(control_socket.path, {"a": 1}) == {"asked": {"a": 1}}
+        assert await send(control_socket.path, {"a": 1}) == {"asked": {"a": 1}}
 
 
 async def test_a_line_without_end_is_cut_off(

@@ -23,11 +23,11 @@ async def test_each_is_done_in_its_time_whatever_the_others_do(fault: Exception 
         done.append("each")
         rounds.put_nowait(None)
 
-    chores = (
+    jobs = (
         PeriodicJob(name="rare", work=rare, every=ROUND_SECONDS * 2),
         PeriodicJob(name="each", work=each),
     )
-    task = asyncio.ensure_future(Housekeeping(clock=clock, chores=chores).run())
+    task = asyncio.ensure_future(Housekeeping(clock=clock, jobs=jobs).run())
     for _ in range(3):
         await rounds.get()
         assert clock.ring_next()

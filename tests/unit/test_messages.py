@@ -14,8 +14,9 @@ from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.catalogue import Mode, fit
+from bot.domain.catalogue import Mode
 from bot.domain.errors import Code, Refused
+from bot.domain.fitting import fit
 from bot.domain.generation import ParkReason, State
 from bot.domain.limits import Amounts, LimitRule, Limits, Period, Scope, Usage, check, effective
 from bot.domain.media import StoredMedia

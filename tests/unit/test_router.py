@@ -6,8 +6,9 @@ from typing import cast
 
 import pytest
 
-from bot.domain.catalogue import ModelName, ProviderName, fit
+from bot.domain.catalogue import ModelName, ProviderName
 from bot.domain.errors import Code, Refused
+from bot.domain.fitting import fit
 from bot.domain.generation import Generation, Place, Task
 from bot.domain.ids import ChannelId, ConversationId, GenerationId, GuildId, TaskId, UserId
 from bot.domain.ports.provider import Provider, ProviderDirectory

@@ -1,7 +1,7 @@
-"""``retake check``: everything the bot needs is examined, and described in sentences.
+"""``retake check``: examines everything that the bot needs.
 
-Owns the order. Nothing is changed but what opening the database always does (its schema), and not
-even that while a bot runs.
+It changes nothing but the database's schema, as every start does, and not even that while a bot
+runs.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from bot.settings import Settings
 
 
 def examine_config(settings: Settings) -> list[Finding]:
-    """Return what the configuration shows without opening or asking anything."""
+    """Return the findings about the configuration alone."""
     findings = [problem(sentence) for sentence in settings.problems_for_run()]
     findings = findings or [ok("The configuration is complete.")]
     return [*findings, *_catalogue(settings)]
@@ -33,7 +33,7 @@ async def examine(settings: Settings) -> list[Finding]:
     findings += media_folder(settings)
     findings += callbacks(settings)
     if (fault := await proxy_fault(settings)) is not None:
-        # Nothing outside can be asked: one cause is reported once.
+        # Every other request would fail for the same reason.
         return [*findings, fault]
     async with open_providers(settings, SystemClock()) as providers:
         for found in await asyncio.gather(*(about_provider(one, settings) for one in providers)):

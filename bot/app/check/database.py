@@ -1,4 +1,4 @@
-"""What ``retake check`` finds in the database: its schema, the ledger, what needs attention."""
+"""The findings about the database: its schema, the ledger, and what needs attention."""
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
@@ -12,14 +12,14 @@ from bot.domain.generation import State
 from bot.domain.ports.storage import Transaction
 from bot.engine.ownership import DEAD_SECONDS
 from bot.ops.clock import SystemClock
-from bot.services.reconcile import Kind, find_cases
+from bot.services.cases import Kind, find_cases
 from bot.settings import Settings
 from bot.storage import SqlStorage, look_into, open_storage
 
 LOOK_BACK = timedelta(days=7)
-MOST_ROWS_NAMED = 20
+MAX_ROWS_NAMED = 20
 PATIENCE_SECONDS = 600.0
-"""Checking the ledger of years may take longer than a member would be kept waiting."""
+"""Checking a large ledger takes longer than a request may."""
 
 
 async def database(settings: Settings) -> AsyncIterator[Finding]:
@@ -73,9 +73,9 @@ async def _books(storage: SqlStorage) -> AsyncIterator[Finding]:
         )
 
     damaged = storage.set_aside()
-    for row in sorted(damaged)[:MOST_ROWS_NAMED]:
+    for row in sorted(damaged)[:MAX_ROWS_NAMED]:
         yield problem(f"The row of {row} can't be read and is skipped: {damaged[row]}.")
-    if (more := len(damaged) - MOST_ROWS_NAMED) > 0:
+    if (more := len(damaged) - MAX_ROWS_NAMED) > 0:
         yield problem(f"{more} more rows can't be read.")
 
     async def silent(tx: Transaction) -> int:

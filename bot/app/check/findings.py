@@ -1,11 +1,11 @@
-"""What ``retake check`` has found: a sentence, and what the operator should make of it."""
+"""The findings of ``retake check``."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Mark(StrEnum):
-    """How serious a finding is: fine, worth knowing, or to be fixed."""
+    """How serious a finding is."""
 
     OK = "ok"
     NOTE = "note"
@@ -14,24 +14,21 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One sentence, and how serious it is."""
+    """A sentence, and how serious it is."""
 
     mark: Mark
     sentence: str
 
 
 def ok(sentence: str) -> Finding:
-    """Return a finding that all is well."""
     return Finding(mark=Mark.OK, sentence=sentence)
 
 
 def note(sentence: str) -> Finding:
-    """Return a finding that is worth knowing."""
     return Finding(mark=Mark.NOTE, sentence=sentence)
 
 
 def problem(sentence: str) -> Finding:
-    """Return a finding that must be fixed."""
     return Finding(mark=Mark.PROBLEM, sentence=sentence)
 
 

@@ -1,4 +1,4 @@
-"""What ``retake check`` finds on this machine: the media worker, folders, the port, callbacks."""
+"""The findings about this machine: the media worker, folders, the port, callbacks."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from bot.providers.addresses import AddressError, AddressPolicy
 from bot.settings import Settings
 from bot.web.callbacks import CallbackSigner
 
-ENOUGH_DISK = 2 * 2**30
+MIN_FREE = 2 * 2**30
 
 
 async def media_worker() -> Finding:
@@ -42,7 +42,7 @@ def media_folder(settings: Settings) -> Iterator[Finding]:
         return
     free = shutil.disk_usage(folder).free
     gib = f"{free / 2**30:.1f} GiB"
-    if free < ENOUGH_DISK:
+    if free < MIN_FREE:
         yield problem(f"Only {gib} free for [media] dir: make room, because videos are large.")
     else:
         yield ok(f"{gib} free for [media] dir.")
@@ -53,7 +53,7 @@ def _is_read_only(folder: Path) -> bool:
 
 
 def port(settings: Settings) -> Iterator[Finding]:
-    """Check whether the HTTP server can listen; while a bot runs, it has the port itself."""
+    """Check whether the HTTP server can listen. No bot may be running."""
     host, port = settings.http.host, settings.http.port
     if not port:
         return
@@ -66,7 +66,7 @@ def port(settings: Settings) -> Iterator[Finding]:
 
 
 def callbacks(settings: Settings) -> Iterator[Finding]:
-    """Check whether providers would call the address."""
+    """Check whether providers will call the address."""
     public_url = settings.http.public_url
     if not public_url:
         return

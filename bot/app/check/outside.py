@@ -1,4 +1,4 @@
-"""What ``retake check`` learns from the proxy, the providers and Discord."""
+"""The findings about the proxy, the providers and Discord."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -16,7 +16,7 @@ from bot.providers.addresses import is_loopback_host
 from bot.providers.catalogue import CatalogueError
 from bot.settings import Settings
 
-MOST_SERVERS_NAMED = 20
+MAX_SERVERS_NAMED = 20
 SPENDING = timedelta(days=30)
 
 
@@ -66,7 +66,6 @@ async def _spent(provider: InformedProvider) -> list[Finding]:
 
 
 async def _listed(provider: InformedProvider, settings: Settings) -> list[Finding]:
-    """Return the catalogue's ids that the provider does not list; none where it has no list."""
     name = provider.name
     try:
         listed = await provider.listed_models()
@@ -98,12 +97,12 @@ def about_discord(report: DiscordReport) -> Iterator[Finding]:
     yield ok(f"Invite the bot with this link: {invitation(report.application_id)}")
     yield ok(f"Discord accepts the token: the bot is {report.name}.")
     lacking = [server for server in report.servers if server.missing]
-    for server in lacking[:MOST_SERVERS_NAMED]:
+    for server in lacking[:MAX_SERVERS_NAMED]:
         yield problem(
             f"In the server “{server.name}” the bot lacks: {', '.join(server.missing)}. Give its"
             " role these permissions, or invite it again."
         )
-    if (more := len(lacking) - MOST_SERVERS_NAMED) > 0:
+    if (more := len(lacking) - MAX_SERVERS_NAMED) > 0:
         yield problem(f"The bot lacks permissions in {more} more servers.")
     if not report.servers:
         yield note("The bot is in no server yet.")

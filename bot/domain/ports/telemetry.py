@@ -41,31 +41,3 @@ class Telemetry(Protocol):
     def callback_received(self, provider: ProviderName) -> None:
         """Count a provider's callback about one of our generations."""
         ...
-
-
-class NoTelemetry:
-    """Telemetry that ignores everything."""
-
-    def moved(self, before: State | None, after: State) -> None:
-        """Ignore it."""
-
-    def polled(self, provider: ProviderName, tasks: int) -> None:
-        """Ignore it."""
-
-    def delivered(self, lag_seconds: float) -> None:
-        """Ignore it."""
-
-    def step_failed(self, state: State) -> None:
-        """Ignore it."""
-
-    def refused(self, code: Code) -> None:
-        """Ignore it."""
-
-    def called(self, provider: ProviderName, call: str, outcome: str, seconds: float) -> None:
-        """Ignore it."""
-
-    def spent(self, provider: ProviderName, micro_usd: int) -> None:
-        """Ignore it."""
-
-    def callback_received(self, provider: ProviderName) -> None:
-        """Ignore it."""

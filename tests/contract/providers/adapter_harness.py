@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bot.domain.catalogue import Mode, ModelName, ProviderName, fit
+from bot.domain.catalogue import Mode, ModelName, ProviderName
+from bot.domain.fitting import fit
 from bot.domain.ids import GenerationId, TaskId
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.provider import (

@@ -10,7 +10,6 @@ from bot.domain.generation import Generation
 from bot.domain.ids import ChannelId, UserId, WorkerId
 from bot.domain.limits import LimitRule, Limits, Scope, amounts_of
 from bot.domain.ports.storage import Storage, Transaction
-from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.request import VideoRequest
 from bot.engine.context import Policy, Ports
 from bot.engine.in_flight import Flights
@@ -20,6 +19,7 @@ from bot.services.limits import LimitService
 from tests.contract.storage.samples import GUILD, JON, MIRA, OwnedClock, Seeder, conversation, raw
 from tests.contract.storage.samples import generation as sample
 from tests.fakes import ports
+from tests.fakes.telemetry import NoTelemetry
 
 ROUNDS = 10
 ADMIN = UserId(77)

@@ -14,7 +14,6 @@ from bot.domain.generation import Generation, State
 from bot.domain.ids import ChannelId, GenerationId, GuildId, UserId, new_worker_id
 from bot.domain.limits import Limits, Usage
 from bot.domain.ports.clock import Clock
-from bot.domain.ports.telemetry import NoTelemetry
 from bot.domain.request import VideoRequest
 from bot.engine.build import build
 from bot.engine.context import Policy, Ports
@@ -35,6 +34,7 @@ from tests.fakes.ports import (
     OwnedClock,
     WatchedStorage,
 )
+from tests.fakes.telemetry import NoTelemetry
 from tests.reliability.inline import fresh_folder, inline_sqlite
 
 GUILD = GuildId(100)

@@ -13,11 +13,11 @@ from bot.domain.errors import Accepted, Code, StorageUnavailable, Superseded
 from bot.domain.generation import Generation, State
 from bot.domain.ids import GenerationId, TaskId
 from bot.domain.ports.provider import PreparedTask, Submission
-from bot.domain.ports.telemetry import NoTelemetry
 from bot.engine.context import Policy
 from bot.engine.late_results import LateResults
 from bot.services.callbacks import NAMES_AT_MOST, Callbacks
 from tests.fakes.ports import APIMART, EVOLINK, FakeDirectory, FakeProvider, refusal, silence
+from tests.fakes.telemetry import NoTelemetry
 from tests.unit.services.conftest import NOBODY, Worker, World
 
 AWAY = StorageUnavailable("away", accepted=Accepted.UNKNOWN)

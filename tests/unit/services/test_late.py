@@ -10,7 +10,6 @@ from bot.domain.generation import Generation, State, TargetKind
 from bot.domain.ids import GenerationId, TaskId
 from bot.domain.limits import Limits
 from bot.domain.ports.provider import TaskReport, TaskState
-from bot.domain.ports.telemetry import NoTelemetry
 from bot.engine.context import Policy
 from bot.engine.late_results import LOOK_EVERY_SECONDS, LateResults
 from bot.engine.steps.repetition import REPLAYS
@@ -18,6 +17,7 @@ from bot.engine.timing import kind_of
 from bot.services.callbacks import Callbacks
 from tests.contract.storage.samples import raw
 from tests.fakes.ports import EVOLINK, FakeDirectory, SlowList, refusal, silence
+from tests.fakes.telemetry import NoTelemetry
 from tests.unit.services.conftest import NOBODY, Worker, World
 
 SHORT, LONG = 120, 200.0

@@ -11,7 +11,8 @@ from bot.domain.errors import Accepted, Code, MediaError, PostError
 from bot.domain.generation import Generation, State
 from bot.domain.ids import GenerationId, TaskId
 from bot.domain.ports.provider import TaskState
-from bot.services.reconcile import CannotReconcile, Kind, Obstacle, Reconcile
+from bot.services.cases import Kind
+from bot.services.reconcile import CannotReconcile, Obstacle, Reconcile
 from tests.contract.storage.samples import raw
 from tests.fakes.ports import FakeDirectory, refusal, silence
 from tests.unit.services.conftest import Worker, World
