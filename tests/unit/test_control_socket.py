@@ -81,7 +81,7 @@ async def test_a_question_that_is_none_gets_an_empty_answer(tmp_path: Path, line
 async def test_a_line_without_end_is_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ops, "LONGEST_LINE", 1000)
+    monkeypatch.setattr(ops, "MAX_LINE", 1000)
     async with open_socket(tmp_path / "desk") as control_socket:
         reader, writer = await asyncio.open_unix_connection(control_socket.path)
         writer.write(b"x" * 5000)
