@@ -255,6 +255,8 @@ class FakeProvider:
     async def query_many(
         self, task_ids: Sequence[TaskId]
     ) -> Mapping[TaskId, TaskReport | ProviderError]:
+        if len(task_ids) > self.batch_size:
+            raise ValueError(f"at most {self.batch_size} tasks in one query")
         self.polls += 1
         self.batches += 1
         if self.query_faults:
@@ -282,6 +284,8 @@ class FakeProvider:
             raise self.download_faults.pop(0)
         if (refusal := self.refuses_links(url)) is not None:
             raise refusal
+        if len(self.content) > max_bytes:
+            raise ProviderError(Code.RESULT_TOO_LARGE)
         destination.write_bytes(self.content)
         digest = hashlib.sha256(self.content).hexdigest()
         return Download(size=len(self.content), sha256=digest)
@@ -422,12 +426,13 @@ class FakeMedia:
         part = self.partial_path(generation_id)
         if self.unplayable and part.read_bytes() == self.unplayable:
             raise MediaError(Code.RESULT_BROKEN)
+        size = part.stat().st_size
         part.rename(self.folder / f"{generation_id}.mp4")
         return StoredMedia(
             kind=MediaKind.VIDEO,
             path=f"{generation_id}.mp4",
             mime="video/mp4",
-            size=len(VIDEO),
+            size=size,
             sha256=sha256,
             width=1280,
             height=720,
