@@ -149,14 +149,14 @@ class Lifecycle(RuleBasedStateMachine):
         before = self.run(self._usage(person))
         answer = self.run(self.in_a_life(lambda life: life.generate.request(asked)))
         if isinstance(answer, Refused):
-            full = before.videos >= self.limit or before.open >= 3
+            full = before.videos >= self.limit or before.concurrent >= 3
             assert (answer.code in QUOTA) is full or answer.code in {
                 Code.NOT_FINISHED,
                 Code.PROVIDER_BALANCE,
             }, f"refused with {answer} at {before} of {self.limit}"
         elif answer is not None:
             assert before.videos < self.limit
-            assert before.open < 3
+            assert before.concurrent < 3
         return self._learned()
 
     def _learned(self) -> Any:
