@@ -73,7 +73,7 @@ async def _run_in(folder: Folder, port: int, stop: asyncio.Event, *, browse: boo
     folder.clear()
     opening.add_post(sandbox.discord)
     folder.config.write_text(sandbox.bot_config(folder.path), encoding="utf-8")
-    bot = BotProcess(config=folder.config, log=folder.log, keep_open=(folder.lock,))
+    bot = BotProcess(config=folder.config, log=folder.log)
     keeper = Keeper(sandbox=sandbox, bot=bot, folder=folder, url=url, browse=browse)
     try:
         return await _serve(keeper, stop)
@@ -153,10 +153,7 @@ class Keeper:
         discord = self.sandbox.discord
         before = discord.position
         await self.bot.start()
-        self.folder.describe(
-            f"Open {self.url}, or stop it with Ctrl-C in its terminal; if that terminal is gone,"
-            f" run: kill {os.getpid()} {self.bot.pid}"
-        )
+        self.folder.describe(url=self.url, bot=self.bot.pid)
         ended = asyncio.ensure_future(self.bot.wait())
         online = asyncio.ensure_future(
             discord.wait("BOT", {"online": True}, after=before, timeout=ONLINE_SECONDS)

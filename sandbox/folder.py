@@ -1,13 +1,14 @@
 """The sandbox's folder: it serves one sandbox at a time, and each start begins without old state.
 
-Owns the lock. The bot inherits it: if only the bot is left, the folder is still in use.
+Owns the lock. A bot that outlived its sandbox holds its database's lock: then the folder is in use.
 """
 
 import fcntl
+import os
 import shutil
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
 
 
 class FolderError(Exception):
@@ -26,15 +27,10 @@ class Folder:
         self.config = self.path / "config.toml"
         self.log = self.path / "bot.log"
 
-    @property
-    def lock(self) -> int:
-        """The lock's file descriptor, for the processes that share it."""
-        return self._lock.fileno()
-
-    def describe(self, text: str) -> None:
-        """Set what a second start in this folder is told."""
+    def describe(self, *, url: str = "", bot: int | None = None) -> None:
+        """Set what a second start in this folder says: this one's address and processes."""
         self._lock.truncate(0)
-        self._lock.write(text)
+        self._lock.write(f"{url},{os.getpid()},{bot or ''}")
         self._lock.flush()
 
     def clear(self) -> None:
@@ -51,15 +47,30 @@ class Folder:
             raise FolderError(
                 f"{self.path} can't be written to ({error.strerror}): fix its permissions."
             ) from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.seek(0)
-            text = self._lock.read()
+        self._lock.seek(0)
+        url, process, bot = (self._lock.read() or ",,").split(",")
+        if not _lock(self._lock):
             self._lock.close()
-            raise FolderError(f"A sandbox is already running in {self.path}. {text}") from None
-        self.describe("It is just starting.")
+            where = f" Open {url}, or stop it with Ctrl-C in its terminal." if url else ""
+            raise FolderError(
+                f"A sandbox is already running in {self.path}, as process {process}.{where}"
+            )
+        if not self._is_free_of_bots():
+            self._lock.close()
+            stop = f": kill {bot}" if bot else "."
+            raise FolderError(
+                f"The bot of a sandbox that was killed is still running in {self.path}. Stop it"
+                f" first{stop}"
+            )
+        self.describe()
         return self
+
+    def _is_free_of_bots(self) -> bool:
+        held = self.path / "retake.db.lock"
+        if not held.exists():
+            return True
+        with held.open() as file:
+            return _lock(file)
 
     def __exit__(
         self,
@@ -68,3 +79,11 @@ class Folder:
         trace: TracebackType | None,
     ) -> None:
         self._lock.close()
+
+
+def _lock(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -7,7 +7,6 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 STOP_SECONDS = 10.0
@@ -15,17 +14,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class BotProcess:
-    """``python -m bot run --config FILE``; its output goes into a log file.
+    """``python -m bot run --config FILE``; its output goes into a log file."""
 
-    ``keep_open`` are file descriptors that it inherits.
-    """
-
-    def __init__(
-        self, *, config: Path, log: Path, role: str = "all", keep_open: Sequence[int] = ()
-    ) -> None:
+    def __init__(self, *, config: Path, log: Path, role: str = "all") -> None:
         self._config = config
         self._role = role
-        self._keep_open = keep_open
         self.log = log
         self._process: asyncio.subprocess.Process | None = None
 
@@ -46,7 +39,6 @@ class BotProcess:
                 "--role", self._role,
                 stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=asyncio.subprocess.STDOUT,
                 env=environment, cwd=ROOT, start_new_session=True,
-                pass_fds=self._keep_open,
             )  # fmt: skip
 
     async def wait(self) -> int:

@@ -38,7 +38,10 @@ async def test_a_first_visit_begins_in_a_conversation_whose_buttons_work(
         await expect(chat.message(opening.REJECTED)).to_contain_text("Failed")
         await chat.button("Details").click()
         await expect(chat.message("Only you can see this")).to_contain_text("Details of v")
-        await chat.open("Ideas for the trailer")
+        await chat.open("ideas")
+        post = page.get_by_role("list", name="Posts").get_by_role("link")
+        await expect(post).to_have_text("Ideas for the trailer")
+        await post.click()
         await expect(chat.messages).to_have_count(1)
 
         # The second visit begins where everybody writes.

@@ -142,9 +142,11 @@ async def test_a_second_start_in_the_same_folder_leaves_the_first_as_it_is(tmp_p
         # Neither any free port nor the first one's own gets past the lock.
         for port in (0, int(command.url.rpartition(":")[2])):
             said = await second_start(tmp_path, port)
-            assert said.startswith(f"A sandbox is already running in {tmp_path}/data/sandbox.")
-            assert f"Open {command.url}, or stop it with Ctrl-C" in said
-            assert f"kill {command.process.pid} {bot}" in said
+            assert said == (
+                f"A sandbox is already running in {tmp_path}/data/sandbox, as process"
+                f" {command.process.pid}. Open {command.url}, or stop it with Ctrl-C in its"
+                " terminal.\n"
+            )
         assert contents(tmp_path) == before
         assert command.bots() == [bot]
 
@@ -156,10 +158,12 @@ async def test_a_bot_whose_sandbox_was_killed_still_holds_the_folder(tmp_path: P
         command.process.kill()
         await command.process.wait()
         before = contents(tmp_path)
-        assert f" {bot}" in await second_start(tmp_path)
+        said = await second_start(tmp_path)
+        assert said.startswith("The bot of a sandbox that was killed is still running in ")
+        assert said.endswith(f" kill {bot}\n")
         assert contents(tmp_path) == before
         os.kill(bot, signal.SIGKILL)
-        with (tmp_path / "data/sandbox/sandbox.lock").open() as lock:
+        with (tmp_path / "data/sandbox/retake.db.lock").open() as lock:
             await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
     async with sandbox(tmp_path) as command:
         await command.line("Retake is ready: ")

@@ -7,9 +7,9 @@ import { append, el, iconButton, replace } from "./dom.js";
 import { ProviderPanel } from "./providers.js";
 import { avatar, icon } from "./icons.js";
 import { MessageList } from "./messages.js";
-import { hrefOf, otherOf, placeOf, titleOf } from "./names.js";
+import { SIGNS, hrefOf, otherOf, placeOf, titleOf } from "./names.js";
 import { closePopover, popoverOpen } from "./popover.js";
-import { SIGNS, Sidebar } from "./sidebar.js";
+import { Sidebar } from "./sidebar.js";
 import { THREADS, ask, channel, guildOf, isUnread, nameOf, on, setConnection, setReply, setState, state, take } from "./store.js";
 import { compareIds } from "./time.js";
 

@@ -7,8 +7,8 @@ import { el, replace, rove } from "./dom.js";
 import { icon } from "./icons.js";
 import { busy, failures, underway } from "./interactions.js";
 import { MessageRow, preview, underwayNode } from "./message.js";
-import { titleOf } from "./names.js";
-import { EPHEMERAL, THREADS, addHistory, ask, channel, emit, findMessage, history, isUnread, markRead, nameOf, on, readMark, setReply, state } from "./store.js";
+import { SIGNS, hrefOf, titleOf } from "./names.js";
+import { EPHEMERAL, FORUMS, THREADS, addHistory, ask, channel, emit, findMessage, history, isUnread, markRead, nameOf, on, readMark, setReply, state } from "./store.js";
 import { compareIds, longDate, sameDay, timeOfId } from "./time.js";
 
 const GROUP_MS = 7 * 60 * 1000;
@@ -271,12 +271,21 @@ function continues(above, message) {
   return plain(above) && plain(message) && above.author.id === message.author.id && timeOfId(message.id) - timeOfId(above.id) < GROUP_MS;
 }
 
+/** A forum holds no messages: its posts stand where they would be. */
+function forumNodes(target) {
+  const posts = [...state.channels.values()].filter((one) => one.parent_id === target.id).sort((a, b) => compareIds(b.id, a.id));
+  return [el("span", { class: "intro-icon" }, icon(SIGNS[target.type], 34)), el("h2", { text: titleOf(target) }),
+    el("p", { text: posts.length ? "Every post is a thread of its own." : "There are no posts yet." }),
+    el("ul", { class: "posts", "aria-label": "Posts" }, posts.map((one) => el("li", {}, el("a", { class: "channel-link", href: hrefOf(one.id) }, icon("thread", 18), titleOf(one)))))];
+}
+
 function introNodes(target) {
   const title = titleOf(target);
   const thread = THREADS.includes(target.type);
   const dm = target.type === 1;
   const parent = state.channels.get(target.parent_id);
-  return [el("span", { class: "intro-icon" }, icon(thread ? "thread" : dm ? "at" : "hash", 34)),
+  if (FORUMS.includes(target.type)) return forumNodes(target);
+  return [el("span", { class: "intro-icon" }, icon(dm ? "at" : SIGNS[target.type] ?? "hash", 34)),
     el("h2", { text: thread || dm ? title : `Welcome to #${title}` }),
     el("p", { text: thread ? `${target.private || target.type === 12 ? "A private thread" : "A thread"}${parent ? ` in #${titleOf(parent)}` : ""}.`
       : dm ? `The beginning of your conversation with ${title}.` : `This is the start of #${title}.` })];

@@ -19,6 +19,9 @@ export const resolver = {
   command: (name) => emit("compose-command", name),
 };
 
+/** The picture of each type of channel. */
+export const SIGNS = { 0: "hash", 2: "speaker", 5: "announce", 10: "thread", 11: "thread", 12: "thread", 13: "speaker", 15: "forum", 16: "forum" };
+
 export function hrefOf(channelId) {
   return `#/channel/${channelId}?user=${state.me.id}`;
 }

@@ -3,14 +3,13 @@
 
 import { el, replace, rove } from "./dom.js";
 import { avatar, icon, initials, mark } from "./icons.js";
-import { hrefOf, otherOf, titleOf } from "./names.js";
+import { SIGNS, hrefOf, otherOf, titleOf } from "./names.js";
 import { openMenu } from "./popover.js";
 import { THREADS, channel, emit, isUnread, nameOf, on, state } from "./store.js";
 import { compareIds } from "./time.js";
 
 const MAX_THREADS = 8;
 const LAST_KEY = "retake.last.";
-export const SIGNS = { 0: "hash", 2: "speaker", 5: "announce", 10: "thread", 11: "thread", 12: "thread", 13: "speaker", 15: "forum", 16: "forum" };
 
 export class Sidebar {
   #place = null; // a server's id, or "dms"
