@@ -17,7 +17,7 @@ from bench.requests import SAID, Requests, posted
 from sandbox.providers.tasks import State, Task
 
 ENDED_BADLY = ("🔴", "⚪")
-"""With these a status message tells that there will be no video."""
+"""A status message with one of these says that there will be no video."""
 
 _ROWS = """
     SELECT g.id, g.state, g.announced, g.request_key, g.request, g.provider, g.task_id,
@@ -50,7 +50,7 @@ class Audit:
 
 
 def open_work(database: Path) -> int:
-    """How many generations have not ended, or whose end nobody was told yet."""
+    """Return how many generations have not ended or are not announced yet."""
     question = "SELECT COUNT(*) FROM generations WHERE ended_at IS NULL OR NOT announced"
     with closing(_opened(database)) as books:
         return books.execute(question).fetchone()[0]

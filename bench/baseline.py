@@ -85,7 +85,7 @@ class BaselineBot(discord.Client):
 
 
 async def run(args: argparse.Namespace) -> None:
-    """Run until told to stop."""
+    """Run until a signal stops it."""
     configure_endpoints(args.api_url, args.gateway_url)
     if args.bare:
         bot = discord.Client(intents=discord.Intents(guilds=True), guild_ready_timeout=0.2)

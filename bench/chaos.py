@@ -1,6 +1,6 @@
 """The real bot killed at random moments while many videos are being made, and what that cost.
 
-``retake run`` is a process of its own beside the stand-ins, which work badly now and then. It is
+``retake run`` is a separate process next to the stand-ins, which fail now and then. It is
 killed (SIGKILL) again and again and started at once; then it may finish. Everything is counted by
 the stand-ins and in the bot's rows (``bench.audit``): what was lost, paid twice, posted twice or
 charged wrongly must be 0. The seed decides who asks for what, the faults and the moments.

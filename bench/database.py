@@ -144,7 +144,7 @@ async def measure(url: str, count: int, report: Report) -> None:
 
 
 def _forget_pages(url: str) -> None:
-    """Let the machine read a SQLite file from the disk again, where it can be told to."""
+    """Let the machine read a SQLite file from the disk again, if it offers that."""
     path = url.removeprefix("sqlite:///")
     if path == url or not hasattr(os, "posix_fadvise"):
         return

@@ -224,7 +224,7 @@ class Harness:
             path.unlink()
 
     async def figures(self, *, forget: bool = False) -> dict[str, Any]:
-        """What the providers have counted; ``forget`` makes them begin anew."""
+        """Return what the providers have counted; ``forget`` makes them start again."""
         options = {"forget": "1"} if forget else {}
         async with (
             aiohttp.ClientSession() as session,
@@ -233,7 +233,7 @@ class Harness:
             return await answer.json()
 
     async def end_all(self) -> None:
-        """Let all tasks be done that only wait to be told so."""
+        """End all tasks that wait only for this order."""
         async with (
             aiohttp.ClientSession() as session,
             session.post(f"{self.providers.url}/end") as answer,
@@ -333,7 +333,7 @@ def _far_from_the_disk(make: Callable[[], DiscordStandIn]) -> DiscordStandIn:
     """Discord's disk is not the bot's: what is posted there goes into memory, where there is such
     a place.
     """
-    memory = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+    memory = Path("/dev/shm")  # noqa: S108 - our folder is made in it
     usual_place, tempfile.tempdir = tempfile.tempdir, str(memory) if memory.is_dir() else None
     try:
         return make()

@@ -80,7 +80,7 @@ class Load:
         return self.first_end + (number - self.staying) * self.every
 
     def held(self, number: int) -> bool:
-        """Whether it ends only when it is told to."""
+        """Whether it ends only on order."""
         return math.isinf(self.ends(number))
 
     def as_json(self) -> str:

@@ -26,7 +26,7 @@ CLIP_BYTES = 20 * MIB
 VIDEOS = 50
 MOST_OVER_IDLE = 100.0
 REST_SECONDS = 10.0
-"""Online and at rest for so long, before memory is looked at."""
+"""How long the bot is online and idle before memory is measured."""
 
 TAKES_SECONDS = 60.0
 POSTED_WITHIN = 300.0

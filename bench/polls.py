@@ -1,6 +1,6 @@
 """Polling: how long after a provider is done the video is posted, and how many polls that took.
 
-The real services over the real SQLite storage, with fakes of the outside and a clock of our own, so
+The real services over the real SQLite storage, with fakes of the ports and our own clock, so
 that hours take seconds. Transfers take no time here: what is measured is the schedule. Every
 schedule sees the same 200 completion times, after the same 200 past ones were learned.
 

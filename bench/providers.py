@@ -26,7 +26,7 @@ from sandbox.providers.tasks import Task
 RICH_USD = 10_000_000
 A_DAY = 24 * 3600.0
 NEARLY_DONE = 97
-"""The percents at which those stand that end when they are told to."""
+"""The progress, in percent, of tasks that end on order."""
 
 
 class Process:
@@ -121,7 +121,7 @@ class Figures:
         self._evolink.record = self._note_download
 
     async def answer(self, request: web.Request) -> web.Response:
-        """``{asked, first_at, last_at, downloads: {task id: time}}``; ``?forget=1`` starts anew."""
+        """``{asked, first_at, last_at, downloads: {task id: time}}``; ``?forget=1`` resets."""
         began = {
             task.id: self._downloads[task.result]
             for task in self._evolink.tasks.values()

@@ -1,6 +1,6 @@
 """Runs every battery of reliability and writes down what it found, as ``docs/reliability.md``.
 
-Owns the page and the figures beside it (``docs/reliability.json``), which hold the newest run of
+Owns the page and the figures next to it (``docs/reliability.json``), which hold the newest run of
 each part: one part can be run again without the others. Judges nothing itself.
 
     python -m bench.reliability [--long] [--only PART …] [--write]
@@ -165,7 +165,7 @@ def page(kept: Mapping[str, Json]) -> str:
     ]
     lines += ["", *notes] if notes else []
     lines += _by_path(kept.get("crashes"))
-    for name, title in (("matrix", "The fault matrix"), ("machine", "Trouble of our own")):
+    for name, title in (("matrix", "The fault matrix"), ("machine", "Trouble of the machine")):
         if table := (kept.get(name) or {}).get("table"):
             lines += ["", f"## {title}", "", *(_trimmed(line) for line in table)]
     return "\n".join([*lines, ""])
@@ -264,7 +264,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Run the batteries, write docs/reliability.md.")
     parser.add_argument("--long", action="store_true", help="everything, not samples")
     parser.add_argument("--only", nargs="*", choices=sorted(PARTS), help="these parts alone")
-    parser.add_argument("--write", action="store_true", help="run nothing, write the page anew")
+    parser.add_argument("--write", action="store_true", help="run nothing, write the page again")
     given = parser.parse_args()
     kept: dict[str, Json] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     chosen = () if given.write else given.only or PARTS

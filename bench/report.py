@@ -1,6 +1,6 @@
 """How a bench says what it found: a table for people, one line of JSON for scripts.
 
-Owns the options every bench has, percentiles, and what is told of the machine. Measures nothing.
+Owns the options that every bench has, percentiles, and the description of the machine.
 """
 
 import argparse

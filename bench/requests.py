@@ -110,8 +110,8 @@ class Requests:
     def calm(self) -> None:
         """No faults any more. A result that was cut short is whole from now on.
 
-        The bot tries for half an hour before it tells people that a paid result is broken: nobody
-        waits here for so long.
+        The bot tries for half an hour before it reports that a paid result is broken: too long to
+        wait for here.
         """
         self._order_no_more()
         for provider in (self.sandbox.providers.evolink, self.sandbox.providers.apimart):

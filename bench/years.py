@@ -76,7 +76,7 @@ def mix() -> list[Life]:
 
 
 def picture(number: int) -> StoredMedia:
-    """What somebody attached."""
+    """What a member attached."""
     digest = f"{number:064x}"
     return StoredMedia(
         kind=MediaKind.IMAGE,

@@ -1,4 +1,4 @@
-"""Video files of our own: written from a filter graph, described, decoded, and a still taken.
+"""The stand-ins' video files: written from a filter graph, described, decoded, and a still taken.
 
 Uses FFmpeg's libraries through PyAV in this process. Knows nothing of scenes, prompts or providers.
 """

@@ -30,10 +30,10 @@ EVOLINK_KEY = "sandbox-evolink-key"
 APIMART_KEY = "sandbox-apimart-key"
 
 _PROGRESS_PERIOD = 0.5
-"""Seconds between two looks at the progress, while somebody watches the state."""
+"""Seconds between two checks of the progress, while a caller waits for changes."""
 
 _CHANGE_PAUSE = 0.1
-"""Seconds within which several changes are told as one."""
+"""Seconds within which several changes are reported as one."""
 
 
 class Providers:

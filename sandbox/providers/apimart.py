@@ -149,7 +149,7 @@ class APIMart(Provider):
         return {"code": 200, "data": data}
 
     def notice(self, task: Task) -> tuple[str, Any, Manner] | None:
-        """To the base address with ``/callback`` behind it; a cancelled task is not told of."""
+        """To the base address with ``/callback`` behind it; a cancelled task is not reported."""
         base = task.submission.webhook
         if base is None or task.state not in {State.COMPLETED, State.FAILED}:
             return None

@@ -56,7 +56,7 @@ class Receipts:
             receipt.task.set_result(task)
         finally:
             if not receipt.task.done():
-                # Refused: whoever waited for the answer tries for itself.
+                # Refused: a call that waited for the answer tries itself.
                 del self._by_key[key]
                 receipt.task.set_result(None)
         return task, False

@@ -245,7 +245,7 @@ class Provider(ApiServer):
         return (self.settings.status_words or {}).get(state, str(state))
 
     def progress(self, task: Task) -> int:
-        """Percent as told now."""
+        """Percent as reported now."""
         return task.progress(self.clock(), self.settings.progress_step)
 
     def estimate(self) -> int:

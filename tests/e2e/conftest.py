@@ -1,4 +1,4 @@
-"""A browser for the page, and a stage for it: both stand-ins, the page and a small real bot.
+"""A browser for the page, and a harness for it: both stand-ins, the page and a small real bot.
 
 The tests of the page run on the event loop of their module, so that the browser starts once.
 """

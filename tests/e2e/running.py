@@ -1,4 +1,4 @@
-"""The real bot as a process beside the stand-ins, for tests that look from outside.
+"""The real bot as a process next to the stand-ins, for tests that look from outside.
 
 Owns the start and the end of both, and what must hold at the end: no violation of Discord's
 document, no unknown route, no exception in a stand-in, nothing unexpected in the bot's log.

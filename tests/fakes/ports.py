@@ -1,4 +1,4 @@
-"""The outside of the services for their tests: a clock we own, and fakes of the ports.
+"""Fakes of the ports for the services' tests, and a clock that the tests move.
 
 The storage is the real one, on SQLite: its rules are half of what is tested. The fakes keep what
 reached them, and do as their scripts say.
@@ -90,7 +90,7 @@ class OwnedClock:
         return True
 
     def next_due(self) -> float | None:
-        """When the next timer rings that somebody still waits for."""
+        """Return when the next timer rings that a caller still waits for."""
         while self._timers and self._timers[0][2].is_set():
             heapq.heappop(self._timers)
         return self._timers[0][0] if self._timers else None

@@ -1,6 +1,6 @@
 """The fault matrix: every call of the bot to the outside, gone wrong in every way.
 
-Owns the cells, how one is played, and what nobody may ever be told: that something was charged
+Owns the cells, how one is played, and what no member may ever be told: that something was charged
 which was not, or that a video is there which is not.
 """
 
@@ -102,7 +102,7 @@ HEAD = (
 
 @dataclass(kw_only=True)
 class Player:
-    """Plays cells on a stage, one after the other."""
+    """Plays cells on a harness, one after the other."""
 
     harness: Harness
     picture: str = ""
@@ -218,7 +218,7 @@ async def _polled_together(harness: Harness, cell: Cell) -> AsyncIterator[None]:
 
 
 def check_outcome(harness: Harness, row: Row, prompt: str, answer: Json) -> None:
-    """Hold what people were told against what is so."""
+    """Compare what members were shown with what is true."""
     rows = harness.rows(prompt)
     messages = harness.messages(prompt)
     videos = [message for message in messages if message["attachments"]]
@@ -240,7 +240,7 @@ def check_outcome(harness: Harness, row: Row, prompt: str, answer: Json) -> None
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What is so, and what people were told of it."""
+    """What is true, and what members were shown of it."""
 
     rows: list[Json]
     videos: list[Json]

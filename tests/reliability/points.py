@@ -42,7 +42,7 @@ class Blow(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Crash:
-    """A blow at the point of this number (counted from the process's start), away so long."""
+    """A blow at the point of this number (from the process's start), and how long it lasts."""
 
     point: int
     moment: Moment

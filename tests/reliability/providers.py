@@ -14,7 +14,7 @@ from bot.domain.ports.provider import PreparedTask, Submission, TaskReport
 from tests.fakes.ports import FakeMedia, FakeProvider, FakeTask
 
 LIST_SETTLES = 120
-"""A POST may still be worked on for so long before its task stands in the list."""
+"""How long a POST may still be processed before its task appears in the list."""
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """A world that outlives its bot: it starts the bot, stops it at a point, and starts it again.
 
 Owns time, the order of what people do, and what must be true in the end. The services and the
-storage are the real ones; a restart opens the database file anew.
+storage are the real ones; a restart opens the database file again.
 """
 
 import asyncio
@@ -230,7 +230,7 @@ class World:
         return bytes([len(self.points)]) + next(self._ids).to_bytes(size - 1, "big")
 
     def distinguished_by(self) -> object:
-        """All that a bot which starts now can meet, beside the database and the files."""
+        """All that a bot which starts now can meet, apart from the database and the files."""
         assert not self.lives, "nobody starts now"
         ports = (self.discord, self.evolink, self.apimart, self.disk, self.kept_time)
         return (self.clock.seconds, len(self.points), *ports)
@@ -273,7 +273,7 @@ class World:
     # -- looking ------------------------------------------------------------------------------
 
     def unfinished(self) -> int:
-        """Generations whose end was not told yet."""
+        """Generations whose end was not announced yet."""
         with closing(sqlite3.connect(self.folder / "retake.db")) as database:
             query = "SELECT count(*) FROM generations WHERE NOT announced"
             return database.execute(query).fetchone()[0]

@@ -1,4 +1,4 @@
-"""Other blows than death: a worker that stands still beside another, a database that says nothing.
+"""Faults other than crashes: a worker that stalls next to another, a database that says nothing.
 
 Both at every point of a story. A worker that was stopped for minutes wakes up as somebody whose
 work was taken over; a commit whose answer is lost may have happened.

@@ -1,4 +1,4 @@
-"""Our own machine in trouble while a video is made: it is told truly, and it ends."""
+"""The bot's machine in trouble while a video is made: it is reported truly, and it ends."""
 
 import asyncio
 import time

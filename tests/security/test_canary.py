@@ -98,7 +98,7 @@ class Run:
         async with aiohttp.ClientSession() as session:
             for path in ("/healthz", "/readyz", "/metrics", "/", "/callbacks/evolink/x/y"):
                 async with session.get(f"http://127.0.0.1:{self.port}{path}") as answer:
-                    self.said[f"side door {path} {len(self.said)}"] = await answer.text()
+                    self.said[f"web server {path} {len(self.said)}"] = await answer.text()
 
 
 @pytest.fixture
@@ -253,7 +253,7 @@ def everything(run: Run, folder: Path) -> dict[str, bytes]:
 
 
 def interaction_tokens(run: Run) -> list[str]:
-    """They open an answer for fifteen minutes to whoever knows them."""
+    """They open an answer for fifteen minutes to anyone who knows them."""
     events = run.running.sandbox.discord.log.newest("INTERACTION_CREATE")
     return [event["data"]["token"] for event in events]
 

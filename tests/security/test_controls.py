@@ -1,4 +1,4 @@
-"""Buttons, forms and menus: whoever presses them, with ids replayed or forged, must have the right.
+"""Buttons, forms and menus: a member who uses one, with any replayed or forged id, needs the right.
 
 Discord passes on only ids that stand in a message or form of ours; here that help is not relied on:
 the forger has a message of the bot that holds whatever id they like. The bot is the real one.

@@ -1,4 +1,4 @@
-"""The operator's desk: one question, one answer, for this user alone, wherever the database is."""
+"""The control socket: one request, one answer, for this user alone, wherever the database is."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Chores beside the work: each in its own time, and none that fails ends the bot."""
+"""Periodic jobs: each runs at its own interval, and one that fails does not end the bot."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Logs of ours and of libraries, in one form, without a secret however it is spelled."""
+"""Our logs and the libraries', in one form, without a secret however it is spelled."""
 
 import io
 import json

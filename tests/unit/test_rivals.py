@@ -1,4 +1,4 @@
-"""Two bots with one token: noticed by several answers that somebody else gave, not by one."""
+"""Two bots with one token: noticed by several answers that another process gave, not by one."""
 
 from datetime import UTC, datetime, timedelta
 

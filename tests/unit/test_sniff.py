@@ -1,4 +1,4 @@
-"""What a file is, told by its first bytes and by nothing else."""
+"""The type of a file, by its first bytes and nothing else."""
 
 import struct
 

@@ -86,7 +86,7 @@ class Membership:
 
 
 def gone(channel: Channel) -> Json:
-    """Return what is said of a thread that somebody no longer has."""
+    """Return what Discord sends of a thread that a member no longer has."""
     return {
         "id": channel.id,
         "guild_id": channel.guild_id,

@@ -107,7 +107,7 @@ class Messages:
         return message
 
     def system(self, channel: Channel, author_id: str, kind: MessageKind, **fields: Any) -> Message:
-        """A message that Discord itself writes (somebody was added, a thread was made)."""
+        """A message that Discord itself writes (a member was added, a thread was made)."""
         message = Message(
             id=self._core.ids.next(),
             channel_id=channel.id,

@@ -274,7 +274,7 @@ class People:
     def _own(self, person: User, interaction_id: str) -> Interaction:
         interaction = self._interactions.get(interaction_id)
         if interaction.user_id != person.id:
-            raise Refused("that is somebody else's interaction")
+            raise Refused("that is another member's interaction")
         return interaction
 
     def _command(self, name: str, kind: int, person: User, place: Channel) -> Json:

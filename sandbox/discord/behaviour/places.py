@@ -54,7 +54,7 @@ class Places:
         return channel
 
     def add_post(self, parent: Channel, author_id: str, name: str) -> Channel:
-        """Add somebody's post to a forum or media channel: a thread without a starter."""
+        """Add a member's post to a forum or media channel: a thread without a starter."""
         now = self._core.clock()
         post = self._world.add_channel(
             Channel(

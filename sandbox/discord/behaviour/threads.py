@@ -1,4 +1,4 @@
-"""Threads: made from a message or without one, changed by somebody, deleted.
+"""Threads: made from a message or without one, changed, deleted.
 
 Owns what is refused, and the messages that Discord writes about threads. Used by the bot's requests
 and by the control interface. Must not know about HTTP.
@@ -123,7 +123,7 @@ class Threads:
             raise DiscordError(400, 160006, "Maximum number of active threads reached")
 
     def edit(self, channel: Channel, author_id: str, body: Json) -> None:
-        """A change of settings by somebody; refuses as Discord does."""
+        """Change a thread's settings as a member, or refuse as Discord does."""
         thread = channel.thread
         assert thread is not None
         allowed = self._world.allowed(author_id, channel)
@@ -158,7 +158,7 @@ class Threads:
             self._membership.changed(channel)
 
     def add(self, channel: Channel, author_id: str, user_id: str) -> None:
-        """Somebody is added by somebody else: the thread says so."""
+        """Add a member on behalf of another one: the thread says so."""
         if self._membership.join(channel, [user_id]) and user_id != author_id:
             self._messages.system(channel, author_id, MessageKind.RECIPIENT_ADD, mentions=[user_id])
 

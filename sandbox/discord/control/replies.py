@@ -16,7 +16,7 @@ LONGEST_WAIT = 120.0
 
 
 def seconds(given: object, default: float = 0.0) -> float:
-    """How long somebody wants to wait, within reason."""
+    """Return how long a caller wants to wait, within reason."""
     return min(float(str(given)) if given is not None else default, LONGEST_WAIT)
 
 

@@ -21,13 +21,13 @@ WRITTEN = frozenset(
         MessageKind.CONTEXT_MENU_COMMAND,
     }
 )
-"""The messages that somebody wrote. All others are Discord's own."""
+"""The messages that members and bots wrote. All others are Discord's own."""
 
 
 def may_write(
     world: World, channel: Channel, author_id: str, *, files: bool = False, embeds: bool = False
 ) -> None:
-    """Refuse somebody who may not write here."""
+    """Refuse a member who may not write here."""
     allowed = world.allowed(author_id, channel)
     if not allowed & Permission.VIEW_CHANNEL:
         raise missing_access()

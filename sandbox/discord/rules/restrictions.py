@@ -1,4 +1,4 @@
-"""What Discord or a server refuses beside permissions: words, uploads, writing too fast.
+"""What Discord or a server refuses apart from permissions: words, uploads, writing too fast.
 
 Owns AutoMod's blocked words, limited uploads, slow writing, messages that lose their files, and how
 fast an upload is read. Must not know about HTTP or how a message is made.
@@ -26,7 +26,7 @@ WRITE_LIMITS = {
 
 @dataclass(kw_only=True)
 class Restrictions:
-    """Nothing is restricted until somebody says so. Servers and channels are named by id."""
+    """Nothing is restricted by default. Servers and channels are named by id."""
 
     clock: Callable[[], float]
     blocked_words: dict[str, tuple[str, ...]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Who is told: every change goes into the numbered log and to people's streams.
+"""Events: every change goes into the numbered log and to people's streams.
 
 Owns the event log, its waiters and the streams. Must not change the world.
 """

@@ -11,7 +11,7 @@ EPOCH_MS = 1_420_070_400_000
 
 
 class Clock:
-    """The stand-in's time: a source of seconds plus what somebody has pushed it forward by."""
+    """The stand-in's time: a source of seconds plus the seconds that it was moved forward by."""
 
     def __init__(self, source: Callable[[], float]) -> None:
         self._source = source

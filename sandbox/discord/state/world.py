@@ -128,7 +128,7 @@ class World:
 
 
 def in_guild(guild: Guild, user_id: str) -> Permission:
-    """What somebody may do in a server before any channel has its say."""
+    """Return what a member may do in a server, before the channel's overwrites."""
     if user_id == guild.owner_id:
         return ALL
     member = guild.members.get(user_id)
@@ -141,7 +141,7 @@ def in_guild(guild: Guild, user_id: str) -> Permission:
 
 
 def in_channel(world: World, user_id: str, channel: Channel) -> Permission:
-    """What somebody may do in a channel, a thread or a conversation of two."""
+    """Return what a member may do in a channel, a thread or a direct message."""
     if channel.guild_id is None:
         return DIRECT if user_id in channel.recipients else Permission(0)
     guild = world.guilds[channel.guild_id]

@@ -1,4 +1,4 @@
-// The page's one door to the server: every call of the control interface, uploads with progress,
+// The page's client of the server: every call of the control interface, uploads with progress,
 // and the event stream with its own reconnection. Knows paths and bodies, no nodes and no state.
 
 export class ApiError extends Error {

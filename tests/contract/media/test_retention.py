@@ -1,4 +1,4 @@
-"""What is old is cleaned away, what is in use stays, and a broken disk is told as such."""
+"""Old files are removed, files in use stay, and a broken disk is reported as such."""
 
 import asyncio
 import errno

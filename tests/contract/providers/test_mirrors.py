@@ -18,7 +18,7 @@ from tests.contract.providers.adapter_harness import EVOLINK, PATIENT, AdapterHa
 
 
 def adapter(harness: AdapterHarness, client: HttpClient, ending: str) -> InformedProvider:
-    """The adapter of a desk, with its addresses written another way."""
+    """The harness's adapter, with its addresses written another way."""
     given = {
         "api_key": harness.key,
         "http": client,

@@ -1,4 +1,4 @@
-"""A PostgreSQL server for the tests: the one that is named, or a throw-away one of our own."""
+"""A PostgreSQL server for the tests: the one that is named, or a temporary one."""
 
 import os
 import shutil

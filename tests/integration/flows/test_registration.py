@@ -1,4 +1,4 @@
-"""Discord is told the commands when it has others, and only then."""
+"""Commands are registered only if Discord has others."""
 
 import logging
 from typing import Any

@@ -1,4 +1,4 @@
-"""Ends are told when they can be; what cannot be drawn or read is set aside, and others go on."""
+"""Ends are announced when they can be; what cannot be drawn or read is set aside, others go on."""
 
 import pytest
 

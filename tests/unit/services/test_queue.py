@@ -1,4 +1,4 @@
-"""Waiting in line: every free place is used, and nobody waits longer than the deadline."""
+"""The queue: every free place is used, and no request waits longer than the deadline."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""The operator's desk: what needs a human is listed, attached, released or settled, and written
+"""Reconciliation: what needs a human is listed, attached, released or settled, and written
 down.
 """
 
@@ -26,7 +26,7 @@ DASHBOARD = TaskId("evolink-1")
 
 
 def reconcile(world: World, worker: Worker | None = None) -> Reconcile:
-    """In the bot's process when there is a worker, else beside it."""
+    """In the bot's process if there is a worker, else next to it."""
 
     def changed(generation: Generation) -> None:
         if worker is not None:
