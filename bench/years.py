@@ -275,11 +275,11 @@ async def multiply(url: str, times: int, step: timedelta) -> None:
             for name, value in values.items():
                 statement = statement.replace(f":{name}", str(value))
             await connection.exec_driver_sql(statement)
-        pots = [f"{unit}_{pot}" for unit in ("videos", "seconds") for pot in _POTS]
-        sums = ", ".join(f"SUM({pot})" for pot in pots)
+        buckets = [f"{unit}_{bucket}" for unit in ("videos", "seconds") for bucket in _BUCKETS]
+        sums = ", ".join(f"SUM({name})" for name in buckets)
         await connection.exec_driver_sql("DELETE FROM accounts")
         await connection.exec_driver_sql(
-            f"INSERT INTO accounts (guild_id, user_id, {', '.join(pots)}, resets)"  # noqa: S608
+            f"INSERT INTO accounts (guild_id, user_id, {', '.join(buckets)}, resets)"  # noqa: S608
             f" SELECT guild_id, user_id, {sums}, 0 FROM ledger GROUP BY guild_id, user_id"
         )
     async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
@@ -295,4 +295,4 @@ def _write_quickly(connection: Any, _: object) -> None:
         cursor.close()
 
 
-_POTS = ("available", "held", "spent", "granted")
+_BUCKETS = ("available", "held", "spent", "granted")

@@ -194,8 +194,20 @@ class PostError(RetakeError):
         return self.accepted is Accepted.NO and self.retry_after is None
 
 
+class DiskFault(StrEnum):
+    """The values of the fact ``reason`` that mean a failure of our disk."""
+
+    FULL = "disk_full"
+    BROKEN = "disk"
+
+
 class MediaError(RetakeError):
     """Handling a file failed on our side (media worker, disk); the file may be fine."""
+
+    @property
+    def of_disk(self) -> bool:
+        """``of_disk`` is true if our disk is full or does not work."""
+        return self.facts.get("reason") in set(DiskFault)
 
 
 class Superseded(RetakeError):

@@ -10,9 +10,6 @@ from bot.domain.errors import Code, MediaError, Refused, RetakeError
 from bot.domain.ports.media import MediaStore
 from bot.domain.ports.messenger import Messenger
 
-DISK_REASONS = frozenset({"disk", "disk_full"})
-"""The values of the fact ``reason`` that mean an error of our disk."""
-
 
 class Room:
     """The state of our disk, as far as this process knows it.
@@ -28,7 +25,7 @@ class Room:
 
     async def note(self, error: RetakeError) -> bool:
         """Return True if an error comes from our disk; in that case alert the owner."""
-        if not isinstance(error, MediaError) or error.facts.get("reason") not in DISK_REASONS:
+        if not isinstance(error, MediaError) or not error.of_disk:
             return False
         self.full = True
         await self._messenger.alert_owner(Code.DISK, dict(error.facts))

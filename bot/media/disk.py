@@ -9,7 +9,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from bot.domain.errors import Code, MediaError
+from bot.domain.errors import Code, DiskFault, MediaError
 
 _PROBE_MIB = 8
 
@@ -20,7 +20,8 @@ def disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = "disk_full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "disk"
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        reason = DiskFault.FULL if full else DiskFault.BROKEN
         raise MediaError(Code.INTERNAL, reason=reason, errno=error.errno) from error
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from bot.domain.errors import Code, MediaError
+from bot.domain.errors import Code, DiskFault, MediaError
 from bot.media.jobs import Fault, JobError
 
 PROGRAM: tuple[str, ...] = (sys.executable, "-P", "-s", "-m", "bot.media.worker")
@@ -257,5 +257,5 @@ class Engine:
             return answer.get("result") or {}
         fault = Fault(answer["fault"])
         if fault is Fault.DISK_FULL:
-            raise MediaError(Code.INTERNAL, reason="disk_full")
+            raise MediaError(Code.INTERNAL, reason=DiskFault.FULL)
         raise JobError(fault, detail=answer["detail"], **answer["facts"])

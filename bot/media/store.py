@@ -22,7 +22,7 @@ from typing import TypeVar
 
 import structlog
 
-from bot.domain.errors import Code, MediaError, ProviderError, Refused
+from bot.domain.errors import Code, DiskFault, MediaError, ProviderError, Refused
 from bot.domain.ids import GenerationId
 from bot.domain.media import FitStep, FittedMedia, MediaKind, StoredMedia
 from bot.domain.ports.clock import Clock
@@ -121,7 +121,7 @@ class DiskMediaStore:
         try:
             return await work()
         except MediaError as error:
-            if error.facts.get("reason") != "disk_full" or not await self.make_room():
+            if error.facts.get("reason") != DiskFault.FULL or not await self.make_room():
                 raise
         return await work()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from bot.domain.errors import Code, MediaError
+from bot.domain.errors import Code, DiskFault, MediaError
 from bot.domain.ports.provider import Download
 
 _BLOCK = 512 * 1024
@@ -86,4 +86,4 @@ def is_text(path: Path) -> bool:
 
 
 def _disk(error: OSError) -> MediaError:
-    return MediaError(Code.INTERNAL, reason="disk", errno=error.errno or 0)
+    return MediaError(Code.INTERNAL, reason=DiskFault.BROKEN, errno=error.errno or 0)

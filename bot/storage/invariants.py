@@ -9,11 +9,9 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage.tables import POTS, UNITS
+from bot.storage.tables import BUCKET_COLUMNS, UNITS, total_of
 
-_POTS = tuple(f"{unit}_{pot}" for unit in UNITS for pot in POTS)
-
-_UNBALANCED = " OR ".join(" + ".join(f"{unit}_{pot}" for pot in POTS) + " <> 0" for unit in UNITS)
+_UNBALANCED = " OR ".join(f"{total_of(unit)} <> 0" for unit in UNITS)
 
 _NOT_UNDONE = " OR ".join(f"c.{unit}_held <> -h.{unit}_held" for unit in UNITS)
 
@@ -77,8 +75,8 @@ _WRONG_GENERATIONS = f"""
 """  # noqa: S608 (own names)
 """All rules in one pass in table order, because the rows are wide and should be read once."""
 
-_SUMS = ", ".join(f"SUM({pot}) AS {pot}" for pot in _POTS)
-_BALANCES = f"SELECT guild_id, user_id, {', '.join(_POTS)} FROM accounts"  # noqa: S608 (own names)
+_SUMS = ", ".join(f"SUM({name}) AS {name}" for name in BUCKET_COLUMNS)
+_BALANCES = f"SELECT guild_id, user_id, {', '.join(BUCKET_COLUMNS)} FROM accounts"  # noqa: S608 (own names)
 _ENTRIES = f"SELECT guild_id, user_id, {_SUMS} FROM ledger GROUP BY guild_id, user_id"  # noqa: S608
 _HELD = tuple(f"{unit}_held" for unit in UNITS)
 _OPEN_HOLDS = f"""
@@ -101,9 +99,8 @@ async def faults(connection: AsyncConnection) -> Sequence[str]:
         found.extend(sentence.format(*row) for row in rows)
     found.extend(await _wrong_generations(connection))
     balances = await _by_member(connection, _BALANCES)
-    found.extend(
-        _differences(balances, await _by_member(connection, _ENTRIES), _POTS, "the ledger's sum is")
-    )
+    entries = await _by_member(connection, _ENTRIES)
+    found.extend(_differences(balances, entries, BUCKET_COLUMNS, "the ledger's sum is"))
     found.extend(
         _differences(balances, await _by_member(connection, _OPEN_HOLDS), _HELD, "open holds are")
     )
@@ -125,7 +122,7 @@ async def _by_member(connection: AsyncConnection, query: str) -> _Balances:
     rows = await connection.execute(text(query))
     return {
         (row["guild_id"], row["user_id"]): {
-            name: int(value) for name, value in row.items() if name in _POTS
+            name: int(value) for name, value in row.items() if name in BUCKET_COLUMNS
         }
         for row in rows.mappings()
     }

@@ -19,8 +19,9 @@ from bot.domain.ids import GenerationId, GuildId, TaskId, UserId
 from bot.domain.limits import Amounts, Usage
 from bot.storage import invariants
 from bot.storage.tables import (
-    POTS,
+    BUCKET_COLUMNS,
     UNITS,
+    EntryKind,
     accounts,
     generations,
     insert_into,
@@ -28,8 +29,7 @@ from bot.storage.tables import (
     provider_spend,
 )
 
-_POTS = tuple(f"{unit}_{pot}" for unit in UNITS for pot in POTS)
-_NOTHING = dict.fromkeys(_POTS, 0)
+_NOTHING = dict.fromkeys(BUCKET_COLUMNS, 0)
 
 _account_of_member = (
     accounts.c.guild_id == bindparam("guild_id"),
@@ -64,7 +64,7 @@ _USAGE = select(
 )
 
 _HOLD_OF = select(ledger).where(
-    ledger.c.generation_id == bindparam("wanted_id"), ledger.c.kind == "hold"
+    ledger.c.generation_id == bindparam("wanted_id"), ledger.c.kind == EntryKind.HOLD
 )
 _RESET_ENTRY = insert(ledger)
 
@@ -81,7 +81,7 @@ def _open_account(dialect: str) -> Any:
 def _move(dialect: str) -> Any:
     """Add deltas to a member's balances."""
     statement = insert_into(dialect, accounts)
-    sums = {name: accounts.c[name] + statement.excluded[name] for name in _POTS}
+    sums = {name: accounts.c[name] + statement.excluded[name] for name in BUCKET_COLUMNS}
     latest = func.coalesce(statement.excluded.last_hold_at, accounts.c.last_hold_at)
     return statement.on_conflict_do_update(
         index_elements=["guild_id", "user_id"], set_={**sums, "last_hold_at": latest}
@@ -155,7 +155,7 @@ class SqlLedger:
             "guild_id": guild_id,
             "user_id": user_id,
             "generation_id": generation.id,
-            "kind": "hold",
+            "kind": EntryKind.HOLD,
             "resets": moving.scalar_one(),
             "counted_at": at,
             "at": at,
@@ -182,8 +182,8 @@ class SqlLedger:
         """Count a member's usage from now on; earlier open holds do not count either."""
         member = {"guild_id": guild_id, "user_id": user_id}
         counted = await self._connection.execute(_count_reset(self._dialect), member)
-        entry = {"kind": "reset", "resets": counted.scalar_one(), "counted_at": at, "at": at}
-        await self._connection.execute(_RESET_ENTRY, member | entry)
+        moment = {"resets": counted.scalar_one(), "counted_at": at, "at": at}
+        await self._connection.execute(_RESET_ENTRY, member | moment | {"kind": EntryKind.RESET})
 
     async def record_spend(
         self,
@@ -216,7 +216,7 @@ class SqlLedger:
         member = {"guild_id": held.guild_id, "user_id": held.user_id}
         entry = {
             "generation_id": generation_id,
-            "kind": "close",
+            "kind": EntryKind.CLOSE,
             "resets": held.resets,
             "counted_at": held.counted_at,
             "at": at,

@@ -4,6 +4,7 @@ This module owns names, types, keys and checks; a test compares them with the mi
 Snowflakes and money are big integers, times are integer microseconds, documents are JSON text.
 """
 
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -180,21 +181,32 @@ generation_inputs = Table(
 Index("ix_generation_inputs_generation", generation_inputs.c.generation_id)
 
 UNITS = COUNTED
-POTS = ("available", "held", "spent", "granted")
-"""The buckets of units. Every ledger row moves units between them, so its deltas add up to zero."""
+BUCKETS = ("available", "held", "spent", "granted")
+"""Where units can be. Every ledger row moves units between them, so its deltas add up to zero."""
+
+BUCKET_COLUMNS = tuple(f"{unit}_{bucket}" for unit in UNITS for bucket in BUCKETS)
 
 
-def _pots() -> list[Column[Any]]:
-    return [
-        Column(f"{unit}_{pot}", BigInteger, nullable=False, server_default="0")
-        for unit in UNITS
-        for pot in POTS
-    ]
+class EntryKind(StrEnum):
+    """The kinds of ledger rows. A generation has at most one hold and one close."""
+
+    HOLD = "hold"
+    CLOSE = "close"
+    GRANT = "grant"
+    RESET = "reset"
+
+
+def _buckets() -> list[Column[Any]]:
+    return [Column(name, BigInteger, nullable=False, server_default="0") for name in BUCKET_COLUMNS]
+
+
+def total_of(unit: str) -> str:
+    """Return the SQL of a row's sum over all buckets of a unit, which must be 0."""
+    return " + ".join(f"{unit}_{bucket}" for bucket in BUCKETS)
 
 
 def _balanced(unit: str) -> CheckConstraint:
-    total = " + ".join(f"{unit}_{pot}" for pot in POTS)
-    return CheckConstraint(f"{total} = 0", name=f"{unit}_balanced")
+    return CheckConstraint(f"{total_of(unit)} = 0", name=f"{unit}_balanced")
 
 
 accounts = Table(
@@ -202,7 +214,7 @@ accounts = Table(
     metadata,
     Column("guild_id", BigInteger, primary_key=True, autoincrement=False),
     Column("user_id", BigInteger, primary_key=True, autoincrement=False),
-    *_pots(),
+    *_buckets(),
     # How often the usage was reset. Counting, unlike a time, cannot tie with a hold.
     Column("resets", Integer, nullable=False, server_default="0"),
     Column("last_hold_at", UtcDateTime),
@@ -217,7 +229,7 @@ ledger = Table(
     Column("user_id", BigInteger, nullable=False),
     Column("generation_id", Text, ForeignKey("generations.id")),
     Column("kind", Text, nullable=False),
-    *_pots(),
+    *_buckets(),
     # Both rows of a generation carry the count and the time of its hold, so that usage in a
     # period is one sum.
     Column("resets", Integer, nullable=False),

@@ -12,12 +12,11 @@ from datetime import timedelta
 
 import structlog
 
-from bot.domain.errors import Code, MediaError, ProviderError, RetakeError
+from bot.domain.errors import Code, DiskFault, MediaError, ProviderError, RetakeError
 from bot.domain.generation import Failure, Generation, ParkReason, Result, State
 from bot.domain.media import StoredMedia
 from bot.domain.ports.provider import TaskState
 from bot.engine.in_flight import InFlight
-from bot.engine.room import DISK_REASONS
 from bot.engine.steps import NOW, Next, Steps, backoff
 from bot.engine.transitions import Settle, Transitions
 
@@ -86,7 +85,9 @@ class FetchSteps(Steps):
                     broken.append(download.sha256)
                 raise
         except OSError as error:
-            raise MediaError(Code.INTERNAL, reason="disk", errno=error.errno or 0) from error
+            raise MediaError(
+                Code.INTERNAL, reason=DiskFault.BROKEN, errno=error.errno or 0
+            ) from error
 
     async def _fetched(self, live: InFlight, url: str, media: StoredMedia) -> Next:
         result = _result(live.generation)
@@ -126,13 +127,12 @@ class FetchSteps(Steps):
         wait = min(wait, max(left / 2, SHORTEST_LAST_WAIT_SECONDS))
         asked = error.retry_after if isinstance(error, ProviderError) else None
         wait = max(wait, min(asked or 0.0, LONGEST_WAIT_SECONDS))
+        reason = on_our_side(error) if ours else ParkReason.RESULT
         if ours:
-            full = error.facts.get("reason") in DISK_REASONS
-            if full and await self.ports.media.make_room():
+            if reason is ParkReason.DISK and await self.ports.media.make_room():
                 return Next(after=wait)
             await self.ports.room.note(error)
         if ours or live.misses >= PARKED_AFTER:
-            reason = on_our_side(error) if ours else ParkReason.RESULT
             live.generation = await self.transitions.park(live.generation, reason, wait)
         return Next(after=wait)
 
@@ -181,7 +181,7 @@ class FetchSteps(Steps):
 
 def on_our_side(error: RetakeError) -> ParkReason:
     """Return the failure that users see for a file that we could not handle."""
-    disk = error.facts.get("reason") in DISK_REASONS
+    disk = isinstance(error, MediaError) and error.of_disk
     return ParkReason.DISK if disk else ParkReason.INTERNAL
 
 
@@ -220,7 +220,7 @@ def _hope(error: ProviderError | MediaError) -> int:
 def _failure(error: ProviderError | MediaError) -> Failure:
     """Return the failure that explains why a result was given up."""
     code = error.code
-    if error.facts.get("reason") in DISK_REASONS:
+    if isinstance(error, MediaError) and error.of_disk:
         code = Code.DISK
     elif isinstance(error, ProviderError) and code not in TOLD_AS_THEY_ARE:
         code = Code.RESULT_UNREACHABLE
