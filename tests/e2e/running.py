@@ -222,7 +222,7 @@ async def running_sandbox(
     assert sandbox.discord.unhandled == []
     assert sandbox.discord.crashes == []
     assert sandbox.providers.problems == []
-    assert running.complaints() == []
+    assert running.complaints() == [], running.complaints()
 
 
 @asynccontextmanager
