@@ -86,6 +86,10 @@ url = "sqlite+aiosqlite:///{data / "retake.db"}"
 [media]
 dir = "{data / "media"}"
 
+[providers]
+# A video takes seconds here instead of minutes: look more often, so that progress is seen.
+poll_lambda = 0.01
+
 [providers.evolink]
 api_key = "{EVOLINK_KEY}"
 api_url = "{self.url}/evolink"

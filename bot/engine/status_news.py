@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import structlog
 
 from bot.domain.errors import StorageUnavailable, Superseded
-from bot.domain.generation import State
 from bot.domain.ids import GenerationId
 from bot.engine.context import Ports
 from bot.engine.in_flight import Flights, InFlight
@@ -28,8 +27,8 @@ class StatusNews:
     ports: Ports
     flights: Flights
     lease: Lease
-    _shown: dict[GenerationId, tuple[float, int | None]] = field(
-        default_factory=dict[GenerationId, tuple[float, int | None]]
+    _shown: dict[GenerationId, tuple[float, int, int | None]] = field(
+        default_factory=dict[GenerationId, tuple[float, int, int | None]]
     )
 
     def forget(self, generation_id: GenerationId) -> None:
@@ -39,7 +38,8 @@ class StatusNews:
     def show(self, live: InFlight, pools: Pools) -> None:
         """Have the messenger edit the message if there is news, for progress every few seconds.
 
-        Skipped progress of a running task appears with its next poll. All other news is sent.
+        Skipped progress appears with the task's next poll. All other news, and the first progress,
+        is sent at once.
         """
         generation = live.generation
         if generation.ended or generation.place.status_message_id is None:
@@ -51,13 +51,13 @@ class StatusNews:
         # The end of a shared pause is computed each time and differs by microseconds.
         park = generation.park or (live_status.park and live_status.park.reason)
         overdue = live_status.eta_at is None
-        seen = (live_status.progress, live_status.position, generation.abandoned, park, overdue)
+        progress = live_status.progress
+        seen = (progress is None, live_status.position, generation.abandoned, park, overdue)
         news = hash((generation.state, generation.request.prompt, *seen))
-        last_at, last_news = self._shown.get(generation.id, (now - STATUS_SECONDS, None))
-        soon = generation.state is State.RUNNING and now - last_at < STATUS_SECONDS
-        if news == last_news or soon:
+        last_at, *last = self._shown.get(generation.id, (now, None, None))
+        if news == last[0] and (progress == last[1] or now - last_at < STATUS_SECONDS):
             return
-        self._shown[generation.id] = (now, news)
+        self._shown[generation.id] = (now, news, progress)
 
         async def show() -> None:
             if generation.id not in self.flights.live:

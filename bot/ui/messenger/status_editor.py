@@ -77,7 +77,8 @@ class StatusEditor:
         status.revision = max(status.revision, generation.revision)
         status.shown = _drawn(self._card(generation, live_status))
         status.eta = live_status
-        status.free_at = self._clock.monotonic() + GAP_SECONDS
+        # What is known a moment later, as that the provider works on it, need not wait as long.
+        status.free_at = self._clock.monotonic() + GAP_SECONDS / 3
 
     def note(self, generation: Generation, live_status: LiveStatus) -> None:
         """Show this when the message may next be edited; what was waiting before is forgotten."""

@@ -66,6 +66,15 @@ def ended(asked: Generation, **changes: object) -> Generation:
     return replace(asked, **(given | changes))  # type: ignore[arg-type]
 
 
+async def test_the_first_news_is_shown_within_a_second(harness: MessengerHarness) -> None:
+    asked = await harness.opened()
+    async with harness.running():
+        await harness.messenger.update_status(working(asked), LiveStatus())
+        await harness.clock.step(1)
+        (shown,) = await edited(harness, asked, 1)
+        assert "Working" in shown
+
+
 async def test_many_updates_are_one_edit_with_the_last_of_them(harness: MessengerHarness) -> None:
     asked = await harness.opened()
     async with harness.running():

@@ -1,13 +1,16 @@
 """A generation's life, from the request to the video, and every way it can end."""
 
+from itertools import pairwise
+
 import pytest
 
 from bot.domain.errors import Accepted, Code, PostError, Refused
-from bot.domain.generation import State, TargetKind
+from bot.domain.generation import Generation, LiveStatus, State, TargetKind
 from bot.domain.ids import TaskId
 from bot.domain.limits import Limits
 from bot.domain.ports.provider import TaskReport, TaskState
 from bot.engine.context import Policy
+from bot.engine.status_news import STATUS_SECONDS
 from tests.fakes.ports import refusal, silence
 from tests.unit.services.conftest import NOBODY, World
 
@@ -153,3 +156,23 @@ async def test_a_bug_is_tried_again_and_then_ends_as_poison(world: World) -> Non
     assert row.failure is not None
     assert (row.state, row.failure.code) == (State.FAILED, Code.INTERNAL)
     assert world.messenger.alerts == [Code.INTERNAL]
+
+
+async def test_the_first_progress_is_shown_at_once_and_further_progress_every_few_seconds(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.policy = Policy(limits=NOBODY, poll_lambda=0.01)
+    world.evolink.seconds = 8
+    seen: list[tuple[float, int | None]] = []
+
+    async def timed(generation: Generation, live_status: LiveStatus) -> None:
+        if generation.state is State.RUNNING:
+            seen.append((world.clock.seconds, live_status.progress))
+
+    monkeypatch.setattr(world.messenger, "update_status", timed)
+    await world.ask(world.start())
+    await world.until_over()
+    (begun, _), *progress = seen
+    assert progress[0][0] < begun + STATUS_SECONDS
+    moments = [moment for moment, _ in progress]
+    assert all(later - earlier >= STATUS_SECONDS for earlier, later in pairwise(moments))
