@@ -19,6 +19,7 @@ from sandbox.clips.subjects import COLOURS
 _ON_FOOT = frozenset("🐧🐓🐔🦃🦤🐣🐥🐤🐛🐜🦗🪳🕷🦂🐌🪱🦚")
 _WINGED = frozenset("🐉🐲🦇🧚🦸👻🪁🎈🛸🚀🦄🪽🐦‍🔥👼🧞")
 _STANDING = frozenset("🚥🚦🛑🚧⛽🛞🚏🛣🛤🚨⚓🛟")
+_HATS = frozenset("👒🎩🎓🧢⛑🪖👑")
 _UPWARD = frozenset("🚀✈🛫🎈🪁🎆🎇")
 _SPEED = {"fly": 0.065, "swim": 0.045, "sail": 0.03, "drive": 0.08, "walk": 0.038, "hang": 0.006}
 
@@ -93,7 +94,8 @@ def _held(role: Role, side: int, path: _Path, by: int) -> tuple[_Path, int]:
     """Where something is that the first subject holds before it, or wears on its head."""
     side = round(side * 0.6) // 2 * 2
     if role.subject.group == "clothing":
-        return _Path(x=f"{path.x}+{(by - side) // 2}", y=f"{path.y}-{round(side * 0.45)}"), side
+        down = round(-side * 0.45 if role.subject.emoji in _HATS else by * 0.62)
+        return _Path(x=f"{path.x}+{(by - side) // 2}", y=f"{path.y}+({down})"), side
     return _Path(x=f"{path.x}+{round(side * 0.75)}", y=f"{path.y}+{round(side * 0.7)}"), side
 
 

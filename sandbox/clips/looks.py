@@ -25,8 +25,12 @@ _STYLES: Mapping[str, tuple[str, str]] = {
         "edgedetect=low=0.03:high=0.09,negate,lutyuv=y=val*0.94:u=124:v=133",
     ),
     "comic": (
-        "comic cartoon anime manga painting painted oil watercolor watercolour 动漫 卡通 油画 水彩",
-        f"edgedetect=mode=colormix:low=0.05:high=0.2,lutyuv=y=val*1.35:{_saturation(1.5)}",
+        "comic cartoon anime manga 动漫 卡通",
+        f"edgedetect=mode=colormix:low=0.05:high=0.2,lutyuv=y=val*1.6:{_saturation(1.6)}",
+    ),
+    "paint": (
+        "painting painted paint oil watercolor watercolour 油画 水彩 画",
+        f"gblur=sigma=SIZE*0.4,lutyuv=y=floor(val/22)*22*0.8+52:{_saturation(1.35)}",
     ),
     "pixel": ("pixel pixels 8-bit voxel 像素", "pixelize=w=2*SIZE:h=2*SIZE"),
     "dream": ("dream dreamy blurry soft-focus 梦幻", "gblur=sigma=SIZE,lutyuv=y=val+12"),

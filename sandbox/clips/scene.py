@@ -125,7 +125,8 @@ def changed(scene: Scene, instruction: str, *, since: int = 0, visibly: bool = F
         )
     kept, touched, text = _recoloured(kept, come, text)
     place = mood.place_of(_without_subjects(text))
-    place = None if place == scene.place or gone else place
+    if gone or place in {scene.place, "sky"}:  # the sky is there, whatever is to become of it
+        place = None
     clears = bool(scene.weather and _REMOVE.search(text) and mood.weather_of(text))
     asked = () if clears else looks.looks_of(_without_subjects(text))
     wakes = "bright" in asked and (scene.palette.dark or "night" in scene.looks)

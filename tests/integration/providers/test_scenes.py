@@ -126,6 +126,9 @@ def test_a_style_is_no_subject_and_lies_over_the_whole() -> None:
         ("a fox", "the fox runs on", "🦊", False),
         ("a fox in the forest", "let it snow", "🦊", False),
         ("a fox", "put it in space", "🦊", True),
+        ("a fox", "make it night, with stars", "🦊 ⭐", False),
+        ("a fox", "make the sky purple", "🦊", False),
+        ("a fox", "make it a sunny day", "🦊", False),
     ],
 )
 def test_an_instruction_adds_removes_and_replaces(
