@@ -43,6 +43,7 @@ class Code(StrEnum):
     RESOLUTION_UNSUPPORTED = "resolution_unsupported"
     TOO_MANY_IMAGES = "too_many_images"
     LAST_FRAME_UNSUPPORTED = "last_frame_unsupported"
+    START_IMAGE_MISSING = "start_image_missing"
     NO_PROVIDER = "no_provider"
     MEDIA_TYPE = "media_type"
     MEDIA_TOO_LARGE = "media_too_large"

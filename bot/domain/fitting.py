@@ -29,7 +29,7 @@ def fit(request: VideoRequest, offer: Offer) -> Plan:
 
     Raises:
         Refused: PROMPT_MISSING, INSTRUCTION_MISSING, PROMPT_TOO_LONG, TOO_MANY_IMAGES,
-            LAST_FRAME_UNSUPPORTED, MEDIA_DURATION, DURATION_UNSUPPORTED,
+            START_IMAGE_MISSING, LAST_FRAME_UNSUPPORTED, MEDIA_DURATION, DURATION_UNSUPPORTED,
             ASPECT_RATIO_UNSUPPORTED or RESOLUTION_UNSUPPORTED, with facts that say what this model
             can do.
     """
@@ -93,6 +93,8 @@ def _check_inputs(request: VideoRequest, offer: Offer) -> None:
         raise Refused(
             Code.TOO_MANY_IMAGES, given=len(request.images), limit=offer.max_images, **facts
         )
+    if request.last_frame is not None and not request.images:
+        raise Refused(Code.START_IMAGE_MISSING, **facts)
     if request.last_frame is not None and not offer.last_frame:
         raise Refused(Code.LAST_FRAME_UNSUPPORTED, **facts)
     longest = offer.max_source_seconds * 1000

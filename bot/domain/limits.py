@@ -115,10 +115,14 @@ class LimitRule:
 
 @dataclass(frozen=True, kw_only=True)
 class EffectiveLimits:
-    """The limits in force for one member, and the scope that each measure's value came from."""
+    """The limits in force for one member, and the scope that each measure's value came from.
+
+    ``direct`` is true in direct messages, where no admin can raise them.
+    """
 
     limits: Limits
     sources: Mapping[Measure, Scope]
+    direct: bool = False
 
     @property
     def period(self) -> Period:
@@ -128,16 +132,17 @@ class EffectiveLimits:
     def refusal(self, measure: Measure, **facts: object) -> Refused:
         """Return the refusal of a request that would exceed a limit."""
         limit, source = self.limits.of(measure), self.sources[measure].value
-        return Refused(Code(f"quota_{measure}"), limit=limit, source=source, **facts)
+        more = "direct" if self.direct else "server"
+        return Refused(Code(f"quota_{measure}"), limit=limit, source=source, more=more, **facts)
 
 
-def effective(rules: Iterable[LimitRule]) -> EffectiveLimits:
+def effective(rules: Iterable[LimitRule], *, direct: bool = False) -> EffectiveLimits:
     """Return the limits in force under these rules. Value by value, the narrowest wins."""
     limits, sources = Limits(), dict.fromkeys(MEASURES, Scope.DEFAULT)
     for rule in sorted(rules, key=lambda rule: tuple(Scope).index(rule.scope)):
         limits = limits.merged_with(rule.limits)
         sources |= dict.fromkeys(rule.limits.named(), rule.scope)
-    return EffectiveLimits(limits=limits, sources=sources)
+    return EffectiveLimits(limits=limits, sources=sources, direct=direct)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,18 +169,12 @@ def check(rule: EffectiveLimits, usage: Usage, asked: Amounts, *, now: datetime)
     """Check that a request for this much is within the limits.
 
     Raises:
-        Refused: QUOTA_COOLDOWN, QUOTA_CONCURRENT, or the code of a counted measure, with the facts
+        Refused: the code of a counted measure, QUOTA_CONCURRENT or QUOTA_COOLDOWN, with the facts
             ``limit``, ``used``, ``period``, ``source`` and ``resets_at`` (Unix seconds) where they
             apply.
     """
     limits = rule.limits
-    if limits.cooldown and usage.last_at is not None:
-        cooldown = timedelta(seconds=limits.cooldown)
-        # A last request far in the future means that the clock was set back.
-        if abs(now - usage.last_at) < cooldown:
-            raise rule.refusal(COOLDOWN, resets_at=int((usage.last_at + cooldown).timestamp()) + 1)
-    if limits.concurrent and usage.of(CONCURRENT) >= limits.concurrent:
-        raise rule.refusal(CONCURRENT, used=usage.of(CONCURRENT))
+    # The reason that holds longest comes first: after a cooldown nobody wants to read another one.
     for measure in COUNTED:
         limit, used, more = limits.of(measure), usage.of(measure), asked.of(measure)
         if limit and used + more > limit:
@@ -186,3 +185,10 @@ def check(rule: EffectiveLimits, usage: Usage, asked: Amounts, *, now: datetime)
                 period=rule.period.value,
                 resets_at=int(rule.period.end(now).timestamp()),
             )
+    if limits.concurrent and usage.of(CONCURRENT) >= limits.concurrent:
+        raise rule.refusal(CONCURRENT, used=usage.of(CONCURRENT))
+    if limits.cooldown and usage.last_at is not None:
+        cooldown = timedelta(seconds=limits.cooldown)
+        # A last request far in the future means that the clock was set back.
+        if abs(now - usage.last_at) < cooldown:
+            raise rule.refusal(COOLDOWN, resets_at=int((usage.last_at + cooldown).timestamp()) + 1)

@@ -35,7 +35,8 @@ async def quota_of(
 ) -> QuotaView:
     """Read a member's rules and usage inside a transaction."""
     own = await tx.guilds.rules_for(guild_id, user_id)
-    rule = effective([LimitRule(scope=Scope.DEFAULT, limits=default), *own])
+    rules = [LimitRule(scope=Scope.DEFAULT, limits=default), *own]
+    rule = effective(rules, direct=guild_id == DIRECT)
     usage = await tx.ledger.usage(guild_id, user_id, since=rule.period.start(now))
     return QuotaView(rule=rule, usage=usage, resets_at=rule.period.end(now))
 

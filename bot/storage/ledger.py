@@ -90,12 +90,13 @@ def _move(dialect: str) -> Any:
 
 @cache
 def _count_reset(dialect: str) -> Any:
-    """Increment a member's count of resets."""
+    """Increment a member's count of resets; no cooldown is left."""
     statement = insert_into(dialect, accounts).values(
         guild_id=bindparam("guild_id"), user_id=bindparam("user_id"), resets=1
     )
     return statement.on_conflict_do_update(
-        index_elements=["guild_id", "user_id"], set_={"resets": accounts.c.resets + 1}
+        index_elements=["guild_id", "user_id"],
+        set_={"resets": accounts.c.resets + 1, "last_hold_at": None},
     ).returning(accounts.c.resets)
 
 

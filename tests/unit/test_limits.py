@@ -159,6 +159,7 @@ def test_the_last_video_passes_and_one_more_does_not() -> None:
         "asked": 1,
         "period": "week",
         "source": "member",
+        "more": "server",
         "resets_at": int(at(2025, 11, 24).timestamp()),
     }
 
@@ -174,6 +175,7 @@ def test_the_last_second_passes_and_one_more_does_not() -> None:
         "asked": 8,
         "period": "month",
         "source": "member",
+        "more": "server",
         "resets_at": int(at(2025, 12, 1).timestamp()),
     }
 
@@ -183,7 +185,7 @@ def test_no_more_than_the_limit_at_once() -> None:
     check(rule, Usage(concurrent=1), ASKED, now=WEDNESDAY)
     refused = refusal(rule, Usage(concurrent=2))
     assert refused.code is Code.QUOTA_CONCURRENT
-    assert refused.facts == {"limit": 2, "used": 2, "source": "member"}
+    assert refused.facts == {"limit": 2, "used": 2, "source": "member", "more": "server"}
 
 
 def test_a_cooldown_ends_to_the_second() -> None:
@@ -198,6 +200,18 @@ def test_a_cooldown_ends_to_the_second() -> None:
     free_at = datetime.fromtimestamp(refused.facts["resets_at"], UTC)
     check(rule, Usage(last_at=last_at), ASKED, now=free_at)
     assert free_at - last_at <= timedelta(seconds=61)
+
+
+def test_the_reason_that_holds_longest_is_named() -> None:
+    rule = rule_of(videos=3, concurrent=1, cooldown=60)
+    assert refusal(rule, Usage(videos=3, concurrent=1, last_at=WEDNESDAY)).code is Code.QUOTA_VIDEOS
+    assert refusal(rule, Usage(concurrent=1, last_at=WEDNESDAY)).code is Code.QUOTA_CONCURRENT
+    assert refusal(rule, Usage(last_at=WEDNESDAY)).code is Code.QUOTA_COOLDOWN
+
+
+def test_a_direct_message_names_no_admin() -> None:
+    rules = [LimitRule(scope=Scope.DEFAULT, limits=Limits(videos=1))]
+    assert refusal(effective(rules, direct=True), Usage(videos=1)).facts["more"] == "direct"
 
 
 def test_a_request_longer_than_the_whole_quota_is_refused() -> None:

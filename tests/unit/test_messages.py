@@ -210,7 +210,14 @@ def test_other_facts_fill_the_full_sentence(code: Code, facts: dict[str, object]
 
 def test_a_missing_or_strange_fact_gives_the_short_form() -> None:
     short = ENGLISH.template("code.quota_videos.plain")
-    facts = {"limit": 5, "used": 5, "period": "day", "source": "server", "resets_at": 9}
+    facts = {
+        "limit": 5,
+        "used": 5,
+        "period": "day",
+        "source": "server",
+        "resets_at": 9,
+        "more": "server",
+    }
     assert ENGLISH.explain(Code.QUOTA_VIDEOS, facts) != short
     assert ENGLISH.explain(Code.QUOTA_VIDEOS, facts | {"limit": None}) == short
     assert ENGLISH.explain(Code.QUOTA_VIDEOS, facts | {"limit": "many"}) == short
@@ -239,7 +246,8 @@ def test_what_a_provider_said_is_never_shown() -> None:
         ("span", 3600, "1 hour"),
         ("span", 172_800, "2 days"),
         ("span", 0, "0 seconds"),
-        ("usd", 505_000, "$0.505"),
+        ("usd", 505_000, "$0.50"),
+        ("usd", 5_500, "$0.006"),
         ("usd", 1_234_560_000, "$1,234.56"),
         ("mib", 10 * 2**20, "10 MiB"),
         ("mib", 20_000_000, "19.1 MiB"),

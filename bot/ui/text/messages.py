@@ -156,7 +156,7 @@ class Messages(string.Formatter):
 
     def _dollars(self, micro_usd: int) -> str:
         # Half a cent is a price here: two digits would show it as nothing or as twice as much.
-        digits = 2 if micro_usd % 10_000 == 0 else 3
+        digits = 2 if micro_usd >= 10_000 or not micro_usd else 3
         return format_currency(
             micro_usd / 1_000_000,
             "USD",
