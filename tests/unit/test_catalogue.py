@@ -322,6 +322,12 @@ def test_prices_follow_the_resolution() -> None:
             {"given": 1, "limit": 0},
         ),
         (
+            VideoRequest(prompt="x", last_frame=IMAGE),
+            (EVOLINK, OLD, Mode.TEXT),
+            Code.START_IMAGE_MISSING,
+            {"mode": "text"},
+        ),
+        (
             VideoRequest(prompt="x", images=(IMAGE,), last_frame=IMAGE),
             (EVOLINK, OLD, Mode.IMAGE),
             Code.LAST_FRAME_UNSUPPORTED,
