@@ -92,7 +92,7 @@ class _Reader:
             return [self.value(held) for held in (one.__code__, one.__defaults__, cells)]
         if isinstance(one, MethodType):
             return [self.value(one.__func__), self.value(one.__self__)]
-        if (reported := getattr(one, "told_apart_by", None)) is not None:
+        if (reported := getattr(one, "distinguished_by", None)) is not None:
             return self.value(reported())
         if isinstance(one, OwnedClock):
             return one.seconds  # its timers are nobody's: whoever waited is gone
