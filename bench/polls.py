@@ -34,17 +34,8 @@ from bot.engine.timing import Timing, kind_of
 from bot.services.admission import GenerationRequest
 from bot.services.generate import Generate
 from bot.storage import open_storage
-from tests.fakes.ports import (
-    EVOLINK,
-    START,
-    FakeDirectory,
-    FakeMedia,
-    FakeMessenger,
-    FakeProvider,
-    FakeTask,
-    OwnedClock,
-    WatchedStorage,
-)
+from tests.fakes.ports import START, FakeMedia, FakeMessenger, OwnedClock, WatchedStorage
+from tests.fakes.providers import EVOLINK, FakeDirectory, FakeProvider, FakeTask
 from tests.fakes.telemetry import NoTelemetry
 
 MEDIAN_SECONDS = 60.0

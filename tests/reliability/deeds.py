@@ -7,7 +7,8 @@ from bot.domain.generation import State
 from bot.domain.media import MediaKind
 from bot.domain.request import VideoRequest
 from bot.services.cancel import CancelResult
-from tests.fakes.ports import EVOLINK, OwnedClock
+from tests.fakes.ports import OwnedClock
+from tests.fakes.providers import EVOLINK
 from tests.reliability.driver import Act, Walk, ask
 from tests.reliability.simulation import Life
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from bot.domain.errors import Code, ProviderError
 from bot.domain.generation import Generation, State
-from tests.fakes.ports import refusal
+from tests.fakes.providers import refusal
 from tests.reliability.deeds import (
     DELIVERED,
     TEXT,

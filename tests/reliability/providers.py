@@ -11,7 +11,8 @@ from bot.domain.errors import Accepted, Code, MediaError, ProviderError
 from bot.domain.ids import GenerationId, TaskId
 from bot.domain.media import FitStep, FittedMedia, StoredMedia
 from bot.domain.ports.provider import PreparedTask, Submission, TaskReport
-from tests.fakes.ports import FakeMedia, FakeProvider, FakeTask
+from tests.fakes.ports import FakeMedia
+from tests.fakes.providers import FakeProvider, FakeTask
 
 LIST_SETTLES = 120
 """How long a POST may still be processed before its task appears in the list."""

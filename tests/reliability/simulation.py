@@ -34,7 +34,8 @@ from bot.services.limits import LimitService
 from bot.services.missed import MissedReplies, reply_key
 from bot.storage import open_storage
 from bot.storage.engine import SqlStorage
-from tests.fakes.ports import APIMART, EVOLINK, START, VIDEO, FakeDirectory, OwnedClock
+from tests.fakes.ports import START, OwnedClock
+from tests.fakes.providers import APIMART, EVOLINK, VIDEO, FakeDirectory
 from tests.fakes.telemetry import NoTelemetry
 from tests.reliability.fake_discord import Discord, Messenger, Reply
 from tests.reliability.hearing import Hearing, KeptTime

@@ -8,7 +8,7 @@ from bot.domain.generation import Generation, State
 from bot.domain.ports.provider import TaskReport, TaskState
 from bot.domain.request import Operation, VideoRequest
 from bot.services.cancel import CancelResult
-from tests.fakes.ports import APIMART, EVOLINK, refusal
+from tests.fakes.providers import APIMART, EVOLINK, refusal
 from tests.reliability.deeds import (
     DELIVERED,
     TEXT,

@@ -31,7 +31,7 @@ from bot.domain.limits import LimitRule, Limits, Scope
 from bot.domain.ports.provider import TaskReport, TaskState
 from bot.domain.request import Operation, VideoRequest
 from bot.services.admission import GenerationRequest
-from tests.fakes.ports import refusal
+from tests.fakes.providers import refusal
 from tests.reliability.inline import fresh_folder, inline_sqlite
 from tests.reliability.points import Crash, Moment
 from tests.reliability.simulation import CHANNEL, GUILD, POLICY, Life, World

@@ -11,7 +11,8 @@ from bot.domain.ids import TaskId
 from bot.domain.ports.provider import PreparedTask, Provider
 from bot.ops.metered import MeteredProvider
 from bot.ops.metrics import Metrics
-from tests.fakes.ports import EVOLINK, FakeProvider, OwnedClock, refusal
+from tests.fakes.ports import OwnedClock
+from tests.fakes.providers import EVOLINK, FakeProvider, refusal
 
 
 async def test_calls_are_passed_on_and_counted(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from bot.domain.ports.provider import Provider, ProviderDirectory
 from bot.domain.request import Operation, VideoRequest
 from bot.providers.catalogue import load_catalogue
 from bot.providers.router import Router
-from tests.fakes.ports import FakeProvider, OwnedClock
+from tests.fakes.ports import OwnedClock
+from tests.fakes.providers import FakeProvider
 from tests.unit.test_catalogue import IMAGE, VIDEO
 
 EVOLINK = ProviderName("evolink")

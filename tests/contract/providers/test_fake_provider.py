@@ -11,7 +11,8 @@ from bot.domain.errors import Code, ProviderError
 from bot.domain.ids import TaskId
 from bot.domain.ports.provider import Provider, Submission, TaskState
 from tests.contract.providers.adapter_harness import APIMART, EVOLINK, AdapterHarness, open_harness
-from tests.fakes.ports import FakeProvider, OwnedClock
+from tests.fakes.ports import OwnedClock
+from tests.fakes.providers import FakeProvider
 
 LIMIT = 10**8
 GONE_ID = TaskId("task-unified-1757169743-00000000")

@@ -18,7 +18,7 @@ from bot.services.generate import Generate
 from bot.services.limits import LimitService
 from tests.contract.storage.samples import GUILD, JON, MIRA, OwnedClock, Seeder, conversation, raw
 from tests.contract.storage.samples import generation as sample
-from tests.fakes import ports
+from tests.fakes import ports, providers
 from tests.fakes.telemetry import NoTelemetry
 
 ROUNDS = 10
@@ -31,7 +31,7 @@ def generate(storage: Storage, clock: OwnedClock, folder: Path, *, limits: Limit
     around = Ports(
         storage=storage,
         clock=clock,
-        providers=ports.FakeDirectory(ports.FakeProvider(ports.EVOLINK, own)),
+        providers=providers.FakeDirectory(providers.FakeProvider(providers.EVOLINK, own)),
         media=ports.FakeMedia(folder),
         messenger=ports.FakeMessenger(),
         telemetry=NoTelemetry(),

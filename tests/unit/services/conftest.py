@@ -24,16 +24,8 @@ from bot.services.cancel import Cancel
 from bot.services.generate import Generate, Receipt
 from bot.services.revise import Revise
 from bot.storage import open_storage
-from tests.fakes.ports import (
-    APIMART,
-    EVOLINK,
-    FakeDirectory,
-    FakeMedia,
-    FakeMessenger,
-    FakeProvider,
-    OwnedClock,
-    WatchedStorage,
-)
+from tests.fakes.ports import FakeMedia, FakeMessenger, OwnedClock, WatchedStorage
+from tests.fakes.providers import APIMART, EVOLINK, FakeDirectory, FakeProvider
 from tests.fakes.telemetry import NoTelemetry
 from tests.reliability.inline import fresh_folder, inline_sqlite
 

@@ -15,7 +15,7 @@ from bot.domain.request import Operation, VideoRequest
 from bot.domain.rights import PlaceRights
 from bot.engine.context import Policy
 from bot.services.generate import Receipt
-from tests.fakes.ports import APIMART, EVOLINK
+from tests.fakes.providers import APIMART, EVOLINK
 from tests.fakes.services import video_file
 from tests.unit.services.conftest import GUILD, TOM, Worker, World
 

@@ -9,7 +9,7 @@ from bot.domain.generation import State
 from bot.engine.context import Policy
 from bot.engine.late_results import LOOK_EVERY_SECONDS
 from bot.engine.steps.batches import SINGLE_SECONDS
-from tests.fakes.ports import EVOLINK, refusal, silence
+from tests.fakes.providers import EVOLINK, refusal, silence
 from tests.unit.services.conftest import NOBODY, World
 from tests.unit.services.test_late import looker, pass_time, until_delivered
 

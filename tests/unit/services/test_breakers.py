@@ -7,7 +7,7 @@ from bot.domain.generation import ParkReason, State
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.request import VideoRequest
 from bot.engine.context import Policy
-from tests.fakes.ports import EVOLINK, refusal, silence
+from tests.fakes.providers import EVOLINK, refusal, silence
 from tests.unit.services.conftest import NOBODY, World
 
 BUSY = refusal(Code.PROVIDER_RATE_LIMITED, retryable=True, retry_after=60)

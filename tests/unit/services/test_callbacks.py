@@ -16,7 +16,7 @@ from bot.domain.ports.provider import PreparedTask, Submission
 from bot.engine.context import Policy
 from bot.engine.late_results import LateResults
 from bot.services.callbacks import NAMES_AT_MOST, Callbacks
-from tests.fakes.ports import APIMART, EVOLINK, FakeDirectory, FakeProvider, refusal, silence
+from tests.fakes.providers import APIMART, EVOLINK, FakeDirectory, FakeProvider, refusal, silence
 from tests.fakes.telemetry import NoTelemetry
 from tests.unit.services.conftest import NOBODY, Worker, World
 

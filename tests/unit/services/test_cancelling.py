@@ -7,7 +7,7 @@ from bot.domain.generation import State
 from bot.domain.limits import Limits
 from bot.engine.context import Policy
 from bot.services.cancel import CancelResult
-from tests.fakes.ports import APIMART, EVOLINK
+from tests.fakes.providers import APIMART, EVOLINK
 from tests.unit.services.conftest import World
 
 

@@ -22,7 +22,8 @@ from bot.engine.timing import kind_of
 from bot.engine.transitions import LONGEST_PARK_SECONDS
 from bot.storage.transaction import SqlTransaction
 from bot.storage.workers import SqlWorkers
-from tests.fakes.ports import EVOLINK, START, OwnedClock, SlowList, WatchedStorage, refusal, silence
+from tests.fakes.ports import START, OwnedClock, WatchedStorage
+from tests.fakes.providers import EVOLINK, SlowList, refusal, silence
 from tests.unit.services.conftest import GUILD, NOBODY, TOM, World
 
 T = TypeVar("T")

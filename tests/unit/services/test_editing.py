@@ -5,7 +5,7 @@ import pytest
 from bot.domain.errors import Code, Refused
 from bot.domain.generation import State
 from bot.domain.request import Operation, VideoRequest
-from tests.fakes.ports import refusal
+from tests.fakes.providers import refusal
 from tests.unit.services.conftest import World
 
 

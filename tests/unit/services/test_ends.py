@@ -9,7 +9,7 @@ from bot.engine.context import Policy
 from bot.engine.steps.announcing import ANNOUNCE_GAP_SECONDS, ANNOUNCE_SECONDS
 from bot.engine.worker import SET_ASIDE_SECONDS
 from tests.contract.storage.samples import raw
-from tests.fakes.ports import EVOLINK, refusal
+from tests.fakes.providers import EVOLINK, refusal
 from tests.unit.services.conftest import NOBODY, World
 
 AWAY = PostError(Code.POST_UNAVAILABLE, accepted=Accepted.NO, retry_after=5.0)

@@ -14,7 +14,8 @@ from bot.engine import ownership
 from bot.engine.context import Policy
 from bot.engine.steps.fetching import BROKEN_SECONDS, LONGEST_WAIT_SECONDS
 from bot.engine.steps.polling import EMPTY_TIMES
-from tests.fakes.ports import START, VIDEO, refusal
+from tests.fakes.ports import START
+from tests.fakes.providers import VIDEO, refusal
 from tests.unit.services.conftest import NOBODY, World
 
 HOUR = 3600.0

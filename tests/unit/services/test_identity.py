@@ -2,7 +2,7 @@
 
 from bot.domain.generation import State
 from bot.engine.identity import is_ours
-from tests.fakes.ports import silence
+from tests.fakes.providers import silence
 from tests.unit.services.conftest import World
 
 

@@ -16,7 +16,7 @@ from bot.engine.steps.repetition import REPLAYS
 from bot.engine.timing import kind_of
 from bot.services.callbacks import Callbacks
 from tests.contract.storage.samples import raw
-from tests.fakes.ports import EVOLINK, FakeDirectory, SlowList, refusal, silence
+from tests.fakes.providers import EVOLINK, FakeDirectory, SlowList, refusal, silence
 from tests.fakes.telemetry import NoTelemetry
 from tests.unit.services.conftest import NOBODY, Worker, World
 

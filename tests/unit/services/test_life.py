@@ -11,7 +11,7 @@ from bot.domain.limits import Limits
 from bot.domain.ports.provider import TaskReport, TaskState
 from bot.engine.context import Policy
 from bot.engine.status_news import STATUS_SECONDS
-from tests.fakes.ports import refusal, silence
+from tests.fakes.providers import refusal, silence
 from tests.unit.services.conftest import NOBODY, World
 
 

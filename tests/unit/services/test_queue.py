@@ -9,7 +9,7 @@ from bot.domain.ids import UserId
 from bot.engine.context import Policy
 from bot.engine.pools import POOL_SIZES, Pool
 from bot.services.generate import Receipt
-from tests.fakes.ports import EVOLINK, refusal
+from tests.fakes.providers import EVOLINK, refusal
 from tests.unit.services.conftest import NOBODY, TOM, Worker, World
 
 DEADLINE = 600

@@ -14,7 +14,7 @@ from bot.domain.ports.provider import TaskState
 from bot.services.cases import Kind
 from bot.services.reconcile import CannotReconcile, Obstacle, Reconcile
 from tests.contract.storage.samples import raw
-from tests.fakes.ports import FakeDirectory, refusal, silence
+from tests.fakes.providers import FakeDirectory, refusal, silence
 from tests.unit.services.conftest import Worker, World
 from tests.unit.services.test_late import expired, impatience, turns, until_delivered
 

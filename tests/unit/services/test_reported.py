@@ -12,7 +12,7 @@ from bot.domain.ports.provider import TaskReport, TaskState
 from bot.engine.in_flight import InFlight
 from bot.engine.timing import KEPT, MOST_KINDS, Timing, kind_of
 from tests.contract.storage.samples import raw
-from tests.fakes.ports import silence
+from tests.fakes.providers import silence
 from tests.unit.services.conftest import World
 
 ESTIMATE = 5 * 86_000

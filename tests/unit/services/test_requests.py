@@ -15,7 +15,7 @@ from bot.engine.context import Policy
 from bot.services.admission import GenerationRequest
 from bot.services.delete import Delete, DeletionReason
 from bot.services.history import History
-from tests.fakes.ports import APIMART, EVOLINK
+from tests.fakes.providers import APIMART, EVOLINK
 from tests.unit.services.conftest import CHANNEL, GUILD, NOBODY, TOM, World
 
 ANA = UserId(2)

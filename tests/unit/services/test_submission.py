@@ -7,7 +7,8 @@ import pytest
 from bot.domain.errors import Accepted, Code, ProviderError
 from bot.domain.generation import State
 from bot.engine.steps.repetition import REPLAYS
-from tests.fakes.ports import APIMART, EVOLINK, START, refusal, silence
+from tests.fakes.ports import START
+from tests.fakes.providers import APIMART, EVOLINK, refusal, silence
 from tests.unit.services.conftest import World
 
 

@@ -10,7 +10,7 @@ from bot.domain.ids import TaskId
 from bot.domain.media import MediaKind, StoredMedia
 from bot.domain.ports.provider import TaskReport, TaskState
 from bot.domain.request import VideoRequest
-from tests.fakes.ports import refusal, silence
+from tests.fakes.providers import refusal, silence
 from tests.unit.services.conftest import World
 
 
