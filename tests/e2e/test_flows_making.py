@@ -40,7 +40,7 @@ async def test_from_a_command_to_a_video_in_its_thread(running: Running) -> None
     assert receipt.startswith(
         "### On it\n-# Gemini Omni Flash 1.1 · 4 s · automatic aspect ratio · 720p"
     )
-    assert "It will start right away, and your video should be ready <t:" in receipt
+    assert "It will start right away, and your video should be ready at <t:" in receipt
     assert f"I'll post it in a thread in <#{VIDEOS}> and ping you." in receipt
     assert "Estimated price: $0.40 for 4 seconds." in receipt
     assert re.search(r"99 of 100 videos left today; resets <t:\d+:R>\.", receipt)

@@ -113,6 +113,11 @@ def test_the_bar_is_full_only_at_the_end(percent: int, cells: int) -> None:
             {"progress": 50, "eta_at": NOON},
             "🔵 **Working** · expected <t:1795176000:R>\n`▰▰▰▰▰▰▱▱▱▱▱▱` 50 %",
         ),
+        (
+            generation(state=State.RUNNING),
+            {"progress": 50},
+            "🔵 **Working** · taking longer than usual\n`▰▰▰▰▰▰▱▱▱▱▱▱` 50 %",
+        ),
         (generation(state=State.READY), {}, "🔵 **Almost there**: downloading the video"),
         (generation(state=State.FETCHED), {}, "🔵 **Almost there**: posting the video"),
         (generation(state=State.POSTING), {}, "🔵 **Almost there**: posting the video"),

@@ -108,6 +108,8 @@ def state_line(generation: Generation, live_status: LiveStatus, card_context: Ca
         parts = [_activity(generation, live_status, messages)]
         if live_status.eta_at is not None:
             parts.append(messages.say("status.ready", at=live_status.eta_at))
+        elif generation.state is State.RUNNING and live_status.progress is not None:
+            parts.append(messages.say("status.overdue"))
     line = SEPARATOR.join(parts)
     if generation.state is State.RUNNING and live_status.progress is not None:
         percent = min(max(live_status.progress, 0), 100)

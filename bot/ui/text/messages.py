@@ -6,9 +6,9 @@ Discord's objects; what a sentence is about is its caller's business.
 
 A placeholder is ``{fact}`` or ``{fact:how}``. Without ``how`` a text is shown as plain text (see
 ``markdown.plain``) and a number as people write it. ``how`` is one of ``raw`` (our own markup),
-``ago`` and ``at`` (a time), ``span`` (seconds, in the largest unit that fits), ``usd`` (micro-USD),
-``mib`` (bytes), ``person`` (an id), ``and`` or ``or`` (a list), the name of a table in ``[plural]``
-("3 videos") or of one in ``[word]`` (the word for a value).
+``ago``, ``at`` and ``clock`` (a time), ``span`` (seconds, in the largest unit that fits), ``usd``
+(micro-USD), ``mib`` (bytes), ``person`` (an id), ``and`` or ``or`` (a list), the name of a table in
+``[plural]`` ("3 videos") or of one in ``[word]`` (the word for a value).
 """
 
 import string
@@ -27,6 +27,9 @@ from bot.domain.errors import Code
 from bot.ui.text.markdown import plain
 
 DEFAULT_LANGUAGE = "en"
+
+_TIMES = {"ago": "R", "at": "f", "clock": "T"}
+"""Discord's styles of a time: how far away, the day and the time, the time with its seconds."""
 
 
 class MessageError(LookupError):
@@ -123,8 +126,8 @@ class Messages(string.Formatter):
                 return self._shown(value)
             case "raw":
                 return str(value)
-            case "ago" | "at":
-                return f"<t:{_unix(value)}:{'R' if format_spec == 'ago' else 'f'}>"
+            case "ago" | "at" | "clock":
+                return f"<t:{_unix(value)}:{_TIMES[format_spec]}>"
             case "usd":
                 return self._dollars(int(value))
             case "span":

@@ -34,7 +34,7 @@ async def test_words_become_a_request_and_a_receipt(retake: Retake) -> None:
     assert shown["flags"] & EPHEMERAL
     text = texts(answered)
     assert "You're number 3 in the queue" in text
-    assert "your video should be ready <t:1795176090:R>." in text
+    assert "your video should be ready at <t:1795176090:T>." in text
     assert "Estimated price: $0.50 for 5 seconds." in text
     assert "2 of 5 videos left today; resets <t:1795219200:R>." in text
     assert f"<#{VIDEOS}>" in text
