@@ -101,7 +101,7 @@ async def build(settings: Settings, role: Role) -> AsyncIterator[Parts]:
         attachments = await stack.enter_async_context(
             HttpClient(
                 service="discord",
-                policy=AddressPolicy.beside(settings.discord.api_url),
+                policy=AddressPolicy.for_urls(settings.discord.api_url),
                 proxy=proxy,
             )
         )

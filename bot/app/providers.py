@@ -38,7 +38,7 @@ class _Site:
 
     async def http(self, service: str, *urls: str) -> HttpClient:
         """Open a client that may reach these addresses and all public ones."""
-        policy = AddressPolicy.beside(*urls)
+        policy = AddressPolicy.for_urls(*urls)
         client = HttpClient(service=service, policy=policy, proxy=proxy_of(self.settings))
         return await self.stack.enter_async_context(client)
 

@@ -199,15 +199,15 @@ class _Progress:
         return _FLOOR + (1.0 - _FLOOR) * exp(-0.5 * (off / _PROGRESS_NOISE) ** 2)
 
     def span(self) -> tuple[float, float]:
-        """The durations for which the likelihood is above its floor."""
+        """Return the range of durations for which the likelihood is above its floor."""
         edge = 3.5 * _PROGRESS_NOISE
         longest = self.at_s / max(self.fraction - edge, 0.01)
         return self.at_s / (self.fraction + self.step + edge), longest
 
 
 def _points(density: Density, elapsed_s: float, believed: _Progress | None) -> list[float]:
-    """The grid from now on, finer where the progress reading has its say."""
-    # Behind the grid, the longest gap ahead is all that has to be looked at.
+    """Return the grid from now on, finer where the progress reading changes the likelihood."""
+    # After the grid, only the longest gap matters.
     points = {elapsed_s, elapsed_s + LONGEST_GAP_S}
     points.update(point for point in density.times if point > elapsed_s)
     if believed is not None:
@@ -220,7 +220,7 @@ def _points(density: Density, elapsed_s: float, believed: _Progress | None) -> l
 
 
 def _bandwidth(logs: Sequence[float]) -> float:
-    """Silverman's rule over log durations, kept between 5 % and 40 %."""
+    """Return the bandwidth by Silverman's rule for log durations, clamped to 5 … 40 %."""
     if len(logs) < 2:
         return 0.4
     mean = sum(logs) / len(logs)
@@ -229,7 +229,7 @@ def _bandwidth(logs: Sequence[float]) -> float:
 
 
 def _spread(first: float, low: float, high: float, end: float) -> Iterator[float]:
-    """Grid points over the logarithm: few in front, most in the middle, few behind."""
+    """Yield grid points over the logarithm, most of them in the middle."""
     before, within, behind = _GRID
     for k in range(before):
         yield first + (low - first) * k / before

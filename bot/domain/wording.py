@@ -54,7 +54,7 @@ def _means_something(char: str) -> bool:
 
 
 def _trimmed(text: str) -> str:
-    """The text without what is invisible at its ends."""
+    """Return the text without invisible characters at its ends."""
 
     def invisible(char: str) -> bool:
         # The tag characters (from U+E0020) are the last part of some flags.

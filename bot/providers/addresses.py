@@ -50,7 +50,7 @@ class AddressPolicy:
     loopback: bool = False
 
     @classmethod
-    def beside(cls, *urls: str) -> "AddressPolicy":
+    def for_urls(cls, *urls: str) -> "AddressPolicy":
         """Return the policy of a service with these addresses: loopback is allowed if one is."""
         return cls(loopback=any(is_loopback_host(_parse(url).host) for url in urls if url))
 

@@ -116,6 +116,7 @@ _UNOWNED = select(exists().where(_UNANNOUNCED, generations.c.owner_id.is_(None))
 
 @cache
 def _add(dialect: str) -> Any:
+    """Insert a generation unless its request is stored already."""
     return (
         insert_into(dialect, generations)
         .on_conflict_do_nothing(index_elements=["request_key"])
@@ -152,13 +153,6 @@ class SqlGenerations:
         return await self._one(_BY_TASK, provider=provider, task_id=task_id)
 
     async def save(self, before: Generation, after: Generation) -> Generation:
-        """Replace ``before`` if its id, state, owner and revision are still the stored ones.
-
-        Raises:
-            Superseded: the stored row has changed.
-            ValueError: the new state may not follow the old one, what never changes was changed,
-                or ``ended_at`` does not agree with the state.
-        """
         _check_change(before, after)
         stored = replace(after, revision=before.revision + 1)
         row = to_row(stored)
@@ -180,10 +174,6 @@ class SqlGenerations:
     async def claim(
         self, worker_id: WorkerId, *, now: datetime, dead_before: datetime, limit: int
     ) -> Sequence[Generation]:
-        """Claim unannounced generations without a live owner, the oldest first.
-
-        A claim counts as a revision, and as a heartbeat of the worker.
-        """
         rows = await claims.claim(
             self._connection, worker_id, now=now, dead_before=dead_before, limit=limit
         )
@@ -235,7 +225,6 @@ class SqlGenerations:
         return await self._many(_UNCONFIRMED)
 
     async def ended_without_video(self, *, since: datetime, limit: int) -> Sequence[Generation]:
-        """Return those with a task that ended after ``since`` without a video, newest first."""
         return await self._many(_WITHOUT_VIDEO, since=since, limit=limit)
 
     async def erase(self, generation: Generation) -> Generation:
@@ -243,7 +232,6 @@ class SqlGenerations:
         return replace(without_content(generation), revision=generation.revision + 1)
 
     async def prune(self, *, ended_before: datetime, at: datetime, limit: int) -> int:
-        """Remove the content and history of those that ended before a time, oldest first."""
         return await erasing.prune(self._connection, ended_before=ended_before, at=at, limit=limit)
 
     async def used_inputs(

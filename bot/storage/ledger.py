@@ -139,11 +139,6 @@ class SqlLedger:
         return Usage(**counted, concurrent=unended, last_at=last_at)
 
     async def hold(self, generation: Generation, asked: Amounts, *, at: datetime) -> None:
-        """Available → held: what a request takes. Without a video, no cooldown begins.
-
-        Raises:
-            ValueError: this generation has a hold already.
-        """
         guild_id, user_id = generation.place.guild_id, generation.requester_id
         moved = dict(_NOTHING)
         for unit in UNITS:
@@ -164,19 +159,9 @@ class SqlLedger:
         await self._enter(entry | moved, "already held")
 
     async def settle(self, generation_id: GenerationId, *, seconds: int, at: datetime) -> None:
-        """Close a hold: at most the held seconds are spent, and all else that was held.
-
-        Raises:
-            ValueError: nothing was held, or it is closed already.
-        """
         await self._close(generation_id, Amounts(seconds=seconds), at=at)
 
     async def release(self, generation_id: GenerationId, *, at: datetime) -> None:
-        """Close a hold: everything is released.
-
-        Raises:
-            ValueError: nothing was held, or it is closed already.
-        """
         await self._close(generation_id, Amounts(**dict.fromkeys(UNITS, 0)), at=at)
 
     async def reset(self, guild_id: GuildId, user_id: UserId, *, at: datetime) -> None:

@@ -95,10 +95,10 @@ def test_plain_http_is_for_loopback_alone() -> None:
 
 
 def test_the_policy_follows_the_configured_address() -> None:
-    assert AddressPolicy.beside("http://127.0.0.1:8900/evolink") == HERE
-    assert AddressPolicy.beside("http://[::1]:8900") == HERE
-    assert AddressPolicy.beside("http://localhost:1", "https://x.example") == HERE
-    assert AddressPolicy.beside("https://api.evolink.ai", "") == PUBLIC
+    assert AddressPolicy.for_urls("http://127.0.0.1:8900/evolink") == HERE
+    assert AddressPolicy.for_urls("http://[::1]:8900") == HERE
+    assert AddressPolicy.for_urls("http://localhost:1", "https://x.example") == HERE
+    assert AddressPolicy.for_urls("https://api.evolink.ai", "") == PUBLIC
 
 
 class Names(AbstractResolver):

@@ -73,7 +73,7 @@ def callbacks(settings: Settings) -> Iterator[Finding]:
     signer = CallbackSigner("only its length matters")
     try:
         url = signer.callback_url(public_url, ProviderName("evolink"), GenerationId("0" * 20))
-        AddressPolicy.beside(settings.providers.evolink.api_url).check_url(url)
+        AddressPolicy.for_urls(settings.providers.evolink.api_url).check_url(url)
     except (AddressError, ValueError) as error:
         yield problem(
             f"No provider will call [http] public_url ({error}): set an https address that the"

@@ -43,7 +43,8 @@ class Generations(Protocol):
 
         Raises:
             Superseded: the stored row has changed.
-            ValueError: the new state may not follow the old one.
+            ValueError: the new state may not follow the old one, a field that never changes was
+                changed, or ``ended_at`` does not agree with the state.
         """
         ...
 
@@ -53,7 +54,7 @@ class Generations(Protocol):
         """Claim unannounced generations without a live owner, the oldest first.
 
         An owner is dead if its heartbeat is older than ``dead_before`` or missing. A claim counts
-        as a revision. Returns those claimed, at most ``limit``.
+        as a revision, and as a heartbeat of the worker. Returns those claimed, at most ``limit``.
         """
         ...
 

@@ -31,7 +31,10 @@ class Conversations(Protocol):
 
 
 class Ledger(Protocol):
-    """Quota and money. It is append-only, with one entry of each kind per generation."""
+    """Quota and money. It is append-only, with one entry of each kind per generation.
+
+    A second hold, or closing a hold that is missing or closed, raises ValueError.
+    """
 
     async def lock(self, guild_id: GuildId, user_id: UserId) -> None:
         """Make other transactions about the same member wait; create the account if needed."""

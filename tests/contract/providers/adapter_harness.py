@@ -167,7 +167,9 @@ async def open_harness(
     async with running(directory / "standins", rendered) as bench:
         root = directory / "media"
         root.mkdir()
-        client = HttpClient(service=name, policy=AddressPolicy.beside(bench.url), timeouts=timeouts)
+        client = HttpClient(
+            service=name, policy=AddressPolicy.for_urls(bench.url), timeouts=timeouts
+        )
         time = StandInTime(bench.clock)
         provider: InformedProvider
         if name == EVOLINK:

@@ -32,7 +32,7 @@ def adapter(harness: AdapterHarness, client: HttpClient, ending: str) -> Informe
 
 
 def opened(harness: AdapterHarness) -> HttpClient:
-    policy = AddressPolicy.beside(harness.bench.url)
+    policy = AddressPolicy.for_urls(harness.bench.url)
     return HttpClient(service=harness.name, policy=policy, timeouts=PATIENT)
 
 
