@@ -75,7 +75,7 @@ async def test_a_video_is_asked_for_watched_and_edited_again_and_again(story: St
     await chat.button("Edit").click()
     await expect(chat.dialog).to_contain_text("Edit this video")
     words = chat.dialog.get_by_role("textbox").first
-    await expect(words).to_have_value("with heavy snow instead")
+    await expect(words).to_have_attribute("placeholder", "Last time: with heavy snow instead")
     await words.fill("and a lighthouse")
     await chat.dialog.get_by_role("button", name="Submit").click()
     await chat.plays(4)
