@@ -48,7 +48,7 @@ async def test_each_wrong_is_seen(harness: Harness) -> None:
     await requests.ask()
     for id_ in requests.asked.values():
         assert id_ is not None
-        await harness.discord.people.interaction(id_, wait=10)
+        await harness.discord.people.interaction(id_, wait=60)
     await harness.resting()
 
     def looked() -> Audit:
