@@ -14,6 +14,8 @@ def _saturation(factor: float) -> str:
 
 # Looks work on luma and the two colour differences directly where they can: filters that go through
 # RGB are ten times slower. SIZE stands for a hundredth of the picture's short side.
+# Edges are found in a picture of half the size, which takes a quarter of the time.
+_HALF, _WHOLE = "scale=iw/2:ih/2:flags=fast_bilinear", "scale=iw*2:ih*2:flags=fast_bilinear"
 _STYLES: Mapping[str, tuple[str, str]] = {
     "grey": (
         "black-and-white monochrome noir grayscale greyscale 黑白",
@@ -22,11 +24,11 @@ _STYLES: Mapping[str, tuple[str, str]] = {
     "sepia": ("sepia old-film vintage retro 复古 怀旧", "hue=s=0.2,lutyuv=u=val-16:v=val+12"),
     "drawing": (
         "drawing drawn sketch pencil charcoal 素描 铅笔",
-        "edgedetect=low=0.03:high=0.09,negate,lutyuv=y=val*0.94:u=124:v=133",
+        f"{_HALF},edgedetect=low=0.03:high=0.09,{_WHOLE},negate,lutyuv=y=val*0.94:u=124:v=133",
     ),
     "comic": (
         "comic cartoon anime manga 动漫 卡通",
-        f"edgedetect=mode=colormix:low=0.05:high=0.2,lutyuv=y=val*1.6:{_saturation(1.6)}",
+        f"{_HALF},edgedetect=mode=colormix:low=0.05:high=0.2,{_WHOLE},lutyuv=y=val*1.6:{_saturation(1.6)}",
     ),
     "paint": (
         "painting painted paint oil watercolor watercolour 油画 水彩 画",

@@ -167,7 +167,7 @@ def _drops(size: tuple[int, int]) -> Image.Image:
     chance = random.Random(11)
     sheet = Image.new("RGBA", size, (210, 225, 245, 0))
     draw = ImageDraw.Draw(sheet)
-    for _ in range(260):
+    for _ in range(170):
         long = chance.uniform(14, 44) * min(size) / 720
         x, y = chance.uniform(0, size[0]), chance.uniform(0, size[1] - long)
         colour = (210, 225, 245, chance.randint(70, 170))
