@@ -28,7 +28,7 @@ _STYLES: Mapping[str, tuple[str, str]] = {
     ),
     "comic": (
         "comic cartoon anime manga 动漫 卡通",
-        f"{_HALF},edgedetect=mode=colormix:low=0.05:high=0.2,{_WHOLE},lutyuv=y=val*1.6:{_saturation(1.6)}",
+        f"lutyuv=y=floor(val/36)*36+18:{_saturation(1.7)}",
     ),
     "paint": (
         "painting painted paint oil watercolor watercolour 油画 水彩 画",

@@ -80,9 +80,8 @@ _HOMES = (
     (("transport-air", "sky-weather"), "sky"),
     (("transport-ground", "hotel"), "city"),
 )
-_FLIES = re.compile(
-    r"\b(fl(y|ies|ying)|flew|hover\w*|soar\w*|above|over an?|over the)\b|飞|飛|上空"
-)
+_FLIES = re.compile(r"\b(fl(y|ies|ying)|flew|hover\w*|soar\w*)\b|飞|飛|上空")
+_ABOVE = re.compile(r"\b(above|over an?|over the)\b")
 _RIDES = re.compile(r"\b(rid(e|es|ing)|on (its|the) back of)\b|骑|騎")
 
 
@@ -198,7 +197,8 @@ def _role(plain: dict[str, Any]) -> Role:
 def _roles(text: str, there: Sequence[Role] = ()) -> tuple[Role, ...]:
     """The roles a text speaks of, beside those that are there."""
     found = subjects.find(text)
-    flies = bool(_FLIES.search(text.lower()))
+    above = _ABOVE.search(text.lower(), found[0].end) if found else None
+    flies = bool(_FLIES.search(text.lower()) or above)
     rides = bool(_RIDES.search(text.lower())) and len(found) > 1
     free = [*found[:1], *(hit for hit in found[1:] if not is_held(hit.subject))]
     crowd = len(there) + sum(min(3, hit.subject.count) for hit in free)

@@ -232,6 +232,8 @@ def test_a_strangers_scene_cannot_name_a_filter_a_file_or_a_size() -> None:
         ("a car", "drive"),
         ("a fox", "walk"),
         ("a flying pig", "fly"),
+        ("a whale over the city", "fly"),
+        ("rain over a forest with two deer", "walk"),
         ("a castle", "stand"),
         ("the moon", "hang"),
         ("a pizza", "sway"),
