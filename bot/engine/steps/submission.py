@@ -23,7 +23,7 @@ from bot.engine.steps.opening import open_status
 from bot.engine.steps.task_spec import missing_media, task_spec, with_posted_link
 from bot.engine.steps.uploads import release
 from bot.engine.stuck import Stage
-from bot.engine.transitions import LONGEST_PARK_SECONDS
+from bot.engine.transitions import LONGEST_PARK_SECONDS, Unchanged
 
 log = structlog.get_logger(__name__)
 
@@ -110,8 +110,10 @@ class SubmissionSteps(Steps):
             started_at=live.mark(self.ports.clock),
         )
         try:
+            # The body was made from this very row: its words may have been changed since.
             live.generation = await self.transitions.move(
                 generation,
+                unchanged=Unchanged.ROW,
                 state=State.SUBMITTING,
                 attempt=attempt,
                 plan=candidate.plan,
