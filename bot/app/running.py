@@ -75,8 +75,12 @@ async def _work(
                 task.cancel()
             await parts.missed.beat()
             await _disconnect(parts.client, connection)
-    except* CannotRunError as errors:
-        raise CannotRunError(str(errors.exceptions[0])) from None
+    except BaseExceptionGroup as errors:
+        # Raised within ``except*``, Python 3.11.2 would wrap it in a group again.
+        cannot_run, rest = errors.split(CannotRunError)
+        if cannot_run is None or rest is not None:
+            raise
+        raise CannotRunError(str(cannot_run.exceptions[0])) from None
 
 
 async def _to_discord(parts: Parts, role: Role, token: str, stop: asyncio.Event) -> None:

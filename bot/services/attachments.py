@@ -29,8 +29,12 @@ class Intake:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._take(file, kinds)) for file in files]
-        except* RetakeError as errors:
-            raise _first(errors) from None
+        except BaseExceptionGroup as errors:
+            # Raised within ``except*``, Python 3.11.2 would wrap it in a group again.
+            refused, rest = errors.split(RetakeError)
+            if refused is None or rest is not None:
+                raise
+            raise _first(refused) from None
         return tuple(task.result() for task in tasks)
 
     async def pick(

@@ -125,6 +125,14 @@ def wide_handlers(tree: ast.AST) -> Iterator[int]:
                 yield node.lineno
 
 
+def raised_in_groups(tree: ast.AST) -> Iterator[int]:
+    """``raise`` within ``except*``: Python 3.11.2, Debian 12's, wraps it in a group again."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.TryStar):
+            handled = (each for handler in node.handlers for each in ast.walk(handler))
+            yield from (each.lineno for each in handled if isinstance(each, ast.Raise))
+
+
 def clock_reads(tree: ast.AST) -> Iterator[int]:
     """Reading the clock or sleeping; giving way to others (a sleep of 0) is neither."""
     return _calls(tree, CLOCK_CALLS)

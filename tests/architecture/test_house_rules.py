@@ -12,6 +12,7 @@ from tests.architecture.rules import (
     clock_reads,
     found,
     loose_tasks,
+    raised_in_groups,
     sleeps,
     started_tasks,
     traces,
@@ -87,6 +88,10 @@ def test_only_the_outer_walls_catch_everything(modules: list[Module]) -> None:
     assert found(modules, wide_handlers, within=BOT, besides=WALLS) == []
 
 
+def test_nothing_is_raised_within_a_handler_of_groups(modules: list[Module]) -> None:
+    assert found(modules, raised_in_groups, within=BOT) == []
+
+
 def test_the_clock_is_read_through_its_port(modules: list[Module]) -> None:
     assert found(modules, clock_reads, within=BOT, besides=CLOCKS) == []
 
@@ -136,6 +141,7 @@ def test_an_innocent_line_is_left_alone(line: str) -> None:
         (wide_handlers, "try:\n    x()\nexcept:\n    pass"),
         (wide_handlers, "try:\n    x()\nexcept (KeyError, BaseException):\n    pass"),
         (wide_handlers, "try:\n    x()\nexcept Exception:\n    raise"),
+        (raised_in_groups, "try:\n    x()\nexcept* OSError as e:\n    raise e.exceptions[0]"),
         (started_tasks, "group.create_task(x())"),
         (started_tasks, "async with TaskGroup() as a, lock as b:\n    b.create_task(x())"),
         (loose_tasks, "asyncio.create_task(x())"),

@@ -94,7 +94,7 @@ async def test_a_reply_without_its_ping_gets_a_hint_and_a_form(running: Running)
     opened = await tom.press(hint, "Edit")
     assert opened["modal"]["title"] == "Edit this video"
     prompt = opened["modal"]["components"][0]["component"]
-    assert prompt["value"] == "a loud street"
+    assert not prompt.get("value")
     receipt = answered_text(await tom.fill(opened, prompt="make it silent"))
     assert "### On it" in receipt
     second = await running.film("make it silent", version=2)
@@ -178,7 +178,7 @@ async def test_edit_video_on_ours_and_on_an_upload(running: Running) -> None:
     tom, ana = running.person("tom"), running.person("ana")
     first = await made(running, "a grey cat")
     opened = await ana.menu("Edit video", first)
-    assert opened["modal"]["components"][0]["component"]["value"] == "a grey cat"
+    assert not opened["modal"]["components"][0]["component"].get("value")
     await ana.fill(opened, prompt="a black cat")
     await running.film("a black cat", version=2)
 

@@ -216,7 +216,5 @@ async def test_a_long_prompt_is_kept_whole(running: Running) -> None:
     prompt = ("a very long story about a fox and a hedgehog " * 88)[:3950].strip()
     position = running.sandbox.discord.position
     await tom.video(prompt)
-    video = (await running.next_video(after=position))["data"]
-    opened = await tom.press(video, "Edit")
-    assert opened["modal"]["components"][0]["component"]["value"] == prompt
+    await running.next_video(after=position)
     assert running.submitted(prompt)[0][1]["prompt"] == prompt

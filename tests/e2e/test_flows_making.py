@@ -163,7 +163,7 @@ async def test_what_no_model_can_do_is_refused_before_anything_is_spent(running:
     assert answered_text(empty) == "I need a prompt: describe what you'd like to see."
     end = await tom.upload("end.png", picture())
     ending = await tom.video("only an end", last_frame=end)
-    assert "can't end on an image" in answered_text(ending)
+    assert "I also need an image to start from" in answered_text(ending)
     quota = answered_text(await tom.command("quota"))
     await tom.video("a last one, to be sure")
     await running.film("a last one, to be sure")
@@ -205,7 +205,7 @@ async def test_in_a_direct_message_it_comes_right_there(running: Running) -> Non
 async def test_private_is_a_thread_for_two(running: Running) -> None:
     tom = running.person("tom")
     answered = await tom.video("nobody must know", private=True)
-    assert "I'll post it in a private thread and ping you." in answered_text(answered)
+    assert "only you and the moderators of this server can see" in answered_text(answered)
     video = await running.film("nobody must know")
     channel = running.sandbox.discord.world.channels[video["channel_id"]]
     assert channel.thread is not None

@@ -80,7 +80,7 @@ BARE = r"(?<!\\)(?:\\\\)*"
 OURS = (
     f"<#{VIDEOS}>",
     r"<#1\d+>",
-    r"<t:[1-9]\d+:[Rf]>",
+    r"<t:[1-9]\d+:[RfT]>",
     r"\[\w+\]\(<https://discord\.com/channels/[@\w/]+>\)",
 )
 MEANING = re.compile(

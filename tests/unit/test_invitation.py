@@ -9,7 +9,16 @@ README = Path(__file__).parents[2] / "README.md"
 
 
 def test_the_link_asks_for_what_the_readme_says() -> None:
-    assert f"permissions={PERMISSIONS.value}`" in README.read_text(encoding="utf-8")
+    readme = " ".join(README.read_text(encoding="utf-8").split())
+    assert (
+        "View Channels, Send Messages, Send Messages in Threads, Create Public and Private Threads,"
+        " Attach Files, Read Message History"
+    ) in readme
+    assert {name for name, asked in PERMISSIONS if asked} == {
+        *("view_channel", "send_messages", "send_messages_in_threads"),
+        *("create_public_threads", "create_private_threads"),
+        *("attach_files", "read_message_history"),
+    }
     asked = parse_qs(urlsplit(invitation(42)).query)
     assert asked["client_id"] == ["42"]
     assert asked["permissions"] == [str(PERMISSIONS.value)]

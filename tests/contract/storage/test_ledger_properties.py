@@ -176,7 +176,7 @@ class Books(RuleBasedStateMachine):
             assert usage.videos == sum(videos for videos, _ in counted)
             assert usage.seconds == sum(seconds for _, seconds in counted)
             assert usage.concurrent == sum(each.spent is None for each in mine)
-            latest = max((each.hour for each in mine), default=None)
+            latest = max((each.hour for each in mine if each.resets == resets), default=None)
             assert usage.last_at == (None if latest is None else NOON + timedelta(hours=latest))
 
 

@@ -130,8 +130,16 @@ async def test_a_refused_file_is_reported_after_thinking(retake: Retake) -> None
     ("error", "sentence"),
     [
         (
-            Refused(Code.QUOTA_VIDEOS, limit=5, used=5, period="day", source="server", resets_at=9),
-            "You've used 5 of 5 videos today. That's this server's limit; it resets <t:9:R>.",
+            Refused(
+                Code.QUOTA_VIDEOS,
+                limit=5,
+                used=5,
+                period="day",
+                source="server",
+                resets_at=9,
+                more="server",
+            ),
+            "That's this server's limit; it resets <t:9:R>. If you need more, ask an admin of this",
         ),
         (
             Refused(
