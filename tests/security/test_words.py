@@ -153,6 +153,8 @@ async def test_a_reply_and_a_form_are_only_text(running: Running, tally: Tally) 
         else:
             await tom.fill(await tom.press(video, "Edit"), prompt=text)
         await posted(running, 1, after=position)
+        # The last word about it, which must not come while the next test listens.
+        await discord.wait("MESSAGE_UPDATE", lambda m: "Done" in words(m), after=position)
     bodies = list(sent(running, after=before))
     assert len(bodies) > 12
     tally.harmless(SHOUTS[:6], [body for body in bodies if not harmless(body, tom.id)])

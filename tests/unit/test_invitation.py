@@ -15,7 +15,7 @@ def test_the_link_asks_for_what_the_readme_says() -> None:
         " Attach Files, Read Message History"
     ) in readme
     assert {name for name, asked in PERMISSIONS if asked} == {
-        *("view_channel", "send_messages", "send_messages_in_threads"),
+        *("read_messages", "send_messages", "send_messages_in_threads"),
         *("create_public_threads", "create_private_threads"),
         *("attach_files", "read_message_history"),
     }
