@@ -47,7 +47,10 @@ def _being_sent(rows: Sequence[Generation]) -> bool:
 def _not_bought(walk: Walk, rows: Sequence[Generation]) -> list[str]:
     reported, row = walk.answers[-1], rows[0]
     paid, undisturbed = walk.world.paid(row.id), len(walk.world.points) == 1
-    if paid and (reported is State.CANCELLED or undisturbed):
+    # Dropped at the provider it was bought before, and ends cancelled when its result is there: a
+    # second press, after a crash, may see that end.
+    from_the_queue = reported is State.CANCELLED and not row.abandoned
+    if paid and (from_the_queue or undisturbed):
         return [f"dropped ({reported}), and bought all the same"]
     if undisturbed and row.state is not State.CANCELLED:
         return [f"dropped ({reported}), and it ended {row.state}"]
